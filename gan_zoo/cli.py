@@ -1,0 +1,120 @@
+"""What the entry points (``gan_zoo.run`` and every script in ``tools/``) share: flags, errors, and a quiet TensorFlow."""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+import tempfile
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from absl import flags
+
+from gan_zoo.contracts import UserError
+
+BAD_INPUT = 2
+_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES)
+
+
+def call(
+    body: Callable[[flags.FlagValues, list[str]], int | None],
+    define: Callable[[flags.FlagValues], None],
+    usage: str,
+    argv: list[str] | None = None,
+) -> int:
+    """Parse the command line, run ``body(flags, positional arguments)`` and turn what a user did wrong into one sentence.
+
+    Args:
+        body: The program; it returns its exit code, or None for 0.
+        define: Defines the program's flags on the values it is given.
+        usage: The text above the flags in ``--help``.
+        argv: The arguments after the program's name; those of the process by default.
+
+    Returns:
+        The exit code: 2 after bad input, 130 after a Ctrl-C that nothing else caught.
+    """
+    values = flags.FlagValues()
+    define(values)
+    flags.DEFINE_bool("verbose", False, "show TensorFlow's own messages, and tracebacks", flag_values=values)
+    flags.DEFINE_bool("help", False, "show this help", short_name="h", flag_values=values)
+    words = sys.argv[1:] if argv is None else argv
+    verbose = any(word in ("--verbose", "-verbose") for word in words)
+    try:
+        try:
+            rest = values(["gan_zoo", *words])[1:]
+        except flags.Error as e:
+            raise UserError(f"{' '.join(str(e).split())}; --help lists the flags.") from None
+        if values["help"].value:
+            print(f"{usage}\n\nFlags:\n{values.get_help(include_special_flags=False).strip()}")
+            return 0
+        return body(values, rest) or 0
+    except UserError as e:
+        if verbose:
+            traceback.print_exc()
+        print(f"gan_zoo: {e}", file=sys.stderr)
+        return BAD_INPUT
+    except BrokenPipeError:  # | head
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except OSError as e:
+        if not e.filename and e.errno not in _DISK:
+            raise
+        if verbose:
+            traceback.print_exc()
+        print(f"gan_zoo: {e.strerror}: {e.filename or 'while writing'}; make room or check the path, and try again.", file=sys.stderr)
+        return BAD_INPUT
+    except KeyboardInterrupt:
+        print("gan_zoo: stopped.", file=sys.stderr)
+        return 130
+
+
+def one_folder(rest: list[str]) -> Path:
+    """The one positional argument of a tool that works on a run.
+
+    Raises:
+        UserError: There are none or several, or it is no folder.
+    """
+    if len(rest) != 1:
+        raise UserError(f"one run's folder is wanted, such as runs/NAME, but {len(rest)} were given.")
+    folder = Path(rest[0]).expanduser()
+    if not folder.is_dir():
+        raise UserError(f"there is no folder {folder}; give the folder of a run, such as runs/NAME.")
+    return folder
+
+
+@contextmanager
+def _held_stderr() -> Iterator[None]:
+    """Hold back what native code writes to descriptor 2, and let it out only if the body fails."""
+    sys.stderr.flush()
+    keep = os.dup(2)
+    with tempfile.TemporaryFile() as held:
+        os.dup2(held.fileno(), 2)
+        failed = True
+        try:
+            yield
+            failed = False
+        finally:
+            sys.stderr.flush()
+            os.dup2(keep, 2)
+            os.close(keep)
+            if failed:
+                held.seek(0)
+                os.write(2, held.read())
+
+
+def load_tensorflow(verbose: bool) -> None:
+    """Import TensorFlow, without its greetings unless ``verbose``.
+
+    Its first lines go to descriptor 2 before any setting of its own is read; only holding the descriptor stops them.
+    """
+    if verbose:
+        import tensorflow  # noqa: F401
+
+        return
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    with _held_stderr():
+        import tensorflow as tf
+    tf.get_logger().setLevel("ERROR")

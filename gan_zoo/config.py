@@ -1,0 +1,177 @@
+"""The settings of a run. Each field is written once here and becomes a flag, a line of ``config.json`` and a line of help.
+
+Precedence: defaults < ``--config=preset.py`` < the flags that were given. This module imports no TensorFlow.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import hashlib
+import json
+import re
+import runpy
+from pathlib import Path
+from typing import Any
+
+from absl import flags
+
+from gan_zoo import registry
+from gan_zoo.contracts import UserError
+
+
+def _field(default: Any, text: str, *, free: bool = False, table: str | None = None) -> Any:
+    """A setting with its help. ``free``: it may change when a run is resumed, since it changes no weight. ``table``: a spec."""
+    return dataclasses.field(default=default, metadata={"help": text, "free": free, "table": table})
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """All settings of one run; flat scalars and specs.
+
+    Raises:
+        UserError: A value is out of its range, or a spec is unreadable, unknown or does not fit its part.
+    """
+
+    gen: str = _field("conv_noise28", "the generator", table="generators")
+    disc: str = _field("cnn_fc", "the discriminator", table="discriminators")
+    loss: str = _field("non_saturating", "the loss of both", table="losses")
+    tricks: str = _field("", "tricks, with commas: 'label_smooth(0.7,1.2),flip_labels(0.05)'; none unless asked for", table="tricks")
+    noise: str = _field("normal", "what z is drawn from", table="noises")
+    gen_opt: str = _field("adam(2e-4, beta_1=0.5)", "the optimizer of the generator", table="optimizers")
+    disc_opt: str = _field("adam(2e-4, beta_1=0.5)", "the optimizer of the discriminator", table="optimizers")
+    ema: float = _field(0.0, "decay a step of the generator's moving average, from which samples then come; 0 is off")
+    data: str = _field("cartoon_faces", "the data set", table="datasets")
+    data_dir: str = _field("", "where the data lies: a folder, a zip or an npz of images", free=True)
+    image_size: str = _field("28", "pixels: one side, or HEIGHTxWIDTH")
+    channels: int = _field(0, "1 for grey, 3 for colour, 0 for what the data has")
+    batch: int = _field(64, "images a step, over all replicas")
+    steps: int = _field(3000, "updates of the generator in the whole run", free=True)
+    seed: int = _field(0, "from which all randomness of the run comes")
+    workdir: str = _field("", "the folder of the run; empty: runs/ and a name made of the settings", free=True)
+    log_every: int = _field(10, "steps in one compiled chunk, after which scalars are logged", free=True)
+    sample_every: int = _field(100, "steps between grids of samples", free=True)
+    save_every: int = _field(500, "steps between checkpoints", free=True)
+    keep: int = _field(2, "how many checkpoints stay on the disk", free=True)
+    samples: int = _field(36, "images in the grid of samples", free=True)
+    plugins: str = _field("", "Python files with parts of your own, with commas")
+
+    def __post_init__(self) -> None:
+        for name, least in _LEAST.items():
+            if getattr(self, name) < least:
+                raise UserError(f"--{name}={getattr(self, name)} is too small; give {least} or more.")
+        if not 0 <= self.ema < 1:
+            raise UserError(f"--ema={self.ema} is no decay; give a value from 0 (off) to below 1, such as 0.999.")
+        if self.channels not in (0, 1, 3):
+            raise UserError(f"--channels={self.channels} is not possible; give 1 (grey), 3 (colour) or 0 (what the data has).")
+        _ = self.size
+        load_plugins(self.plugins)
+        for field in dataclasses.fields(self):
+            if table := field.metadata["table"]:
+                try:
+                    for spec in self.specs(field.name):
+                        registry.tables[table].check(spec)
+                except UserError as e:
+                    raise UserError(f"--{field.name}: {e}") from None
+
+    def specs(self, name: str) -> list[registry.Spec]:
+        """The parsed specs of a field: exactly one, but for ``tricks``."""
+        text = getattr(self, name)
+        return registry.parse_specs(text) if name == "tricks" else [registry.parse_spec(text)]
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(height, width) in pixels."""
+        found = re.fullmatch(r"(\d{1,4})(?:x(\d{1,4}))?", self.image_size.strip())
+        height, width = (int(found[1]), int(found[2] or found[1])) if found else (0, 0)
+        if not (8 <= height <= 1024 and 8 <= width <= 1024):
+            raise UserError(f"--image_size={self.image_size} is no size; give one side or HEIGHTxWIDTH, from 8 to 1024 pixels.")
+        return height, width
+
+    @property
+    def run_dir(self) -> Path:
+        """The folder of the run. Its default is a function of the settings, so that the same command finds its run again."""
+        if self.workdir:
+            return Path(self.workdir).expanduser()
+        fixed = {k: v for k, v in dataclasses.asdict(self).items() if k not in FREE}
+        mark = hashlib.sha256(json.dumps(fixed, sort_keys=True).encode()).hexdigest()[:6]
+        names = [self.specs(name)[0].name for name in ("data", "gen", "disc")]
+        return Path("runs") / "-".join([*names, mark])
+
+
+def load_plugins(paths: str) -> list[Path]:
+    """Let the parts in Python files, given with commas, be found by name; returns the files.
+
+    Raises:
+        UserError: One of them does not exist or is no Python.
+    """
+    return [registry.add_plugin_file(path.strip()) for path in paths.split(",") if path.strip()]
+
+
+_LEAST = {"batch": 2, "steps": 1, "seed": 0, "log_every": 1, "sample_every": 1, "save_every": 1, "keep": 1, "samples": 1}
+FREE = tuple(f.name for f in dataclasses.fields(Config) if f.metadata["free"])
+
+
+def differences(old: dict[str, Any], new: Config) -> list[str]:
+    """How ``new`` departs from the settings of an earlier run, as ``batch 64 -> 32``; fields that may change are left out.
+
+    A field that the earlier run did not know counts as its default.
+    """
+    default = dataclasses.asdict(Config())
+    fixed = {k: v for k, v in dataclasses.asdict(new).items() if k not in FREE}
+    return [f"{k} {old.get(k, default[k])!r} -> {v!r}" for k, v in fixed.items() if old.get(k, default[k]) != v]
+
+
+def define_flags(values: flags.FlagValues) -> None:
+    """Define one flag a field, and ``--config``."""
+    flags.DEFINE_string("config", "", "a preset: a Python file that sets config = Config(...)", flag_values=values)
+    define = {"str": flags.DEFINE_string, "int": flags.DEFINE_integer, "float": flags.DEFINE_float}
+    for field in dataclasses.fields(Config):
+        define[str(field.type)](field.name, field.default, field.metadata["help"], flag_values=values)
+
+
+def from_flags(values: flags.FlagValues) -> Config:
+    """The settings: defaults, under the preset's, under the flags that were given.
+
+    Raises:
+        UserError: The preset cannot be read, or a value is wrong.
+    """
+    given = {f.name: values[f.name].value for f in dataclasses.fields(Config) if values[f.name].present}
+    load_plugins(values["plugins"].value)  # a preset may name their parts
+    base = load_preset(values["config"].value) if values["config"].value else Config()
+    return dataclasses.replace(base, **given)
+
+
+def load_preset(path: str) -> Config:
+    """Run a preset file and take its ``config``. It is code of the user's own and is trusted like any script.
+
+    Raises:
+        UserError: There is no such file, it fails, or it sets no ``config``.
+    """
+    file = Path(path).expanduser()
+    if not file.is_file():
+        beside = [p.name for p in file.parent.glob("*.py")] if file.parent.is_dir() else []
+        near = difflib.get_close_matches(file.name, beside, n=1)
+        raise UserError(f"there is no preset {path}; " + (f"did you mean {file.parent / near[0]}?" if near else "check --config."))
+    try:
+        config = runpy.run_path(str(file)).get("config")
+    except UserError as e:
+        raise UserError(f"the preset {path}: {e}") from None
+    except Exception as e:
+        raise UserError(f"the preset {path} fails with {type(e).__name__}: {' '.join(str(e).split())}; mend it.") from e
+    if not isinstance(config, Config):
+        raise UserError(f"the preset {path} sets no config; end it with config = Config(...), from gan_zoo.config.")
+    return config
+
+
+def from_json(saved: dict[str, Any]) -> Config:
+    """The settings of an earlier run from its ``config.json``.
+
+    Raises:
+        UserError: It holds settings that this version does not know.
+    """
+    known = {f.name for f in dataclasses.fields(Config)}
+    strange = sorted(set(saved) - known)
+    if strange:
+        raise UserError(f"the run's config.json has settings unknown to this version of gan_zoo: {', '.join(strange)}.")
+    return Config(**saved)

@@ -1,0 +1,115 @@
+"""The records that parts are made of, and the conventions that all of them keep.
+
+Conventions, stated once:
+
+* Images are NHWC. Inside, they are float32 in [-1, 1]; in files, in TensorBoard and before feature networks, uint8.
+* Discriminators return logits ``[B, 1]``, never probabilities. The real target is 1, the fake target is 0.
+* A *step* is one update of the generator, however many updates of the discriminator come with it.
+* Shapes are written with B (batch), H, W, C (image), D (features), N (data set).
+* A ``seed`` handed to a hook is an integer tensor ``[2]``, a pure function of the run's seed, of the hook's place and of the
+  step. Random hooks draw with it through :mod:`gan_zoo.randomness`; then a run on two replicas equals a run on one, and a
+  resumed run equals an uninterrupted one. No hook may draw from ``tf.random.normal`` and its stateful kin.
+
+This module imports neither TensorFlow nor Keras.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+
+class UserError(Exception):
+    """What a user can put right. Its text is one sentence: what is wrong, where, and what to do.
+
+    Entry points print it without a traceback and exit with code 2.
+    """
+
+
+class Loss(NamedTuple):
+    """A pair of losses over logits, each one value a sample, so that the step alone decides how to average them.
+
+    Attributes:
+        disc: ``(real_logits, fake_logits, real_targets, fake_targets) -> [B, 1]``; all arguments float32 ``[B, 1]``.
+        gen: ``(fake_logits, targets) -> [B, 1]``; ``targets`` is what G wants D to say of its images (1 unless a trick
+            changes it).
+        uses_targets: whether the targets mean anything to this loss. Label tricks are refused under a loss that ignores them.
+    """
+
+    disc: Callable[..., Any]
+    gen: Callable[..., Any]
+    uses_targets: bool = True
+
+
+class Trick(NamedTuple):
+    """What a trick changes about a step. Every field is optional; tricks compose in the order in which they are given.
+
+    Attributes:
+        real_targets: ``(targets [B, 1], seed) -> [B, 1]``, for D's update only.
+        fake_targets: The same for the targets of fake images.
+        gen_targets: ``(targets [B, 1], seed) -> [B, 1]``, for G's update.
+        images: ``(images [B, H, W, C], seed) -> [B, H, W, C]``: what D sees, real and fake alike, in both updates. It must be
+            differentiable.
+        penalty: ``(disc, real, fake, seed) -> scalar``, already weighted, added to D's loss. The images are those after
+            ``images``; the scalar is a mean over the batch.
+        after_disc: ``(disc) -> None``, after each update of D.
+        metrics: ``() -> {name: scalar}``, read at the end of a chunk.
+        variables: State to save in checkpoints.
+    """
+
+    real_targets: Callable[..., Any] | None = None
+    fake_targets: Callable[..., Any] | None = None
+    gen_targets: Callable[..., Any] | None = None
+    images: Callable[..., Any] | None = None
+    penalty: Callable[..., Any] | None = None
+    after_disc: Callable[..., Any] | None = None
+    metrics: Callable[..., Any] | None = None
+    variables: tuple = ()
+
+
+class Dataset(NamedTuple):
+    """Images in memory or memory-mapped, at the size at which they train.
+
+    Attributes:
+        name: Its public name, such as ``cartoon_faces``.
+        images: uint8 ``[N, H, W, C]`` with C 1 or 3; an array or a read-only memory map.
+        labels: Named columns of class numbers, int32 ``[N]`` each: ``{"class": ...}``, or one column an attribute.
+        label_values: For each column, the names of its classes.
+        hash: SHA-256 (hex) of the shape and the pixels: the identity of the data in checks and stamps.
+        resize: How pixels were brought to this size, in a few words: ``crop+lanczos (Pillow)``, ``none``, ``drawn``.
+        notes: Sentences to show to the user once, such as which files were skipped.
+    """
+
+    name: str
+    images: np.ndarray
+    labels: Mapping[str, np.ndarray]
+    label_values: Mapping[str, tuple[str, ...]]
+    hash: str
+    resize: str
+    notes: tuple[str, ...] = ()
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """(H, W, C)."""
+        height, width, channels = self.images.shape[1:]
+        return int(height), int(width), int(channels)
+
+
+class FeatureExtractor(NamedTuple):
+    """A fixed network that turns images into features, for distances between sets of images.
+
+    Attributes:
+        name: Its public name, which every number made with it carries.
+        hash: SHA-256 (hex, may be shortened) of its weights.
+        resize: How it brings images to its own size, in a few words.
+        features: uint8 ``[N, H, W, C]`` -> float ``[N, D]``; batches by itself.
+        logits: uint8 ``[N, H, W, C]`` -> float ``[N, classes]``, or None where it is no classifier.
+    """
+
+    name: str
+    hash: str
+    resize: str
+    features: Callable[[np.ndarray], np.ndarray]
+    logits: Callable[[np.ndarray], np.ndarray] | None = None

@@ -1,0 +1,1 @@
+"""What ``--disc`` takes: one file a family of discriminators."""

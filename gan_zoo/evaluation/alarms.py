@@ -1,0 +1,171 @@
+"""Alarms over the history of a run: what was seen, since when, and what to try.
+
+Pure functions of the records in ``metrics.jsonl``, so a resumed run raises the same alarms as an uninterrupted one. Records are of
+two kinds, both with ``step``: of training (``loss/disc``, ``accuracy/disc``, ``grad_norm/gen`` ...) and of evaluation
+(``eval/...``). A value of None is what JSON has for NaN and infinity. No TensorFlow.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+Record = Mapping[str, Any]
+
+
+class Alarm(NamedTuple):
+    """Something is wrong.
+
+    Attributes:
+        name: ``nan``, ``collapse``, ``disc_saturated``, ``gen_stuck`` or ``past_best``.
+        since: The step at which it began.
+        seen: What was seen, in a sentence without its full stop.
+        advice: What to try, in a sentence without its full stop.
+    """
+
+    name: str
+    since: int
+    seen: str
+    advice: str
+
+    def __str__(self) -> str:
+        """One line for logs."""
+        return f"{self.name} since step {self.since}: {self.seen}; {self.advice}."
+
+
+def check(history: Sequence[Record], *, score: str = "", diversity: str = "", recall: str = "") -> list[Alarm]:
+    """All alarms that hold at the end of a history; none for things that it does not record.
+
+    Args:
+        history: Records in the order of their steps, each with ``step``.
+        score: Key of the metric by which checkpoints are chosen, lower is better, such as ``eval/FD-embedded``.
+        diversity: Key of the samples' diversity over that of real images, such as ``eval/diversity-embedded``.
+        recall: Key of recall, such as ``eval/recall-embedded``.
+    """
+    found = [
+        nan(history),
+        collapse(history, diversity=diversity, recall=recall),
+        disc_saturated(history),
+        gen_stuck(history),
+        past_best(history, score=score),
+    ]
+    return [alarm for alarm in found if alarm is not None]
+
+
+def _series(history: Sequence[Record], key: str) -> list[tuple[int, float]]:
+    """The (step, value) pairs of one key, without those that are missing or not finite."""
+    return [(r["step"], float(r[key])) for r in history if r.get(key) is not None and math.isfinite(r[key])]
+
+
+def _since(series: Sequence[tuple[int, float]], bad: Sequence[bool], least: int) -> int | None:
+    """The step at which the run of bad values that ends the series began; None where it is shorter than ``least``."""
+    length = 0
+    while length < len(bad) and bad[-1 - length]:
+        length += 1
+    return series[-length][0] if length >= least else None
+
+
+def nan(history: Sequence[Record]) -> Alarm | None:
+    """A value of the newest record is NaN, infinite, or None (JSON's word for both)."""
+    if not history:
+        return None
+    newest = history[-1]
+    bad = sorted(k for k, v in newest.items() if v is None or (isinstance(v, float) and not math.isfinite(v)))
+    if not bad:
+        return None
+    return Alarm(
+        "nan",
+        newest["step"],
+        f"{', '.join(bad)} {'is' if len(bad) == 1 else 'are'} NaN or infinite",
+        "go back to the last good checkpoint with lower learning rates, a gradient penalty, or spectral normalisation",
+    )
+
+
+def collapse(history: Sequence[Record], *, diversity: str, recall: str, part: float = 0.5, least: int = 2) -> Alarm | None:
+    """The samples have lost their variety, for ``least`` evaluations running.
+
+    Their diversity has fallen below ``part`` of the best that the run has had, or recall has fallen below a tenth of its best
+    (where that was at least 0.1), or diversity is below a quarter of the real images' after five evaluations. A fall below a
+    quarter of the run's best is told at once. An untrained generator has no variety to lose, so none is expected of it at first.
+    """
+    advice = (
+        "go back to the best checkpoint; then try a lower learning rate for D, a gradient penalty (R1), DiffAugment, or a larger "
+        "batch"
+    )
+    series = _series(history, diversity)
+    values = [v for _, v in series]
+    best = [max(values[: i + 1]) for i in range(len(values))]
+    since = _since(series, [v < part * b for v, b in zip(values, best, strict=True)], least)
+    if since is None and series and values[-1] < part / 2 * best[-1]:
+        since = series[-1][0]
+    if since is not None:
+        seen = f"the samples' diversity is {values[-1]:.2f} of real images', and was {best[-1]:.2f} at its best"
+        return Alarm("collapse", since, seen, advice)
+    since = _since(series, [v < 0.25 and i >= 5 for i, v in enumerate(values)], least)
+    if since is not None:
+        return Alarm("collapse", since, f"the samples' diversity is only {values[-1]:.2f} of real images'", advice)
+    series = _series(history, recall)
+    values = [v for _, v in series]
+    best = [max(values[: i + 1]) for i in range(len(values))]
+    since = _since(series, [b >= 0.1 and v < 0.1 * b for v, b in zip(values, best, strict=True)], least)
+    if since is not None:
+        seen = f"recall is {values[-1]:.3f}, and was {best[-1]:.3f} at its best: kinds of images have been lost"
+        return Alarm("collapse", since, seen, advice)
+    return None
+
+
+def disc_saturated(history: Sequence[Record], *, accuracy: float = 0.995, least: int = 5) -> Alarm | None:
+    """D tells real from fake almost without error, for ``least`` records running, so that G gets little from it."""
+    series = _series(history, "accuracy/disc")
+    since = _since(series, [v >= accuracy for _, v in series], least)
+    if since is None:
+        return None
+    return Alarm(
+        "disc_saturated",
+        since,
+        f"D is right about {100 * series[-1][1]:.1f} % of images",
+        "lower D's learning rate or width, add noise or DiffAugment to its images, a gradient penalty, or smooth its labels",
+    )
+
+
+def gen_stuck(history: Sequence[Record], *, part: float = 1e-3, least: int = 5) -> Alarm | None:
+    """G no longer moves, for ``least`` records running: its gradient is below ``part`` of its median over the run's first half.
+
+    The fixed-noise samples that no longer change (``eval/sample_change``, mean absolute difference of two evaluations in grey
+    levels of 255) below 0.05, twice running, say the same.
+    """
+    advice = (
+        "D may be saturated: lower its learning rate; or raise G's, or change to a loss that does not saturate (hinge, bce)"
+    )
+    series = _series(history, "grad_norm/gen")
+    if len(series) >= 2 * least:
+        first = sorted(v for _, v in series[: len(series) // 2])
+        usual = first[len(first) // 2]
+        since = _since(series, [v < part * usual for _, v in series], least)
+        if since is not None:
+            return Alarm("gen_stuck", since, f"G's gradient norm is {series[-1][1]:.2g}, and was {usual:.2g} before", advice)
+    series = _series(history, "eval/sample_change")
+    since = _since(series, [v < 0.05 for _, v in series], 2)
+    if since is not None:
+        seen = f"the samples of fixed noise changed by {series[-1][1]:.3f} grey levels between two evaluations"
+        return Alarm("gen_stuck", since, seen, advice)
+    return None
+
+
+def past_best(history: Sequence[Record], *, score: str, factor: float = 1.5, least: int = 2) -> Alarm | None:
+    """The metric is ``factor`` times its best or worse, for ``least`` evaluations running. Since: the best's step."""
+    series = _series(history, score)
+    if not series:
+        return None
+    values = [v for _, v in series]
+    best = [min(values[: i + 1]) for i in range(len(values))]
+    if _since(series, [v >= factor * b for v, b in zip(values, best, strict=True)], least) is None:
+        return None
+    step = series[values.index(best[-1])][0]
+    return Alarm(
+        "past_best",
+        step,
+        f"{score.split('/')[-1]} is {values[-1]:.4g}, {values[-1] / best[-1]:.1f} times its best ({best[-1]:.4g} at step {step})",
+        "stop and keep the best checkpoint, or go back to it with lower learning rates; EMA weights swing less",
+    )

@@ -1,0 +1,38 @@
+"""Arrays kept on disk by a key, for what is costly and depends on data and extractor alone."""
+
+from __future__ import annotations
+
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+
+
+def cached(cache_dir: str | Path | None, key: str, compute: Callable[[], Mapping[str, np.ndarray]]) -> Mapping[str, np.ndarray]:
+    """Read arrays from ``<cache_dir>/evaluation/<key>.npz``, or compute and keep them.
+
+    A file that cannot be read (a full disk cut it short, say) is computed anew. Files appear whole, so that processes can share
+    a cache.
+
+    Args:
+        cache_dir: The cache; None keeps nothing.
+        key: All that the arrays depend on.
+        compute: Gives the arrays.
+    """
+    if cache_dir is None:
+        return compute()
+    path = Path(cache_dir) / "evaluation" / f"{key}.npz"
+    try:
+        with np.load(path) as z:
+            return dict(z)
+    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile, zlib.error):
+        pass
+    arrays = compute()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as file:
+        np.savez(file, **arrays)
+    Path(file.name).replace(path)
+    return arrays

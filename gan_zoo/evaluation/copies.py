@@ -1,0 +1,152 @@
+"""Does the generator give back its training images?
+
+The question needs held-out images: real ones of the same source that it has not seen. If it has learnt the distribution and not
+the images, a sample is as likely to lie nearer to a held-out image as to one of as many training images. So the share of samples
+that lie nearer to training images is one half, *whatever the samples look like*: blurred ones are nearer to everything, to both
+sets alike, and near-duplicates within the data lie in both sets alike. Only knowing the training images moves it. (The same share
+is used to audit synthetic tables; a test on distances to the training set alone, as in Meehan et al. 2020, arXiv 2004.05675,
+takes blurred samples for copies.)
+
+An honest generator that has overfitted a little moves the share a little. A copy is more: it lies less than half as far from its
+training image as from any held-out one. In many dimensions that hardly ever happens by chance, and where the data's own near-
+duplicates make it happen, it happens with the two sets exchanged just as often, and is subtracted. No TensorFlow.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from gan_zoo.contracts import FeatureExtractor, UserError
+from gan_zoo.evaluation.neighbours import nearest
+from gan_zoo.evaluation.pixels import resized
+
+
+class Copies(NamedTuple):
+    """The finding in one space (features or pixels).
+
+    Attributes:
+        space: ``features of <extractor>`` or ``pixels``.
+        n: Number of samples.
+        m: Number of held-out images, and of training images that they were set against.
+        closer: Share of samples nearer to a training image than to any held-out one (a tie counts half); 0.5 without copying.
+        closer_interval: Its 99 % interval (Wilson 1927).
+        copied: Share of samples less than half as far from a training image as from any held-out one, less the share with the two
+            sets exchanged; 0 without copying.
+        copied_interval: Its 99 % interval (Wilson's, on the share of the first among both).
+        verdict: ``copies``, ``leans`` (nearer to the training images, but no copies) or ``no evidence``.
+    """
+
+    space: str
+    n: int
+    m: int
+    closer: float
+    closer_interval: tuple[float, float]
+    copied: float
+    copied_interval: tuple[float, float]
+    verdict: str
+
+    def __str__(self) -> str:
+        """One sentence."""
+        low, high = (100 * x for x in self.closer_interval)
+        what = {
+            "copies": f"copies: {100 * self.copied:.1f} % of samples are near-copies of training images",
+            "leans": "leans: samples are nearer to training images than they should be, without being copies",
+            "no evidence": "no evidence of copying",
+        }[self.verdict]
+        return (
+            f"{what}. In {self.space}, {100 * self.closer:.1f} % of {self.n} samples ({low:.1f} to {high:.1f}) are nearer to one of "
+            f"{self.m} training images than to any of {self.m} held-out ones; 50 % is what an honest generator gives."
+        )
+
+
+def wilson(successes: float, n: int, z: float = 2.576) -> tuple[float, float]:
+    """Wilson's interval of a share (1927): for ``z`` 2.576 that of 99 %. Without a trial it is (0, 1)."""
+    if n == 0:
+        return 0.0, 1.0
+    p, w = successes / n, z * z / n
+    half = z * np.sqrt(p * (1 - p) / n + w / (4 * n))
+    return float((p + w / 2 - half) / (1 + w)), float((p + w / 2 + half) / (1 + w))
+
+
+def find_copies(
+    samples: np.ndarray, train: np.ndarray, held_out: np.ndarray, *, extractor: FeatureExtractor | None, seed: int = 0
+) -> list[Copies]:
+    """Look for copies of training images among samples, in pixels and in feature space.
+
+    As many training images as there are held-out ones are drawn at random: with a tenth of them, a tenth of the copies is found,
+    which is enough for a verdict, and the numbers say how many were looked at.
+
+    Args:
+        samples: uint8 ``[N, H, W, C]``, of the generator.
+        train: uint8 ``[T, H, W, C]``, what it was trained on.
+        held_out: uint8 ``[M, H, W, C]``, real images drawn from the same source at random that it was not trained on.
+        extractor: For the feature space; None looks at pixels only.
+        seed: Of the choice of training images.
+
+    Returns:
+        One finding a space, pixels first. Pixels are compared at 32x32.
+
+    Raises:
+        UserError: No held-out images.
+    """
+    spaces = {"pixels": lambda x: resized(x, 32).reshape(len(x), -1).astype(np.float32)}
+    if extractor is not None:
+        spaces[f"features of {extractor.name}"] = extractor.features
+    if not len(held_out):
+        raise UserError("copies cannot be told without held-out images; keep some real images from training and give them.")
+    rng = np.random.default_rng(seed)
+    m = min(len(train), len(held_out))
+    train = train[np.sort(rng.permutation(len(train))[:m])]
+    held_out = held_out[np.sort(rng.permutation(len(held_out))[:m])]
+    return [_finding(space, function(samples), function(train), function(held_out)) for space, function in spaces.items()]
+
+
+def _finding(space: str, samples: np.ndarray, train: np.ndarray, held_out: np.ndarray) -> Copies:
+    to_train = nearest(samples, train)[0][:, 0]
+    to_held_out = nearest(samples, held_out)[0][:, 0]
+    n = len(samples)
+    nearer = float((to_train < to_held_out).sum() + (to_train == to_held_out).sum() / 2)
+    closer_interval = wilson(nearer, n)
+    taken, mirrored = int((to_train < to_held_out / 2).sum()), int((to_held_out < to_train / 2).sum())
+    # Without copying both are equally likely: of all that are in either, one half.
+    low, high = wilson(taken, taken + mirrored)
+    share = (taken + mirrored) / n
+    copied_interval = (share * (2 * low - 1), share * (2 * high - 1))
+    if low > 0.5 and taken - mirrored >= max(3, 0.005 * n):
+        verdict = "copies"
+    else:
+        verdict = "leans" if closer_interval[0] > 0.5 else "no evidence"
+    return Copies(space, n, len(train), nearer / n, closer_interval, (taken - mirrored) / n, copied_interval, verdict)
+
+
+class Pair(NamedTuple):
+    """A sample with the training image nearest to it.
+
+    Attributes:
+        sample: Place among the samples.
+        train: Place among the training images.
+        distance: Between the two.
+        ratio: That distance over the median distance of held-out images to their nearest training image; well below 1 is suspect.
+    """
+
+    sample: int
+    train: int
+    distance: float
+    ratio: float
+
+
+def worst_pairs(samples: np.ndarray, train: np.ndarray, held_out: np.ndarray, *, count: int = 16) -> list[Pair]:
+    """The samples that lie nearest to training images, nearest first, for a picture.
+
+    Args:
+        samples: Features or pixels ``[N, D]``.
+        train: The same of *all* training images.
+        held_out: The same of held-out ones, for scale.
+        count: How many pairs.
+    """
+    distances, places = nearest(samples, train)
+    usual = float(np.median(nearest(held_out, train)[0])) or 1.0
+    order = np.argsort(distances[:, 0], kind="stable")[:count]
+    return [Pair(int(i), int(places[i, 0]), float(distances[i, 0]), float(distances[i, 0] / usual)) for i in order]

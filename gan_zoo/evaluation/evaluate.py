@@ -1,0 +1,91 @@
+"""The full protocol of a run's end: by TF-GAN what bears a published name, with the quick metrics beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from gan_zoo.contracts import Dataset, FeatureExtractor, UserError
+from gan_zoo.evaluation import protocol, tfgan
+from gan_zoo.evaluation.pixels import check_images
+from gan_zoo.evaluation.protocol import Result
+from gan_zoo.evaluation.snapshot import measure, real_side
+
+
+def evaluate(
+    data: Dataset,
+    fake_images: np.ndarray,
+    extractor: FeatureExtractor,
+    *,
+    n_real: int = 10_000,
+    split: str = "train",
+    ema: bool | None = None,
+    seed: int = 0,
+    cache_dir: str | Path | None = None,
+    progress: Callable[[str], None] = lambda stage: None,
+) -> list[Result]:
+    """The full final protocol: TF-GAN's Frechet and kernel distance, classifier score and sliced Wasserstein, and the rest.
+
+    Args:
+        data: The real images.
+        fake_images: uint8 ``[N, H, W, C]``, of the same shape as the real ones, in random order.
+        extractor: The feature network.
+        n_real: How many real images at most.
+        split: What part of the data this is, for the stamp.
+        ema: Whether averaged weights drew the fake images.
+        seed: Chooses the real images; give the seed of the fake images' noise.
+        cache_dir: See :func:`real_side`.
+        progress: Called with a word before each stage.
+
+    Returns:
+        First ``FD`` (``FID`` where Inception was used), then the others. ``FD`` is TF-GAN's; a metric that these images do not
+        allow (sliced Wasserstein of grey images, say) is left out, and :func:`left_out` says why.
+
+    Raises:
+        UserError: Images of other shapes, too few, or features that are not finite.
+    """
+    check_images(fake_images)
+    if fake_images.shape[1:] != data.image_shape:
+        raise UserError(
+            f"the fake images are {list(fake_images.shape[1:])} and the real ones {list(data.image_shape)}; "
+            "bring both to one size by one resizer before comparing them."
+        )
+    progress("real features")
+    real = real_side(data, extractor, n=n_real, split=split, seed=seed, cache_dir=cache_dir)
+    progress("fake features")
+    fake = extractor.features(fake_images)
+    stamp = real.stamp._replace(n_fake=len(fake), ema=ema)
+    progress("neighbours and spectrum")
+    first, *others = measure(real, fake_images, fake, extractor, ema=ema)
+    progress("TF-GAN's Frechet distance")
+    results = [first._replace(value=tfgan.frechet_distance(real.features, fake))]
+    if min(len(fake), len(real.features)) >= 8:
+        progress("TF-GAN's kernel distance")
+        value, error = tfgan.kernel_distance(real.features, fake, seed=seed)
+        results.append(Result(value, error, stamp._replace(metric=protocol.named("KD", extractor))))
+    if extractor.logits is not None:
+        progress("TF-GAN's classifier score")
+        value, error = tfgan.classifier_score(extractor.logits(fake_images))
+        results.append(Result(value, error, stamp._replace(metric=protocol.named("CS", extractor))))
+    results += others
+    if not tfgan.sliced_wasserstein_refusal(data.image_shape):
+        progress("TF-GAN's sliced Wasserstein distance")
+        n = min(len(fake_images), len(data.images), 1024)
+        rows = np.sort(np.random.default_rng(seed).permutation(len(data.images))[:n])
+        pixels = stamp._replace(extractor="", extractor_hash="", resize=data.resize, n_real=n, n_fake=n)
+        levels = tfgan.sliced_wasserstein(data.images[rows], fake_images[:n], seed=seed)
+        results += [Result(value, None, pixels._replace(metric=f"SWD-{side}px")) for side, value in levels.items()]
+    return results
+
+
+def left_out(data: Dataset, extractor: FeatureExtractor) -> list[str]:
+    """The metrics that :func:`evaluate` leaves out on these images, each with its reason, one sentence each."""
+    reason = tfgan.sliced_wasserstein_refusal(data.image_shape)
+    sentences = [f"SWD is left out: {reason}."] if reason else []
+    if extractor.logits is None:
+        sentences.append(f"{protocol.named('CS', extractor)} is left out: {extractor.name} is no classifier.")
+    if min(data.image_shape[:2]) < 16:
+        sentences.append("the spectrum is left out: the images have fewer than 16 pixels a side.")
+    return sentences

@@ -1,0 +1,36 @@
+"""A convolutional network that was never trained."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from gan_zoo.contracts import FeatureExtractor
+from gan_zoo.evaluation.convnet import runner
+from gan_zoo.evaluation.pixels import hash_of_arrays
+from gan_zoo.registry import extractors
+
+
+@extractors.register
+def random_conv(seed: int = 0, size: int = 64) -> FeatureExtractor:
+    """A seeded random conv net of 112 features: weights that favour no data set, but a blunter ruler than a trained one.
+
+    Args:
+        seed: Of the weights (He et al. 2015, normal).
+        size: To which images are resized, in pixels.
+    """
+    rng = np.random.default_rng(seed)
+    layers, channels = [], 3
+    for width in (16, 32, 64):
+        kernel = rng.normal(size=(3, 3, channels, width)) * np.sqrt(2 / (9 * channels))
+        layers.append((kernel.astype(np.float32), np.zeros(width, np.float32)))
+        channels = width
+
+    def head(means: list[Any]) -> Any:
+        import tensorflow as tf
+
+        return tf.concat(means, axis=1)
+
+    digest = hash_of_arrays(array for layer in layers for array in layer)
+    return FeatureExtractor("random_conv", digest, f"lanczos {size}", runner(layers, head, size))

@@ -1,0 +1,154 @@
+"""The protocol is part of the number: every result carries how it was made, and says with which others it may be ranked.
+
+One checkpoint scored 14.0 or 10.2 under two protocols that both called it FID. So here no number goes without its stamp.
+No TensorFlow.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+from collections.abc import Collection, Mapping
+from typing import Any, NamedTuple
+
+import gan_zoo
+from gan_zoo.contracts import FeatureExtractor
+
+INCEPTION_NAMES = {"FD": "FID", "KD": "KID", "CS": "IS"}
+
+
+class Stamp(NamedTuple):
+    """How a number was made. Two numbers may be ranked only when all fields but the versions are equal.
+
+    Attributes:
+        metric: Its full name, such as ``FID`` or ``FD-embedded``; see :func:`named`.
+        extractor: Name of the feature network, or "" where the metric is of pixels.
+        extractor_hash: SHA-256 (hex) of its weights.
+        resize: How the data set and then the extractor brought images to their size.
+        n_real: Number of real images.
+        n_fake: Number of generated images.
+        split: Which part of the data: ``train``, ``held-out``, ``all`` ...
+        ema: Whether the generator's averaged weights drew the images; None where that is not known (a folder of images).
+        data_hash: The data set's identity, which its image size and preparation enter.
+        seed: That chose the real images and the noise.
+        versions: Of the libraries that took part.
+    """
+
+    metric: str
+    extractor: str
+    extractor_hash: str
+    resize: str
+    n_real: int
+    n_fake: int
+    split: str
+    ema: bool | None
+    data_hash: str
+    seed: int
+    versions: Mapping[str, str]
+
+    def short(self) -> str:
+        """As for logs and tables: ``FD-embedded@1a2b (5k fake/10k real train, lanczos 64)``."""
+        name = f"{self.metric}@{self.extractor_hash[:4]}" if self.extractor else self.metric
+        ema = {True: ", EMA", False: ", no EMA", None: ""}[self.ema]
+        return f"{name} ({_count(self.n_fake)} fake/{_count(self.n_real)} real {self.split}, {self.resize}{ema})"
+
+
+class Result(NamedTuple):
+    """A number and how it was made.
+
+    Attributes:
+        value: In the metric's own unit.
+        error: Its standard error over the choice of images, or None where that is not cheap. It says nothing about training
+            seeds, which move the number far more.
+        stamp: How it was made.
+        warning: A sentence to show beside it, or "".
+    """
+
+    value: float
+    error: float | None
+    stamp: Stamp
+    warning: str = ""
+
+    def short(self) -> str:
+        """As for logs: the metric's stamp, the value and its error."""
+        error = "" if self.error is None else f" +- {self.error:.2g}"
+        return f"{self.stamp.short()}: {self.value:.4g}{error}"
+
+    def as_dict(self) -> dict[str, Any]:
+        """One flat record: the fields of the stamp beside ``value``, ``error`` and ``warning``."""
+        return {
+            **self.stamp._asdict(),
+            "versions": dict(self.stamp.versions),
+            "value": self.value,
+            "error": self.error,
+            "warning": self.warning,
+        }
+
+    def as_json(self) -> str:
+        """:meth:`as_dict` as one line of JSON."""
+        return json.dumps(self.as_dict(), allow_nan=False)
+
+    @classmethod
+    def from_dict(cls, record: Mapping[str, Any]) -> Result:
+        """Read what :meth:`as_dict` wrote."""
+        return cls(record["value"], record["error"], Stamp(*(record[f] for f in Stamp._fields)), record.get("warning", ""))
+
+
+def named(metric: str, extractor: FeatureExtractor) -> str:
+    """The public name of a metric of features: only TF-GAN's Inception gives FID, KID and IS.
+
+    Args:
+        metric: ``FD`` (Frechet distance), ``KD`` (kernel distance), ``CS`` (classifier score), ``recall`` ...
+        extractor: Whose features are meant; with another than ``inception`` its name is appended: ``FD-embedded``.
+    """
+    if extractor.name == "inception" and metric in INCEPTION_NAMES:
+        return INCEPTION_NAMES[metric]
+    return f"{metric}-{extractor.name}"
+
+
+def comparable(a: Stamp, b: Stamp, *, subject: Collection[str] = ()) -> str:
+    """Why two numbers may not be ranked together; "" where they may.
+
+    Versions of libraries may differ: they move the number by rounding only, or else change the extractor's hash.
+
+    Args:
+        a: One stamp.
+        b: The other.
+        subject: Fields that differ on purpose, such as ``("ema",)`` in a table of what EMA does.
+    """
+    for field in Stamp._fields:
+        x, y = getattr(a, field), getattr(b, field)
+        if x != y and field not in ("versions", *subject):
+            return f"they differ in {field}: {x} and {y}"
+    return ""
+
+
+def small_sample_warning(n: int, dimensions: int) -> str:
+    """A sentence where N is too small for a Frechet distance, else "".
+
+    A covariance of D dimensions from fewer than 10 D images is mostly noise, which raises the distance: identical distributions
+    of 64 dimensions give 4 % of their variance at N = 500.
+    """
+    if n >= 10 * dimensions:
+        return ""
+    return (
+        f"only {n} images for {dimensions} features: the distance is biased upwards; compare it with the floor at the same "
+        f"number of images, or take {10 * dimensions} and more."
+    )
+
+
+def versions() -> dict[str, str]:
+    """The versions that a stamp carries, without importing the libraries."""
+    packages = {"tensorflow": "tensorflow", "tfgan": "tensorflow-gan", "numpy": "numpy", "pillow": "pillow"}
+    return {"gan_zoo": gan_zoo.__version__, **{name: _version(package) for name, package in packages.items()}}
+
+
+def _version(package: str) -> str:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return "none"
+
+
+def _count(n: int) -> str:
+    return f"{n / 1000:g}k" if n >= 1000 and n % 100 == 0 else str(n)

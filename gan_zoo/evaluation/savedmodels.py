@@ -1,0 +1,91 @@
+"""SavedModels of both formats (TF2, and TF1 as tensorflow_hub wrote them) as feature networks, without tensorflow_hub."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gan_zoo.contracts import FeatureExtractor, UserError
+from gan_zoo.evaluation.pixels import hash_of_folder, in_batches, remembering
+
+
+def extractor_of(name: str, folder: Path, *, size: int, features: str, logits: str) -> FeatureExtractor:
+    """A SavedModel as a feature network. It is loaded once, not once a batch as TF-GAN does.
+
+    Args:
+        name: The extractor's public name.
+        folder: Where its ``saved_model.pb`` lies.
+        size: To which images are resized (TensorFlow's bilinear filter, as in TF-GAN), in pixels; they come as [-1, 1], RGB.
+        features: Name of the output that gives features; may be empty where there is only one.
+        logits: Name of the output that gives logits; empty where there are none.
+
+    Raises:
+        UserError: There is no SavedModel, it does not load, or it lacks an output.
+    """
+    import tensorflow as tf
+
+    if not (folder / "saved_model.pb").is_file():
+        raise UserError(f"there is no saved_model.pb in {folder}; name the folder of a SavedModel.")
+    network = _callable(folder)
+
+    wanted = (features, logits) if logits else (features,)
+
+    def one(batch: np.ndarray) -> Any:
+        x = tf.constant(np.repeat(batch, 3 // batch.shape[3], axis=3), tf.float32) / 127.5 - 1.0
+        found = network(tf.image.resize(x, (size, size)))
+        return tf.concat([tf.reshape(_pick(found, output, folder), [len(batch), -1]) for output in wanted], axis=1)
+
+    # Asked for now, a missing output is reported before a generator has drawn ten thousand images.
+    found = network(tf.zeros((1, size, size, 3)))
+    width = int(np.prod(_pick(found, features, folder).shape[1:]))
+    if logits:
+        _pick(found, logits, folder)
+    run = remembering(lambda images: in_batches(one, images, 50))
+    return FeatureExtractor(
+        name,
+        hash_of_folder(folder),
+        f"bilinear {size} (TF)",
+        lambda images: run(images)[:, :width],
+        (lambda images: run(images)[:, width:]) if logits else None,
+    )
+
+
+def _callable(folder: Path) -> Callable[[Any], Any]:
+    import tensorflow as tf
+
+    try:
+        try:
+            model = tf.saved_model.load(str(folder))
+        except (RuntimeError, ValueError):  # the TF1 hub format holds several graphs; that for inference has no tags
+            model = tf.saved_model.load(str(folder), tags=[])
+    except Exception as e:  # TensorFlow raises many kinds for a broken file
+        short = " ".join(str(e).split())[:200]
+        raise UserError(f"the SavedModel in {folder} does not load ({short}); get it again.") from None
+    if callable(model):
+        return lambda x: model(x)
+    signatures = model.signatures
+    name = next((n for n in ("default", "serving_default", *signatures) if n in signatures), None)
+    if name is None:
+        raise UserError(f"the SavedModel in {folder} can neither be called nor has it a signature; export it with one.")
+    signature = signatures[name]
+    (argument,) = list(signature.structured_input_signature[1]) or [None]
+
+    def call(x: Any) -> Any:
+        return signature(**{argument: x}) if argument else signature(x)
+
+    call.model = model  # type: ignore[attr-defined]  # a signature does not keep its model's variables alive
+    return call
+
+
+def _pick(found: Any, output: str, folder: Path) -> Any:
+    if not isinstance(found, dict):
+        return found
+    if output in found:
+        return found[output]
+    if not output and len(found) == 1:
+        return next(iter(found.values()))
+    wanted = f"an output '{output}'" if output else "one output"
+    raise UserError(f"the SavedModel in {folder} should have {wanted}, but has {', '.join(sorted(found))}; name one of these.")

@@ -1,0 +1,158 @@
+"""The real images' side of a comparison, kept, and the quick metrics of a snapshot in training. No TensorFlow but the extractor's."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from gan_zoo.contracts import Dataset, FeatureExtractor, UserError
+from gan_zoo.evaluation import distances, protocol
+from gan_zoo.evaluation.cache import cached
+from gan_zoo.evaluation.neighbours import manifold
+from gan_zoo.evaluation.pixels import check_images
+from gan_zoo.evaluation.protocol import Result, Stamp
+from gan_zoo.evaluation.spectrum import Spectrum, excess, spectrum
+
+
+class Real(NamedTuple):
+    """What is kept of the real images, so that an evaluation needs only the fake ones.
+
+    Attributes:
+        features: float32 ``[n_real, D]``, in random order.
+        statistics: Their mean and covariance.
+        diversity: Their mean pairwise distance.
+        spectrum: Of the images; None where they are too small.
+        stamp: All that a result of theirs will say, with ``metric`` and ``n_fake`` still open.
+    """
+
+    features: np.ndarray
+    statistics: distances.Statistics
+    diversity: float
+    spectrum: Spectrum | None
+    stamp: Stamp
+
+
+def real_side(
+    data: Dataset,
+    extractor: FeatureExtractor,
+    *,
+    n: int = 10_000,
+    split: str = "train",
+    seed: int = 0,
+    cache_dir: str | Path | None = None,
+) -> Real:
+    """The real images' side of every comparison, from the cache where it was computed before.
+
+    Args:
+        data: The real images.
+        extractor: The feature network.
+        n: How many images at most, drawn without replacement by ``seed``.
+        split: What part of the data this is, in a word, for the stamp.
+        seed: Goes into the stamp.
+        cache_dir: Where features are kept, by the hashes of data and extractor; None keeps nothing.
+
+    Raises:
+        UserError: Fewer than 2 images, or features that are not finite.
+    """
+    n = min(n, len(data.images))
+    rows = np.sort(np.random.default_rng(seed).permutation(len(data.images))[:n])
+    # Sorted reads are kind to memory maps; the shuffle keeps the features in random order.
+    rows_shuffled = np.random.default_rng(seed).permutation(n)
+
+    def compute() -> dict[str, np.ndarray]:
+        return {"features": np.asarray(extractor.features(data.images[rows])[rows_shuffled], np.float32)}
+
+    key = f"real-{data.hash[:16]}-{extractor.name}-{extractor.hash[:16]}-{n}-{seed}"
+    features = cached(cache_dir, key, compute)["features"]
+    resize = f"{data.resize}, {extractor.resize}"
+    stamp = Stamp("", extractor.name, extractor.hash, resize, n, 0, split, None, data.hash, seed, protocol.versions())
+    look = spectrum(data.images[rows[:: max(1, n // 2000)]]) if min(data.image_shape[:2]) >= 16 else None
+    return Real(features, distances.Statistics.of(features), distances.diversity(features)[0], look, stamp)
+
+
+def quick(real: Real, fake_images: np.ndarray, extractor: FeatureExtractor, *, ema: bool | None = None) -> list[Result]:
+    """The metrics of a snapshot: all but TF-GAN's, in a second or two at 2,000 images and 64 features.
+
+    In this order: ``FD`` (equal to TF-GAN's), ``precision``, ``recall``, ``density``, ``coverage`` (with as many real images as
+    fake ones, or the reverse), ``diversity`` (mean pairwise distance of fake images over that of real ones; 1 when alike; left out where real images are all the same),
+    ``spectrum-high`` and ``spectrum-checkerboard`` (decibel over real images, 0 when alike; see :mod:`.spectrum`).
+
+    Args:
+        real: From :func:`real_side`.
+        fake_images: uint8 ``[N, H, W, C]``, in random order.
+        extractor: The one that ``real`` was made with.
+        ema: Whether averaged weights drew them.
+
+    Raises:
+        UserError: Too few images, or another extractor than that of ``real``.
+    """
+    if extractor.hash != real.stamp.extractor_hash:
+        raise UserError(f"the real statistics are of {real.stamp.extractor}, not of this {extractor.name}; compute them anew.")
+    check_images(fake_images)
+    return measure(real, fake_images, extractor.features(fake_images), extractor, ema=ema)
+
+
+def measure(
+    real: Real, fake_images: np.ndarray, fake: np.ndarray, extractor: FeatureExtractor, *, ema: bool | None
+) -> list[Result]:
+    """What :func:`quick` gives, from fake images whose features ``fake`` are there already."""
+    results = []
+    stamp = real.stamp._replace(n_fake=len(fake), ema=ema)
+
+    def add(metric: str, value: float, error: float | None = None, warning: str = "", **change: Any) -> None:
+        results.append(Result(value, error, stamp._replace(metric=protocol.named(metric, extractor), **change), warning))
+
+    value = distances.frechet(real.statistics, distances.Statistics.of(fake))
+    small = protocol.small_sample_warning(min(len(fake), real.statistics.n), fake.shape[1])
+    add("FD", value, distances.frechet_error(real.statistics, fake), small)
+    n = min(len(fake), len(real.features))
+    for metric, (value, error) in manifold(real.features[:n], fake[:n])._asdict().items():
+        add(metric, value, error, n_real=n, n_fake=n)
+    if real.diversity > 0:
+        spread, error = distances.diversity(fake)
+        add("diversity", spread / real.diversity, error / real.diversity)
+    if real.spectrum is not None:
+        difference = excess(real.spectrum, spectrum(fake_images))
+        pixels = stamp._replace(extractor="", extractor_hash="", resize=stamp.resize.rsplit(", ", 1)[0])
+        results.append(Result(difference.high, None, pixels._replace(metric="spectrum-high")))
+        results.append(Result(difference.checkerboard, None, pixels._replace(metric="spectrum-checkerboard")))
+    return results
+
+
+def real_floor(
+    data: Dataset,
+    extractor: FeatureExtractor,
+    n: int,
+    *,
+    split: str = "train",
+    seed: int = 0,
+    cache_dir: str | Path | None = None,
+) -> list[Result]:
+    """What :func:`quick` gives for real images against other real images: the best that a generator can be expected to reach.
+
+    Args:
+        data: The real images.
+        extractor: The feature network.
+        n: How many images in each of the two disjoint parts; half the data at most. Compare with scores at this N.
+        split: For the stamp, which says ``<split>/<split> floor``.
+        seed: Of the parts.
+        cache_dir: Where the result is kept, by the hashes of data and extractor; None keeps nothing.
+
+    Raises:
+        UserError: Fewer than 12 images.
+    """
+    n = min(n, len(data.images) // 2)
+    order = np.random.default_rng(seed).permutation(len(data.images))
+    first, second = np.sort(order[:n]), np.sort(order[n : 2 * n])
+
+    def compute() -> dict[str, np.ndarray]:
+        one = data._replace(images=data.images[first])
+        real = real_side(one, extractor, n=n, split=f"{split}/{split} floor", seed=seed)
+        results = quick(real, data.images[second][np.random.default_rng(seed).permutation(n)], extractor)
+        return {"records": np.array(json.dumps([r.as_dict() for r in results]))}
+
+    key = f"floor-{data.hash[:16]}-{extractor.name}-{extractor.hash[:16]}-{n}-{seed}-{split}"
+    return [Result.from_dict(r) for r in json.loads(str(cached(cache_dir, key, compute)["records"]))]

@@ -1,0 +1,228 @@
+"""TF-GAN in its box: the only module that imports ``tensorflow_gan``.
+
+TF-GAN 2.1.0 (2021) does not import on TensorFlow >= 2.16 as it is. :func:`load` stands stub modules in for the few leaf modules
+that cannot run there and imports the genuine rest. ``tf`` itself is left untouched and ``tf.keras`` stays Keras 3.
+
+What is reported as FID, KID and classifier score is computed by TF-GAN's own functions. Around each call stand the guards that
+TF-GAN lacks: a result is the true value or an error, never a silent NaN.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+import sys
+import threading
+import types
+from typing import Any
+
+import numpy as np
+
+from gan_zoo.contracts import UserError
+from gan_zoo.evaluation.distances import checked
+
+_lock = threading.Lock()
+_LEAVES = {
+    "tensorflow_gan.python.estimator": "it is built on tf.estimator, which TensorFlow 2.16 removed",
+    "tensorflow_gan.python.train": "it is built on tf.estimator, which TensorFlow 2.16 removed",
+    "tensorflow_gan.python.eval.inception_metrics": "it needs Keras 2; use gan_zoo.evaluation.extractors",
+}
+
+
+def version() -> str:
+    """The version of the installed tensorflow-gan."""
+    return importlib.metadata.version("tensorflow-gan")
+
+
+def load() -> types.ModuleType:
+    """The genuine ``tensorflow_gan`` package, without the leaves that cannot run on this TensorFlow.
+
+    Safe to call from several threads, any number of times, and after a plain ``import tensorflow_gan`` has failed.
+
+    Raises:
+        UserError: It is not installed, or it does not load.
+    """
+    with _lock:
+        loaded = sys.modules.get("tensorflow_gan")
+        if loaded is not None and hasattr(loaded, "eval"):
+            return loaded
+        # A failed import leaves its finished submodules behind; they would be mixed with the new ones.
+        for name in [m for m in sys.modules if m.split(".")[0] == "tensorflow_gan"]:
+            del sys.modules[name]
+        import tensorflow as tf
+
+        leaves = dict(_LEAVES)
+        if hasattr(tf, "estimator"):
+            leaves = {k: v for k, v in leaves.items() if k.endswith("inception_metrics")}
+        if tf.keras.__version__.startswith("2."):
+            leaves.pop("tensorflow_gan.python.eval.inception_metrics")
+        for name, reason in leaves.items():
+            sys.modules[name] = _stub(name, reason)
+        try:
+            return importlib.import_module("tensorflow_gan")
+        except ImportError as e:
+            for name in leaves:
+                sys.modules.pop(name, None)
+            raise UserError(
+                f"TF-GAN does not load ({e}); pip install tensorflow-gan==2.1.0 tensorflow-probability tf-keras."
+            ) from e
+
+
+def _stub(name: str, reason: str) -> types.ModuleType:
+    stub = types.ModuleType(name, f"Left out by gan_zoo: {reason}.")
+
+    def missing(attribute: str) -> Any:
+        raise AttributeError(f"{name}.{attribute} is left out by gan_zoo: {reason}")
+
+    vars(stub).update(__all__=[], __getattr__=missing)
+    return stub
+
+
+def frechet_distance(real: np.ndarray, fake: np.ndarray) -> float:
+    """Frechet distance of two sets of features, by TF-GAN (Heusel et al. 2017, arXiv 1706.08500, section 3).
+
+    TF-GAN drops directions whose variance is below about 1e-5, whatever the scale of the features. Here they are first brought
+    to a root mean variance of 1e3, and the result is scaled back: the distance of c x is c^2 times that of x.
+
+    Args:
+        real: Features ``[N, D]``, N >= 2.
+        fake: Features ``[M, D]``, M >= 2; M may differ from N.
+
+    Returns:
+        The distance, in squared units of the features; >= 0.
+
+    Raises:
+        UserError: Fewer than 2 rows, differing D, or values that are not finite.
+    """
+    real, fake = checked(real, fake)
+    centre = real.mean(axis=0)  # a common shift changes no distance, and large means would cost digits
+    real, fake = real - centre, fake - centre
+    mean_variance = float((real.var(axis=0, ddof=1) + fake.var(axis=0, ddof=1)).mean() / 2)
+    scale = 1e3 / np.sqrt(mean_variance) if mean_variance > 0 else 1.0
+    if not np.isfinite(scale):  # variances among the subnormal numbers: constant features, for every purpose
+        scale = 1.0
+    value = load().eval.frechet_classifier_distance_from_activations(real * scale, fake * scale)
+    return max(0.0, float(value) / scale**2)
+
+
+def kernel_distance(real: np.ndarray, fake: np.ndarray, *, block: int = 1000, seed: int = 0) -> tuple[float, float]:
+    """Kernel distance with the cubic polynomial kernel, by TF-GAN (Bińkowski et al. 2018, arXiv 1801.01401, section 4).
+
+    TF-GAN averages over blocks and gives no standard error (NaN) for one block. Here the blocks are made smaller until there
+    are four (three at odd small N), which does not bias the estimate. Rows are shuffled, since TF-GAN takes blocks in the order
+    of the rows.
+
+    Args:
+        real: Features ``[N, D]``.
+        fake: Features ``[M, D]``.
+        block: The largest number of rows a block.
+        seed: Of the shuffle.
+
+    Returns:
+        The distance, which is unbiased and therefore may lie a little below 0, and its standard error (over blocks).
+
+    Raises:
+        UserError: Fewer than 8 rows, differing D, or values that are not finite.
+    """
+    import tensorflow as tf
+
+    real, fake = checked(real, fake, least=8)
+    rng = np.random.default_rng(seed)
+    real, fake = real[rng.permutation(len(real))], fake[rng.permutation(len(fake))]
+    larger, smaller = max(len(real), len(fake)), min(len(real), len(fake))
+    blocks = min(max(4, -(-larger // block)), smaller // 2)
+    block = -(-larger // blocks)
+    value, error = load().eval.kernel_classifier_distance_and_std_from_activations(
+        tf.constant(real), tf.constant(fake), max_block_size=block
+    )
+    return float(value), float(error)
+
+
+def classifier_score(logits: np.ndarray, *, splits: int = 10) -> tuple[float, float]:
+    """Classifier score (with Inception: the Inception score), by TF-GAN (Salimans et al. 2016, arXiv 1606.03498, section 4).
+
+    A class that no image has any probability of gives TF-GAN a NaN (0 times the logarithm of 0). Here logits are cut 80 below
+    the largest of their row, which moves no probability by more than 1e-34 and leaves none at 0.
+
+    Args:
+        logits: ``[N, classes]``.
+        splits: The number of parts whose standard deviation is given; fewer when N is small.
+
+    Returns:
+        The score of all rows together, from 1 (collapsed) to the number of classes, and the standard deviation over parts.
+        (The paper gives the mean over 10 parts, which is a little lower than the score of all rows together.)
+
+    Raises:
+        UserError: Fewer than 2 rows, or values that are not finite.
+    """
+    (logits,) = checked(logits)
+    logits = logits - logits.max(axis=1, keepdims=True)
+    logits = np.maximum(logits, -80.0)
+    score = load().eval.classifier_score_from_logits
+    parts = [float(score(part)) for part in np.array_split(logits, max(2, min(splits, len(logits) // 2)))]
+    return max(1.0, float(score(logits))), float(np.std(parts))
+
+
+def sliced_wasserstein_refusal(shape: tuple[int, ...]) -> str | None:
+    """Why TF-GAN's sliced Wasserstein distance is not defined on images ``(H, W, C)``, or None where it is."""
+    height, width, channels = shape[-3:]
+    if channels != 3:
+        return f"it wants 3 channels and the images have {channels}"
+    if height != width:
+        return f"it wants square images and these are {height}x{width}"
+    if height < 16:
+        return f"it wants 16 pixels or more and the images have {height}"
+    levels = int(np.log2(height)) - 3
+    if height % 2 ** (levels - 1):
+        return f"it halves the image {levels - 1} times and {height} pixels cannot be halved so often"
+    return None
+
+
+def sliced_wasserstein(real: np.ndarray, fake: np.ndarray, *, seed: int = 0) -> dict[int, float]:
+    """Sliced Wasserstein distance of patches on a Laplacian pyramid, by TF-GAN (Karras et al. 2018, arXiv 1710.10196).
+
+    TF-GAN divides each patch by its standard deviation, so one flat patch makes the result NaN. Here half a grey level of
+    uniform noise is added to real and fake alike, as when pixels are dequantised. TF-GAN draws from global generators; here
+    they are seeded for the call and put back.
+
+    Args:
+        real: uint8 ``[N, H, H, 3]``. Numbers compare with the paper's at N = 8192 only, and take 4 GB there.
+        fake: uint8 ``[N, H, H, 3]``.
+        seed: Of patches and projections.
+
+    Returns:
+        For each level's height in pixels, the distance times 1e3, as in the paper.
+
+    Raises:
+        UserError: The images differ in shape or number, or TF-GAN cannot measure that shape.
+    """
+    import tensorflow as tf
+
+    if real.shape != fake.shape:
+        raise UserError(
+            f"sliced Wasserstein wants as many real images as fake, of one size; got {real.shape} and {fake.shape}."
+        )
+    reason = sliced_wasserstein_refusal(real.shape)
+    if reason:
+        raise UserError(f"sliced Wasserstein cannot be computed: {reason}; leave it out.")
+    rng = np.random.default_rng(seed)
+    noisy = [
+        x.astype(np.float32) / 127.5 - 1 + rng.uniform(-0.5, 0.5, x.shape).astype(np.float32) / 127.5 for x in (real, fake)
+    ]
+    with _lock_random, tf.Graph().as_default() as graph:
+        # In a graph of its own, the seed of TensorFlow is not the process's.
+        tf.compat.v1.set_random_seed(seed)
+        holders = [tf.compat.v1.placeholder(tf.float32, x.shape) for x in noisy]
+        levels = load().eval.sliced_wasserstein_distance(*holders, random_sampling_count=4)
+        state = np.random.get_state()
+        np.random.seed(seed % 2**32)
+        try:
+            with tf.compat.v1.Session(graph=graph) as session:
+                values = session.run([fake_value for _, fake_value in levels], dict(zip(holders, noisy, strict=True)))
+        finally:
+            np.random.set_state(state)
+    height = real.shape[1]
+    return {height >> level: 1e3 * float(v) for level, v in enumerate(values)}
+
+
+_lock_random = threading.Lock()

@@ -1,0 +1,56 @@
+"""The stream of real images: a pure function of (seed, step), so that its whole state is one integer."""
+
+from __future__ import annotations
+
+import functools
+
+import numpy as np
+import tensorflow as tf
+
+
+class Order:
+    """Every image once an epoch, each epoch in an order of its own, without a break between epochs."""
+
+    def __init__(self, count: int, seed: int):
+        """Order ``count`` images."""
+        self.count = count
+        self._epoch = functools.lru_cache(maxsize=2)(lambda epoch: np.random.default_rng([seed, epoch]).permutation(count))
+
+    def __call__(self, first: int, number: int) -> np.ndarray:
+        """The indices int64 [number] at positions ``first`` and on."""
+        epochs, places = np.divmod(np.arange(first, first + number), self.count)
+        return np.concatenate([self._epoch(int(e))[places[epochs == e]] for e in np.unique(epochs)])
+
+
+def stream(images: np.ndarray, batch: int, seed: int, step: int, strategy: tf.distribute.Strategy):
+    """An endless iterator over batches of real images from ``step`` on.
+
+    Args:
+        images: uint8 ``[N, H, W, C]``, in memory or memory-mapped.
+        batch: Global batch; each replica gets its even share.
+        seed: Of the order.
+        step: The first batch is the one that this step uses.
+        strategy: Whose replicas are fed.
+
+    Returns:
+        An iterator of uint8 ``[batch / replicas, H, W, C]`` a replica.
+    """
+    order = Order(len(images), seed)
+    replicas = strategy.num_replicas_in_sync
+    share = batch // replicas
+
+    def pipeline(context: tf.distribute.InputContext) -> tf.data.Dataset:
+        # The pipeline of one host feeds its replicas in turn: element k is replica k % mine of step k // mine.
+        mine = replicas // context.num_input_pipelines
+        first_replica = context.input_pipeline_id * mine
+
+        def gather(k: np.ndarray) -> np.ndarray:
+            at, replica = divmod(int(k), mine)
+            return np.asarray(images[order(at * batch + (first_replica + replica) * share, share)])
+
+        def load(k: tf.Tensor) -> tf.Tensor:
+            return tf.ensure_shape(tf.numpy_function(gather, [k], tf.uint8, stateful=False), [share, *images.shape[1:]])
+
+        return tf.data.Dataset.counter(start=step * mine).map(load).prefetch(4)
+
+    return iter(strategy.distribute_datasets_from_function(pipeline))

@@ -1,0 +1,1 @@
+"""What ``--gen`` takes: one file a family of generators."""

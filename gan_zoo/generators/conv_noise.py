@@ -1,0 +1,39 @@
+"""Generators whose noise has the shape of the image."""
+
+from __future__ import annotations
+
+import keras
+from keras import layers
+
+from gan_zoo.layers import BatchNorm
+from gan_zoo.registry import generators
+
+
+@generators.register
+def conv_noise28(width: int = 64, hidden: int = 3000, *, image_shape):
+    """Image-shaped noise through an image classifier's layers, to one vector reshaped into a 28x28 image.
+
+    Noise [B, 28, 28, C] -> 3x3 convolutions (stride 1, 2, 2) -> dense ``hidden`` -> dense 28*28*C -> tanh [B, 28, 28, C]. A
+    reading of the text that describes the CelebA 28x28 project ("noise of the shape of the image", "looks like an image
+    classifier", about 26 million parameters): at the defaults it has 26.0 million for colour. The text gives no
+    normalisation; here each layer but the last has batch norm and LeakyReLU 0.2, without which it trains poorly.
+
+    Args:
+        width: Channels of the first two convolutions; the third has twice as many.
+        hidden: Values of the dense layer.
+        image_shape: (28, 28, C); no other size.
+    """
+    if tuple(image_shape[:2]) != (28, 28):
+        raise ValueError(
+            f"it makes 28x28 images only, not {image_shape[0]}x{image_shape[1]}; use --image_size=28 or a generator for any "
+            "size, such as dcgan."
+        )
+    z = x = keras.Input(image_shape, name="noise")
+    for filters, stride in ((width, 1), (width, 2), (2 * width, 2)):
+        x = layers.Conv2D(filters, 3, stride, "same", use_bias=False, kernel_initializer="he_normal")(x)
+        x = layers.LeakyReLU(0.2)(BatchNorm()(x))
+    x = layers.Dense(hidden, use_bias=False, kernel_initializer="he_normal")(layers.Flatten()(x))
+    x = layers.LeakyReLU(0.2)(BatchNorm()(x))
+    x = layers.Dense(28 * 28 * image_shape[-1], dtype="float32")(x)
+    x = layers.Activation("tanh", dtype="float32")(layers.Reshape(image_shape, dtype="float32")(x))
+    return keras.Model(z, x, name="conv_noise28")

@@ -1,0 +1,31 @@
+"""The dense baseline."""
+
+from __future__ import annotations
+
+import math
+
+import keras
+from keras import layers
+
+from gan_zoo.layers import BatchNorm
+from gan_zoo.registry import generators
+
+
+@generators.register
+def dense(widths: tuple = (256, 512, 1024), latent: int = 100, *, image_shape):
+    """Dense layers only, the baseline (Goodfellow et al. 2014, arXiv:1406.2661, in the form of Keras-GAN).
+
+    Noise [B, latent] -> dense layers, each with LeakyReLU 0.2 and then batch norm (momentum 0.8) -> tanh [B, H, W, C].
+    For 28x28x3 it has 3,100,720 parameters.
+
+    Args:
+        widths: Values of the hidden layers.
+        latent: Number of noise values.
+        image_shape: (H, W, C), any.
+    """
+    z = x = keras.Input((latent,), name="noise")
+    for values in widths:
+        x = BatchNorm(momentum=0.8)(layers.LeakyReLU(0.2)(layers.Dense(values)(x)))
+    x = layers.Dense(math.prod(image_shape), dtype="float32")(x)
+    x = layers.Activation("tanh", dtype="float32")(layers.Reshape(image_shape, dtype="float32")(x))
+    return keras.Model(z, x, name="dense_generator")

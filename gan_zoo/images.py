@@ -1,0 +1,123 @@
+"""Pictures: [-1, 1] <-> uint8, grids, PNG and GIF. No TensorFlow here."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import imageio.v3 as iio
+import numpy as np
+from PIL import Image
+
+
+def to_uint8(images: np.ndarray) -> np.ndarray:
+    """From [-1, 1] to 0..255, rounded; what lies outside is clipped.
+
+    Args:
+        images: Float ``[..., C]``.
+    """
+    return np.clip(np.rint((np.asarray(images, np.float32) + 1.0) * 127.5), 0, 255).astype(np.uint8)
+
+
+def to_float(images: np.ndarray) -> np.ndarray:
+    """From uint8 to float32 in [-1, 1]; the inverse of :func:`to_uint8`."""
+    return np.asarray(images, np.float32) / 127.5 - 1.0
+
+
+def grid(images: np.ndarray, columns: int | None = None, gap: int = 2) -> np.ndarray:
+    """Lay images out in rows on white.
+
+    Args:
+        images: uint8 ``[N, H, W, C]``, C 1 or 3.
+        columns: Images in a row; about the square root of N by default.
+        gap: White pixels between images and around them.
+
+    Returns:
+        uint8 ``[rows, columns, C]`` pixels.
+    """
+    n, height, width, channels = images.shape
+    columns = columns or math.ceil(math.sqrt(n))
+    rows = math.ceil(n / columns)
+    sheet = np.full((rows * (height + gap) + gap, columns * (width + gap) + gap, channels), 255, np.uint8)
+    for i, image in enumerate(images):
+        y, x = gap + i // columns * (height + gap), gap + i % columns * (width + gap)
+        sheet[y : y + height, x : x + width] = image
+    return sheet
+
+
+def enlarge(image: np.ndarray, least: int) -> np.ndarray:
+    """Repeat pixels by a whole factor until the longer side has at least ``least`` of them."""
+    factor = math.ceil(least / max(image.shape[:2]))
+    return image.repeat(factor, axis=0).repeat(factor, axis=1)
+
+
+def as_pil(image: np.ndarray) -> Image.Image:
+    """A Pillow image of uint8 ``[H, W, C]``, C 1 or 3."""
+    return Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image)
+
+
+def save_png(path: Path, image: np.ndarray) -> None:
+    """Write uint8 ``[H, W, C]`` so that a reader sees the whole file or none."""
+    part = path.with_name(f".{path.name}.part")
+    as_pil(image).save(part, format="PNG")
+    os.replace(part, path)
+
+
+def save_npz(path: Path, images: np.ndarray) -> None:
+    """Write uint8 images [N, H, W, C] as the array ``images`` of an npz, as a whole or not at all."""
+    part = path.with_name(f".{path.name}.part")
+    with part.open("wb") as f:
+        np.savez_compressed(f, images=images)
+    os.replace(part, path)
+
+
+def save_gif(path: Path, frames: Iterable[np.ndarray], fps: float, loop: bool = True) -> None:
+    """Write an animation; the last frame stays for a second.
+
+    Args:
+        path: The file to write, as a whole or not at all.
+        frames: uint8 ``[H, W, C]``, all of one shape.
+        fps: Frames a second, up to 50 (the format counts in hundredths of a second).
+        loop: Whether it starts again.
+    """
+    pictures = [f[..., 0] if f.shape[-1] == 1 else f for f in frames]
+    each = max(20, round(1000 / fps))
+    part = path.with_name(f".{path.name}.part")
+    # "loop" counts repetitions in the file, where 0 stands for "for ever" and its absence for "once".
+    options = {"loop": 0} if loop else {}
+    iio.imwrite(part, pictures, extension=".gif", duration=[each] * (len(pictures) - 1) + [max(each, 1000)], **options)
+    os.replace(part, path)
+
+
+def gif_of(
+    paths: Sequence[Path], target: Path, fps: float = 10, every: int = 1, size: int = 0, loop: bool = True, most: int = 200
+) -> int:
+    """Make an animation of pictures on the disk, one at a time in memory until they are encoded.
+
+    Args:
+        paths: The pictures, all of one size, in their order.
+        target: The GIF to write.
+        fps: Frames a second.
+        every: Take every n-th picture, and the last.
+        size: Pixels of the longer side at least, by repeating pixels; 0 keeps the size.
+        loop: Whether it starts again.
+        most: Take fewer pictures, evenly, if there would be more than this.
+
+    Returns:
+        The number of frames.
+
+    Raises:
+        ValueError: There are no pictures.
+    """
+    if not paths:
+        raise ValueError("there are no frames")
+    every = max(every, math.ceil(len(paths) / most))
+    chosen = list(paths[::every])
+    if chosen[-1] != paths[-1]:
+        chosen.append(paths[-1])
+    frames = (np.asarray(Image.open(path)) for path in chosen)
+    colour = (f[..., None] if f.ndim == 2 else f for f in frames)
+    save_gif(target, (enlarge(f, size) if size else f for f in colour), fps, loop)
+    return len(chosen)

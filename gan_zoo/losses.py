@@ -1,0 +1,66 @@
+"""What ``--loss`` takes: losses over logits, one value a sample.
+
+``bce(x, t)`` below is the binary cross-entropy of the probability sigmoid(x) against the target t, computed from the logit x
+so that it is exact where the probability rounds to 0 or 1.
+"""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+from gan_zoo.contracts import Loss
+from gan_zoo.registry import losses
+
+
+def _bce(logits, targets):
+    return tf.nn.sigmoid_cross_entropy_with_logits(labels=targets, logits=logits)
+
+
+def _bce_disc(real, fake, real_targets, fake_targets):
+    return _bce(real, real_targets) + _bce(fake, fake_targets)
+
+
+@losses.register
+def non_saturating() -> Loss:
+    """D: cross-entropy; G maximises log D(G(z)) (Goodfellow et al. 2014, arXiv:1406.2661, end of section 3)."""
+    return Loss(disc=_bce_disc, gen=_bce)
+
+
+@losses.register
+def minimax() -> Loss:
+    """D: cross-entropy; G minimises log(1 - D(G(z))), equation 1 itself (Goodfellow et al. 2014, arXiv:1406.2661).
+
+    G's gradient vanishes where D is sure; it is here to be compared with.
+    """
+    return Loss(disc=_bce_disc, gen=lambda fake, targets: -_bce(fake, 1.0 - targets))
+
+
+@losses.register
+def least_squares() -> Loss:
+    """Half the squared distance of the logit to its target (Mao et al. 2017, arXiv:1611.04076, equation 9)."""
+    return Loss(
+        disc=lambda real, fake, real_targets, fake_targets: (
+            0.5 * tf.square(real - real_targets) + 0.5 * tf.square(fake - fake_targets)
+        ),
+        gen=lambda fake, targets: 0.5 * tf.square(fake - targets),
+    )
+
+
+@losses.register
+def wasserstein() -> Loss:
+    """The critic's difference (Arjovsky et al. 2017, arXiv:1701.07875, equation 2).
+
+    It means something only under a bound on D's slope, such as a gradient penalty or clipped weights, which is a trick of its
+    own here.
+    """
+    return Loss(disc=lambda real, fake, *_: fake - real, gen=lambda fake, _: -fake, uses_targets=False)
+
+
+@losses.register
+def hinge() -> Loss:
+    """D: relu(1 - real) + relu(1 + fake); G: -fake (Lim & Ye 2017, arXiv:1705.02894; Miyato et al. 2018, equations 16, 17)."""
+    return Loss(
+        disc=lambda real, fake, *_: tf.nn.relu(1.0 - real) + tf.nn.relu(1.0 + fake),
+        gen=lambda fake, _: -fake,
+        uses_targets=False,
+    )

@@ -1,0 +1,43 @@
+"""Random numbers that are pure functions of (seed, place, step), the same for any number of replicas.
+
+Every draw is made for the global batch and each replica takes its slice: then two replicas see what one device would have
+seen. The stateless Philox generator gives the same bits everywhere, under XLA too.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Sequence
+
+import tensorflow as tf
+
+
+def stream(seed: int, *place: object) -> int:
+    """A number for one place that draws, such as ``stream(seed, "trick", 0, "real")``; different places draw independently."""
+    return zlib.crc32(repr((seed, *place)).encode())
+
+
+def at(stream: int, step: tf.Tensor) -> tf.Tensor:
+    """The ``seed`` [2] of a place at a step."""
+    return tf.stack([tf.constant(stream, tf.int64), tf.cast(step, tf.int64)])
+
+
+def _mine(draw, shape: Sequence[int]) -> tf.Tensor:
+    """Draw for the global batch, and take this replica's part of it."""
+    context = tf.distribute.get_replica_context()
+    replicas = context.num_replicas_in_sync if context else 1
+    if replicas == 1:
+        return draw(shape)
+    local = shape[0]
+    first = tf.cast(context.replica_id_in_sync_group, tf.int32) * local
+    return draw([replicas * local, *shape[1:]])[first : first + local]
+
+
+def normal(shape: Sequence[int], seed: tf.Tensor, stddev: float = 1.0) -> tf.Tensor:
+    """Draw from N(0, stddev^2); ``shape`` [B, ...] is the replica's own."""
+    return _mine(lambda s: tf.random.stateless_normal(s, seed, stddev=stddev, alg="philox"), shape)
+
+
+def uniform(shape: Sequence[int], seed: tf.Tensor, low: float = 0.0, high: float = 1.0) -> tf.Tensor:
+    """Draw from U[low, high); ``shape`` [B, ...] is the replica's own."""
+    return _mine(lambda s: low + (high - low) * tf.random.stateless_uniform(s, seed, alg="philox"), shape)

@@ -1,0 +1,90 @@
+"""What a run writes for people while it goes on: TensorBoard, ``metrics.jsonl``, grids of samples, and the screen."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import sys
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+from tqdm import tqdm
+
+from gan_zoo import images
+
+
+class Report:
+    """The one place to which the loop reports. It may be opened again on a run that goes on."""
+
+    def __init__(self, folder: Path, start: int, steps: int, batch: int):
+        """Open for steps from ``start`` on; what the log holds beyond it is from a run that was killed and is dropped.
+
+        Args:
+            folder: The run's.
+            start: Steps done.
+            steps: Steps of the whole run.
+            batch: Images a step.
+        """
+        self._log = folder / "metrics.jsonl"
+        self._samples = folder / "samples"
+        self._samples.mkdir(exist_ok=True)
+        _rewind(self._log, start)
+        for path in self._samples.glob("*.png"):
+            if path.stem.isdigit() and int(path.stem) > start:
+                path.unlink()
+        self._writer = tf.summary.create_file_writer(str(folder / "tensorboard"))
+        self._batch = batch
+        # One unit is an image, so that the bar's own rate is the figure of the trade.
+        self._bar = tqdm(total=steps * batch, initial=start * batch, unit=" images", unit_scale=True, disable=None, smoothing=0.1)
+        self._total = steps
+
+    def scalars(self, step: int, values: dict[str, float]) -> None:
+        """Log scalars under their names, to TensorBoard and as one line of ``metrics.jsonl``."""
+        with self._writer.as_default(step=step):
+            for name, value in values.items():
+                tf.summary.scalar(name, value)
+        # JSON has no word for infinity or NaN; null is what every reader takes.
+        safe = {k: (v if math.isfinite(v) else None) for k, v in values.items()}
+        line = json.dumps({"step": step, "images": step * self._batch, **safe}) + "\n"
+        with self._log.open("ab") as f:
+            f.write(line.encode())
+        self._bar.update(step * self._batch - self._bar.n)
+        self._bar.set_postfix_str(f"step {step}, loss D {values['loss/disc']:.3f} G {values['loss/gen']:.3f}", refresh=False)
+
+    def grid(self, step: int, pictures: np.ndarray, summary: str) -> None:
+        """Save a grid of uint8 samples [N, H, W, C] as ``samples/STEP.png`` and in TensorBoard, and say so."""
+        sheet = images.grid(pictures)
+        images.save_png(self._samples / f"{step:08d}.png", sheet)
+        with self._writer.as_default(step=step):
+            tf.summary.image("samples", sheet[None])
+        self._writer.flush()
+        if self._bar.disable:  # no terminal: a line now and then stands for the bar
+            self.say(f"step {step}/{self._total}: {summary}")
+
+    def say(self, text: str) -> None:
+        """Print a line above the bar."""
+        tqdm.write(text, file=sys.stdout)
+        sys.stdout.flush()
+
+    def close(self) -> None:
+        """Finish all files."""
+        self._bar.close()
+        self._writer.close()
+
+
+def _rewind(log: Path, step: int) -> None:
+    """Drop the lines after ``step``, and a line that a kill cut short; the file is replaced as a whole."""
+    if not log.exists():
+        return
+    kept = []
+    for line in log.read_bytes().splitlines(keepends=True):
+        try:
+            if json.loads(line)["step"] <= step and line.endswith(b"\n"):
+                kept.append(line)
+        except (ValueError, KeyError, TypeError):
+            pass
+    part = log.with_name(".metrics.jsonl.part")
+    part.write_bytes(b"".join(kept))
+    os.replace(part, log)

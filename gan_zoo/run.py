@@ -1,0 +1,95 @@
+"""Train a GAN: ``python -m gan_zoo.run --gen=conv_noise28 --disc=cnn_fc``.
+
+Exit codes: 0 trained to the end; 2 bad input, in one sentence; 130 or 143 stopped by Ctrl-C or SIGTERM, saved.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import sys
+
+from absl import flags
+
+from gan_zoo import cli, config, registry
+from gan_zoo.contracts import UserError
+
+USAGE = """Train a GAN on the embedded cartoon faces, or on any images given by --data_dir.
+
+    python -m gan_zoo.run --gen=conv_noise28 --disc=cnn_fc
+    python -m gan_zoo.run --gen=dcgan --disc=dcgan --data=files --data_dir=my_images.zip --image_size=64 --workdir=runs/mine
+
+The same command again goes on where the run stopped. --list shows the parts there are."""
+
+
+def _define(values: flags.FlagValues) -> None:
+    config.define_flags(values)
+    flags.DEFINE_string("list", None, "show the parts of a table (--list=generators) or of all (--list)", flag_values=values)
+    flags.DEFINE_bool("dry_run", False, "show the settings, the nets and their sizes, and stop", flag_values=values)
+
+
+def _show_tables(which: str, plugins: str) -> None:
+    config.load_plugins(plugins)
+    if which != "all" and which not in registry.tables:
+        raise UserError(f"there is no table '{which}'; there are: {', '.join(registry.tables)}.")
+    for name, table in registry.tables.items():
+        if which in ("all", name):
+            print(f"{name}:")
+            for entry in sorted(table.entries().values()):
+                print(f"  {entry.name}{_settable(entry.signature)}\n      {entry.summary}")
+
+
+def _settable(signature: inspect.Signature | None) -> str:
+    """The part of a signature that a spec may set."""
+    if signature is None:
+        return "(...)"
+    shown = [p for p in signature.parameters.values() if p.kind is not p.KEYWORD_ONLY]
+    return str(inspect.Signature(shown))
+
+
+def _dry_run(settings: config.Config) -> None:
+    from gan_zoo import loop
+
+    for name, value in dataclasses.asdict(settings).items():
+        print(f"{name} = {value!r}")
+    channels = settings.channels or loop.load_data(settings).image_shape[-1]
+    game = loop.build_game(settings, (*settings.size, channels))
+    for kind, net in (("gen", game.gen), ("disc", game.disc)):
+        net.summary(line_length=100)
+    for kind, name, net in (("generator", settings.specs("gen")[0].name, game.gen), ("discriminator", settings.specs("disc")[0].name, game.disc)):
+        total = sum(v.shape.num_elements() for v in net.weights)
+        trainable = sum(v.shape.num_elements() for v in net.trainable_weights)
+        print(f"{kind} {name}: {total:,} parameters ({trainable:,} trainable)")
+    print(f"tricks: {settings.tricks or 'none'}")
+
+
+def _main(values: flags.FlagValues, rest: list[str]) -> int:
+    if rest:
+        raise UserError(f"'{rest[0]}' is no flag; write --name=value.")
+    if values["list"].present:
+        _show_tables(values["list"].value, values["plugins"].value)
+        return 0
+    settings = config.from_flags(values)
+    cli.load_tensorflow(values["verbose"].value)
+    if values["dry_run"].value:
+        _dry_run(settings)
+        return 0
+    from gan_zoo import loop
+
+    try:
+        folder = loop.train(settings)
+    except loop.Interrupted as e:
+        print(e)
+        return e.exit_code
+    print(f"done: {folder / 'samples.gif'}, {folder / 'generator.keras'}\n  tensorboard --logdir={folder}")
+    return 0
+
+
+def main(argv: list[str] | None = None) -> int:
+    """The program, as a function: takes the arguments after its name, returns the exit code."""
+    words = sys.argv[1:] if argv is None else argv
+    return cli.call(_main, _define, USAGE, ["--list=all" if word in ("--list", "-list") else word for word in words])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,145 @@
+"""The folder of a run: who may write to it, and what lies where. No TensorFlow here.
+
+``config.json`` (settings, data, versions, command), ``metrics.jsonl``, ``tensorboard/``, ``samples/STEP.png``,
+``checkpoints/``; at the end of a run ``generator.keras``, ``generator/`` (SavedModel) and ``samples.gif``.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import os
+import platform
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import filelock
+
+from gan_zoo import __version__
+from gan_zoo.config import Config, differences, from_json
+from gan_zoo.contracts import UserError
+
+
+@contextmanager
+def claim(folder: Path) -> Iterator[None]:
+    """Make the folder if need be, and keep other processes out of it while the body runs.
+
+    Raises:
+        UserError: It cannot be made or written, holds something that is no run, or is in use.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        strangers = [p.name for p in folder.iterdir() if p.name != ".lock"]
+    except OSError as e:
+        raise UserError(f"the run directory {folder} cannot be made ({e.strerror}); choose another --workdir.") from None
+    if strangers and not (folder / "config.json").is_file():
+        raise UserError(
+            f"{folder} holds files ({strangers[0]} ...) but no run of gan_zoo; choose an empty or new folder as --workdir."
+        )
+    lock = filelock.FileLock(folder / ".lock", timeout=0)
+    try:
+        lock.acquire()
+    except filelock.Timeout:
+        raise UserError(f"{folder} is in use by another process; wait for it, stop it, or choose another --workdir.") from None
+    except OSError as e:
+        raise UserError(f"the run directory {folder} cannot be written ({e.strerror}); choose another --workdir.") from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def record(config: Config, data: dict[str, Any]) -> dict[str, Any]:
+    """What ``config.json`` says of a run that begins now."""
+    packages = ("tensorflow", "keras", "numpy", "pillow", "tensorflow-gan")
+    return {
+        "config": {k: v for k, v in vars(config).items() if k != "workdir"},
+        "data": data,
+        "versions": {
+            "gan_zoo": __version__,
+            "python": platform.python_version(),
+            **{name: _version(name) for name in packages},
+        },
+        "commit": _commit(),
+        "command": sys.argv,
+        "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+    }
+
+
+def _version(package: str) -> str | None:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def _commit() -> str | None:
+    """The commit of this source tree, with a plus sign if it has changes; None outside a git checkout."""
+    git = ["git", "-C", str(Path(__file__).parent)]
+    try:
+        head = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True, timeout=10, check=True).stdout.strip()
+        changed = subprocess.run([*git, "status", "--porcelain", "-uno"], capture_output=True, text=True, timeout=10).stdout
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return head + ("+" if changed.strip() else "")
+
+
+def read(folder: Path) -> dict[str, Any]:
+    """The ``config.json`` of a run.
+
+    Raises:
+        UserError: There is no run in that folder.
+    """
+    path = folder / "config.json"
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        what = "holds no run (no config.json)" if folder.is_dir() else "is no folder"
+        raise UserError(f"{folder} {what}; give the folder of a run, such as runs/NAME.") from None
+    except (OSError, ValueError) as e:
+        raise UserError(f"{path} cannot be read ({e}); restore it, or start a new run.") from None
+
+
+def config_of(folder: Path) -> Config:
+    """The settings of a run, with its folder as ``workdir``."""
+    return from_json({**read(folder)["config"], "workdir": str(folder)})
+
+
+def write(folder: Path, content: dict[str, Any]) -> None:
+    """Write ``config.json``, as a whole or not at all."""
+    part = folder / ".config.json.part"
+    part.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    os.replace(part, folder / "config.json")
+
+
+def agree(folder: Path, config: Config, data: dict[str, Any]) -> bool:
+    """Whether there is a run to go on with (False: a new one starts here).
+
+    Raises:
+        UserError: There is one, of other settings or other data.
+    """
+    if not (folder / "config.json").is_file():
+        return False
+    old = read(folder)
+    changed = differences(old["config"], config)
+    if changed:
+        raise UserError(
+            f"{folder} holds a run with other settings ({'; '.join(changed)}); give the old ones to go on with it, or another "
+            "--workdir to start anew."
+        )
+    if old["data"]["hash"] != data["hash"]:
+        raise UserError(
+            f"the data changed since the run in {folder} began ({old['data']['count']} images then, {data['count']} now, other "
+            "pixels); restore the data, or start anew in another --workdir."
+        )
+    return True
+
+
+def frames(folder: Path) -> list[Path]:
+    """The grids of samples of a run, in the order of their steps."""
+    return sorted((p for p in (folder / "samples").glob("*.png") if p.stem.isdigit()), key=lambda p: int(p.stem))

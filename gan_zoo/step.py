@@ -1,0 +1,157 @@
+"""One step of the game: the updates of D and G, and the one compiled function that runs many of them.
+
+Nothing here knows the name of a part; the branches are on the fields of the contracts and are taken when the function is
+traced.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import keras
+import tensorflow as tf
+
+from gan_zoo import randomness
+from gan_zoo.contracts import Loss, Trick
+
+
+class Game(NamedTuple):
+    """All that a step works with.
+
+    Attributes:
+        gen: The generator.
+        disc: The discriminator.
+        ema: A second generator that holds the moving average of the first, or None.
+        ema_decay: The share of the average kept at a step, once the run is long enough for it.
+        gen_opt: G's optimizer, built.
+        disc_opt: D's optimizer, built.
+        loss: The losses of both.
+        tricks: In the order in which they apply.
+        noise: ``(shape, seed) -> z``.
+        step: int64 variable, the number of steps done.
+        seed: The run's.
+    """
+
+    gen: keras.Model
+    disc: keras.Model
+    ema: keras.Model | None
+    ema_decay: float
+    gen_opt: keras.Optimizer
+    disc_opt: keras.Optimizer
+    loss: Loss
+    tricks: tuple[Trick, ...]
+    noise: Callable[..., Any]
+    step: tf.Variable
+    seed: int
+
+    def seed_at(self, *place: object) -> tf.Tensor:
+        """The seed [2] of a place in the present step."""
+        return randomness.at(randomness.stream(self.seed, *place), self.step)
+
+    def draw(self, batch: int, *place: object) -> tf.Tensor:
+        """Noise for ``batch`` images of this replica."""
+        return self.noise((batch, *self.gen.input_shape[1:]), self.seed_at("noise", *place))
+
+    def apply(self, hook: str, value: tf.Tensor, *place: object) -> tf.Tensor:
+        """Send a value through one hook of all tricks."""
+        for i, trick in enumerate(self.tricks):
+            if (f := getattr(trick, hook)) is not None:
+                value = f(value, self.seed_at(hook, i, *place))
+        return value
+
+
+def disc_update(game: Game, real: tf.Tensor) -> dict[str, tf.Tensor]:
+    """Update D on real images [B, H, W, C] and as many of G's; returns scalars to log."""
+    batch = real.shape[0]
+    fake = game.gen(game.draw(batch, "disc"), training=True)  # outside the tape: G is not to move
+    real = game.apply("images", real, "disc", "real")
+    fake = game.apply("images", fake, "disc", "fake")
+    real_targets = game.apply("real_targets", tf.ones([batch, 1]), "real")
+    fake_targets = game.apply("fake_targets", tf.zeros([batch, 1]), "fake")
+    with tf.GradientTape() as tape:
+        real_logits = tf.cast(game.disc(real, training=True), tf.float32)
+        fake_logits = tf.cast(game.disc(fake, training=True), tf.float32)
+        loss = tf.reduce_mean(game.loss.disc(real_logits, fake_logits, real_targets, fake_targets))
+        for i, trick in enumerate(game.tricks):
+            if trick.penalty is not None:
+                loss += trick.penalty(game.disc, real, fake, game.seed_at("penalty", i))
+        scaled = loss / _replicas()
+    norm = _descend(tape, scaled, game.disc, game.disc_opt)
+    for trick in game.tricks:
+        if trick.after_disc is not None:
+            trick.after_disc(game.disc)
+    right = tf.concat([real_logits > 0, fake_logits <= 0], 0)
+    return {
+        "loss/disc": loss,
+        "logits/real": tf.reduce_mean(real_logits),
+        "logits/fake": tf.reduce_mean(fake_logits),
+        "accuracy/disc": tf.reduce_mean(tf.cast(right, tf.float32)),
+        "grad_norm/disc": norm,
+    }
+
+
+def gen_update(game: Game, batch: int) -> dict[str, tf.Tensor]:
+    """Update G on ``batch`` images of its own; returns scalars to log."""
+    targets = game.apply("gen_targets", tf.ones([batch, 1]))
+    z = game.draw(batch, "gen")
+    with tf.GradientTape() as tape:
+        fake = game.apply("images", game.gen(z, training=True), "gen", "fake")
+        logits = tf.cast(game.disc(fake, training=True), tf.float32)
+        loss = tf.reduce_mean(game.loss.gen(logits, targets))
+        scaled = loss / _replicas()
+    norm = _descend(tape, scaled, game.gen, game.gen_opt)
+    return {"loss/gen": loss, "grad_norm/gen": norm}
+
+
+def _replicas() -> int:
+    return tf.distribute.get_strategy().num_replicas_in_sync
+
+
+def _descend(tape: tf.GradientTape, loss: tf.Tensor, net: keras.Model, optimizer: keras.Optimizer) -> tf.Tensor:
+    """One step down; returns the norm of this replica's gradient. Keras sums the gradients over replicas."""
+    gradients = tape.gradient(loss, [v.value for v in net.trainable_variables])
+    optimizer.apply(gradients, net.trainable_variables)
+    return tf.linalg.global_norm(gradients) * _replicas()
+
+
+def follow(game: Game) -> None:
+    """Move the average towards G, in the cross-replica context.
+
+    At step t the decay is at most (1 + t) / (10 + t), so that a short run does not sample its initial weights. Moving
+    statistics are copied: they are averages already.
+    """
+    t = tf.cast(game.step, tf.float32)
+    decay = tf.minimum(game.ema_decay, (1.0 + t) / (10.0 + t))
+    for mean, new in zip(game.ema.trainable_variables, game.gen.trainable_variables, strict=True):
+        mean.assign(mean * decay + new * (1.0 - decay))
+    for mean, new in zip(game.ema.non_trainable_variables, game.gen.non_trainable_variables, strict=True):
+        mean.assign(new.value)
+
+
+def compile_run(game: Game, strategy: tf.distribute.Strategy) -> Callable[..., dict[str, tf.Tensor]]:
+    """Compile ``run(iterator, n)``: n steps in one call, n a tensor; returns the means of their scalars.
+
+    The iterator gives uint8 batches ``[B, H, W, C]`` a replica; they become float32 in [-1, 1] here, on the device.
+    """
+
+    def one(batch: tf.Tensor) -> dict[str, tf.Tensor]:
+        real = tf.cast(batch, tf.float32) / 127.5 - 1.0
+        return {**disc_update(game, real), **gen_update(game, real.shape[0])}
+
+    names = (
+        *("loss/disc", "loss/gen", "logits/real", "logits/fake", "accuracy/disc", "grad_norm/disc", "grad_norm/gen"),
+    )
+
+    @tf.function
+    def run(iterator, n: tf.Tensor) -> dict[str, tf.Tensor]:
+        sums = {name: tf.zeros([]) for name in names}
+        for _ in tf.range(n):
+            scalars = strategy.run(one, args=(next(iterator),))
+            sums = {k: total + strategy.reduce("MEAN", scalars[k], axis=None) for k, total in sums.items()}
+            if game.ema is not None:
+                follow(game)
+            game.step.assign_add(1)
+        return {k: total / tf.cast(n, tf.float32) for k, total in sums.items()}
+
+    return run

@@ -1,0 +1,31 @@
+"""Tricks that change the images D sees."""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+from gan_zoo import randomness
+from gan_zoo.contracts import Trick
+from gan_zoo.registry import tricks
+
+
+@tricks.register
+def instance_noise(stddev: float = 0.1, decay_steps: int = 0, *, step) -> Trick:
+    """Add N(0, stddev^2) to all that D sees (Soenderby et al. 2016, arXiv:1610.04490; Arjovsky & Bottou 2017, arXiv:1701.04862).
+
+    Args:
+        stddev: In units of the range [-1, 1] of images, at step 0.
+        decay_steps: It falls linearly to 0 at this step; 0 keeps it.
+        step: The step variable, from the framework.
+    """
+    if stddev < 0 or decay_steps < 0:
+        raise ValueError(f"stddev={stddev} and decay_steps={decay_steps} must not be negative.")
+
+    def now():
+        left = 1.0 - tf.cast(step, tf.float32) / decay_steps if decay_steps else 1.0
+        return stddev * tf.maximum(left, 0.0)
+
+    return Trick(
+        images=lambda images, seed: images + now() * randomness.normal(images.shape, seed),
+        metrics=lambda: {"stddev": now()},
+    )

@@ -1,0 +1,48 @@
+"""Tricks that change the targets of a loss that has targets."""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+from gan_zoo import randomness
+from gan_zoo.contracts import Trick
+from gan_zoo.registry import tricks
+
+
+@tricks.register
+def label_smooth(low: float = 0.9, high: float | None = None, fake_low: float = 0.0, fake_high: float | None = None) -> Trick:
+    """D's target 1 becomes a draw from U(low, high), and 0 one from U(fake_low, fake_high), anew for each sample.
+
+    One-sided with 0.9 by default (Salimans et al. 2016, arXiv:1606.03498, section 3.4); ranges as in the list of GAN hacks by
+    Chintala et al. 2016. After ``flip_labels``, a flipped target is smoothed as what it was flipped to.
+
+    Args:
+        low: Least target in place of 1.
+        high: Greatest; the same as ``low`` if None.
+        fake_low: Least target in place of 0.
+        fake_high: Greatest; the same as ``fake_low`` if None.
+    """
+    high = low if high is None else high
+    fake_high = fake_low if fake_high is None else fake_high
+    if low > high or fake_low > fake_high:
+        raise ValueError(f"ranges must rise: real {low}..{high}, fake {fake_low}..{fake_high}.")
+
+    def smooth(targets, seed):
+        ones = randomness.uniform(targets.shape, seed, low, high)
+        zeros = randomness.uniform(targets.shape, seed, fake_low, fake_high)
+        return targets * ones + (1.0 - targets) * zeros
+
+    return Trick(real_targets=smooth, fake_targets=smooth)
+
+
+@tricks.register
+def flip_labels(rate: float = 0.05) -> Trick:
+    """Each of D's targets t becomes 1 - t with probability ``rate`` (the list of GAN hacks by Chintala et al. 2016)."""
+    if not 0 <= rate <= 1:
+        raise ValueError(f"rate={rate} is no probability; give a value from 0 to 1.")
+
+    def flip(targets, seed):
+        return tf.where(randomness.uniform(targets.shape, seed) < rate, 1.0 - targets, targets)
+
+    return Trick(real_targets=flip, fake_targets=flip)
+

@@ -1,0 +1,72 @@
+"""What the tests share: no noise, a cache of their own, small data, small runs."""
+
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import numpy as np
+import pytest
+
+from gan_zoo import run
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_cache(tmp_path_factory):
+    """No test reads or fills the user's cache."""
+    os.environ["GAN_ZOO_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+
+
+@pytest.fixture(scope="session")
+def faces(tmp_path_factory):
+    """An npz of 96 colour images of 16x16: a bright disc of random colour and place on a dark ground."""
+    rng = np.random.default_rng(0)
+    y, x = np.mgrid[:16, :16]
+    images = np.zeros((96, 16, 16, 3), np.uint8)
+    for image in images:
+        cy, cx = rng.uniform(5, 11, 2)
+        image[(y - cy) ** 2 + (x - cx) ** 2 < 20] = rng.integers(100, 255, 3)
+    path = tmp_path_factory.mktemp("data") / "discs.npz"
+    np.savez(path, images=images)
+    return path
+
+
+SMALL = (
+    "--gen=dcgan(width=8)",
+    "--disc=dcgan(width=8)",
+    "--data=files",
+    "--image_size=16",
+    "--batch=8",
+    "--samples=4",
+    "--steps=6",
+    "--log_every=2",
+    "--sample_every=2",
+    "--save_every=2",
+)
+
+
+@pytest.fixture
+def train(faces, tmp_path):
+    """Run the program in this process on a small net and data: train(*flags) -> exit code. Later flags win."""
+
+    def go(*flags, workdir=tmp_path / "run"):
+        return run.main([*SMALL, f"--data_dir={faces}", f"--workdir={workdir}", *flags])
+
+    go.folder = tmp_path / "run"
+    return go
+
+
+@pytest.fixture
+def refused(train, capsys):
+    """Assert that the program refuses some flags as bad input: exit code 2, one line, no traceback. Returns the line."""
+
+    def check(*flags, **kwargs):
+        capsys.readouterr()
+        code = train(*flags, **kwargs)
+        err = capsys.readouterr().err
+        assert code == 2, err
+        assert "Traceback" not in err
+        assert err.startswith("gan_zoo: ")
+        assert len(err.strip().splitlines()) == 1, err
+        return err.strip()
+
+    return check

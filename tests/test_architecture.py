@@ -1,0 +1,87 @@
+"""The rules of the house that a reader cannot see in one file."""
+
+import ast
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "gan_zoo"
+
+# Imports point one way: a module may import from its own layer and from those before it.
+LAYERS = [
+    {"contracts", "images", "registry", "config", "cli"},
+    {"layers", "randomness", "evaluation", "rundir"},
+    {"generators", "discriminators", "losses", "tricks", "noises", "optimizers", "datasets"},
+    {"step", "report", "feed", "checkpoints"},
+    {"loop"},
+    {"run"},
+]
+LEVEL = {name: i for i, names in enumerate(LAYERS) for name in names}
+
+
+def modules():
+    return [p for p in PACKAGE.rglob("*.py") if p != PACKAGE / "__init__.py"]
+
+
+def imports_of(path, whole):
+    """The gan_zoo modules that a file imports, at its top or anywhere in it."""
+    tree = ast.parse(path.read_text())
+    for node in ast.walk(tree) if whole else tree.body:
+        if isinstance(node, ast.ImportFrom) and node.module == "gan_zoo":
+            yield from (a.name for a in node.names if a.name != "__version__")
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("gan_zoo."):
+            yield node.module.split(".")[1]
+        elif isinstance(node, ast.Import):
+            yield from (a.name.split(".")[1] for a in node.names if a.name.startswith("gan_zoo."))
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_imports_point_one_way(path):
+    own = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+    for name in imports_of(path, whole=own != "run"):
+        assert LEVEL[name] <= LEVEL[own], f"{own} must not import {name}"
+
+
+def test_only_one_module_imports_tensorflow_gan():
+    found = [p.name for p in modules() if "import tensorflow_gan" in p.read_text() or "from tensorflow_gan" in p.read_text()]
+    assert set(found) <= {"tfgan.py"}
+
+
+def test_step_names_no_part():
+    from gan_zoo.registry import tables
+
+    words = {n.id for n in ast.walk(ast.parse((PACKAGE / "step.py").read_text())) if isinstance(n, ast.Name)}
+    strings = {
+        n.value for n in ast.walk(ast.parse((PACKAGE / "step.py").read_text())) if isinstance(n, ast.Constant) and isinstance(n.value, str)
+    }
+    parts = {name for table in tables.values() for name in table.entries()} - {"keras"}
+    assert not parts & (words | strings)
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [(["--help"], 0), (["--list"], 0), (["--list=generators"], 0), (["--gen=dcgn"], 2), (["--nonsense"], 2), (["--tricks=flip_labels(2,3,4)"], 2)],
+)
+def test_light_commands_do_not_pay_for_tensorflow(words, code):
+    # An import of TensorFlow, Keras or TF-GAN would raise ImportError and so change the exit code.
+    block = "import sys; sys.modules.update(tensorflow=None, keras=None, tensorflow_gan=None); from gan_zoo import run; sys.exit(run.main())"
+    began = time.perf_counter()
+    done = subprocess.run([sys.executable, "-c", block, *words], capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == code, done.stderr
+    assert "Traceback" not in done.stderr
+    if not os.environ.get("CI"):
+        assert time.perf_counter() - began < 5  # 0.3 s on an idle machine
+
+
+def test_nothing_is_said_at_start_unless_asked_for():
+    done = subprocess.run(
+        [sys.executable, "-c", "from gan_zoo import cli; cli.load_tensorflow(False); import tensorflow as tf; tf.zeros(1)"],
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")

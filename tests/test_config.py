@@ -1,0 +1,90 @@
+import dataclasses
+
+import pytest
+from absl import flags
+
+from gan_zoo import config
+from gan_zoo.config import Config
+from gan_zoo.contracts import UserError
+
+
+def parse(*words):
+    values = flags.FlagValues()
+    config.define_flags(values)
+    values(["x", *words])
+    return config.from_flags(values)
+
+
+def test_defaults_then_preset_then_flags(tmp_path):
+    preset = tmp_path / "p.py"
+    preset.write_text("from gan_zoo.config import Config\nconfig = Config(batch=8, steps=5)\n")
+    got = parse(f"--config={preset}", "--steps=7")
+    assert (got.batch, got.steps, got.seed) == (8, 7, Config().seed)
+
+
+def test_a_flag_that_repeats_the_default_still_beats_the_preset(tmp_path):
+    preset = tmp_path / "p.py"
+    preset.write_text("from gan_zoo.config import Config\nconfig = Config(batch=8)\n")
+    assert parse(f"--config={preset}", f"--batch={Config().batch}").batch == Config().batch
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("config = 3", "sets no config"),
+        ("1/0", "ZeroDivisionError"),
+        ("from gan_zoo.config import Config\nconfig = Config(batch=0)", "--batch=0"),
+        ("from gan_zoo.config import Config\nconfig = Config(bach=1)", "bach"),
+        ("not python", "SyntaxError"),
+    ],
+)
+def test_a_bad_preset_is_one_sentence(tmp_path, text, says):
+    preset = tmp_path / "p.py"
+    preset.write_text(text)
+    with pytest.raises(UserError, match=says):
+        parse(f"--config={preset}")
+
+
+def test_a_missing_preset_names_the_nearest(tmp_path):
+    (tmp_path / "faces.py").write_text("")
+    with pytest.raises(UserError, match=r"did you mean .*faces\.py"):
+        parse(f"--config={tmp_path}/faxes.py")
+
+
+@pytest.mark.parametrize(("text", "size"), [("28", (28, 28)), ("100x75", (100, 75))])
+def test_image_size(text, size):
+    assert Config(image_size=text).size == size
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [{"image_size": t} for t in ("", "0", "28x", "x28", "-28", "9999", "28.5")]
+    + [{"steps": -1}, {"batch": 1}, {"ema": 1.0}, {"channels": 2}, {"seed": -1}, {"log_every": 0}, {"tricks": "nope"}, {"loss": "hinge,hinge"}],
+)
+def test_bad_values_are_refused_by_the_name_of_their_flag(bad):
+    (name,) = bad
+    with pytest.raises(UserError, match=f"--{name}"):
+        Config(**bad)
+
+
+def test_the_default_folder_depends_on_what_changes_the_run_and_on_nothing_else():
+    base = Config()
+    assert base.run_dir == Config().run_dir
+    assert base.run_dir == dataclasses.replace(base, steps=9, sample_every=7).run_dir
+    assert base.run_dir != dataclasses.replace(base, batch=32).run_dir
+
+
+def test_differences_name_what_changed_and_leave_out_what_may_change():
+    old = dataclasses.asdict(Config())
+    assert config.differences(old, Config(steps=9, workdir="x")) == []
+    assert config.differences(old, Config(batch=32, loss="hinge")) == ["loss 'non_saturating' -> 'hinge'", "batch 64 -> 32"]
+    del old["seed"]  # a run of an older version, without that field
+    assert config.differences(old, Config()) == []
+    assert config.differences(old, Config(seed=1)) == ["seed 0 -> 1"]
+
+
+def test_settings_survive_json_and_strange_ones_are_refused():
+    saved = dataclasses.asdict(Config(batch=8))
+    assert config.from_json(saved) == Config(batch=8)
+    with pytest.raises(UserError, match="later_field"):
+        config.from_json({**saved, "later_field": 1})

@@ -1,0 +1,166 @@
+"""The contract of generators, discriminators, losses, noises and optimizers, over the tables: a new part is tested by existing."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from gan_zoo import registry
+from gan_zoo.contracts import Loss, UserError
+
+# Parts that make one size only.
+ONLY = {"conv_noise28": [(28, 28, 1), (28, 28, 3)]}
+SHAPES = [(28, 28, 1), (32, 32, 3), (48, 48, 3), (25, 19, 3)]
+NARROW = {"conv_noise28": "(width=4, hidden=16)", "dcgan": "(width=4)", "dense": "((8,))", "cnn_fc": "(width=4, hidden=(8,))"}
+
+
+def nets(table):
+    return [(name + NARROW.get(name, ""), shape) for name in table for shape in ONLY.get(name, SHAPES)]
+
+
+def assert_gradient_reaches_every_variable(net, x, loss):
+    with tf.GradientTape() as tape:
+        value = loss(net(x, training=True))
+    for variable, gradient in zip(net.trainable_variables, tape.gradient(value, [v.value for v in net.trainable_variables]), strict=True):
+        assert gradient is not None, variable.path
+        assert np.isfinite(gradient).all(), variable.path
+        assert np.any(gradient != 0), variable.path
+
+
+@pytest.mark.parametrize(("spec", "shape"), nets(registry.generators))
+def test_generators(spec, shape, tmp_path):
+    keras.utils.set_random_seed(0)
+    net = registry.generators.build(spec, image_shape=shape)
+    z = tf.random.stateless_normal((6, *net.input_shape[1:]), [0, 1])
+    x = net(z, training=True).numpy()
+    assert x.shape == (6, *shape)
+    assert x.dtype == np.float32
+    assert np.abs(x).max() <= 1
+    assert x.std(axis=0).max() > 1e-3  # different noise, different image
+    target = np.random.default_rng(0).uniform(-1, 1, x.shape)
+    assert_gradient_reaches_every_variable(net, z, lambda y: tf.reduce_mean((y - target) ** 2))
+    net.save(tmp_path / "g.keras")
+    again = keras.models.load_model(tmp_path / "g.keras")
+    np.testing.assert_array_equal(net(z, training=False), again(z, training=False))
+
+
+@pytest.mark.parametrize(("spec", "shape"), nets(registry.discriminators))
+def test_discriminators(spec, shape, tmp_path):
+    keras.utils.set_random_seed(0)
+    net = registry.discriminators.build(spec, image_shape=shape)
+    x = tf.random.stateless_uniform((6, *shape), [0, 1], -1, 1)
+    logits = net(x, training=True).numpy()
+    assert (logits.shape, logits.dtype) == ((6, 1), np.float32)
+    assert logits.std() > 0
+    sign = np.array([[1.0], [-2], [3], [-4], [5], [-6]])
+    assert_gradient_reaches_every_variable(net, x, lambda y: tf.reduce_mean(y * sign))
+    net.save(tmp_path / "d.keras")
+    again = keras.models.load_model(tmp_path / "d.keras")
+    np.testing.assert_array_equal(net(x, training=False), again(x, training=False))
+
+
+@pytest.mark.parametrize(
+    ("table", "spec", "shape", "count"),
+    [
+        ("generators", "dense", (28, 28, 3), 3_100_720),
+        ("discriminators", "dense", (28, 28, 3), 1_336_321),
+        # 100*4*4*512 + BN, then 4x4 kernels 512 -> 256 -> 128 -> 64 without bias + BN, then 64 -> 3 with bias
+        (
+            "generators",
+            "dcgan",
+            (64, 64, 3),
+            100 * 8192 + 4 * 512 + 16 * (512 * 256 + 256 * 128 + 128 * 64) + 4 * (256 + 128 + 64) + 16 * 64 * 3 + 3,
+        ),
+        (
+            "discriminators",
+            "dcgan",
+            (64, 64, 3),
+            16 * 3 * 64 + 64 + 16 * (64 * 128 + 128 * 256 + 256 * 512) + 4 * (128 + 256 + 512) + 4 * 4 * 512 + 1,
+        ),
+    ],
+)
+def test_parameter_counts(table, spec, shape, count):
+    assert registry.tables[table].build(spec, image_shape=shape).count_params() == count
+
+
+def test_the_pair_of_28_pixels_has_the_size_that_its_text_gives():
+    assert registry.generators.build("conv_noise28", image_shape=(28, 28, 3)).count_params() == pytest.approx(26e6, rel=0.03)
+    assert registry.discriminators.build("cnn_fc", image_shape=(28, 28, 3)).count_params() == pytest.approx(56e6, rel=0.03)
+
+
+def test_a_size_that_a_net_cannot_make_is_refused():
+    with pytest.raises(UserError, match="28x28 images only, not 64x64"):
+        registry.generators.build("conv_noise28", image_shape=(64, 64, 3))
+
+
+def bce(x, t):
+    return np.log1p(np.exp(-x)) * t + np.log1p(np.exp(x)) * (1 - t)
+
+
+# D's loss and G's for real logit r, fake logit f, targets a (real), b (fake) and c (of G), worked out from the papers.
+FORMULAS = {
+    "non_saturating": (lambda r, f, a, b: bce(r, a) + bce(f, b), lambda f, c: bce(f, c)),
+    "minimax": (lambda r, f, a, b: bce(r, a) + bce(f, b), lambda f, c: -bce(f, 1 - c)),
+    "least_squares": (lambda r, f, a, b: ((r - a) ** 2 + (f - b) ** 2) / 2, lambda f, c: (f - c) ** 2 / 2),
+    "wasserstein": (lambda r, f, a, b: f - r, lambda f, c: -f),
+    "hinge": (lambda r, f, a, b: np.maximum(0, 1 - r) + np.maximum(0, 1 + f), lambda f, c: -f),
+}
+
+
+@pytest.mark.parametrize("name", registry.losses)
+def test_losses_are_their_formulas(name):
+    loss = registry.losses.build(name)
+    assert isinstance(loss, Loss)
+    r, f = np.array([[2.0], [-0.5], [0.0]], np.float32), np.array([[-1.5], [0.25], [3.0]], np.float32)
+    a, b, c = (np.array(v, np.float32)[:, None] for v in ([1, 0.9, 0], [0, 0.1, 1], [1, 0, 0.8]))
+    disc, gen = FORMULAS[name]
+    np.testing.assert_allclose(loss.disc(r, f, a, b), disc(r, f, a, b), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(loss.gen(f, c), gen(f, c), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", registry.losses)
+def test_g_climbs_and_d_separates_even_where_the_logits_are_extreme(name):
+    loss = registry.losses.build(name)
+    fake, real = tf.constant([[-80.0], [0.5], [80.0]]), tf.constant([[-80.0], [0.5], [80.0]])
+    one, zero = tf.ones([3, 1]), tf.zeros([3, 1])
+    with tf.GradientTape(persistent=True) as tape:
+        tape.watch([fake, real])
+        d = loss.disc(real, fake, one, zero)
+        g = loss.gen(fake, one)
+    for value in (d, g):
+        assert np.isfinite(value).all()
+    assert tape.gradient(g, fake)[1] < 0  # descending G's loss raises the logit of its images
+    assert tape.gradient(d, fake)[1] > 0
+    assert tape.gradient(d, real)[1] < 0
+
+
+@pytest.mark.parametrize(
+    ("spec", "mean", "std", "low", "high"),
+    [("normal", 0, 1, -6, 6), ("normal(2.0)", 0, 2, -12, 12), ("uniform", 0, 3**-0.5, -1, 1), ("uniform(0,1)", 0.5, 12**-0.5, 0, 1)],
+)
+def test_noises_have_their_moments_and_depend_on_the_seed_alone(spec, mean, std, low, high):
+    noise = registry.noises.build(spec)
+    z = noise((200, 10, 10, 2), tf.constant([3, 4], tf.int64)).numpy()
+    assert z.shape == (200, 10, 10, 2)
+    assert (z.mean(), z.std()) == (pytest.approx(mean, abs=4 * std / 200), pytest.approx(std, rel=0.02))
+    assert low <= z.min()
+    assert z.max() <= high
+    np.testing.assert_array_equal(z, noise((200, 10, 10, 2), tf.constant([3, 4], tf.int64)))
+    assert np.abs(np.corrcoef(z.ravel(), noise(z.shape, tf.constant([3, 5], tf.int64)).numpy().ravel())[0, 1]) < 0.03
+
+
+@pytest.mark.parametrize("spec", ["adam", "adam(1e-3, beta_1=0.9)", "sgd(0.1)", "rmsprop", "keras('Lion', learning_rate=1e-4)"])
+def test_optimizers_descend(spec):
+    optimizer = registry.optimizers.build(spec)
+    variable = keras.Variable([3.0])
+    optimizer.build([variable])
+    for _ in range(5):
+        optimizer.apply([2 * variable.value], [variable])
+    assert variable.numpy()[0] < 3.0
+
+
+def test_optimizer_arguments_arrive():
+    adam = registry.optimizers.build("adam(1e-3, beta_1=0.9)")
+    assert (float(adam.learning_rate.numpy()), adam.beta_1) == (pytest.approx(1e-3), 0.9)
+    with pytest.raises(UserError, match="'Adamant'"):
+        registry.optimizers.build("keras('Adamant')")

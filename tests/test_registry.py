@@ -1,0 +1,138 @@
+import inspect
+
+import pytest
+
+from gan_zoo import registry
+from gan_zoo.contracts import UserError
+from gan_zoo.registry import Registry, Spec, parse_spec, parse_specs
+
+
+@pytest.mark.parametrize(
+    ("text", "specs"),
+    [
+        ("", []),
+        ("dcgan", [Spec("dcgan")]),
+        ("dcgan(width=64)", [Spec("dcgan", (), {"width": 64})]),
+        ("a(0.7, 1.2), b(-1e-3,'x',None), c", [Spec("a", (0.7, 1.2)), Spec("b", (-1e-3, "x", None)), Spec("c")]),
+        ("dense((8, 16))", [Spec("dense", ((8, 16),))]),
+    ],
+)
+def test_specs_are_calls_with_literals(text, specs):
+    assert parse_specs(text) == specs
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["__import__('os').system('x')", "a(b())", "a(x)", "a(**{'b': 1})", "a(*[1])", "a.b(1)", "3", "a(", "a) + (b", "[a]", "lambda: 0", "a(1 if 1 else 2)"],
+)
+def test_code_in_a_spec_is_refused_and_never_run(text):
+    with pytest.raises(UserError):
+        parse_specs(text)
+
+
+def test_a_spec_reads_back_from_its_text():
+    for text in ("a", "a(1, 'x', k=(1, 2))"):
+        assert parse_spec(str(parse_spec(text))) == parse_spec(text)
+
+
+def test_one_spec_means_one():
+    with pytest.raises(UserError, match="names 2"):
+        parse_spec("a,b")
+
+
+def test_unknown_names_are_answered_with_the_nearest():
+    with pytest.raises(UserError, match=r"no generator 'dcgn'; did you mean dcgan\?.*conv_noise28"):
+        registry.generators.check(Spec("dcgn"))
+
+
+def test_wrong_arguments_are_answered_with_the_signature_without_what_the_framework_sets():
+    with pytest.raises(UserError, match=r"dcgan\(width=64.*'wdth'") as e:
+        registry.generators.check(Spec("dcgan", (), {"wdth": 3}))
+    assert "image_shape" not in str(e.value)
+    with pytest.raises(UserError, match="set by the framework"):
+        registry.generators.check(Spec("dcgan", (), {"image_shape": (1, 1, 1)}))
+
+
+def test_what_is_read_from_the_source_is_what_python_sees():
+    for table in registry.tables.values():
+        for name, entry in table.entries().items():
+            loaded = inspect.signature(table[name])
+            assert [(p.name, p.kind) for p in entry.signature.parameters.values()] == [
+                (p.name, p.kind) for p in loaded.parameters.values()
+            ], name
+            assert inspect.getdoc(table[name]).split("\n")[0] == entry.summary != ""
+
+
+def test_a_taken_name_raises():
+    table = Registry("widgets", "widget", "nowhere")
+    table._index = {}
+
+    def part():
+        """One."""
+
+    table.register(part)
+
+    def make():
+        def part():
+            """Another."""
+
+        return part
+
+    with pytest.raises(UserError, match="already registered"):
+        table.register(make())
+    assert table["part"] is part
+
+
+def test_two_files_with_one_name_are_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(registry, "_plugin_files", [])
+    file = tmp_path / "mine.py"
+    file.write_text("from gan_zoo.registry import losses\n@losses.register\ndef hinge():\n    '''Mine.'''\n")
+    try:
+        registry.add_plugin_file(file)
+        with pytest.raises(UserError, match="'hinge' is registered twice"):
+            registry.losses.entries()
+    finally:
+        monkeypatch.undo()
+        registry.losses.forget_index()
+
+
+def test_a_broken_plugin_breaks_only_itself(tmp_path, monkeypatch):
+    monkeypatch.setattr(registry, "_plugin_files", [])
+    file = tmp_path / "broken.py"
+    file.write_text("from gan_zoo.registry import losses\nimport no_such_module\n@losses.register\ndef broken_loss():\n    '''It.'''\n")
+    registry.add_plugin_file(file)
+    try:
+        assert "broken_loss" in registry.losses.entries()  # found without being run
+        assert registry.losses.build("hinge").uses_targets is False
+        with pytest.raises(UserError, match=r"'broken_loss' cannot be loaded from .*broken\.py.*no_such_module"):
+            registry.losses.build("broken_loss")
+    finally:
+        monkeypatch.undo()
+        registry.losses.forget_index()
+
+
+def test_parts_of_other_packages_come_by_entry_points(tmp_path, monkeypatch):
+    package = tmp_path / "other_gans"
+    package.mkdir()
+    (package / "__init__.py").write_text("raise RuntimeError('the package itself must not be imported to list its parts')")
+    (package / "parts.py").write_text(
+        "from gan_zoo.registry import losses\n@losses.register\ndef my_loss(scale: float = 2.0):\n    '''Theirs.'''\n"
+    )
+    info = tmp_path / "other_gans-1.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: other-gans\nVersion: 1\n")
+    (info / "entry_points.txt").write_text("[gan_zoo.losses]\nmy_loss = other_gans.parts:my_loss\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    registry.losses.forget_index()
+    try:
+        entry = registry.losses.entries()["my_loss"]
+        assert (str(entry.signature), entry.summary) == ("(scale=2.0)", "Theirs.")
+        with pytest.raises(UserError, match="my_loss.*must not be imported"):
+            registry.losses.build("my_loss")
+        (package / "__init__.py").write_text("")
+        (package / "parts.py").write_text((package / "parts.py").read_text() + "    return scale\n")
+        assert registry.losses.build("my_loss(3.0)") == 3.0
+    finally:
+        registry.losses._loaded.pop("my_loss", None)
+        monkeypatch.undo()
+        registry.losses.forget_index()

@@ -1,0 +1,304 @@
+"""The program as a user meets it: train, stop, resume, sample."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import imageio.v3 as iio
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from gan_zoo import checkpoints, loop, run, rundir
+
+ROOT = Path(__file__).parent.parent
+EVERYTHING = (
+    "--disc=dcgan(width=8, dropout=0.3)",
+    "--ema=0.9",
+    "--tricks=flip_labels(0.2),label_smooth(0.7,1.2),instance_noise(0.2,decay_steps=5)",
+)
+
+
+def weights(folder, step):
+    reader = tf.train.load_checkpoint(str(folder / "checkpoints" / f"step-{step}"))
+    names = [n for n in reader.get_variable_to_shape_map() if n != "_CHECKPOINTABLE_OBJECT_GRAPH" and "save_counter" not in n]
+    return {name: reader.get_tensor(name) for name in names}
+
+
+def log(folder):
+    lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    return [{k: v for k, v in line.items() if k != "speed/images_per_second"} for line in lines]
+
+
+def assert_same_run(a, b, step=6):
+    one, two = weights(a, step), weights(b, step)
+    assert one.keys() == two.keys()
+    for name in one:
+        np.testing.assert_array_equal(one[name], two[name], err_msg=name)
+    assert log(a) == log(b)
+    for x, y in zip(rundir.frames(a), rundir.frames(b), strict=True):
+        assert x.read_bytes() == y.read_bytes()
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory, faces):
+    """A finished run with everything on."""
+    from tests.conftest import SMALL
+
+    folder = tmp_path_factory.mktemp("whole") / "run"
+    assert run.main([*SMALL, f"--data_dir={faces}", f"--workdir={folder}", *EVERYTHING]) == 0
+    return folder
+
+
+def test_a_run_leaves_all_that_it_promises(whole):
+    record = json.loads((whole / "config.json").read_text())
+    assert record["config"]["tricks"] == EVERYTHING[2].removeprefix("--tricks=")
+    assert record["data"]["count"] == 96
+    assert set(record["versions"]) >= {"gan_zoo", "tensorflow", "keras", "numpy"}
+    assert [int(p.stem) for p in rundir.frames(whole)] == [0, 2, 4, 6]
+    assert [line["step"] for line in log(whole)] == [2, 4, 6]
+    assert log(whole)[-1]["images"] == 48
+    assert {"loss/disc", "loss/gen", "logits/real", "logits/fake", "accuracy/disc", "grad_norm/disc", "grad_norm/gen"} < set(log(whole)[0])
+    assert log(whole)[0]["instance_noise/stddev"] == pytest.approx(0.2 * 3 / 5)
+    assert sorted(p.name for p in (whole / "checkpoints").glob("*.index")) == ["step-4.index", "step-6.index"]
+    assert len(iio.imread(whole / "samples.gif", index=None)) == 4
+
+
+def test_tensorboard_has_the_same_scalars_and_the_grid(whole):
+    events = EventAccumulator(str(whole / "tensorboard"))
+    events.Reload()
+    tags = events.Tags()
+    line = log(whole)[1]
+    for name in set(line) - {"step", "images"}:
+        assert name in tags["tensors"]
+        tensor = events.Tensors(name)[1]
+        assert tensor.step == 4
+        assert tf.make_ndarray(tensor.tensor_proto) == pytest.approx(line[name])
+    assert "samples" in tags["tensors"]
+
+
+def test_the_last_grid_the_keras_file_and_the_saved_model_all_hold_the_same_generator(whole):
+    game, step = loop.restore(whole)
+    assert step == 6
+    drawn = loop.sample(game, 4, seed=0)
+    with Image.open(rundir.frames(whole)[-1]) as sheet:
+        np.testing.assert_array_equal(np.asarray(sheet)[2:18, 2:18], drawn[0])
+    z = tf.random.stateless_normal((3, 100), [0, 0])
+    kept = keras.models.load_model(whole / "generator.keras")(z, training=False)
+    np.testing.assert_allclose(game.ema(z, training=False), kept, atol=1e-6)
+    code = f"import tensorflow as tf; f = tf.saved_model.load({str(whole / 'generator')!r}); print(float(tf.reduce_sum(f.serve(tf.ones((3, 100))))))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd="/")
+    expected = float(tf.reduce_sum(game.ema(tf.ones((3, 100)), training=False)))
+    assert float(done.stdout) == pytest.approx(expected, rel=1e-4), done.stderr
+
+
+@pytest.mark.parametrize("first", [2, 3])  # at the seam of a chunk, and between two
+def test_a_run_in_two_parts_is_the_run_in_one(whole, train, first):
+    assert train(*EVERYTHING, f"--steps={first}") == 0
+    (train.folder / "samples" / f"{first:08d}.png").unlink() if first % 2 else None  # the part's own last grid
+    assert train(*EVERYTHING) == 0
+    if first % 2:  # its last line, likewise
+        lines = (train.folder / "metrics.jsonl").read_text().splitlines()
+        assert [json.loads(line)["step"] for line in lines] == [2, 3, 4, 6]
+        for name, value in weights(whole, 6).items():
+            np.testing.assert_array_equal(value, weights(train.folder, 6)[name], err_msg=name)
+    else:
+        assert_same_run(whole, train.folder)
+
+
+def test_what_was_logged_beyond_the_checkpoint_is_dropped_and_made_again(whole, train):
+    assert train(*EVERYTHING, "--steps=4") == 0
+    # As a kill between checkpoint and log leaves it: later lines, a line cut short, a later grid.
+    with (train.folder / "metrics.jsonl").open("a") as f:
+        f.write('{"step": 6, "images": 48, "loss/disc": 123.0}\n{"step": 8, "ima')
+    (train.folder / "samples" / "00000006.png").write_bytes(b"not yet")
+    assert train(*EVERYTHING) == 0
+    assert_same_run(whole, train.folder)
+
+
+def test_seeds_make_runs_and_other_seeds_make_others(train, tmp_path):
+    assert train("--steps=2", workdir=tmp_path / "a") == 0
+    assert train("--steps=2", workdir=tmp_path / "b") == 0
+    assert train("--steps=2", "--seed=1", workdir=tmp_path / "c") == 0
+    assert_same_run(tmp_path / "a", tmp_path / "b", 2)
+    assert log(tmp_path / "a") != log(tmp_path / "c")
+
+
+def test_a_finished_run_says_so_and_touches_nothing(whole, train, capsys):
+    assert train("--steps=2") == 0
+    before = {p: p.stat().st_mtime_ns for p in train.folder.rglob("*") if p.is_file()}
+    assert train("--steps=2") == 0
+    assert "trained already" in capsys.readouterr().out
+    assert {p: p.stat().st_mtime_ns for p in train.folder.rglob("*") if p.is_file()} == before
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_saves_and_the_same_command_goes_on(whole, faces, tmp_path, number):
+    from tests.conftest import SMALL
+
+    folder = tmp_path / "run"
+    command = [sys.executable, "-m", "gan_zoo.run", *SMALL, f"--data_dir={faces}", f"--workdir={folder}", "--save_every=100000"]
+    process = subprocess.Popen([*command, "--steps=100000"], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    deadline = time.time() + 120
+    while not (folder / "metrics.jsonl").exists() and time.time() < deadline:
+        time.sleep(0.05)
+    process.send_signal(number)
+    out, _ = process.communicate(timeout=120)
+    assert process.returncode == 128 + number
+    last = log(folder)[-1]["step"]
+    assert f"stopped at step {last} of 100000 and saved" in out
+    again = subprocess.run([*command, f"--steps={last + 2}"], cwd=ROOT, capture_output=True, text=True)
+    assert again.returncode == 0, again.stderr
+    assert f"going on from step {last}" in again.stdout
+    assert [line["step"] for line in log(folder)][-2:] == [last, last + 2]
+
+
+def test_a_damaged_checkpoint_is_passed_over_for_the_one_before(whole, train, capsys):
+    assert train(*EVERYTHING, "--steps=4") == 0
+    data = train.folder / "checkpoints" / "step-4.data-00000-of-00001"
+    data.write_bytes(data.read_bytes()[: data.stat().st_size // 2])
+    capsys.readouterr()
+    assert train(*EVERYTHING) == 0
+    out = capsys.readouterr().out
+    assert "step-4 cannot be read" in out
+    assert "going on from step 2" in out
+    assert_same_run(whole, train.folder)
+
+
+def test_a_loss_that_blows_up_stops_the_run_and_names_the_last_good_checkpoint(refused, train):
+    assert train("--steps=2", "--gen_opt=sgd(1e-3)") == 0
+    said = refused("--gen_opt=sgd(1e38)", "--disc_opt=sgd(1e38)", "--save_every=1000", workdir=train.folder.parent / "other")
+    assert "diverged before step" in said
+    assert "there is no earlier checkpoint" in said
+    assert not list((train.folder.parent / "other" / "checkpoints").glob("*.index"))
+
+
+def test_dry_run_prints_counts_and_leaves_nothing(train, capsys):
+    assert train("--dry_run", "--gen=dense", "--disc=dense", "--image_size=28", "--channels=3") == 0
+    out = capsys.readouterr().out
+    assert "generator dense: 3,100,720 parameters (3,097,136 trainable)" in out
+    assert "discriminator dense: 1,336,321 parameters (1,336,321 trainable)" in out
+    assert "gen = 'dense'" in out
+    assert "tricks: none" in out
+    assert not train.folder.exists()
+
+
+def test_a_generator_of_ten_lines_in_a_file_of_ones_own_trains_and_samples(train, tmp_path):
+    mine = tmp_path / "mine.py"
+    mine.write_text(readme_plugin())
+    assert train(f"--plugins={mine}", "--gen=two_layers(32)") == 0
+    game, _ = loop.restore(train.folder)
+    assert loop.sample(game, 3, 0).shape == (3, 16, 16, 3)
+
+
+def readme_plugin():
+    """The example of the README, so that it cannot rot."""
+    text = (ROOT / "README.md").read_text()
+    block = text[text.index("from gan_zoo.registry import generators") :]
+    return "import keras\n" + block[: block.index("```")]
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [
+        ("--gen=conv_noise28(width=4,hidden=16)", "--disc=dcgan(width=4)", "--image_size=28"),
+        ("--gen=dense((8,))", "--disc=cnn_fc(width=4,hidden=(8,))", "--image_size=20x12"),
+        ("--gen=dcgan(width=4)", "--disc=dense((8,))", "--channels=1", "--loss=hinge", "--noise=uniform"),
+        ("--gen=dcgan(width=4)", "--loss=least_squares", "--tricks=label_smooth"),
+    ],
+)
+def test_any_generator_trains_against_any_discriminator(train, flags):
+    assert train("--steps=2", *flags) == 0
+    assert all(np.isfinite(list(line.values())).all() for line in log(train.folder))
+
+
+def tool(name, *words):
+    return subprocess.run([sys.executable, str(ROOT / "tools" / name), *map(str, words)], capture_output=True, text=True, cwd=ROOT)
+
+
+def test_sample_draws_what_it_is_asked_for(whole, tmp_path):
+    grid = tool("sample.py", whole, "--n=6", "--columns=3", "--seed=7", f"--out={tmp_path / 'g.png'}")
+    assert grid.returncode == 0, grid.stderr
+    with Image.open(tmp_path / "g.png") as sheet:
+        assert sheet.size == (2 + 3 * 18, 2 + 2 * 18)
+        first = np.asarray(sheet)[2:18, 2:18]
+    assert tool("sample.py", whole, "--n=3", "--seed=7", f"--out={tmp_path / 'single'}").returncode == 0
+    files = sorted((tmp_path / "single").iterdir())
+    assert len(files) == 3
+    np.testing.assert_array_equal(iio.imread(files[0]), first)  # the same seed, the same image
+    assert tool("sample.py", whole, "--n=3", "--seed=7", "--step=4", "--noema", f"--out={tmp_path / 'a.npz'}").returncode == 0
+    older = np.load(tmp_path / "a.npz")["images"]
+    assert (older.shape, older.dtype) == ((3, 16, 16, 3), np.uint8)
+    assert not np.array_equal(older[0], first)
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["sample.py", "{whole}", "--step=3"], "there is no checkpoint of step 3; there are: 4, 6"),
+        (["sample.py", "{empty}"], "holds no run"),
+        (["sample.py", "{empty}/nowhere"], "there is no folder"),
+        (["sample.py"], "one run's folder is wanted"),
+        (["sample.py", "{whole}", "--n=0"], "n"),
+        (["make_gif.py", "{empty}"], "there are no samples"),
+        (["make_gif.py", "{whole}", "--out=x.mp4"], "must end in .gif"),
+    ],
+)
+def test_tools_refuse_in_a_sentence(whole, tmp_path, words, says):
+    done = tool(words[0], *(w.format(whole=whole, empty=tmp_path) for w in words[1:]))
+    assert done.returncode == 2
+    assert says in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_make_gif(whole, tmp_path):
+    done = tool("make_gif.py", whole, "--fps=5", "--every=2", "--size=100", f"--out={tmp_path / 'a.gif'}")
+    assert done.returncode == 0, done.stderr
+    frames = iio.imread(tmp_path / "a.gif", index=None)
+    assert len(frames) == 3  # 0, 4, and the last
+    assert max(frames.shape[1:3]) >= 100
+
+
+def test_two_logical_devices_do_what_one_does(faces, tmp_path):
+    """The step is written for replicas: on two of them, G and D without batch norm end with the weights of one device."""
+    code = textwrap.dedent(
+        """
+        import sys, numpy as np, tensorflow as tf
+        tf.config.set_logical_device_configuration(tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2)
+        from gan_zoo import feed, loop, step
+        from gan_zoo.config import Config
+        two = sys.argv[2] == "2"
+        cross = tf.distribute.ReductionToOneDevice()
+        strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"], cross) if two else tf.distribute.get_strategy()
+        images = np.load(sys.argv[1])["images"]
+        config = Config(gen="dense((16,))" , disc="cnn_fc(width=4,hidden=(8,))", batch=8, image_size="16", gen_opt="sgd(0.05)",
+                        disc_opt="sgd(0.05)", ema=0.5, tricks="flip_labels(0.3),label_smooth(0.7,1.2),instance_noise(0.3)")
+        with strategy.scope():
+            game = loop.build_game(config, (16, 16, 3))
+        run = step.compile_run(game, strategy)
+        run(feed.stream(images, 8, 0, 0, strategy), tf.constant(3, tf.int64))
+        np.savez(sys.argv[3], *[v.numpy() for v in game.disc.trainable_variables])
+        """
+    )
+    for n in ("1", "2"):
+        done = subprocess.run([sys.executable, "-c", code, str(faces), n, str(tmp_path / n)], cwd=ROOT, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr[-2000:]
+    one, two = (np.load(tmp_path / f"{n}.npz") for n in "12")
+    moved = 0.0
+    for name in one.files:
+        np.testing.assert_allclose(one[name], two[name], atol=2e-3)
+        moved = max(moved, np.abs(one[name]).max())
+    assert moved > 0.01
+
+
+def test_checkpoints_hold_dropouts_seeds(whole):
+    assert any("seeds" in name for name in weights(whole, 6))
+    assert os.path.basename(checkpoints.__file__) == "checkpoints.py"

@@ -1,0 +1,203 @@
+"""The updates against numbers worked out by hand, and the things that make a run exact."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from gan_zoo import feed, randomness, registry, step
+from gan_zoo.contracts import Loss, Trick
+from gan_zoo.layers import BatchNorm, crop_to, ladder
+
+
+def linear(shape_in, shape_out, weights):
+    """A net with one dense layer of given weights and no bias."""
+    x = keras.Input(shape_in)
+    y = keras.layers.Dense(int(np.prod(shape_out)), use_bias=False)(keras.layers.Flatten()(x))
+    net = keras.Model(x, keras.layers.Reshape(shape_out)(y))
+    net.set_weights([np.asarray(weights, np.float32)])
+    return net
+
+
+def game(tricks=(), loss=None, ema=None, decay=0.0):
+    """G: z [1] -> image [1, 1, 2] = z * (1, 2). D: image -> 3 a - b. Plain gradient descent with rate 0.1; z is always 1."""
+    gen, disc = linear((1,), (1, 1, 2), [[1, 2]]), linear((1, 1, 2), (1,), [[3], [-1]])
+    optimizers = [registry.optimizers.build("sgd(0.1)") for _ in range(2)]
+    optimizers[0].build(gen.trainable_variables)
+    optimizers[1].build(disc.trainable_variables)
+    return step.Game(
+        gen, disc, ema, decay, *optimizers, loss or registry.losses.build("wasserstein"), tuple(tricks),
+        lambda shape, seed: tf.ones(shape), tf.Variable(0, dtype=tf.int64), 0,
+    )  # fmt: skip
+
+
+REAL = tf.constant([[[[1.0, 1.0]]], [[[0.0, 2.0]]]])
+
+
+def test_d_update_by_hand():
+    g = game()
+    scalars = step.disc_update(g, REAL)
+    # real logits 2 and -2, fake logits 1 and 1; loss = mean(fake - real) = 1
+    assert float(scalars["loss/disc"]) == pytest.approx(1.0)
+    assert float(scalars["logits/real"]) == pytest.approx(0.0)
+    assert float(scalars["logits/fake"]) == pytest.approx(1.0)
+    assert float(scalars["accuracy/disc"]) == pytest.approx(0.25)
+    # gradient = mean(fake image) - mean(real image) = (1, 2) - (0.5, 1.5) = (0.5, 0.5)
+    assert float(scalars["grad_norm/disc"]) == pytest.approx(0.5**0.5)
+    np.testing.assert_allclose(g.disc.get_weights()[0], [[2.95], [-1.05]], rtol=1e-6)
+    np.testing.assert_allclose(g.gen.get_weights()[0], [[1, 2]])  # D's update leaves G alone
+
+
+def test_g_update_by_hand():
+    g = game()
+    scalars = step.gen_update(g, 2)
+    assert float(scalars["loss/gen"]) == pytest.approx(-1.0)
+    np.testing.assert_allclose(g.gen.get_weights()[0], [[1 + 0.1 * 3, 2 + 0.1 * -1]], rtol=1e-6)
+    np.testing.assert_allclose(g.disc.get_weights()[0], [[3], [-1]])  # and G's leaves D alone
+
+
+def test_every_hook_of_a_trick_is_used_where_its_contract_says():
+    calls = []
+
+    def note(name, change):
+        def hook(value, seed):
+            calls.append((name, tuple(seed.numpy())))
+            return change(value)
+
+        return hook
+
+    def penalty(disc, real, fake, seed):
+        np.testing.assert_array_equal(real, REAL + 1)  # after the images hook
+        return tf.constant(10.0)
+
+    trick = Trick(
+        real_targets=note("real", lambda t: t * 5),
+        fake_targets=note("fake", lambda t: t + 7),
+        gen_targets=note("gen", lambda t: t * 3),
+        images=note("images", lambda x: x + 1),
+        penalty=penalty,
+        after_disc=lambda disc: disc.set_weights([disc.get_weights()[0] * 0]),
+    )
+    targets = Loss(
+        disc=lambda r, f, a, b: a * 100 + b * 1000 + 0 * (r + f), gen=lambda f, c: c * 100 + 0 * f, uses_targets=True
+    )
+    g = game([trick], targets)
+    assert float(step.disc_update(g, REAL)["loss/disc"]) == 500 + 7000 + 10
+    np.testing.assert_array_equal(g.disc.get_weights()[0], 0)
+    assert float(step.gen_update(g, 2)["loss/gen"]) == 300
+    assert [name for name, _ in calls] == ["images", "images", "real", "fake", "gen", "images"]
+    assert len({seed for _, seed in calls}) == 6  # each draws for itself
+
+
+def test_tricks_apply_in_the_order_given():
+    double = Trick(gen_targets=lambda t, seed: t * 2)
+    add = Trick(gen_targets=lambda t, seed: t + 1)
+    loss = Loss(disc=None, gen=lambda f, c: c + 0 * f)
+    assert float(step.gen_update(game([double, add], loss), 2)["loss/gen"]) == 3
+    assert float(step.gen_update(game([add, double], loss), 2)["loss/gen"]) == 4
+
+
+def test_the_average_follows_with_a_ramp():
+    ema = linear((1,), (1, 1, 2), [[0, 0]])
+    g = game(ema=ema, decay=0.5)
+    step.follow(g)  # step 0: the decay is 1/10
+    np.testing.assert_allclose(ema.get_weights()[0], [[0.9, 1.8]], rtol=1e-6)
+    g.step.assign(100)  # later it is what was asked for
+    step.follow(g)
+    np.testing.assert_allclose(ema.get_weights()[0], [[0.95, 1.9]], rtol=1e-6)
+
+
+def test_a_chunk_of_n_is_n_steps_and_its_scalars_are_means():
+    g = game()
+    images = np.full((4, 1, 1, 2), 255, np.uint8)
+    run = step.compile_run(g, tf.distribute.get_strategy())
+    iterator = feed.stream(images, 2, 0, 0, tf.distribute.get_strategy())
+    means = run(iterator, tf.constant(3, tf.int64))
+    assert g.step.numpy() == 3
+    twin = game()
+    one = tf.ones([2, 1, 1, 2])
+    losses = []
+    for _ in range(3):
+        losses.append(float(step.disc_update(twin, one)["loss/disc"]))
+        step.gen_update(twin, 2)
+    assert float(means["loss/disc"]) == pytest.approx(np.mean(losses))
+    np.testing.assert_allclose(g.gen.get_weights()[0], twin.gen.get_weights()[0], rtol=1e-6)
+
+
+def test_chunks_of_other_lengths_do_not_compile_anew():
+    g = game()
+    run = step.compile_run(g, tf.distribute.get_strategy())
+    iterator = feed.stream(np.zeros((4, 1, 1, 2), np.uint8), 2, 0, 0, tf.distribute.get_strategy())
+    for n in (1, 2, 5):
+        run(iterator, tf.constant(n, tf.int64))
+    assert run.experimental_get_tracing_count() == 1
+
+
+def test_seeds_differ_by_place_and_step_and_are_small_enough_for_tensorflow():
+    streams = {randomness.stream(s, *place) for s in range(50) for place in (("a",), ("a", 0), ("a", 1), ("b",))}
+    assert len(streams) == 200
+    assert max(streams) < 2**63
+
+
+def test_order_shows_every_image_once_an_epoch_and_is_another_each_epoch_and_seed():
+    order = feed.Order(10, seed=1)
+    epochs = [order(10 * e, 10) for e in range(3)]
+    for epoch in epochs:
+        assert sorted(epoch) == list(range(10))
+    assert len({tuple(e) for e in epochs}) == 3
+    assert tuple(feed.Order(10, seed=2)(0, 10)) != tuple(epochs[0])
+    np.testing.assert_array_equal(order(7, 16), np.concatenate(epochs)[7:23])  # across the seams, from anywhere
+
+
+def test_the_stream_from_step_k_is_the_rest_of_the_stream_from_0():
+    images = np.arange(20, dtype=np.uint8).reshape(20, 1, 1, 1)
+    strategy = tf.distribute.get_strategy()
+    whole = feed.stream(images, 6, 3, 0, strategy)
+    batches = [next(whole).numpy() for _ in range(7)]
+    rest = feed.stream(images, 6, 3, 4, strategy)
+    for batch in batches[4:]:
+        np.testing.assert_array_equal(next(rest), batch)
+
+
+@pytest.mark.parametrize(
+    ("size", "sizes"),
+    [
+        ((28, 28), [(4, 4), (7, 7), (14, 14), (28, 28)]),
+        ((48, 48), [(6, 6), (12, 12), (24, 24), (48, 48)]),
+        ((64, 64), [(4, 4), (8, 8), (16, 16), (32, 32), (64, 64)]),
+        ((100, 75), [(4, 3), (7, 5), (13, 10), (25, 19), (50, 38), (100, 75)]),
+    ],
+)
+def test_ladder(size, sizes):
+    assert ladder(*size) == sizes
+
+
+def test_crop_to_cuts_the_far_edge():
+    x = tf.reshape(tf.range(16.0), (1, 4, 4, 1))
+    np.testing.assert_array_equal(crop_to(x, (3, 4)), x[:, :3])
+    assert crop_to(x, (4, 4)) is x
+
+
+@pytest.mark.parametrize("shape", [(32, 5), (8, 4, 4, 5)])
+def test_batch_norm_is_the_formula_forward_backward_and_in_its_moving_statistics(shape):
+    x = np.random.default_rng(0).normal(3, 2, shape).astype(np.float32)
+    layer, twin = BatchNorm(momentum=0.8, epsilon=1e-3), keras.layers.BatchNormalization(momentum=0.8, epsilon=1e-3)
+    results = []
+    for bn in (layer, twin):
+        bn.build(shape)
+        bn.gamma.assign([1.0, 2, 3, 4, 5])
+        bn.beta.assign([5.0, 4, 3, 2, 1])
+        with tf.GradientTape() as tape:
+            t = tf.constant(x)
+            tape.watch(t)
+            y = bn(t, training=True)
+            loss = tf.reduce_sum(y**2 * tf.range(5.0))
+        results.append([y, *tape.gradient(loss, [t, bn.gamma.value, bn.beta.value])])
+    for mine, theirs in zip(*results, strict=True):
+        np.testing.assert_allclose(mine, theirs, rtol=2e-4, atol=2e-3)
+    n = x.size // 5
+    axes = tuple(range(x.ndim - 1))
+    np.testing.assert_allclose(layer.moving_mean, 0.2 * x.mean(axes), rtol=1e-5)
+    np.testing.assert_allclose(layer.moving_variance, 0.8 + 0.2 * x.var(axes) * n / (n - 1), rtol=1e-4)
+    expected = (x - layer.moving_mean.numpy()) / np.sqrt(layer.moving_variance.numpy() + 1e-3) * layer.gamma.numpy() + layer.beta.numpy()
+    np.testing.assert_allclose(layer(x, training=False), expected, rtol=1e-4, atol=1e-4)

@@ -1,0 +1,51 @@
+"""Draw samples from a run: ``python tools/sample.py runs/NAME --n=64 --seed=1``."""
+
+import sys
+from pathlib import Path
+
+from absl import flags
+
+from gan_zoo import cli, images, rundir
+from gan_zoo.contracts import UserError
+
+
+def _define(values: flags.FlagValues) -> None:
+    flags.DEFINE_integer("n", 64, "how many images", 1, flag_values=values)
+    flags.DEFINE_integer("seed", 1, "of the noise; the same seed gives the same images", 0, flag_values=values)
+    flags.DEFINE_string(
+        "out",
+        "",
+        "a .png for one grid, a .npz for an array, or a folder for single files; by default a grid in the run's folder",
+        flag_values=values,
+    )
+    flags.DEFINE_bool("ema", True, "from the moving average, if the run has one", flag_values=values)
+    flags.DEFINE_integer("step", None, "from the checkpoint of this step; the newest by default", flag_values=values)
+    flags.DEFINE_integer("columns", None, "images in a row of the grid", 1, flag_values=values)
+
+
+def _main(values: flags.FlagValues, rest: list[str]) -> None:
+    folder = cli.one_folder(rest)
+    out = Path(values["out"].value or folder / f"samples-seed{values['seed'].value}.png")
+    if out.is_dir() and any(out.iterdir()):
+        raise UserError(f"--out={out} is a folder with files in it; choose a new one.")
+    rundir.read(folder)
+    cli.load_tensorflow(values["verbose"].value)
+    from gan_zoo import loop
+
+    game, step = loop.restore(folder, values["step"].value)
+    drawn = loop.sample(game, values["n"].value, values["seed"].value, from_ema=values["ema"].value)
+    if out.suffix.lower() == ".png":
+        out.parent.mkdir(parents=True, exist_ok=True)
+        images.save_png(out, images.grid(drawn, values["columns"].value))
+    elif out.suffix.lower() == ".npz":
+        out.parent.mkdir(parents=True, exist_ok=True)
+        images.save_npz(out, drawn)
+    else:
+        out.mkdir(parents=True, exist_ok=True)
+        for i, image in enumerate(drawn):
+            images.save_png(out / f"{i:06d}.png", image)
+    print(f"{out}: {len(drawn)} images of step {step}")
+
+
+if __name__ == "__main__":
+    sys.exit(cli.call(_main, _define, __doc__))
