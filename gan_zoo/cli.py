@@ -47,7 +47,7 @@ def call(
             rest = values(["gan_zoo", *words])[1:]
         except flags.Error as e:
             raise UserError(f"{' '.join(str(e).split())}; --help lists the flags.") from None
-        if values["help"].value:
+        if values.help:
             print(f"{usage}\n\nFlags:\n{values.get_help(include_special_flags=False).strip()}")
             return 0
         return body(values, rest) or 0
@@ -64,7 +64,10 @@ def call(
             raise
         if verbose:
             traceback.print_exc()
-        print(f"gan_zoo: {e.strerror}: {e.filename or 'while writing'}; make room or check the path, and try again.", file=sys.stderr)
+        print(
+            f"gan_zoo: {e.strerror}: {e.filename or 'while writing'}; make room or check the path, and try again.",
+            file=sys.stderr,
+        )
         return BAD_INPUT
     except KeyboardInterrupt:
         print("gan_zoo: stopped.", file=sys.stderr)

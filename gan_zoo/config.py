@@ -36,7 +36,9 @@ class Config:
     gen: str = _field("conv_noise28", "the generator", table="generators")
     disc: str = _field("cnn_fc", "the discriminator", table="discriminators")
     loss: str = _field("non_saturating", "the loss of both", table="losses")
-    tricks: str = _field("", "tricks, with commas: 'label_smooth(0.7,1.2),flip_labels(0.05)'; none unless asked for", table="tricks")
+    tricks: str = _field(
+        "", "tricks, with commas: 'label_smooth(0.7,1.2),flip_labels(0.05)'; none unless asked for", table="tricks"
+    )
     noise: str = _field("normal", "what z is drawn from", table="noises")
     gen_opt: str = _field("adam(2e-4, beta_1=0.5)", "the optimizer of the generator", table="optimizers")
     disc_opt: str = _field("adam(2e-4, beta_1=0.5)", "the optimizer of the discriminator", table="optimizers")
@@ -125,7 +127,7 @@ def differences(old: dict[str, Any], new: Config) -> list[str]:
 def define_flags(values: flags.FlagValues) -> None:
     """Define one flag a field, and ``--config``."""
     flags.DEFINE_string("config", "", "a preset: a Python file that sets config = Config(...)", flag_values=values)
-    define = {"str": flags.DEFINE_string, "int": flags.DEFINE_integer, "float": flags.DEFINE_float}
+    define: dict[str, Any] = {"str": flags.DEFINE_string, "int": flags.DEFINE_integer, "float": flags.DEFINE_float}
     for field in dataclasses.fields(Config):
         define[str(field.type)](field.name, field.default, field.metadata["help"], flag_values=values)
 
@@ -136,9 +138,9 @@ def from_flags(values: flags.FlagValues) -> Config:
     Raises:
         UserError: The preset cannot be read, or a value is wrong.
     """
-    given = {f.name: values[f.name].value for f in dataclasses.fields(Config) if values[f.name].present}
-    load_plugins(values["plugins"].value)  # a preset may name their parts
-    base = load_preset(values["config"].value) if values["config"].value else Config()
+    given: dict[str, Any] = {f.name: values[f.name].value for f in dataclasses.fields(Config) if values[f.name].present}
+    load_plugins(values.plugins)  # a preset may name their parts
+    base = load_preset(values.config) if values.config else Config()
     return dataclasses.replace(base, **given)
 
 
@@ -152,7 +154,9 @@ def load_preset(path: str) -> Config:
     if not file.is_file():
         beside = [p.name for p in file.parent.glob("*.py")] if file.parent.is_dir() else []
         near = difflib.get_close_matches(file.name, beside, n=1)
-        raise UserError(f"there is no preset {path}; " + (f"did you mean {file.parent / near[0]}?" if near else "check --config."))
+        raise UserError(
+            f"there is no preset {path}; " + (f"did you mean {file.parent / near[0]}?" if near else "check --config.")
+        )
     try:
         config = runpy.run_path(str(file)).get("config")
     except UserError as e:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import imageio.v3 as iio
 import numpy as np
 from PIL import Image
+
+from gan_zoo.atomic import whole_file
 
 
 def to_uint8(images: np.ndarray) -> np.ndarray:
@@ -60,17 +62,14 @@ def as_pil(image: np.ndarray) -> Image.Image:
 
 def save_png(path: Path, image: np.ndarray) -> None:
     """Write uint8 ``[H, W, C]`` so that a reader sees the whole file or none."""
-    part = path.with_name(f".{path.name}.part")
-    as_pil(image).save(part, format="PNG")
-    os.replace(part, path)
+    with whole_file(path) as part:
+        as_pil(image).save(part, format="PNG")
 
 
 def save_npz(path: Path, images: np.ndarray) -> None:
     """Write uint8 images [N, H, W, C] as the array ``images`` of an npz, as a whole or not at all."""
-    part = path.with_name(f".{path.name}.part")
-    with part.open("wb") as f:
+    with whole_file(path) as part, part.open("wb") as f:
         np.savez_compressed(f, images=images)
-    os.replace(part, path)
 
 
 def save_gif(path: Path, frames: Iterable[np.ndarray], fps: float, loop: bool = True) -> None:
@@ -84,11 +83,11 @@ def save_gif(path: Path, frames: Iterable[np.ndarray], fps: float, loop: bool = 
     """
     pictures = [f[..., 0] if f.shape[-1] == 1 else f for f in frames]
     each = max(20, round(1000 / fps))
-    part = path.with_name(f".{path.name}.part")
     # "loop" counts repetitions in the file, where 0 stands for "for ever" and its absence for "once".
-    options = {"loop": 0} if loop else {}
-    iio.imwrite(part, pictures, extension=".gif", duration=[each] * (len(pictures) - 1) + [max(each, 1000)], **options)
-    os.replace(part, path)
+    options: dict[str, Any] = {"loop": 0} if loop else {}
+    options["duration"] = [each] * (len(pictures) - 1) + [max(each, 1000)]
+    with whole_file(path) as part:
+        iio.imwrite(part, pictures, extension=".gif", **options)
 
 
 def gif_of(

@@ -37,8 +37,8 @@ def load_data(config: Config) -> Dataset:
     )
     if len(data.images) < config.batch:
         raise UserError(
-            f"the data set {data.name} has {len(data.images)} images, fewer than one batch of {config.batch}; give a --batch of "
-            f"at most {len(data.images)}, or more images."
+            f"the data set {data.name} has {len(data.images)} images, fewer than one batch of {config.batch}; give a "
+            f"--batch of at most {len(data.images)}, or more images."
         )
     return data
 
@@ -51,7 +51,9 @@ def build_generator(config: Config, image_shape: tuple[int, int, int]) -> keras.
     """
     gen = registry.generators.build(config.specs("gen")[0], image_shape=image_shape)
     if gen.output_shape[1:] != image_shape:
-        raise UserError(f"the generator '{config.gen}' makes images {gen.output_shape[1:]}, but {image_shape} is wanted; mend it.")
+        raise UserError(
+            f"the generator '{config.gen}' makes images {gen.output_shape[1:]}, but {image_shape} is wanted; mend it."
+        )
     return gen
 
 
@@ -66,8 +68,8 @@ def build_game(config: Config, image_shape: tuple[int, int, int]) -> step.Game:
     disc = registry.discriminators.build(config.specs("disc")[0], image_shape=image_shape)
     if disc.input_shape[1:] != image_shape or disc.output_shape[1:] != (1,):
         raise UserError(
-            f"the discriminator '{config.disc}' maps {disc.input_shape[1:]} to {disc.output_shape[1:]}, but {image_shape} to one "
-            "logit is wanted; mend it."
+            f"the discriminator '{config.disc}' maps {disc.input_shape[1:]} to {disc.output_shape[1:]}, but {image_shape} to "
+            "one logit is wanted; mend it."
         )
     ema = None
     if config.ema:
@@ -79,7 +81,9 @@ def build_game(config: Config, image_shape: tuple[int, int, int]) -> step.Game:
     tricks = tuple(registry.tricks.build(spec, step=count, image_shape=image_shape) for spec in specs)
     for spec, trick in zip(specs, tricks, strict=True):
         if not loss.uses_targets and (trick.real_targets or trick.fake_targets or trick.gen_targets):
-            raise UserError(f"--tricks={spec} changes targets, but the loss '{config.loss}' has none; leave out one of the two.")
+            raise UserError(
+                f"--tricks={spec} changes targets, but the loss '{config.loss}' has none; leave out one of the two."
+            )
     gen_opt, disc_opt = (registry.optimizers.build(config.specs(name)[0]) for name in ("gen_opt", "disc_opt"))
     gen_opt.build(gen.trainable_variables)
     disc_opt.build(disc.trainable_variables)
@@ -116,7 +120,9 @@ def restore(folder: Path, at: int | None = None) -> tuple[step.Game, int]:
     saver = checkpoints.Saver(game, folder / "checkpoints", config.keep)
     done = saver.restore(at)
     if not saver.steps:
-        raise UserError(f"the run {folder} has no checkpoint yet; train it further (the first comes at step {config.save_every}).")
+        raise UserError(
+            f"the run {folder} has no checkpoint yet; train it further (the first comes at step {config.save_every})."
+        )
     return game, done
 
 
@@ -143,7 +149,13 @@ def train(config: Config) -> Path:
 def _train(config: Config, folder: Path) -> Path:
     strategy = tf.distribute.get_strategy()
     data = load_data(config)
-    identity = {"name": data.name, "hash": data.hash, "count": len(data.images), "shape": data.image_shape, "resize": data.resize}
+    identity = {
+        "name": data.name,
+        "hash": data.hash,
+        "count": len(data.images),
+        "shape": data.image_shape,
+        "resize": data.resize,
+    }
     resumed = rundir.agree(folder, config, identity)
     with strategy.scope():
         game = build_game(config, data.image_shape)
@@ -183,7 +195,8 @@ def _train(config: Config, folder: Path) -> Path:
                 return done // every > last // every or done == config.steps
 
             if due(config.sample_every):
-                summary = f"loss D {scalars['loss/disc']:.3f} G {scalars['loss/gen']:.3f}, {scalars['speed/images_per_second']:.0f} images/s"
+                losses = f"loss D {scalars['loss/disc']:.3f} G {scalars['loss/gen']:.3f}"
+                summary = f"{losses}, {scalars['speed/images_per_second']:.0f} images/s"
                 report.grid(done, sample(game, config.samples, config.seed), summary)
             if due(config.save_every) or stop:
                 saver.save(done)
@@ -205,7 +218,7 @@ def export(game: step.Game, folder: Path) -> None:
     images.gif_of(paths, folder / "samples.gif")
 
 
-class Interrupted(Exception):
+class Interrupted(Exception):  # noqa: N818 -- it is no error
     """A signal asked the run to stop, and it did so with everything saved."""
 
     def __init__(self, number: int, done: int, steps: int):
@@ -241,9 +254,9 @@ def _stop_requests() -> Iterator[list[int]]:
 def _opening(config: Config, folder: Path, data: Dataset, done: int) -> str:
     height, width, channels = data.image_shape
     return (
-        f"{'going on from step ' + str(done) if done else 'training'}: {config.gen} against {config.disc}, {config.loss}, tricks: "
-        f"{config.tricks or 'none'}; {len(data.images):,} images {height}x{width}x{channels} of {data.name} ({data.resize}); "
-        f"run directory: {folder}"
+        f"{'going on from step ' + str(done) if done else 'training'}: {config.gen} against {config.disc}, {config.loss}, "
+        f"tricks: {config.tricks or 'none'}; {len(data.images):,} images {height}x{width}x{channels} of {data.name} "
+        f"({data.resize}); run directory: {folder}"
     )
 
 

@@ -18,6 +18,7 @@ breaks only itself.
 from __future__ import annotations
 
 import ast
+import contextlib
 import difflib
 import importlib
 import importlib.metadata
@@ -194,7 +195,7 @@ class Registry(Mapping):
     """
 
     def __init__(self, name: str, thing: str, module: str | None = None):
-        """Make the table ``name`` (``generators``) of parts that messages call ``thing``, at home in ``gan_zoo.<module or name>``."""
+        """Make the table ``name`` (``generators``) of what messages call ``thing``, at home in ``gan_zoo.<module or name>``."""
         self.name = name
         self.thing = thing
         self.module = f"gan_zoo.{module or name}"
@@ -265,10 +266,8 @@ class Registry(Mapping):
             source = _source_of(point.module)
             entry = None
             if source is not None:
-                try:
+                with contextlib.suppress(UserError):  # a broken plugin breaks only itself, and only when asked for
                     entry = {e.name: e for e in _entries_in(source, point.module, self.name)}.get(point.attr)
-                except UserError:  # a broken plugin breaks only itself, and only when asked for
-                    pass
             yield entry or Entry(point.name, point.module, None, f"(from the package {point.module.split('.')[0]})")
 
     def entry(self, name: str) -> Entry:
@@ -304,6 +303,10 @@ class Registry(Mapping):
         if name not in self._loaded:
             raise UserError(f"{entry.module} was loaded but registers no {self.thing} '{name}'; mend its entry point.")
         return self._loaded[name]
+
+    def __contains__(self, name: object) -> bool:
+        """Whether there is such a part, without loading it."""
+        return name in self.entries()
 
     def __iter__(self) -> Iterator[str]:
         """The names, sorted."""
@@ -390,7 +393,4 @@ optimizers = Registry("optimizers", "optimizer")
 datasets = Registry("datasets", "data set")
 extractors = Registry("extractors", "feature extractor", "evaluation.extractors")
 
-tables = {
-    table.name: table
-    for table in (generators, discriminators, losses, tricks, noises, optimizers, datasets, extractors)
-}
+tables = {table.name: table for table in (generators, discriminators, losses, tricks, noises, optimizers, datasets, extractors)}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import sys
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import tensorflow as tf
 from tqdm import tqdm
 
 from gan_zoo import images
+from gan_zoo.atomic import whole_file
 
 
 class Report:
@@ -37,7 +37,9 @@ class Report:
         self._writer = tf.summary.create_file_writer(str(folder / "tensorboard"))
         self._batch = batch
         # One unit is an image, so that the bar's own rate is the figure of the trade.
-        self._bar = tqdm(total=steps * batch, initial=start * batch, unit=" images", unit_scale=True, disable=None, smoothing=0.1)
+        self._bar = tqdm(
+            total=steps * batch, initial=start * batch, unit=" images", unit_scale=True, disable=None, smoothing=0.1
+        )
         self._total = steps
 
     def scalars(self, step: int, values: dict[str, float]) -> None:
@@ -85,6 +87,5 @@ def _rewind(log: Path, step: int) -> None:
                 kept.append(line)
         except (ValueError, KeyError, TypeError):
             pass
-    part = log.with_name(".metrics.jsonl.part")
-    part.write_bytes(b"".join(kept))
-    os.replace(part, log)
+    with whole_file(log) as part:
+        part.write_bytes(b"".join(kept))

@@ -54,9 +54,12 @@ def _dry_run(settings: config.Config) -> None:
         print(f"{name} = {value!r}")
     channels = settings.channels or loop.load_data(settings).image_shape[-1]
     game = loop.build_game(settings, (*settings.size, channels))
-    for kind, net in (("gen", game.gen), ("disc", game.disc)):
+    for net in (game.gen, game.disc):
         net.summary(line_length=100)
-    for kind, name, net in (("generator", settings.specs("gen")[0].name, game.gen), ("discriminator", settings.specs("disc")[0].name, game.disc)):
+    for kind, name, net in (
+        ("generator", settings.specs("gen")[0].name, game.gen),
+        ("discriminator", settings.specs("disc")[0].name, game.disc),
+    ):
         total = sum(v.shape.num_elements() for v in net.weights)
         trainable = sum(v.shape.num_elements() for v in net.trainable_weights)
         print(f"{kind} {name}: {total:,} parameters ({trainable:,} trainable)")
@@ -67,11 +70,11 @@ def _main(values: flags.FlagValues, rest: list[str]) -> int:
     if rest:
         raise UserError(f"'{rest[0]}' is no flag; write --name=value.")
     if values["list"].present:
-        _show_tables(values["list"].value, values["plugins"].value)
+        _show_tables(values.list, values.plugins)
         return 0
     settings = config.from_flags(values)
-    cli.load_tensorflow(values["verbose"].value)
-    if values["dry_run"].value:
+    cli.load_tensorflow(values.verbose)
+    if values.dry_run:
         _dry_run(settings)
         return 0
     from gan_zoo import loop

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
-import os
 import platform
 import subprocess
 import sys
@@ -21,6 +20,7 @@ from typing import Any
 import filelock
 
 from gan_zoo import __version__
+from gan_zoo.atomic import whole_file
 from gan_zoo.config import Config, differences, from_json
 from gan_zoo.contracts import UserError
 
@@ -82,7 +82,9 @@ def _commit() -> str | None:
     """The commit of this source tree, with a plus sign if it has changes; None outside a git checkout."""
     git = ["git", "-C", str(Path(__file__).parent)]
     try:
-        head = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True, timeout=10, check=True).stdout.strip()
+        head = subprocess.run(
+            [*git, "rev-parse", "HEAD"], capture_output=True, text=True, timeout=10, check=True
+        ).stdout.strip()
         changed = subprocess.run([*git, "status", "--porcelain", "-uno"], capture_output=True, text=True, timeout=10).stdout
     except (OSError, subprocess.SubprocessError):
         return None
@@ -112,9 +114,8 @@ def config_of(folder: Path) -> Config:
 
 def write(folder: Path, content: dict[str, Any]) -> None:
     """Write ``config.json``, as a whole or not at all."""
-    part = folder / ".config.json.part"
-    part.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-    os.replace(part, folder / "config.json")
+    with whole_file(folder / "config.json") as part:
+        part.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
 
 def agree(folder: Path, config: Config, data: dict[str, Any]) -> bool:

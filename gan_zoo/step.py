@@ -15,6 +15,9 @@ import tensorflow as tf
 from gan_zoo import randomness
 from gan_zoo.contracts import Loss, Trick
 
+# What the two updates return, to be averaged over a chunk.
+SCALARS = ("loss/disc", "loss/gen", "logits/real", "logits/fake", "accuracy/disc", "grad_norm/disc", "grad_norm/gen")
+
 
 class Game(NamedTuple):
     """All that a step works with.
@@ -116,11 +119,13 @@ def _descend(tape: tf.GradientTape, loss: tf.Tensor, net: keras.Model, optimizer
 
 
 def follow(game: Game) -> None:
-    """Move the average towards G, in the cross-replica context.
+    """Move the average, if there is one, towards G, in the cross-replica context.
 
     At step t the decay is at most (1 + t) / (10 + t), so that a short run does not sample its initial weights. Moving
     statistics are copied: they are averages already.
     """
+    if game.ema is None:
+        return
     t = tf.cast(game.step, tf.float32)
     decay = tf.minimum(game.ema_decay, (1.0 + t) / (10.0 + t))
     for mean, new in zip(game.ema.trainable_variables, game.gen.trainable_variables, strict=True):
@@ -139,18 +144,13 @@ def compile_run(game: Game, strategy: tf.distribute.Strategy) -> Callable[..., d
         real = tf.cast(batch, tf.float32) / 127.5 - 1.0
         return {**disc_update(game, real), **gen_update(game, real.shape[0])}
 
-    names = (
-        *("loss/disc", "loss/gen", "logits/real", "logits/fake", "accuracy/disc", "grad_norm/disc", "grad_norm/gen"),
-    )
-
     @tf.function
     def run(iterator, n: tf.Tensor) -> dict[str, tf.Tensor]:
-        sums = {name: tf.zeros([]) for name in names}
+        sums = {name: tf.zeros([]) for name in SCALARS}
         for _ in tf.range(n):
             scalars = strategy.run(one, args=(next(iterator),))
             sums = {k: total + strategy.reduce("MEAN", scalars[k], axis=None) for k, total in sums.items()}
-            if game.ema is not None:
-                follow(game)
+            follow(game)
             game.step.assign_add(1)
         return {k: total / tf.cast(n, tf.float32) for k, total in sums.items()}
 

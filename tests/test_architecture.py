@@ -14,7 +14,7 @@ PACKAGE = ROOT / "gan_zoo"
 
 # Imports point one way: a module may import from its own layer and from those before it.
 LAYERS = [
-    {"contracts", "images", "registry", "config", "cli"},
+    {"contracts", "atomic", "images", "registry", "config", "cli"},
     {"layers", "randomness", "evaluation", "rundir"},
     {"generators", "discriminators", "losses", "tricks", "noises", "optimizers", "datasets"},
     {"step", "report", "feed", "checkpoints"},
@@ -57,7 +57,9 @@ def test_step_names_no_part():
 
     words = {n.id for n in ast.walk(ast.parse((PACKAGE / "step.py").read_text())) if isinstance(n, ast.Name)}
     strings = {
-        n.value for n in ast.walk(ast.parse((PACKAGE / "step.py").read_text())) if isinstance(n, ast.Constant) and isinstance(n.value, str)
+        n.value
+        for n in ast.walk(ast.parse((PACKAGE / "step.py").read_text()))
+        if isinstance(n, ast.Constant) and isinstance(n.value, str)
     }
     parts = {name for table in tables.values() for name in table.entries()} - {"keras"}
     assert not parts & (words | strings)
@@ -65,7 +67,14 @@ def test_step_names_no_part():
 
 @pytest.mark.parametrize(
     ("words", "code"),
-    [(["--help"], 0), (["--list"], 0), (["--list=generators"], 0), (["--gen=dcgn"], 2), (["--nonsense"], 2), (["--tricks=flip_labels(2,3,4)"], 2)],
+    [
+        (["--help"], 0),
+        (["--list"], 0),
+        (["--list=generators"], 0),
+        (["--gen=dcgn"], 2),
+        (["--nonsense"], 2),
+        (["--tricks=flip_labels(2,3,4)"], 2),
+    ],
 )
 def test_light_commands_do_not_pay_for_tensorflow(words, code):
     # An import of TensorFlow, Keras or TF-GAN would raise ImportError and so change the exit code.

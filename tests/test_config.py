@@ -35,7 +35,7 @@ def test_a_flag_that_repeats_the_default_still_beats_the_preset(tmp_path):
         ("1/0", "ZeroDivisionError"),
         ("from gan_zoo.config import Config\nconfig = Config(batch=0)", "--batch=0"),
         ("from gan_zoo.config import Config\nconfig = Config(bach=1)", "bach"),
-        ("not python", "SyntaxError"),
+        ("not python!", "SyntaxError"),
     ],
 )
 def test_a_bad_preset_is_one_sentence(tmp_path, text, says):
@@ -59,7 +59,16 @@ def test_image_size(text, size):
 @pytest.mark.parametrize(
     "bad",
     [{"image_size": t} for t in ("", "0", "28x", "x28", "-28", "9999", "28.5")]
-    + [{"steps": -1}, {"batch": 1}, {"ema": 1.0}, {"channels": 2}, {"seed": -1}, {"log_every": 0}, {"tricks": "nope"}, {"loss": "hinge,hinge"}],
+    + [
+        {"steps": -1},
+        {"batch": 1},
+        {"ema": 1.0},
+        {"channels": 2},
+        {"seed": -1},
+        {"log_every": 0},
+        {"tricks": "nope"},
+        {"loss": "hinge,hinge"},
+    ],
 )
 def test_bad_values_are_refused_by_the_name_of_their_flag(bad):
     (name,) = bad

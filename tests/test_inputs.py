@@ -42,7 +42,7 @@ BAD_FILES = {
     [
         (["--gen=dcgn"], "did you mean dcgan?"),
         (["--disc=nothing_like_it"], "Known: cnn_fc, dcgan, dense"),
-        (["--tricks=label_smoth"], "did you mean label_smooth?"),
+        (["--tricks=label_smoth"], "did you mean label_smooth"),
         (["--gen=dcgan(wdth=3)"], "dcgan(width=64"),
         (["--gen=dcgan(width='wide')"], "generator dcgan(width='wide')"),
         (["--gen=__import__('os').system('touch /tmp/pwned')"], "write it so"),

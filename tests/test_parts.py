@@ -1,4 +1,4 @@
-"""The contract of generators, discriminators, losses, noises and optimizers, over the tables: a new part is tested by existing."""
+"""The contract of all parts but tricks and data sets, over the tables: a new part is tested by existing."""
 
 import keras
 import numpy as np
@@ -21,7 +21,9 @@ def nets(table):
 def assert_gradient_reaches_every_variable(net, x, loss):
     with tf.GradientTape() as tape:
         value = loss(net(x, training=True))
-    for variable, gradient in zip(net.trainable_variables, tape.gradient(value, [v.value for v in net.trainable_variables]), strict=True):
+    for variable, gradient in zip(
+        net.trainable_variables, tape.gradient(value, [v.value for v in net.trainable_variables]), strict=True
+    ):
         assert gradient is not None, variable.path
         assert np.isfinite(gradient).all(), variable.path
         assert np.any(gradient != 0), variable.path
@@ -136,7 +138,12 @@ def test_g_climbs_and_d_separates_even_where_the_logits_are_extreme(name):
 
 @pytest.mark.parametrize(
     ("spec", "mean", "std", "low", "high"),
-    [("normal", 0, 1, -6, 6), ("normal(2.0)", 0, 2, -12, 12), ("uniform", 0, 3**-0.5, -1, 1), ("uniform(0,1)", 0.5, 12**-0.5, 0, 1)],
+    [
+        ("normal", 0, 1, -6, 6),
+        ("normal(2.0)", 0, 2, -12, 12),
+        ("uniform", 0, 3**-0.5, -1, 1),
+        ("uniform(0,1)", 0.5, 12**-0.5, 0, 1),
+    ],
 )
 def test_noises_have_their_moments_and_depend_on_the_seed_alone(spec, mean, std, low, high):
     noise = registry.noises.build(spec)

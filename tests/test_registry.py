@@ -23,7 +23,20 @@ def test_specs_are_calls_with_literals(text, specs):
 
 @pytest.mark.parametrize(
     "text",
-    ["__import__('os').system('x')", "a(b())", "a(x)", "a(**{'b': 1})", "a(*[1])", "a.b(1)", "3", "a(", "a) + (b", "[a]", "lambda: 0", "a(1 if 1 else 2)"],
+    [
+        "__import__('os').system('x')",
+        "a(b())",
+        "a(x)",
+        "a(**{'b': 1})",
+        "a(*[1])",
+        "a.b(1)",
+        "3",
+        "a(",
+        "a) + (b",
+        "[a]",
+        "lambda: 0",
+        "a(1 if 1 else 2)",
+    ],
 )
 def test_code_in_a_spec_is_refused_and_never_run(text):
     with pytest.raises(UserError):
@@ -99,7 +112,9 @@ def test_two_files_with_one_name_are_refused(tmp_path, monkeypatch):
 def test_a_broken_plugin_breaks_only_itself(tmp_path, monkeypatch):
     monkeypatch.setattr(registry, "_plugin_files", [])
     file = tmp_path / "broken.py"
-    file.write_text("from gan_zoo.registry import losses\nimport no_such_module\n@losses.register\ndef broken_loss():\n    '''It.'''\n")
+    file.write_text(
+        "from gan_zoo.registry import losses\nimport no_such_module\n@losses.register\ndef broken_loss():\n    '''It.'''\n"
+    )
     registry.add_plugin_file(file)
     try:
         assert "broken_loss" in registry.losses.entries()  # found without being run
@@ -127,7 +142,7 @@ def test_parts_of_other_packages_come_by_entry_points(tmp_path, monkeypatch):
     try:
         entry = registry.losses.entries()["my_loss"]
         assert (str(entry.signature), entry.summary) == ("(scale=2.0)", "Theirs.")
-        with pytest.raises(UserError, match="my_loss.*must not be imported"):
+        with pytest.raises(UserError, match=r"my_loss.*must not be imported"):
             registry.losses.build("my_loss")
         (package / "__init__.py").write_text("")
         (package / "parts.py").write_text((package / "parts.py").read_text() + "    return scale\n")

@@ -1,7 +1,6 @@
 """The program as a user meets it: train, stop, resume, sample."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -17,7 +16,7 @@ import tensorflow as tf
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from gan_zoo import checkpoints, loop, run, rundir
+from gan_zoo import loop, run, rundir
 
 ROOT = Path(__file__).parent.parent
 EVERYTHING = (
@@ -66,7 +65,9 @@ def test_a_run_leaves_all_that_it_promises(whole):
     assert [int(p.stem) for p in rundir.frames(whole)] == [0, 2, 4, 6]
     assert [line["step"] for line in log(whole)] == [2, 4, 6]
     assert log(whole)[-1]["images"] == 48
-    assert {"loss/disc", "loss/gen", "logits/real", "logits/fake", "accuracy/disc", "grad_norm/disc", "grad_norm/gen"} < set(log(whole)[0])
+    assert {"loss/disc", "loss/gen", "logits/real", "logits/fake", "accuracy/disc", "grad_norm/disc", "grad_norm/gen"} < set(
+        log(whole)[0]
+    )
     assert log(whole)[0]["instance_noise/stddev"] == pytest.approx(0.2 * 3 / 5)
     assert sorted(p.name for p in (whole / "checkpoints").glob("*.index")) == ["step-4.index", "step-6.index"]
     assert len(iio.imread(whole / "samples.gif", index=None)) == 4
@@ -221,7 +222,9 @@ def test_any_generator_trains_against_any_discriminator(train, flags):
 
 
 def tool(name, *words):
-    return subprocess.run([sys.executable, str(ROOT / "tools" / name), *map(str, words)], capture_output=True, text=True, cwd=ROOT)
+    return subprocess.run(
+        [sys.executable, str(ROOT / "tools" / name), *map(str, words)], capture_output=True, text=True, cwd=ROOT
+    )
 
 
 def test_sample_draws_what_it_is_asked_for(whole, tmp_path):
@@ -289,7 +292,9 @@ def test_two_logical_devices_do_what_one_does(faces, tmp_path):
         """
     )
     for n in ("1", "2"):
-        done = subprocess.run([sys.executable, "-c", code, str(faces), n, str(tmp_path / n)], cwd=ROOT, capture_output=True, text=True)
+        done = subprocess.run(
+            [sys.executable, "-c", code, str(faces), n, str(tmp_path / n)], cwd=ROOT, capture_output=True, text=True
+        )
         assert done.returncode == 0, done.stderr[-2000:]
     one, two = (np.load(tmp_path / f"{n}.npz") for n in "12")
     moved = 0.0
@@ -301,4 +306,3 @@ def test_two_logical_devices_do_what_one_does(faces, tmp_path):
 
 def test_checkpoints_hold_dropouts_seeds(whole):
     assert any("seeds" in name for name in weights(whole, 6))
-    assert os.path.basename(checkpoints.__file__) == "checkpoints.py"

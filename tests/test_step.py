@@ -199,5 +199,7 @@ def test_batch_norm_is_the_formula_forward_backward_and_in_its_moving_statistics
     axes = tuple(range(x.ndim - 1))
     np.testing.assert_allclose(layer.moving_mean, 0.2 * x.mean(axes), rtol=1e-5)
     np.testing.assert_allclose(layer.moving_variance, 0.8 + 0.2 * x.var(axes) * n / (n - 1), rtol=1e-4)
-    expected = (x - layer.moving_mean.numpy()) / np.sqrt(layer.moving_variance.numpy() + 1e-3) * layer.gamma.numpy() + layer.beta.numpy()
+    expected = (x - layer.moving_mean.numpy()) / np.sqrt(
+        layer.moving_variance.numpy() + 1e-3
+    ) * layer.gamma.numpy() + layer.beta.numpy()
     np.testing.assert_allclose(layer(x, training=False), expected, rtol=1e-4, atol=1e-4)

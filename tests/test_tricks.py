@@ -17,7 +17,9 @@ def build(spec, step=0):
 def test_every_trick_is_a_trick_with_a_hook_and_draws_anew_each_step_from_the_seed_alone(name):
     trick = build(name)
     assert isinstance(trick, Trick)
-    hooks = [(hook, value) for hook, value in (("real_targets", ONES), ("images", tf.zeros([16, 8, 8, 3]))) if getattr(trick, hook)]
+    hooks = [
+        (hook, value) for hook, value in (("real_targets", ONES), ("images", tf.zeros([16, 8, 8, 3]))) if getattr(trick, hook)
+    ]
     assert hooks or trick.penalty or trick.after_disc
     for hook, value in hooks:
         f = getattr(trick, hook)
@@ -29,8 +31,16 @@ def test_every_trick_is_a_trick_with_a_hook_and_draws_anew_each_step_from_the_se
 def test_label_smooth_draws_from_its_ranges():
     trick = build("label_smooth(0.7,1.2,0.0,0.3)")
     real, fake = trick.real_targets(ONES, SEED).numpy(), trick.fake_targets(ZEROS, SEED).numpy()
-    assert (real.min(), real.max(), real.mean()) == (pytest.approx(0.7, abs=0.01), pytest.approx(1.2, abs=0.01), pytest.approx(0.95, abs=0.02))
-    assert (fake.min(), fake.max(), fake.mean()) == (pytest.approx(0, abs=0.01), pytest.approx(0.3, abs=0.01), pytest.approx(0.15, abs=0.02))
+    assert (real.min(), real.max(), real.mean()) == (
+        pytest.approx(0.7, abs=0.01),
+        pytest.approx(1.2, abs=0.01),
+        pytest.approx(0.95, abs=0.02),
+    )
+    assert (fake.min(), fake.max(), fake.mean()) == (
+        pytest.approx(0, abs=0.01),
+        pytest.approx(0.3, abs=0.01),
+        pytest.approx(0.15, abs=0.02),
+    )
     assert len(np.unique(real)) > 3000  # a draw a sample, not one a batch
 
 
@@ -67,7 +77,9 @@ def test_instance_noise_falls_linearly_and_passes_the_gradient(step, stddev):
     assert float(trick.metrics()["stddev"]) == pytest.approx(stddev)
 
 
-@pytest.mark.parametrize("spec", ["label_smooth(1.2,0.7)", "flip_labels(1.5)", "flip_labels(-0.1)", "instance_noise(-1.0)", "flip_labels('x')"])
+@pytest.mark.parametrize(
+    "spec", ["label_smooth(1.2,0.7)", "flip_labels(1.5)", "flip_labels(-0.1)", "instance_noise(-1.0)", "flip_labels('x')"]
+)
 def test_impossible_arguments_are_refused(spec):
     with pytest.raises(UserError, match=spec.split("(")[0]):
         build(spec)

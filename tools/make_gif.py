@@ -13,7 +13,9 @@ def _define(values: flags.FlagValues) -> None:
     flags.DEFINE_string("out", "", "the file to write; samples.gif in the run's folder by default", flag_values=values)
     flags.DEFINE_float("fps", 10, "frames a second", 0.1, 50, flag_values=values)
     flags.DEFINE_integer("every", 1, "take every n-th grid of samples, and the last", 1, flag_values=values)
-    flags.DEFINE_integer("size", 0, "pixels of the longer side at least, by repeating pixels; 0 keeps the size", 0, flag_values=values)
+    flags.DEFINE_integer(
+        "size", 0, "pixels of the longer side at least, by repeating pixels; 0 keeps the size", 0, flag_values=values
+    )
     flags.DEFINE_bool("loop", True, "start again after the last frame", flag_values=values)
 
 
@@ -22,7 +24,7 @@ def _main(values: flags.FlagValues, rest: list[str]) -> None:
     frames = rundir.frames(folder)
     if not frames:
         raise UserError(f"there are no samples in {folder / 'samples'}; train the run first, or check the folder.")
-    out = Path(values["out"].value or folder / "samples.gif")
+    out = Path(values.out or folder / "samples.gif")
     if out.suffix.lower() != ".gif":
         raise UserError(f"--out={out} must end in .gif.")
     options = {name: values[name].value for name in ("fps", "every", "size", "loop")}

@@ -25,18 +25,18 @@ def _define(values: flags.FlagValues) -> None:
 
 def _main(values: flags.FlagValues, rest: list[str]) -> None:
     folder = cli.one_folder(rest)
-    out = Path(values["out"].value or folder / f"samples-seed{values['seed'].value}.png")
+    out = Path(values.out or folder / f"samples-seed{values['seed'].value}.png")
     if out.is_dir() and any(out.iterdir()):
         raise UserError(f"--out={out} is a folder with files in it; choose a new one.")
     rundir.read(folder)
-    cli.load_tensorflow(values["verbose"].value)
+    cli.load_tensorflow(values.verbose)
     from gan_zoo import loop
 
-    game, step = loop.restore(folder, values["step"].value)
-    drawn = loop.sample(game, values["n"].value, values["seed"].value, from_ema=values["ema"].value)
+    game, step = loop.restore(folder, values.step)
+    drawn = loop.sample(game, values.n, values.seed, from_ema=values.ema)
     if out.suffix.lower() == ".png":
         out.parent.mkdir(parents=True, exist_ok=True)
-        images.save_png(out, images.grid(drawn, values["columns"].value))
+        images.save_png(out, images.grid(drawn, values.columns))
     elif out.suffix.lower() == ".npz":
         out.parent.mkdir(parents=True, exist_ok=True)
         images.save_npz(out, drawn)

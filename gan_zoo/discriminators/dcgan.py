@@ -11,7 +11,14 @@ from gan_zoo.registry import discriminators
 
 @discriminators.register
 def dcgan(
-    width: int = 64, kernel: int = 4, slope: float = 0.2, norm: bool = True, dropout: float = 0.0, max_width: int = 512, *, image_shape
+    width: int = 64,
+    kernel: int = 4,
+    slope: float = 0.2,
+    norm: bool = True,
+    dropout: float = 0.0,
+    max_width: int = 512,
+    *,
+    image_shape,
 ):
     """Strided convolutions down to a logit (Radford et al. 2015, arXiv:1511.06434).
 

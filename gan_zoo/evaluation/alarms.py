@@ -1,7 +1,7 @@
 """Alarms over the history of a run: what was seen, since when, and what to try.
 
-Pure functions of the records in ``metrics.jsonl``, so a resumed run raises the same alarms as an uninterrupted one. Records are of
-two kinds, both with ``step``: of training (``loss/disc``, ``accuracy/disc``, ``grad_norm/gen`` ...) and of evaluation
+Pure functions of the records in ``metrics.jsonl``, so a resumed run raises the same alarms as an uninterrupted one. Records are
+of two kinds, both with ``step``: of training (``loss/disc``, ``accuracy/disc``, ``grad_norm/gen`` ...) and of evaluation
 (``eval/...``). A value of None is what JSON has for NaN and infinity. No TensorFlow.
 """
 
@@ -87,12 +87,9 @@ def collapse(history: Sequence[Record], *, diversity: str, recall: str, part: fl
 
     Their diversity has fallen below ``part`` of the best that the run has had, or recall has fallen below a tenth of its best
     (where that was at least 0.1), or diversity is below a quarter of the real images' after five evaluations. A fall below a
-    quarter of the run's best is told at once. An untrained generator has no variety to lose, so none is expected of it at first.
+    quarter of the run's best is told at once. An untrained generator has no variety, so none is expected of it at first.
     """
-    advice = (
-        "go back to the best checkpoint; then try a lower learning rate for D, a gradient penalty (R1), DiffAugment, or a larger "
-        "batch"
-    )
+    advice = "go back to the best checkpoint; try a lower learning rate for D, a gradient penalty, DiffAugment, a larger batch"
     series = _series(history, diversity)
     values = [v for _, v in series]
     best = [max(values[: i + 1]) for i in range(len(values))]
@@ -166,6 +163,6 @@ def past_best(history: Sequence[Record], *, score: str, factor: float = 1.5, lea
     return Alarm(
         "past_best",
         step,
-        f"{score.split('/')[-1]} is {values[-1]:.4g}, {values[-1] / best[-1]:.1f} times its best ({best[-1]:.4g} at step {step})",
+        f"{score.split('/')[-1]} is {values[-1]:.4g}, and was {best[-1]:.4g} at its best",
         "stop and keep the best checkpoint, or go back to it with lower learning rates; EMA weights swing less",
     )

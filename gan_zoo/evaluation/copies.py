@@ -1,15 +1,19 @@
 """Does the generator give back its training images?
 
 The question needs held-out images: real ones of the same source that it has not seen. If it has learnt the distribution and not
-the images, a sample is as likely to lie nearer to a held-out image as to one of as many training images. So the share of samples
-that lie nearer to training images is one half, *whatever the samples look like*: blurred ones are nearer to everything, to both
-sets alike, and near-duplicates within the data lie in both sets alike. Only knowing the training images moves it. (The same share
-is used to audit synthetic tables; a test on distances to the training set alone, as in Meehan et al. 2020, arXiv 2004.05675,
-takes blurred samples for copies.)
+the images, a sample's nearest real image is a held-out one as often as one of as many training images. So the share of samples
+that lie nearer to training images is one half, *whatever the samples look like*: blurred ones are nearer to everything, but to
+both sets alike, and near-duplicates within the data lie in both sets alike. Only knowing the training images moves it. (The
+same share is used to audit synthetic tables. A test on distances to the training set alone, as in Meehan et al. 2020, arXiv
+2004.05675, may take blurred samples for copies.)
 
-An honest generator that has overfitted a little moves the share a little. A copy is more: it lies less than half as far from its
-training image as from any held-out one. In many dimensions that hardly ever happens by chance, and where the data's own near-
-duplicates make it happen, it happens with the two sets exchanged just as often, and is subtracted. No TensorFlow.
+An honest generator that has overfitted a little moves the share a little. A copy is more: it lies less than half as far from
+its training image as from any held-out one. In many dimensions that hardly ever happens by chance; where the data's own
+near-duplicates make it happen, it happens with the two sets exchanged just as often, and is subtracted.
+
+Intervals: without copying it is a fair coin for every *real image*, not for every sample, whether it is in the one set or the
+other. Samples with the same nearest image stand or fall together. So they count as n^2 / sum(c^2) samples, where c are the
+numbers of samples that share a nearest image: a collapsed generator is not convicted by one throw. No TensorFlow.
 """
 
 from __future__ import annotations
@@ -32,9 +36,9 @@ class Copies(NamedTuple):
         m: Number of held-out images, and of training images that they were set against.
         closer: Share of samples nearer to a training image than to any held-out one (a tie counts half); 0.5 without copying.
         closer_interval: Its 99 % interval (Wilson 1927).
-        copied: Share of samples less than half as far from a training image as from any held-out one, less the share with the two
-            sets exchanged; 0 without copying.
-        copied_interval: Its 99 % interval (Wilson's, on the share of the first among both).
+        copied: Share of samples less than half as far from a training image as from any held-out one, less the share with the
+            two sets exchanged; 0 without copying.
+        copied_interval: Its 99 % interval (Wilson's, of the first among both).
         verdict: ``copies``, ``leans`` (nearer to the training images, but no copies) or ``no evidence``.
     """
 
@@ -56,16 +60,14 @@ class Copies(NamedTuple):
             "no evidence": "no evidence of copying",
         }[self.verdict]
         return (
-            f"{what}. In {self.space}, {100 * self.closer:.1f} % of {self.n} samples ({low:.1f} to {high:.1f}) are nearer to one of "
-            f"{self.m} training images than to any of {self.m} held-out ones; 50 % is what an honest generator gives."
+            f"{what}. In {self.space}, {100 * self.closer:.1f} % of {self.n} samples ({low:.1f} to {high:.1f}) are nearer to "
+            f"one of {self.m} training images than to any of {self.m} held-out ones; an honest generator has 50 %."
         )
 
 
-def wilson(successes: float, n: int, z: float = 2.576) -> tuple[float, float]:
-    """Wilson's interval of a share (1927): for ``z`` 2.576 that of 99 %. Without a trial it is (0, 1)."""
-    if n == 0:
-        return 0.0, 1.0
-    p, w = successes / n, z * z / n
+def wilson(p: float, n: float, z: float = 2.576) -> tuple[float, float]:
+    """Wilson's interval (1927) of a share ``p`` seen in ``n`` trials: for ``z`` 2.576 that of 99 %."""
+    w = z * z / n
     half = z * np.sqrt(p * (1 - p) / n + w / (4 * n))
     return float((p + w / 2 - half) / (1 + w)), float((p + w / 2 + half) / (1 + w))
 
@@ -75,8 +77,8 @@ def find_copies(
 ) -> list[Copies]:
     """Look for copies of training images among samples, in pixels and in feature space.
 
-    As many training images as there are held-out ones are drawn at random: with a tenth of them, a tenth of the copies is found,
-    which is enough for a verdict, and the numbers say how many were looked at.
+    As many training images as there are held-out ones are drawn at random. With a tenth of them a tenth of the copies is found:
+    enough for a verdict, and the finding says how many were looked at.
 
     Args:
         samples: uint8 ``[N, H, W, C]``, of the generator.
@@ -104,21 +106,29 @@ def find_copies(
 
 
 def _finding(space: str, samples: np.ndarray, train: np.ndarray, held_out: np.ndarray) -> Copies:
-    to_train = nearest(samples, train)[0][:, 0]
-    to_held_out = nearest(samples, held_out)[0][:, 0]
-    n = len(samples)
-    nearer = float((to_train < to_held_out).sum() + (to_train == to_held_out).sum() / 2)
-    closer_interval = wilson(nearer, n)
-    taken, mirrored = int((to_train < to_held_out / 2).sum()), int((to_held_out < to_train / 2).sum())
-    # Without copying both are equally likely: of all that are in either, one half.
-    low, high = wilson(taken, taken + mirrored)
-    share = (taken + mirrored) / n
-    copied_interval = (share * (2 * low - 1), share * (2 * high - 1))
-    if low > 0.5 and taken - mirrored >= max(3, 0.005 * n):
+    n, m = len(samples), len(train)
+    to_train, at_train = (x[:, 0] for x in nearest(samples, train))
+    to_held_out, at_held_out = (x[:, 0] for x in nearest(samples, held_out))
+    image = np.where(to_train <= to_held_out, at_train, m + at_held_out)
+    closer, closer_interval = _share(np.sign(to_held_out - to_train), image)
+    taken, mirrored = to_train < to_held_out / 2, to_held_out < to_train / 2
+    either = taken | mirrored
+    among, (low, high) = _share(np.where(taken, 1, -1)[either], image[either])
+    copied = either.mean() * (2 * among - 1)
+    verdict = "leans" if closer_interval[0] > 0.5 else "no evidence"
+    if low > 0.5 and copied > 0.005:
         verdict = "copies"
-    else:
-        verdict = "leans" if closer_interval[0] > 0.5 else "no evidence"
-    return Copies(space, n, len(train), nearer / n, closer_interval, (taken - mirrored) / n, copied_interval, verdict)
+    interval = (float(either.mean() * (2 * low - 1)), float(either.mean() * (2 * high - 1)))
+    return Copies(space, n, m, closer, closer_interval, float(copied), interval, verdict)
+
+
+def _share(signs: np.ndarray, image: np.ndarray) -> tuple[float, tuple[float, float]]:
+    """The share of +1 among signs (0 counts half) and its interval; what samples of one image count is said at the top."""
+    if not len(signs):
+        return 0.5, (0.0, 1.0)
+    p = float((1 + signs.mean()) / 2)
+    together = np.unique(image, return_counts=True)[1]
+    return p, wilson(p, len(signs) ** 2 / float((together**2).sum()))
 
 
 class Pair(NamedTuple):
@@ -128,7 +138,7 @@ class Pair(NamedTuple):
         sample: Place among the samples.
         train: Place among the training images.
         distance: Between the two.
-        ratio: That distance over the median distance of held-out images to their nearest training image; well below 1 is suspect.
+        ratio: That distance over the median one of held-out images to their nearest training image; well below 1 is suspect.
     """
 
     sample: int

@@ -1,4 +1,7 @@
-"""The real images' side of a comparison, kept, and the quick metrics of a snapshot in training. No TensorFlow but the extractor's."""
+"""The real images' side of a comparison, kept, and the quick metrics of a snapshot in training.
+
+No TensorFlow but the extractor's.
+"""
 
 from __future__ import annotations
 
@@ -76,9 +79,10 @@ def real_side(
 def quick(real: Real, fake_images: np.ndarray, extractor: FeatureExtractor, *, ema: bool | None = None) -> list[Result]:
     """The metrics of a snapshot: all but TF-GAN's, in a second or two at 2,000 images and 64 features.
 
-    In this order: ``FD`` (equal to TF-GAN's), ``precision``, ``recall``, ``density``, ``coverage`` (with as many real images as
-    fake ones, or the reverse), ``diversity`` (mean pairwise distance of fake images over that of real ones; 1 when alike; left out where real images are all the same),
-    ``spectrum-high`` and ``spectrum-checkerboard`` (decibel over real images, 0 when alike; see :mod:`.spectrum`).
+    In this order: ``FD`` (equal to TF-GAN's); ``precision``, ``recall``, ``density``, ``coverage`` (of as many real images as
+    fake ones, or the reverse); ``diversity`` (mean pairwise distance of fake images over that of real ones, 1 when alike; left
+    out where all real images are the same); ``spectrum-high`` and ``spectrum-checkerboard`` (decibel over real images, 0 when
+    alike; see :mod:`.spectrum`).
 
     Args:
         real: From :func:`real_side`.

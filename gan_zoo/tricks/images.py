@@ -11,7 +11,7 @@ from gan_zoo.registry import tricks
 
 @tricks.register
 def instance_noise(stddev: float = 0.1, decay_steps: int = 0, *, step) -> Trick:
-    """Add N(0, stddev^2) to all that D sees (Soenderby et al. 2016, arXiv:1610.04490; Arjovsky & Bottou 2017, arXiv:1701.04862).
+    """Add N(0, stddev^2) to all that D sees (Soenderby et al. 2016, arXiv:1610.04490; Arjovsky & Bottou 2017, 1701.04862).
 
     Args:
         stddev: In units of the range [-1, 1] of images, at step 0.

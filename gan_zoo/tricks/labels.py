@@ -45,4 +45,3 @@ def flip_labels(rate: float = 0.05) -> Trick:
         return tf.where(randomness.uniform(targets.shape, seed) < rate, 1.0 - targets, targets)
 
     return Trick(real_targets=flip, fake_targets=flip)
-

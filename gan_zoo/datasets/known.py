@@ -1,0 +1,193 @@
+"""The classic sets of small labelled images, downloaded by Keras or read from the files in which they were published."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from gan_zoo.contracts import Dataset, UserError
+from gan_zoo.datasets.load import load
+from gan_zoo.datasets.originals import read_cifar, read_idx
+from gan_zoo.datasets.pixels import Treatment
+from gan_zoo.datasets.sources import Contents, Source, existing, fingerprint
+from gan_zoo.registry import datasets
+
+_FASHION = ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot")
+_CIFAR10 = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+_DIGITS = tuple("0123456789")
+
+Split = tuple[np.ndarray, np.ndarray]  # uint8 images [N, H, W] or [N, H, W, C], labels [N]
+
+
+def _array_source(where: str, marks: object, read: Callable[[str], Split], split: str, classes: tuple[str, ...]) -> Source:
+    """A source over arrays; ``read`` gives the split ``train`` or ``test``."""
+    if split not in ("train", "test", "all"):
+        raise UserError(f"split={split!r} is unknown to --data; choose from: train, test, all.")
+
+    def contents() -> Contents:
+        parts = [read(part) for part in (("train", "test") if split == "all" else (split,))]
+        images, labels = (np.concatenate(columns) for columns in zip(*parts, strict=True))
+        labels = labels.reshape(-1).astype(np.int32)
+        right = images.dtype == np.uint8 and images.ndim in (3, 4) and 0 < len(images) == len(labels)
+        if not (right and 0 <= labels.min() <= labels.max() < len(classes)):
+            raise UserError(f"{where} does not hold uint8 images with a label 0 to {len(classes) - 1} each; download it again.")
+        return Contents([f"image {i}" for i in range(len(images))], images.__getitem__, labels, classes)
+
+    return Source(where, fingerprint(marks, split), contents)
+
+
+def _marks(*paths: Path) -> list[tuple[str, int, int]]:
+    return [(str(path.resolve()), path.stat().st_size, path.stat().st_mtime_ns) for path in paths]
+
+
+def _found(root: Path, pattern: str) -> list[Path]:
+    """What fits a pattern in ``root``, else one folder below, else two."""
+    return next((found for depth in range(3) if (found := sorted(root.glob("*/" * depth + pattern)))), [])
+
+
+def _downloaded(name: str, split: str, classes: tuple[str, ...], origin: str) -> Source:
+    """What Keras downloads, and only when the cache does not have it."""
+
+    def read(part: str) -> Split:
+        try:
+            import keras  # here, as it takes seconds and is not needed once the cache is filled
+
+            train, test = getattr(keras.datasets, name).load_data()
+        except Exception as e:  # of the network or of the file, in many shapes
+            reason = " ".join(str(e).split())
+            raise UserError(
+                f"{name} cannot be downloaded ({reason}); get {origin} and give the folder as --data_dir."
+            ) from None
+        return train if part == "train" else test
+
+    return _array_source(f"keras.datasets.{name}", ("keras", name), read, split, classes)
+
+
+def _mnist_like(name: str, split: str, classes: tuple[str, ...], origin: str, data_dir: Path | None) -> Source:
+    """MNIST, or a set that is published in the same files; ``origin`` says where."""
+    if data_dir is None:
+        return _downloaded(name, split, classes, origin)
+    path = existing(data_dir)
+    if path.is_dir():
+        packed = _found(path, f"{name}.npz") + _found(path, f"{name.replace('_', '-')}.npz")
+    else:
+        packed = [path] if path.suffix == ".npz" else []
+    if packed:
+
+        def read_npz(part: str) -> Split:
+            try:
+                with np.load(packed[0], allow_pickle=False) as arrays:
+                    return arrays[f"x_{part}"], arrays[f"y_{part}"]
+            except Exception as e:  # zipfile, zlib and NumPy have many ways to say so
+                raise UserError(f"{packed[0]} cannot be read as {name} ({e}); download it again.") from None
+
+        return _array_source(str(packed[0]), _marks(packed[0]), read_npz, split, classes)
+
+    folders = {p.parent for p in _found(path, "t*-ubyte*")} if path.is_dir() else {path.parent}
+    if len(folders) > 1:
+        raise UserError(f"{path} holds several sets of idx files; give one of them as --data_dir, such as {min(folders)}.")
+    found = {
+        (part, kind): _found(folder, f"{prefix}-{kind}?idx{rank}-ubyte*")
+        for folder in folders
+        for part, prefix in (("train", "train"), ("test", "t10k"))
+        for kind, rank in (("images", 3), ("labels", 1))
+        if split in ("all", part)
+    }
+    if not found or not all(found.values()):
+        raise UserError(f"{path} does not hold {name}; put {origin} there.")
+    files = {key: paths[0] for key, paths in found.items()}  # the unpacked one, if both are there
+
+    def read_files(part: str) -> Split:
+        return read_idx(files[part, "images"], 3), read_idx(files[part, "labels"], 1)
+
+    return _array_source(str(path), _marks(*files.values()), read_files, split, classes)
+
+
+@datasets.register
+def mnist(
+    split: str = "train",
+    fit: str = "crop",
+    resample: str = "lanczos",
+    drop_duplicates: bool = False,
+    *,
+    image_size: tuple[int, int],
+    channels: int | None,
+    data_dir: Path | None,
+    cache_dir: Path,
+) -> Dataset:
+    """MNIST, handwritten digits of 28x28 (LeCun et al. 1998): 60,000 to train and 10,000 to test.
+
+    It is downloaded by Keras unless --data_dir holds mnist.npz or the original idx files.
+
+    Args:
+        split: train, test or all.
+        fit: See ``files``.
+        resample: See ``files``.
+        drop_duplicates: See ``files``.
+        image_size: (H, W).
+        channels: 1 or None.
+        data_dir: The files or their folder, or None.
+        cache_dir: Where decoded images are kept.
+
+    Raises:
+        UserError: The files cannot be had or read.
+    """
+    origin = "mnist.npz from storage.googleapis.com/tensorflow/tf-keras-datasets or the four original idx files"
+    source = _mnist_like("mnist", split, _DIGITS, origin, data_dir)
+    return load("mnist", source, Treatment(image_size, channels, fit, resample), drop_duplicates, cache_dir)
+
+
+@datasets.register
+def fashion_mnist(
+    split: str = "train",
+    fit: str = "crop",
+    resample: str = "lanczos",
+    drop_duplicates: bool = False,
+    *,
+    image_size: tuple[int, int],
+    channels: int | None,
+    data_dir: Path | None,
+    cache_dir: Path,
+) -> Dataset:
+    """Fashion-MNIST, clothes of 28x28 (Xiao et al. 2017, arXiv 1708.07747): 60,000 to train and 10,000 to test.
+
+    For the parameters see ``mnist``.
+    """
+    origin = "the four idx files from github.com/zalandoresearch/fashion-mnist"
+    source = _mnist_like("fashion_mnist", split, _FASHION, origin, data_dir)
+    return load("fashion_mnist", source, Treatment(image_size, channels, fit, resample), drop_duplicates, cache_dir)
+
+
+@datasets.register
+def cifar10(
+    split: str = "train",
+    fit: str = "crop",
+    resample: str = "lanczos",
+    drop_duplicates: bool = False,
+    *,
+    image_size: tuple[int, int],
+    channels: int | None,
+    data_dir: Path | None,
+    cache_dir: Path,
+) -> Dataset:
+    """CIFAR-10, photographs of 32x32 in ten classes (Krizhevsky 2009): 50,000 to train and 10,000 to test.
+
+    It is downloaded by Keras unless --data_dir holds cifar-10-python.tar.gz or the folder in it. For the parameters see
+    ``mnist``.
+    """
+    origin = "cifar-10-python.tar.gz from www.cs.toronto.edu/~kriz/cifar.html"
+    if data_dir is None:
+        source = _downloaded("cifar10", split, _CIFAR10, origin)
+    else:
+        path = existing(data_dir)
+        if path.is_dir() and not (path / "test_batch").is_file():
+            found = _found(path, "cifar-10-batches-py") + _found(path, "cifar-10-python.tar.gz")
+            if not found:
+                raise UserError(f"{path} does not hold CIFAR-10; put {origin} there.")
+            path = found[0]
+        marks = _marks(*sorted(path.glob("*_batch*"))) if path.is_dir() else _marks(path)
+        batches = {"train": [f"data_batch_{i}" for i in range(1, 6)], "test": ["test_batch"]}
+        source = _array_source(str(path), marks, lambda part: read_cifar(path, batches[part]), split, _CIFAR10)
+    return load("cifar10", source, Treatment(image_size, channels, fit, resample), drop_duplicates, cache_dir)

@@ -1,0 +1,174 @@
+"""The one path from a source of images to a :class:`Dataset`: decode in parallel, skip what is broken, keep in the cache."""
+
+from __future__ import annotations
+
+import collections
+import hashlib
+import math
+import os
+import warnings
+from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import NamedTuple, TypeVar
+
+import numpy as np
+import PIL
+from PIL import Image, UnidentifiedImageError
+from tqdm import tqdm
+
+from gan_zoo.contracts import Dataset, UserError
+from gan_zoo.datasets import pixels, store
+from gan_zoo.datasets.pixels import Picture, Treatment
+from gan_zoo.datasets.sources import Contents, Source, fingerprint, printable
+
+VERSION = 1  # part of the cache key, to be raised whenever a report changes
+
+_MOST_FAILURES = 1 / 4
+_SHOWN = 3  # files that a message names
+
+In = TypeVar("In")
+Out = TypeVar("Out")
+
+
+class _Failure(NamedTuple):
+    reason: str
+
+
+class _ColourAfterGrey(Exception):  # noqa: N818 (it is a signal)
+    """The first images were grey, so that one channel seemed enough."""
+
+
+def load(name: str, source: Source, how: Treatment, drop_duplicates: bool, cache_dir: Path) -> Dataset:
+    """Bring all images of a source to one size, or take them from the cache.
+
+    Args:
+        name: Of the data set.
+        source: Where its images are.
+        how: What is done to each of them.
+        drop_duplicates: Keep only the first of images that are equal in every pixel.
+        cache_dir: Where decoded images are kept.
+
+    Raises:
+        UserError: Too many images cannot be read, or all are grey where colour is asked for.
+    """
+    how.check()
+    versions = VERSION, pixels.VERSION, PIL.__version__
+    key = fingerprint(source.fingerprint, how, drop_duplicates, *versions)[:20]
+    stem = f"{name}-{how.size[0]}x{how.size[1]}-{key}"
+
+    def produce(channels: int | None) -> Callable[[], store.Product]:
+        def start() -> store.Product:
+            contents = source.open()
+            blocks = _blocks(name, source.where, contents, how._replace(channels=channels), drop_duplicates)
+            return store.Product(len(contents.names), blocks)
+
+        return start
+
+    try:
+        entry = store.fetch(cache_dir, stem, produce(how.channels))
+    except _ColourAfterGrey:
+        entry = store.fetch(cache_dir, stem, produce(3))
+    report = entry.report
+    return Dataset(
+        name=name,
+        images=entry.images,
+        labels={column: np.asarray(values, np.int32) for column, values in report["labels"].items()},
+        label_values={column: tuple(values) for column, values in report["label_values"].items()},
+        hash=entry.hash,
+        resize=how.describe(report["resized"]),
+        notes=tuple(report["notes"]),
+    )
+
+
+def _blocks(
+    name: str, where: str, contents: Contents, how: Treatment, drop_duplicates: bool
+) -> Generator[np.ndarray, None, store.Report]:
+    """Yield treated images, uint8 ``[n, H, W, C]``, in the order of the source, and return the report on them."""
+    total = len(contents.names)
+    depth = how.channels
+    kept: list[int] = []
+    failed: list[tuple[str, str]] = []
+    digests: set[bytes] = set()
+    duplicates = 0
+    colour = resized = False
+    for chunk in _treated(name, contents, how):
+        block = []
+        for i, picture in chunk:
+            if isinstance(picture, _Failure):
+                failed.append((printable(contents.names[i]), picture.reason))
+                continue
+            colour |= not picture.grey
+            resized |= picture.resized
+            depth = depth or picture.pixels.shape[-1]
+            if picture.pixels.shape[-1] > depth:
+                raise _ColourAfterGrey
+            image = np.broadcast_to(picture.pixels, (*how.size, depth))
+            if drop_duplicates:
+                digest = hashlib.sha256(image.tobytes()).digest()
+                if digest in digests:
+                    duplicates += 1
+                    continue
+                digests.add(digest)
+            block.append(image)
+            kept.append(i)
+        if block:
+            yield np.stack(block)
+    notes = []
+    if failed:
+        listed = ", ".join(f"{file} ({reason})" for file, reason in failed[:_SHOWN]) + (", ..." if len(failed) > _SHOWN else "")
+        count = f"{len(failed):,} of {total:,} images in {where} cannot be used"
+        if len(failed) > _MOST_FAILURES * total:
+            raise UserError(f"{count}: {listed}; mend or remove these files, or check --data_dir.")
+        notes.append(f"{count} and are left out: {listed}.")
+    if how.channels == 3 and not colour:
+        raise UserError(f"all images in {where} are grey, so that colour channels would hold nothing new; use --channels=1.")
+    if duplicates:
+        notes.append(f"{duplicates:,} of {total:,} images in {where} repeat an earlier one exactly and are dropped.")
+    labels = {} if contents.labels is None else {"class": np.asarray(contents.labels)[kept].tolist()}
+    label_values = {"class": list(map(printable, contents.classes))} if labels else {}
+    return {"labels": labels, "label_values": label_values, "notes": notes, "resized": resized}
+
+
+def _treated(name: str, contents: Contents, how: Treatment) -> Iterator[list[tuple[int, Picture | _Failure]]]:
+    """Treat all images in threads (Pillow lets go of the GIL while it decodes and resizes); yield them in order, in chunks."""
+    total = len(contents.names)
+    step = max(1, min(64, 2**22 // (3 * math.prod(how.size))))
+
+    def work(first: int) -> list[tuple[int, Picture | _Failure]]:
+        return [(i, _treat(contents, i, how)) for i in range(first, min(first + step, total))]
+
+    with (
+        warnings.catch_warnings(),
+        tqdm(total=total, desc=name, unit=" images", disable=None, delay=1, leave=False) as bar,
+    ):
+        warnings.simplefilter("ignore")  # Pillow's, on metadata
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        for chunk in _in_order(work, range(0, total, step)):
+            yield chunk
+            bar.update(len(chunk))
+
+
+def _treat(contents: Contents, i: int, how: Treatment) -> Picture | _Failure:
+    try:
+        return pixels.treat(contents.read(i), how)
+    except UnidentifiedImageError:
+        return _Failure("no image")
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        return _Failure("too many pixels")
+    except Exception as e:  # whatever a decoder raises on a file, it is that file's fault
+        reason = (e.strerror if isinstance(e, OSError) else None) or str(e) or type(e).__name__
+        return _Failure(printable(" ".join(reason.split()))[:100])
+
+
+def _in_order(function: Callable[[In], Out], items: Iterable[In]) -> Iterator[Out]:
+    """A map in threads that runs only a little ahead of its reader."""
+    workers = min(32, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
+    pending: collections.deque = collections.deque()
+    with ThreadPoolExecutor(workers) as pool:
+        for item in items:
+            pending.append(pool.submit(function, item))
+            if len(pending) > 2 * workers:
+                yield pending.popleft().result()
+        while pending:
+            yield pending.popleft().result()

@@ -1,0 +1,212 @@
+"""The cache of decoded images: one ``.npy`` a data set and size, with a report in JSON beside it.
+
+An entry is written once, under a temporary name, and then moved into place, so that other processes see all of it or nothing.
+Where the cache cannot be written, the images are kept in memory and a note says so.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import json
+import math
+import os
+import shutil
+import time
+import uuid
+from collections.abc import Callable, Generator, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from gan_zoo.contracts import UserError
+
+Report = dict[str, Any]
+_HEADER = 128  # bytes of a .npy's header, which NumPy pads so that it suits any number of rows
+
+
+class Product(NamedTuple):
+    """Images in the making.
+
+    Attributes:
+        limit: There will be no more images than this.
+        blocks: Yields uint8 ``[n, H, W, C]``, at least one block with n > 0, and returns a report fit for JSON, whose ``notes``
+            is a list of sentences and whose ``labels`` is a dictionary of lists with one number an image.
+    """
+
+    limit: int
+    blocks: Generator[np.ndarray, None, Report]
+
+
+class Entry(NamedTuple):
+    """What the cache keeps: uint8 ``[N, H, W, C]``, read-only, the :func:`pixel_hash` of it, and the report of its making."""
+
+    images: np.ndarray
+    hash: str
+    report: Report
+
+
+class Hasher:
+    """Takes a :func:`pixel_hash` block by block."""
+
+    def __init__(self) -> None:
+        """Start without images."""
+        self._digest = hashlib.sha256()
+        self.shape: tuple[int, ...] = (0,)
+
+    def add(self, block: np.ndarray) -> None:
+        """Add uint8 ``[n, H, W, C]``."""
+        self._digest.update(np.ascontiguousarray(block).data)
+        self.shape = (self.shape[0] + len(block), *block.shape[1:])
+
+    def hexdigest(self) -> str:
+        """The hash of all that was added."""
+        whole = self._digest.copy()
+        whole.update(str(tuple(map(int, self.shape))).encode())
+        return whole.hexdigest()
+
+
+def pixel_hash(images: np.ndarray) -> str:
+    """SHA-256 (hex) of the pixels of uint8 ``[N, H, W, C]`` followed by the text of their shape: ``Dataset.hash``."""
+    hasher = Hasher()
+    for start in range(0, len(images), 1024):
+        hasher.add(images[start : start + 1024])
+    return hasher.hexdigest()
+
+
+def fetch(folder: Path, stem: str, produce: Callable[[], Product]) -> Entry:
+    """The entry of this name, made now if the cache has none that is whole.
+
+    Args:
+        folder: Of the cache; made if need be.
+        stem: The entry's name, which holds a fingerprint of all that its content depends on.
+        produce: Starts the making; called again if the disk fails on the way.
+
+    Raises:
+        UserError: The images fit neither on the disk nor in memory; or whatever ``produce`` raises.
+    """
+    entry = _read(folder, stem)
+    if entry is not None:
+        return entry
+    try:
+        _write(folder, stem, produce())
+        entry = _read(folder, stem)
+        if entry is None:
+            raise OSError("what was written could not be read back")
+        return entry
+    except OSError as e:
+        reason = e.strerror or str(e)
+    entry = _in_memory(produce(), f"the cache {folder} cannot be written ({reason})")
+    note = f"the cache {folder} cannot be written ({reason}), so the images are read anew each time; set GAN_ZOO_CACHE."
+    return entry._replace(report={**entry.report, "notes": [*entry.report["notes"], note]})
+
+
+def _drain(product: Product, take: Callable[[np.ndarray], None]) -> Report:
+    with contextlib.closing(product.blocks) as blocks:
+        while True:
+            try:
+                block = next(blocks)
+            except StopIteration as end:
+                return end.value
+            take(block)
+
+
+@contextlib.contextmanager
+def _replacing(path: Path) -> Iterator[Path]:
+    """A temporary file to write, which takes the place of ``path`` if all goes well and else leaves no trace."""
+    part = path.with_name(f".{path.name}.{os.getpid()}-{uuid.uuid4().hex[:8]}.part")
+    try:
+        yield part
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _write(folder: Path, stem: str, product: Product) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for old in folder.glob(".*.part"):  # of runs that were killed
+        with contextlib.suppress(OSError):
+            if time.time() - old.stat().st_mtime > 86400:
+                old.unlink()
+    hasher = Hasher()
+    # Plain writes, not a memory map: where the disk is full, a map kills the process.
+    with _replacing(folder / f"{stem}.npy") as part, part.open("xb") as file:
+
+        def take(block: np.ndarray) -> None:
+            if hasher.shape == (0,):
+                file.write(bytes(_HEADER))
+                if shutil.disk_usage(folder).free < product.limit * block[0].nbytes:
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            file.write(np.ascontiguousarray(block).data)
+            hasher.add(block)
+
+        report = _drain(product, take)
+        file.seek(0)
+        np.lib.format.write_array_header_1_0(file, {"descr": "|u1", "fortran_order": False, "shape": hasher.shape})
+        assert file.tell() == _HEADER
+        file.flush()
+        os.fsync(file.fileno())
+    with _replacing(folder / f"{stem}.json") as part:
+        part.write_text(json.dumps({"shape": hasher.shape, "hash": hasher.hexdigest(), "report": report}), encoding="utf-8")
+
+
+def _read(folder: Path, stem: str) -> Entry | None:
+    """The entry if it is there and whole. The pixels of a memory map are not checked, as that takes reading them all."""
+    path = folder / f"{stem}.npy"
+    try:
+        saved = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+        shape, report = tuple(saved["shape"]), saved["report"]
+        if path.stat().st_size != _HEADER + math.prod(shape):
+            return None
+        small = math.prod(shape) < available_memory() / 4
+        images = np.load(path, mmap_mode=None if small else "r", allow_pickle=False)
+        right = images.shape == shape and images.dtype == np.uint8
+        right = right and all(len(column) == len(images) for column in report["labels"].values())
+        if not right or (small and pixel_hash(images) != saved["hash"]):
+            return None
+        images.flags.writeable = False
+        return Entry(images, saved["hash"], report)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError):
+        return None
+
+
+def _in_memory(product: Product, why: str) -> Entry:
+    images = np.empty((0,), np.uint8)
+    count = 0
+
+    def take(block: np.ndarray) -> None:
+        nonlocal images, count
+        if not count:
+            need = product.limit * block[0].nbytes
+            if need > available_memory():
+                raise UserError(
+                    f"{why} and the images need {need / 2**30:,.1f} GiB of memory, more than is free; "
+                    "set GAN_ZOO_CACHE to a folder with room, or choose a smaller --image_size."
+                )
+            images = np.empty((product.limit, *block.shape[1:]), np.uint8)  # what is never filled takes no memory
+        images[count : count + len(block)] = block
+        count += len(block)
+
+    report = _drain(product, take)
+    images = images[:count]
+    images.flags.writeable = False
+    return Entry(images, pixel_hash(images), report)
+
+
+def available_memory() -> int:
+    """Bytes that this process may still take, as well as the system says; 2 GiB where it says nothing."""
+    limits = []
+    with contextlib.suppress(OSError, ValueError, StopIteration):
+        lines = Path("/proc/meminfo").read_text().splitlines()
+        limits.append(1024 * int(next(line.split()[1] for line in lines if line.startswith("MemAvailable"))))
+    with contextlib.suppress(OSError, ValueError, KeyError):  # a container's own limit
+        group = Path("/sys/fs/cgroup")
+        usage = dict(line.split() for line in (group / "memory.stat").read_text().splitlines())
+        used = int((group / "memory.current").read_text()) - int(usage["inactive_file"])
+        limits.append(int((group / "memory.max").read_text()) - used)
+    if not limits:
+        with contextlib.suppress(OSError, ValueError, AttributeError):
+            limits.append(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2)
+    return max(0, min(limits, default=2**31))
