@@ -28,6 +28,7 @@ class Saver:
         state = {"gen_opt": game.gen_opt, "disc_opt": game.disc_opt, "step": game.step, "seeds": seeds}
         self._checkpoint = tf.train.Checkpoint(**nets, **state, tricks=[list(trick.variables) for trick in game.tricks])
         self._manager = tf.train.CheckpointManager(self._checkpoint, str(folder), max_to_keep=keep, checkpoint_name="step")
+        self._best = tf.train.CheckpointManager(self._checkpoint, str(folder / "best"), max_to_keep=1, checkpoint_name="step")
         self._step = game.step
         self.notes: list[str] = []
         self.latest: int | None = None
@@ -37,24 +38,44 @@ class Saver:
         self._manager.save(checkpoint_number=step)
         self.latest = step
 
+    def save_best(self, step: int) -> None:
+        """Write this step as the best one, in the folder ``best``."""
+        self._best.save(checkpoint_number=step)
+
+    def roll_back(self) -> int | None:
+        """Take the state of the best checkpoint, but not its step, so that the run goes on with other batches and noise.
+
+        Returns:
+            The step of that checkpoint, or None where there is none.
+        """
+        if not self._best.latest_checkpoint:
+            return None
+        now = self._step.numpy()
+        self._checkpoint.restore(self._best.latest_checkpoint).assert_existing_objects_matched()
+        self._step.assign(now)
+        return _step_of(self._best.latest_checkpoint)
+
     @property
     def steps(self) -> list[int]:
         """The steps of the checkpoints on disk, oldest first."""
         return [_step_of(path) for path in self._manager.checkpoints]
 
-    def restore(self, step: int | None = None) -> int:
-        """Restore the newest checkpoint that can be read, or that of ``step``; returns its step, 0 where there is none.
+    def restore(self, step: int | None = None, *, best: bool = False) -> int:
+        """Restore the newest checkpoint that can be read, or that of ``step``, or the best; returns its step, 0 if none.
 
         Raises:
             UserError: There are checkpoints but none can be read, or there is none of ``step``.
         """
-        if step is not None and step not in self.steps:
+        stored = list(self._best.checkpoints if best else self._manager.checkpoints)
+        if best and not stored:
+            raise UserError("there is no best checkpoint; the first evaluation (--eval_every) makes it.")
+        if step is not None and step not in map(_step_of, stored):
             raise UserError(f"there is no checkpoint of step {step}; there are: {', '.join(map(str, self.steps)) or 'none'}.")
-        paths = [p for p in reversed(self._manager.checkpoints) if step in (None, _step_of(p))]
+        paths = [p for p in reversed(stored) if step in (None, _step_of(p))]
         for path in paths:
             try:
                 self._checkpoint.restore(path).assert_existing_objects_matched()
-            except (tf.errors.OpError, AssertionError, ValueError) as e:
+            except Exception as e:  # TensorFlow's reader raises OpError, IndexError, RuntimeError ... for damaged files
                 reason = " ".join(str(e).split())[:120]
                 self.notes.append(f"the checkpoint {path} cannot be read and is passed over ({type(e).__name__}: {reason}).")
             else:

@@ -21,7 +21,10 @@ from gan_zoo.contracts import UserError
 
 
 def _field(default: Any, text: str, *, free: bool = False, table: str | None = None) -> Any:
-    """A setting with its help. ``free``: it may change when a run is resumed, since it changes no weight. ``table``: a spec."""
+    """A setting with its help.
+
+    ``free``: it may change when a run is resumed, since it changes no weight. ``table``: a spec.
+    """
     return dataclasses.field(default=default, metadata={"help": text, "free": free, "table": table})
 
 
@@ -55,6 +58,16 @@ class Config:
     sample_every: int = _field(100, "steps between grids of samples", free=True)
     save_every: int = _field(500, "steps between checkpoints", free=True)
     keep: int = _field(2, "how many checkpoints stay on the disk", free=True)
+    eval_every: int = _field(500, "steps between evaluations; 0 evaluates nothing", free=True)
+    eval_samples: int = _field(2000, "images in one evaluation", free=True)
+    eval_budget: float = _field(0.1, "share of the time that evaluations may take; what would exceed it is left out", free=True)
+    extractor: str = _field("embedded", "the feature network of evaluations", table="extractors", free=True)
+    on_collapse: str = _field(
+        "warn",
+        "what to do when the samples collapse: warn, stop, or rollback (to the best checkpoint, at most 3 times)",
+        free=True,
+    )
+    holdout: float = _field(0.0, "share of the images kept from training, for tools/nearest.py")
     samples: int = _field(36, "images in the grid of samples", free=True)
     plugins: str = _field("", "Python files with parts of your own, with commas")
 
@@ -64,6 +77,11 @@ class Config:
                 raise UserError(f"--{name}={getattr(self, name)} is too small; give {least} or more.")
         if not 0 <= self.ema < 1:
             raise UserError(f"--ema={self.ema} is no decay; give a value from 0 (off) to below 1, such as 0.999.")
+        for name, most in (("eval_budget", 1.0), ("holdout", 0.5)):
+            if not 0 <= getattr(self, name) <= most:
+                raise UserError(f"--{name}={getattr(self, name)} is no such share; give a value from 0 to {most}.")
+        if self.on_collapse not in ("warn", "stop", "rollback"):
+            raise UserError(f"--on_collapse={self.on_collapse} is unknown; give warn, stop or rollback.")
         if self.channels not in (0, 1, 3):
             raise UserError(f"--channels={self.channels} is not possible; give 1 (grey), 3 (colour) or 0 (what the data has).")
         _ = self.size
@@ -111,6 +129,7 @@ def load_plugins(paths: str) -> list[Path]:
 
 
 _LEAST = {"batch": 2, "steps": 1, "seed": 0, "log_every": 1, "sample_every": 1, "save_every": 1, "keep": 1, "samples": 1}
+_LEAST |= {"eval_every": 0, "eval_samples": 12}
 FREE = tuple(f.name for f in dataclasses.fields(Config) if f.metadata["free"])
 
 

@@ -22,7 +22,9 @@ class Order:
         return np.concatenate([self._epoch(int(e))[places[epochs == e]] for e in np.unique(epochs)])
 
 
-def stream(images: np.ndarray, batch: int, seed: int, step: int, strategy: tf.distribute.Strategy):
+def stream(
+    images: np.ndarray, batch: int, seed: int, step: int, strategy: tf.distribute.Strategy, rows: np.ndarray | None = None
+):
     """An endless iterator over batches of real images from ``step`` on.
 
     Args:
@@ -31,11 +33,12 @@ def stream(images: np.ndarray, batch: int, seed: int, step: int, strategy: tf.di
         seed: Of the order.
         step: The first batch is the one that this step uses.
         strategy: Whose replicas are fed.
+        rows: The places of the images to use; all by default.
 
     Returns:
         An iterator of uint8 ``[batch / replicas, H, W, C]`` a replica.
     """
-    order = Order(len(images), seed)
+    order = Order(len(images) if rows is None else len(rows), seed)
     replicas = strategy.num_replicas_in_sync
     share = batch // replicas
 
@@ -46,7 +49,8 @@ def stream(images: np.ndarray, batch: int, seed: int, step: int, strategy: tf.di
 
         def gather(k: np.ndarray) -> np.ndarray:
             at, replica = divmod(int(k), mine)
-            return np.asarray(images[order(at * batch + (first_replica + replica) * share, share)])
+            places = order(at * batch + (first_replica + replica) * share, share)
+            return np.asarray(images[places if rows is None else rows[places]])
 
         def load(k: tf.Tensor) -> tf.Tensor:
             return tf.ensure_shape(tf.numpy_function(gather, [k], tf.uint8, stateful=False), [share, *images.shape[1:]])

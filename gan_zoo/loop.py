@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import math
 import signal
 import time
@@ -11,119 +12,18 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 import tensorflow as tf
 
-from gan_zoo import checkpoints, feed, images, randomness, registry, rundir, step
+from gan_zoo import checkpoints, feed, images, registry, rundir, step
+from gan_zoo.build import build_game, load_data, sample, split
 from gan_zoo.config import Config, load_plugins
 from gan_zoo.contracts import Dataset, UserError
 from gan_zoo.datasets import cache_dir
+from gan_zoo.evaluation.watch import Watch
 from gan_zoo.report import Report
 
-
-def load_data(config: Config) -> Dataset:
-    """The data set that the settings name.
-
-    Raises:
-        UserError: It cannot be had, or holds fewer images than a batch.
-    """
-    data = registry.datasets.build(
-        config.specs("data")[0],
-        image_size=config.size,
-        channels=config.channels or None,
-        data_dir=Path(config.data_dir).expanduser() if config.data_dir else None,
-        cache_dir=cache_dir(),
-    )
-    if len(data.images) < config.batch:
-        raise UserError(
-            f"the data set {data.name} has {len(data.images)} images, fewer than one batch of {config.batch}; give a "
-            f"--batch of at most {len(data.images)}, or more images."
-        )
-    return data
-
-
-def build_generator(config: Config, image_shape: tuple[int, int, int]) -> keras.Model:
-    """The generator that the settings name, with fresh weights.
-
-    Raises:
-        UserError: It cannot make images of that shape.
-    """
-    gen = registry.generators.build(config.specs("gen")[0], image_shape=image_shape)
-    if gen.output_shape[1:] != image_shape:
-        raise UserError(
-            f"the generator '{config.gen}' makes images {gen.output_shape[1:]}, but {image_shape} is wanted; mend it."
-        )
-    return gen
-
-
-def build_game(config: Config, image_shape: tuple[int, int, int]) -> step.Game:
-    """All that a step works with, with weights drawn from the run's seed. Call it in the strategy's scope.
-
-    Raises:
-        UserError: Parts do not fit each other or the images.
-    """
-    keras.utils.set_random_seed(config.seed)
-    gen = build_generator(config, image_shape)
-    disc = registry.discriminators.build(config.specs("disc")[0], image_shape=image_shape)
-    if disc.input_shape[1:] != image_shape or disc.output_shape[1:] != (1,):
-        raise UserError(
-            f"the discriminator '{config.disc}' maps {disc.input_shape[1:]} to {disc.output_shape[1:]}, but {image_shape} to "
-            "one logit is wanted; mend it."
-        )
-    ema = None
-    if config.ema:
-        ema = build_generator(config, image_shape)
-        ema.set_weights(gen.get_weights())
-    count = tf.Variable(0, dtype=tf.int64, trainable=False, aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA)
-    loss = registry.losses.build(config.specs("loss")[0])
-    specs = config.specs("tricks")
-    tricks = tuple(registry.tricks.build(spec, step=count, image_shape=image_shape) for spec in specs)
-    for spec, trick in zip(specs, tricks, strict=True):
-        if not loss.uses_targets and (trick.real_targets or trick.fake_targets or trick.gen_targets):
-            raise UserError(
-                f"--tricks={spec} changes targets, but the loss '{config.loss}' has none; leave out one of the two."
-            )
-    gen_opt, disc_opt = (registry.optimizers.build(config.specs(name)[0]) for name in ("gen_opt", "disc_opt"))
-    gen_opt.build(gen.trainable_variables)
-    disc_opt.build(disc.trainable_variables)
-    noise = registry.noises.build(config.specs("noise")[0])
-    return step.Game(gen, disc, ema, config.ema, gen_opt, disc_opt, loss, tricks, noise, count, config.seed)
-
-
-def sample(game: step.Game, number: int, seed: int, *, from_ema: bool = True, batch: int = 64) -> np.ndarray:
-    """Draw images from the average if there is one and it is wanted, else from G, in inference mode.
-
-    Image i depends on the seed alone, not on ``number``.
-
-    Returns:
-        uint8 ``[number, H, W, C]``.
-    """
-    net = game.ema if game.ema is not None and from_ema else game.gen
-    drawn = []
-    for first in range(0, number, batch):
-        place = randomness.at(randomness.stream(seed, "sample"), tf.constant(first))
-        z = game.noise((batch, *net.input_shape[1:]), place)
-        drawn.append(images.to_uint8(net(z, training=False)))
-    return np.concatenate(drawn)[:number]
-
-
-def restore(folder: Path, at: int | None = None) -> tuple[step.Game, int]:
-    """The game of a run as its newest checkpoint, or that of step ``at``, has it; and that step.
-
-    Raises:
-        UserError: There is no run, or no such checkpoint that can be read.
-    """
-    saved = rundir.read(folder)
-    config = rundir.config_of(folder)
-    game = build_game(config, tuple(saved["data"]["shape"]))
-    saver = checkpoints.Saver(game, folder / "checkpoints", config.keep)
-    done = saver.restore(at)
-    if not saver.steps:
-        raise UserError(
-            f"the run {folder} has no checkpoint yet; train it further (the first comes at step {config.save_every})."
-        )
-    return game, done
+ALARMED = 3  # the exit code of a run that an alarm stopped
 
 
 def train(config: Config) -> Path:
@@ -149,6 +49,7 @@ def train(config: Config) -> Path:
 def _train(config: Config, folder: Path) -> Path:
     strategy = tf.distribute.get_strategy()
     data = load_data(config)
+    rows, kept = split(config, len(data.images))
     identity = {
         "name": data.name,
         "hash": data.hash,
@@ -169,9 +70,10 @@ def _train(config: Config, folder: Path) -> Path:
     report = Report(folder, done, config.steps, config.batch)
     for line in (*data.notes, *saver.notes, _opening(config, folder, data, done)):
         report.say(line)
+    judge = _judge(config, folder, data, rows) if config.eval_every else None
 
     run = step.compile_run(game, strategy)
-    iterator = feed.stream(data.images, config.batch, config.seed, done, strategy)
+    iterator = feed.stream(data.images, config.batch, config.seed, done, strategy, rows if len(kept) else None)
     if done == 0:
         report.grid(0, sample(game, config.samples, config.seed), "before training")
     with _stop_requests() as stop:
@@ -189,24 +91,73 @@ def _train(config: Config, folder: Path) -> Path:
             for spec, trick in zip(config.specs("tricks"), game.tricks, strict=True):
                 if trick.metrics is not None:
                     scalars |= {f"{spec.name}/{name}": float(value) for name, value in trick.metrics().items()}
-            report.scalars(done, scalars)
+            summary = f"loss D {scalars['loss/disc']:.3f} G {scalars['loss/gen']:.3f}"
 
             def due(every: int, done: int = done, last: int = last) -> bool:
                 return done // every > last // every or done == config.steps
 
+            if judge and due(config.eval_every) and (judge.affordable() or done == config.steps):
+                began = time.perf_counter()
+                fake = sample(game, config.eval_samples, config.seed, place="evaluation")
+                scalars |= judge.judge(done, fake, time.perf_counter() - began)
+                summary += f", {judge.score[5:]} {scalars[judge.score]:.4g}"
+                if judge.best and judge.best[1] == done:
+                    saver.save_best(done)
+            record = report.scalars(done, scalars)
+            report.show(done, summary)
             if due(config.sample_every):
-                losses = f"loss D {scalars['loss/disc']:.3f} G {scalars['loss/gen']:.3f}"
-                summary = f"{losses}, {scalars['speed/images_per_second']:.0f} images/s"
-                report.grid(done, sample(game, config.samples, config.seed), summary)
-            if due(config.save_every) or stop:
+                speed = f"{scalars['speed/images_per_second']:.0f} images/s"
+                report.grid(done, sample(game, config.samples, config.seed), f"{summary}, {speed}")
+            if judge:
+                judge.note(record)
+                if judge.score in scalars:
+                    _heed(judge, done, config, report, saver, stop)
+            if due(config.save_every):
                 saver.save(done)
-    if stop and saver.latest != done:
+    if saver.latest != done:
         saver.save(done)
+    if judge and done == config.steps:
+        for line in judge.final(done, sample(game, config.eval_samples, config.seed, place="evaluation")):
+            report.say(line)
     report.close()
     if done < config.steps:
         raise Interrupted(stop[0], done, config.steps)
     export(game, folder)
     return folder
+
+
+def _judge(config: Config, folder: Path, data: Dataset, rows: np.ndarray) -> Watch:
+    """The judge of a run, whose real images are those that it trains on."""
+    extractor = registry.extractors.build(config.specs("extractor")[0], cache_dir=cache_dir())
+    if len(rows) < len(data.images):
+        part = hashlib.sha256(f"{data.hash} rows {len(rows)}".encode()).hexdigest()
+        data = data._replace(images=data.images[rows], labels={}, hash=part)
+    return Watch(
+        data,
+        extractor,
+        folder,
+        samples=config.eval_samples,
+        split="train",
+        ema=config.ema > 0,
+        seed=config.seed,
+        budget=config.eval_budget,
+        cache_dir=cache_dir(),
+    )
+
+
+def _heed(judge: Watch, done: int, config: Config, report: Report, saver: checkpoints.Saver, stop: list[int]) -> None:
+    """Tell the alarms, and do about a collapse what the settings say."""
+    for alarm in judge.new_alarms():
+        report.say(f"ALARM {alarm}")
+        if alarm.name != "collapse" or config.on_collapse == "warn":
+            continue
+        back = saver.roll_back() if config.on_collapse == "rollback" and judge.rollbacks < 3 else None
+        if back is None:
+            stop.append(ALARMED)
+        else:
+            report.say(f"rolled back to the weights of step {back}; the run goes on with new batches and noise.")
+            judge.note(report.scalars(done, {"event/rollback": back}))
+            saver.save(done)  # or a resumed run would not know of it
 
 
 def export(game: step.Game, folder: Path) -> None:
@@ -219,23 +170,23 @@ def export(game: step.Game, folder: Path) -> None:
 
 
 class Interrupted(Exception):  # noqa: N818 -- it is no error
-    """A signal asked the run to stop, and it did so with everything saved."""
+    """A signal or an alarm stopped the run, with everything saved."""
 
-    def __init__(self, number: int, done: int, steps: int):
-        """Stopped by signal ``number`` after ``done`` of ``steps`` steps."""
+    def __init__(self, exit_code: int, done: int, steps: int):
+        """Stopped after ``done`` of ``steps`` steps, for the reason that the exit code gives."""
         super().__init__(f"stopped at step {done} of {steps} and saved; the same command goes on from there.")
-        self.exit_code = 128 + number
+        self.exit_code = exit_code
 
 
 @contextmanager
 def _stop_requests() -> Iterator[list[int]]:
-    """A list that SIGINT and SIGTERM put their number into; a second SIGINT stops at once."""
+    """A list that SIGINT and SIGTERM put their exit code (128 + number) into; a second SIGINT stops at once."""
     asked: list[int] = []
 
     def ask(number: int, frame: Any) -> None:
         if asked and number == signal.SIGINT:
             raise KeyboardInterrupt
-        asked.append(number)
+        asked.append(128 + number)
         print("\nstopping after this chunk of steps; Ctrl-C again stops at once, without saving.", flush=True)
 
     old = {}

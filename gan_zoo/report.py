@@ -6,6 +6,7 @@ import json
 import math
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -30,7 +31,8 @@ class Report:
         self._log = folder / "metrics.jsonl"
         self._samples = folder / "samples"
         self._samples.mkdir(exist_ok=True)
-        _rewind(self._log, start)
+        for log in (self._log, folder / "evaluations.jsonl"):
+            _rewind(log, start)
         for path in self._samples.glob("*.png"):
             if path.stem.isdigit() and int(path.stem) > start:
                 path.unlink()
@@ -42,18 +44,22 @@ class Report:
         )
         self._total = steps
 
-    def scalars(self, step: int, values: dict[str, float]) -> None:
-        """Log scalars under their names, to TensorBoard and as one line of ``metrics.jsonl``."""
+    def scalars(self, step: int, values: dict[str, float]) -> dict[str, Any]:
+        """Log scalars under their names, to TensorBoard and as one line of ``metrics.jsonl``; returns that line's record."""
         with self._writer.as_default(step=step):
             for name, value in values.items():
                 tf.summary.scalar(name, value)
         # JSON has no word for infinity or NaN; null is what every reader takes.
         safe = {k: (v if math.isfinite(v) else None) for k, v in values.items()}
-        line = json.dumps({"step": step, "images": step * self._batch, **safe}) + "\n"
+        record = {"step": step, "images": step * self._batch, **safe}
         with self._log.open("ab") as f:
-            f.write(line.encode())
+            f.write((json.dumps(record) + "\n").encode())
         self._bar.update(step * self._batch - self._bar.n)
-        self._bar.set_postfix_str(f"step {step}, loss D {values['loss/disc']:.3f} G {values['loss/gen']:.3f}", refresh=False)
+        return record
+
+    def show(self, step: int, summary: str) -> None:
+        """Put a few words behind the bar."""
+        self._bar.set_postfix_str(f"step {step}, {summary}", refresh=False)
 
     def grid(self, step: int, pictures: np.ndarray, summary: str) -> None:
         """Save a grid of uint8 samples [N, H, W, C] as ``samples/STEP.png`` and in TensorBoard, and say so."""

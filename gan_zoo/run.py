@@ -1,6 +1,7 @@
 """Train a GAN: ``python -m gan_zoo.run --gen=conv_noise28 --disc=cnn_fc``.
 
-Exit codes: 0 trained to the end; 2 bad input, in one sentence; 130 or 143 stopped by Ctrl-C or SIGTERM, saved.
+Exit codes: 0 trained to the end; 2 bad input, in one sentence; 3 stopped by an alarm (--on_collapse), 130 or 143 stopped by
+Ctrl-C or SIGTERM, all three with everything saved.
 """
 
 from __future__ import annotations
@@ -48,12 +49,12 @@ def _settable(signature: inspect.Signature | None) -> str:
 
 
 def _dry_run(settings: config.Config) -> None:
-    from gan_zoo import loop
+    from gan_zoo import build
 
     for name, value in dataclasses.asdict(settings).items():
         print(f"{name} = {value!r}")
-    channels = settings.channels or loop.load_data(settings).image_shape[-1]
-    game = loop.build_game(settings, (*settings.size, channels))
+    channels = settings.channels or build.load_data(settings).image_shape[-1]
+    game = build.build_game(settings, (*settings.size, channels))
     for net in (game.gen, game.disc):
         net.summary(line_length=100)
     for kind, name, net in (

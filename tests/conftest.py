@@ -41,6 +41,7 @@ SMALL = (
     "--log_every=2",
     "--sample_every=2",
     "--save_every=2",
+    "--eval_every=0",
 )
 
 

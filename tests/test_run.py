@@ -16,7 +16,7 @@ import tensorflow as tf
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from gan_zoo import loop, run, rundir
+from gan_zoo import build, run, rundir
 
 ROOT = Path(__file__).parent.parent
 EVERYTHING = (
@@ -87,9 +87,9 @@ def test_tensorboard_has_the_same_scalars_and_the_grid(whole):
 
 
 def test_the_last_grid_the_keras_file_and_the_saved_model_all_hold_the_same_generator(whole):
-    game, step = loop.restore(whole)
+    game, step = build.restore(whole)
     assert step == 6
-    drawn = loop.sample(game, 4, seed=0)
+    drawn = build.sample(game, 4, seed=0)
     with Image.open(rundir.frames(whole)[-1]) as sheet:
         np.testing.assert_array_equal(np.asarray(sheet)[2:18, 2:18], drawn[0])
     z = tf.random.stateless_normal((3, 100), [0, 0])
@@ -196,8 +196,8 @@ def test_a_generator_of_ten_lines_in_a_file_of_ones_own_trains_and_samples(train
     mine = tmp_path / "mine.py"
     mine.write_text(readme_plugin())
     assert train(f"--plugins={mine}", "--gen=two_layers(32)") == 0
-    game, _ = loop.restore(train.folder)
-    assert loop.sample(game, 3, 0).shape == (3, 16, 16, 3)
+    game, _ = build.restore(train.folder)
+    assert build.sample(game, 3, 0).shape == (3, 16, 16, 3)
 
 
 def readme_plugin():
@@ -276,7 +276,7 @@ def test_two_logical_devices_do_what_one_does(faces, tmp_path):
         """
         import sys, numpy as np, tensorflow as tf
         tf.config.set_logical_device_configuration(tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2)
-        from gan_zoo import feed, loop, step
+        from gan_zoo import build, feed, step
         from gan_zoo.config import Config
         two = sys.argv[2] == "2"
         cross = tf.distribute.ReductionToOneDevice()
@@ -285,7 +285,7 @@ def test_two_logical_devices_do_what_one_does(faces, tmp_path):
         config = Config(gen="dense((16,))" , disc="cnn_fc(width=4,hidden=(8,))", batch=8, image_size="16", gen_opt="sgd(0.05)",
                         disc_opt="sgd(0.05)", ema=0.5, tricks="flip_labels(0.3),label_smooth(0.7,1.2),instance_noise(0.3)")
         with strategy.scope():
-            game = loop.build_game(config, (16, 16, 3))
+            game = build.build_game(config, (16, 16, 3))
         run = step.compile_run(game, strategy)
         run(feed.stream(images, 8, 0, 0, strategy), tf.constant(3, tf.int64))
         np.savez(sys.argv[3], *[v.numpy() for v in game.disc.trainable_variables])
@@ -306,3 +306,83 @@ def test_two_logical_devices_do_what_one_does(faces, tmp_path):
 
 def test_checkpoints_hold_dropouts_seeds(whole):
     assert any("seeds" in name for name in weights(whole, 6))
+
+
+EVALUATED = ("--eval_every=2", "--eval_samples=16", "--extractor=random_conv", "--eval_budget=1", "--ema=0.9")
+
+
+def test_a_run_is_evaluated_keeps_its_best_and_says_so(train, capsys):
+    assert train(*EVALUATED) == 0
+    out = capsys.readouterr().out
+    scores = {line["step"]: line["eval/FD-random_conv"] for line in log(train.folder)}
+    best = min(scores, key=scores.get)
+    assert list(scores) == [2, 4, 6]
+    assert f"best FD-random_conv: {scores[best]:.4g} at step {best}; last: {scores[6]:.4g}" in out
+    assert [p.name for p in (train.folder / "checkpoints" / "best").glob("*.index")] == [f"step-{best}.index"]
+    game, step = build.restore(train.folder, best=True)
+    assert step == best
+    records = [json.loads(line) for line in (train.folder / "evaluations.jsonl").read_text().splitlines()]
+    assert {r["step"] for r in records if not r["final"]} == {2, 4, 6}
+    final = {r["metric"]: r["value"] for r in records if r["final"]}
+    assert final["FD-random_conv"] == pytest.approx(scores[6], rel=1e-6)  # TF-GAN's is ours
+
+
+def test_evaluation_changes_no_weight_and_survives_a_resume(train, tmp_path):
+    assert train(*EVALUATED, workdir=tmp_path / "whole") == 0
+    assert train(*EVALUATED, "--steps=2", workdir=tmp_path / "parts") == 0
+    assert train(*EVALUATED, workdir=tmp_path / "parts") == 0
+    assert train("--eval_every=0", "--ema=0.9", workdir=tmp_path / "without") == 0
+    share = "speed/evaluation_share"
+    one, two = ([{k: v for k, v in line.items() if k != share} for line in log(tmp_path / name)] for name in ("whole", "parts"))
+    assert one == two
+    for name, value in weights(tmp_path / "whole", 6).items():
+        np.testing.assert_array_equal(value, weights(tmp_path / "without", 6)[name], err_msg=name)
+
+
+@pytest.mark.parametrize(("action", "code"), [("warn", 0), ("stop", 3), ("rollback", 0)])
+def test_a_planted_collapse_warns_stops_or_rolls_back(train, tmp_path, capsys, action, code):
+    # A generator whose noise counts for nothing from step 5 on: a trick with a hook after D's update plants it.
+    plugin = tmp_path / "plant.py"
+    plugin.write_text(
+        textwrap.dedent(
+            """
+            import keras, tensorflow as tf
+            from gan_zoo.contracts import Trick
+            from gan_zoo.registry import generators, tricks
+            nets = []
+
+            @generators.register
+            def fragile(*, image_shape):
+                '''Noise -> image, as bright as its one weight.'''
+                z = keras.Input((48,))
+                scale = keras.layers.Dense(48, kernel_initializer='identity', use_bias=False, name='scale')
+                x = keras.layers.Activation('tanh')(scale(z))
+                x = keras.layers.UpSampling2D(4)(keras.layers.Reshape((4, 4, 3))(x))
+                nets.append(keras.Model(z, x))
+                return nets[-1]
+
+            @tricks.register
+            def plant(*, step):
+                '''Ruins G in step 5 (4 are done), once.'''
+                def after(disc):
+                    kernel = nets[0].get_layer('scale').kernel
+                    kernel.assign(tf.where(step == 4, 0.0, 1.0) * kernel)
+                return Trick(after_disc=after)
+            """
+        )
+    )
+    flags = [f"--plugins={plugin}", "--gen=fragile", "--tricks=plant", "--gen_opt=sgd(1e-9)", "--on_collapse=" + action]
+    assert train(*flags, *EVALUATED[:-1], "--steps=12") == code
+    out = capsys.readouterr().out
+    assert "ALARM collapse since step 6" in out
+    lines = log(train.folder)
+    diversity = {line["step"]: line["eval/diversity-random_conv"] for line in lines if "eval/diversity-random_conv" in line}
+    assert diversity[4] > 0.3 > 0.1 > diversity[6]
+    if action == "warn":
+        assert diversity[12] < 0.1
+    if action == "stop":
+        assert lines[-1]["step"] in (6, 8)
+        assert "stopped at step" in out
+    if action == "rollback":
+        assert sum("event/rollback" in line for line in lines) == 1
+        assert diversity[12] > 0.3

@@ -20,6 +20,7 @@ def _define(values: flags.FlagValues) -> None:
     )
     flags.DEFINE_bool("ema", True, "from the moving average, if the run has one", flag_values=values)
     flags.DEFINE_integer("step", None, "from the checkpoint of this step; the newest by default", flag_values=values)
+    flags.DEFINE_bool("best", False, "from the best checkpoint by the run's evaluations", flag_values=values)
     flags.DEFINE_integer("columns", None, "images in a row of the grid", 1, flag_values=values)
 
 
@@ -30,10 +31,10 @@ def _main(values: flags.FlagValues, rest: list[str]) -> None:
         raise UserError(f"--out={out} is a folder with files in it; choose a new one.")
     rundir.read(folder)
     cli.load_tensorflow(values.verbose)
-    from gan_zoo import loop
+    from gan_zoo import build
 
-    game, step = loop.restore(folder, values.step)
-    drawn = loop.sample(game, values.n, values.seed, from_ema=values.ema)
+    game, step = build.restore(folder, values.step, best=values.best)
+    drawn = build.sample(game, values.n, values.seed, from_ema=values.ema)
     if out.suffix.lower() == ".png":
         out.parent.mkdir(parents=True, exist_ok=True)
         images.save_png(out, images.grid(drawn, values.columns))

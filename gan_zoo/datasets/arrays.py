@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from gan_zoo.contracts import UserError
-from gan_zoo.datasets.sources import Contents, Source, fingerprint, open_zip
+from gan_zoo.datasets.sources import Contents, Source, fingerprint, open_zip, reason
 from gan_zoo.datasets.store import available_memory
 
 _IMAGES = ("x_train", "train_images", "images", "imgs", "data", "x", "arr_0")
@@ -41,7 +41,7 @@ def _shapes(path: Path, archive: zipfile.ZipFile) -> dict[str, tuple[int, ...]]:
             except KeyError:  # a format for records
                 continue
             except Exception as e:  # zipfile, zlib and NumPy have many ways to say so
-                raise UserError(f"{path} is damaged at {info.filename} ({e}); save it again.") from None
+                raise UserError(f"{path} is damaged at {info.filename} ({reason(e)}); save it again.") from None
             size = math.prod(shape) * dtype.itemsize
             if not dtype.hasobject and not size < info.file_size <= size + 2**16:
                 raise UserError(f"{path} is damaged at {info.filename}: its size is not that of its shape; save it again.")
@@ -78,7 +78,7 @@ def _contents(path: Path, key: str, shapes: dict[str, tuple[int, ...]]) -> Conte
                     classes = tuple(v.decode("latin1") if isinstance(v, bytes) else str(v) for v in values.tolist())
                     break
     except Exception as e:
-        raise UserError(f"the array '{key}' of {path} cannot be read ({e}); save it as uint8.") from None
+        raise UserError(f"the array '{key}' of {path} cannot be read ({reason(e)}); save it as uint8.") from None
     scale, offset = _range(images, f"the array '{key}' of {path}")
 
     def read(i: int) -> np.ndarray:

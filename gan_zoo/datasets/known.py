@@ -11,31 +11,36 @@ from gan_zoo.contracts import Dataset, UserError
 from gan_zoo.datasets.load import load
 from gan_zoo.datasets.originals import read_cifar, read_idx
 from gan_zoo.datasets.pixels import Treatment
-from gan_zoo.datasets.sources import Contents, Source, existing, fingerprint
+from gan_zoo.datasets.sources import Contents, Source, existing, fingerprint, reason
 from gan_zoo.registry import datasets
 
 _FASHION = ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot")
 _CIFAR10 = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 _DIGITS = tuple("0123456789")
+_PREFIX = {"train": "train", "test": "t10k"}  # of the idx files
 
 Split = tuple[np.ndarray, np.ndarray]  # uint8 images [N, H, W] or [N, H, W, C], labels [N]
 
 
+def _parts(split: str) -> tuple[str, ...]:
+    known = {"train": ("train",), "test": ("test",), "all": ("train", "test")}
+    if split not in known:
+        raise UserError(f"split={split!r} is unknown to --data; choose from: {', '.join(known)}.")
+    return known[split]
+
+
 def _array_source(where: str, marks: object, read: Callable[[str], Split], split: str, classes: tuple[str, ...]) -> Source:
-    """A source over arrays; ``read`` gives the split ``train`` or ``test``."""
-    if split not in ("train", "test", "all"):
-        raise UserError(f"split={split!r} is unknown to --data; choose from: train, test, all.")
+    """A source over arrays; ``read`` gives the part ``train`` or ``test``."""
 
     def contents() -> Contents:
-        parts = [read(part) for part in (("train", "test") if split == "all" else (split,))]
-        images, labels = (np.concatenate(columns) for columns in zip(*parts, strict=True))
+        images, labels = (np.concatenate(columns) for columns in zip(*map(read, _parts(split)), strict=True))
         labels = labels.reshape(-1).astype(np.int32)
         right = images.dtype == np.uint8 and images.ndim in (3, 4) and 0 < len(images) == len(labels)
         if not (right and 0 <= labels.min() <= labels.max() < len(classes)):
             raise UserError(f"{where} does not hold uint8 images with a label 0 to {len(classes) - 1} each; download it again.")
         return Contents([f"image {i}" for i in range(len(images))], images.__getitem__, labels, classes)
 
-    return Source(where, fingerprint(marks, split), contents)
+    return Source(where, fingerprint(marks, _parts(split)), contents)
 
 
 def _marks(*paths: Path) -> list[tuple[str, int, int]]:
@@ -56,10 +61,8 @@ def _downloaded(name: str, split: str, classes: tuple[str, ...], origin: str) ->
 
             train, test = getattr(keras.datasets, name).load_data()
         except Exception as e:  # of the network or of the file, in many shapes
-            reason = " ".join(str(e).split())
-            raise UserError(
-                f"{name} cannot be downloaded ({reason}); get {origin} and give the folder as --data_dir."
-            ) from None
+            said = f"{name} cannot be downloaded ({reason(e)})"
+            raise UserError(f"{said}; get {origin} and give the folder as --data_dir.") from None
         return train if part == "train" else test
 
     return _array_source(f"keras.datasets.{name}", ("keras", name), read, split, classes)
@@ -81,7 +84,7 @@ def _mnist_like(name: str, split: str, classes: tuple[str, ...], origin: str, da
                 with np.load(packed[0], allow_pickle=False) as arrays:
                     return arrays[f"x_{part}"], arrays[f"y_{part}"]
             except Exception as e:  # zipfile, zlib and NumPy have many ways to say so
-                raise UserError(f"{packed[0]} cannot be read as {name} ({e}); download it again.") from None
+                raise UserError(f"{packed[0]} cannot be read as {name} ({reason(e)}); download it again.") from None
 
         return _array_source(str(packed[0]), _marks(packed[0]), read_npz, split, classes)
 
@@ -89,11 +92,10 @@ def _mnist_like(name: str, split: str, classes: tuple[str, ...], origin: str, da
     if len(folders) > 1:
         raise UserError(f"{path} holds several sets of idx files; give one of them as --data_dir, such as {min(folders)}.")
     found = {
-        (part, kind): _found(folder, f"{prefix}-{kind}?idx{rank}-ubyte*")
+        (part, kind): _found(folder, f"{_PREFIX[part]}-{kind}?idx{rank}-ubyte*")
         for folder in folders
-        for part, prefix in (("train", "train"), ("test", "t10k"))
+        for part in _parts(split)
         for kind, rank in (("images", 3), ("labels", 1))
-        if split in ("all", part)
     }
     if not found or not all(found.values()):
         raise UserError(f"{path} does not hold {name}; put {origin} there.")

@@ -20,7 +20,7 @@ from tqdm import tqdm
 from gan_zoo.contracts import Dataset, UserError
 from gan_zoo.datasets import pixels, store
 from gan_zoo.datasets.pixels import Picture, Treatment
-from gan_zoo.datasets.sources import Contents, Source, fingerprint, printable
+from gan_zoo.datasets.sources import Contents, Source, fingerprint, printable, reason
 
 VERSION = 1  # part of the cache key, to be raised whenever a report changes
 
@@ -116,7 +116,7 @@ def _blocks(
             yield np.stack(block)
     notes = []
     if failed:
-        listed = ", ".join(f"{file} ({reason})" for file, reason in failed[:_SHOWN]) + (", ..." if len(failed) > _SHOWN else "")
+        listed = ", ".join(f"{file} ({why})" for file, why in failed[:_SHOWN]) + (", ..." if len(failed) > _SHOWN else "")
         count = f"{len(failed):,} of {total:,} images in {where} cannot be used"
         if len(failed) > _MOST_FAILURES * total:
             raise UserError(f"{count}: {listed}; mend or remove these files, or check --data_dir.")
@@ -133,7 +133,7 @@ def _blocks(
 def _treated(name: str, contents: Contents, how: Treatment) -> Iterator[list[tuple[int, Picture | _Failure]]]:
     """Treat all images in threads (Pillow lets go of the GIL while it decodes and resizes); yield them in order, in chunks."""
     total = len(contents.names)
-    step = max(1, min(64, 2**22 // (3 * math.prod(how.size))))
+    step = max(1, min(64, 2**20 // (3 * math.prod(how.size))))
 
     def work(first: int) -> list[tuple[int, Picture | _Failure]]:
         return [(i, _treat(contents, i, how)) for i in range(first, min(first + step, total))]
@@ -157,8 +157,7 @@ def _treat(contents: Contents, i: int, how: Treatment) -> Picture | _Failure:
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         return _Failure("too many pixels")
     except Exception as e:  # whatever a decoder raises on a file, it is that file's fault
-        reason = (e.strerror if isinstance(e, OSError) else None) or str(e) or type(e).__name__
-        return _Failure(printable(" ".join(reason.split()))[:100])
+        return _Failure(reason(e))
 
 
 def _in_order(function: Callable[[In], Out], items: Iterable[In]) -> Iterator[Out]:

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from gan_zoo.contracts import UserError
+from gan_zoo.datasets.sources import reason
 
 _LARGEST = 2**28  # bytes that one file may unpack to
 
@@ -39,7 +40,7 @@ def read_idx(path: Path, rank: int) -> np.ndarray:
             raise ValueError(f"it holds {len(data) - start} bytes where {shape} are announced")
         return np.frombuffer(data, np.uint8, offset=start).reshape(shape)
     except (OSError, EOFError, ValueError, zlib.error) as e:
-        raise UserError(f"{path} cannot be read ({e}); download it again.") from None
+        raise UserError(f"{path} cannot be read ({reason(e)}); download it again.") from None
 
 
 def _encode(text: str, encoding: str = "latin1") -> bytes:
@@ -48,10 +49,16 @@ def _encode(text: str, encoding: str = "latin1") -> bytes:
     return text.encode(encoding)
 
 
-# What an array is pickled with, under its old and new names. The function that makes an empty array is NumPy's own business.
+def _frombuffer(buffer: bytes, dtype: np.dtype, shape: tuple[int, ...], order: Any) -> np.ndarray:
+    return np.frombuffer(buffer, dtype).reshape(shape, order=order)
+
+
+# What an array is pickled with, under old and new names. NumPy keeps the function that makes an empty array to itself.
 _ALLOWED = {
     ("numpy.core.multiarray", "_reconstruct"): np.empty(0).__reduce__()[0],
     ("numpy._core.multiarray", "_reconstruct"): np.empty(0).__reduce__()[0],
+    ("numpy.core.numeric", "_frombuffer"): _frombuffer,
+    ("numpy._core.numeric", "_frombuffer"): _frombuffer,
     ("numpy", "ndarray"): np.ndarray,
     ("numpy", "dtype"): np.dtype,
     ("_codecs", "encode"): _encode,  # bytes, as Python 3 writes them for Python 2
@@ -91,7 +98,7 @@ def read_cifar_batch(data: bytes, where: str) -> tuple[np.ndarray, np.ndarray]:
             raise ValueError("its labels are not 0 to 9")
         return images.reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1), labels
     except Exception as e:  # a pickle may fail in any way
-        raise UserError(f"{where} is refused, as it is no batch of CIFAR-10 ({e}); download it again.") from None
+        raise UserError(f"{where} is refused, as it is no batch of CIFAR-10 ({reason(e)}); download it again.") from None
 
 
 def read_cifar(path: Path, names: list[str]) -> tuple[np.ndarray, np.ndarray]:
@@ -105,7 +112,7 @@ def read_cifar(path: Path, names: list[str]) -> tuple[np.ndarray, np.ndarray]:
         for name, data in _files_of(path, names):
             batches[name] = read_cifar_batch(data, f"'{name}' in {path}")
     except (OSError, EOFError, tarfile.TarError, zlib.error) as e:
-        raise UserError(f"{path} cannot be read ({e}); download it again.") from None
+        raise UserError(f"{path} cannot be read ({reason(e)}); download it again.") from None
     missing = [name for name in names if name not in batches]
     if missing:
         raise UserError(f"{path} has no file '{missing[0]}'; download cifar-10-python.tar.gz again.")

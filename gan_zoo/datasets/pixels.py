@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 from typing import NamedTuple
 
@@ -131,7 +132,8 @@ def _decode(data: bytes | np.ndarray) -> Image.Image:
         raise ValueError("empty")
     with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
         image.load()  # raises on truncated files
-        ImageOps.exif_transpose(image, in_place=True)
+        with contextlib.suppress(Exception):  # broken metadata do not make the pixels bad
+            ImageOps.exif_transpose(image, in_place=True)
         return _flat(image)
 
 

@@ -67,6 +67,12 @@ def printable(name: str) -> str:
     return "".join(c if c.isprintable() else "?" for c in name)
 
 
+def reason(error: Exception) -> str:
+    """An error's text on one line, fit for a sentence."""
+    text = (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__
+    return printable(" ".join(text.split()))[:200]
+
+
 def existing(data_dir: Path) -> Path:
     """The same path, if there is something.
 
@@ -184,9 +190,9 @@ def open_zip(path: Path) -> zipfile.ZipFile:
     try:
         return zipfile.ZipFile(path)
     except OSError as e:
-        raise UserError(f"{path} cannot be read ({e.strerror}); check its permissions.") from None
+        raise UserError(f"{path} cannot be read ({reason(e)}); check its permissions.") from None
     except (zipfile.BadZipFile, NotImplementedError, ValueError) as e:
-        raise UserError(f"{path} is no zip archive or a damaged one ({e}); download or pack it again.") from None
+        raise UserError(f"{path} is no zip archive or a damaged one ({reason(e)}); download or pack it again.") from None
 
 
 def _archive(path: Path, select: Select) -> Source:

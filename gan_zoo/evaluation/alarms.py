@@ -34,12 +34,15 @@ class Alarm(NamedTuple):
         return f"{self.name} since step {self.since}: {self.seen}; {self.advice}."
 
 
-def check(history: Sequence[Record], *, score: str = "", diversity: str = "", recall: str = "") -> list[Alarm]:
+def check(
+    history: Sequence[Record], *, score: str = "", floor: float = 0.0, diversity: str = "", recall: str = ""
+) -> list[Alarm]:
     """All alarms that hold at the end of a history; none for things that it does not record.
 
     Args:
         history: Records in the order of their steps, each with ``step``.
         score: Key of the metric by which checkpoints are chosen, lower is better, such as ``eval/FD-embedded``.
+        floor: What real images score against real ones; differences of its size are chance.
         diversity: Key of the samples' diversity over that of real images, such as ``eval/diversity-embedded``.
         recall: Key of recall, such as ``eval/recall-embedded``.
     """
@@ -48,7 +51,7 @@ def check(history: Sequence[Record], *, score: str = "", diversity: str = "", re
         collapse(history, diversity=diversity, recall=recall),
         disc_saturated(history),
         gen_stuck(history),
-        past_best(history, score=score),
+        past_best(history, score=score, floor=floor),
     ]
     return [alarm for alarm in found if alarm is not None]
 
@@ -150,14 +153,19 @@ def gen_stuck(history: Sequence[Record], *, part: float = 1e-3, least: int = 5) 
     return None
 
 
-def past_best(history: Sequence[Record], *, score: str, factor: float = 1.5, least: int = 2) -> Alarm | None:
-    """The metric is ``factor`` times its best or worse, for ``least`` evaluations running. Since: the best's step."""
+def past_best(
+    history: Sequence[Record], *, score: str, floor: float = 0.0, factor: float = 1.5, least: int = 2
+) -> Alarm | None:
+    """The metric is ``factor`` times its best or worse, for ``least`` evaluations running. Since: the best's step.
+
+    A best below twice the floor counts as twice the floor: so near to real images, a factor is chance.
+    """
     series = _series(history, score)
     if not series:
         return None
     values = [v for _, v in series]
     best = [min(values[: i + 1]) for i in range(len(values))]
-    if _since(series, [v >= factor * b for v, b in zip(values, best, strict=True)], least) is None:
+    if _since(series, [v >= factor * max(b, 2 * floor) for v, b in zip(values, best, strict=True)], least) is None:
         return None
     step = series[values.index(best[-1])][0]
     return Alarm(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import tempfile
 import zipfile
 import zlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
+
+from gan_zoo.atomic import whole_file
 
 
 def cached(cache_dir: str | Path | None, key: str, compute: Callable[[], Mapping[str, np.ndarray]]) -> Mapping[str, np.ndarray]:
@@ -32,7 +33,6 @@ def cached(cache_dir: str | Path | None, key: str, compute: Callable[[], Mapping
         pass
     arrays = compute()
     path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as file:
+    with whole_file(path) as part, part.open("wb") as file:
         np.savez(file, **arrays)
-    Path(file.name).replace(path)
     return arrays

@@ -218,7 +218,12 @@ def sliced_wasserstein(real: np.ndarray, fake: np.ndarray, *, seed: int = 0) -> 
         np.random.seed(seed % 2**32)
         try:
             with tf.compat.v1.Session(graph=graph) as session:
-                values = session.run([fake_value for _, fake_value in levels], dict(zip(holders, noisy, strict=True)))
+                fed = dict(zip(holders, noisy, strict=True))
+                # One after the other, since TensorFlow runs what draws the patches' places in no fixed order.
+                for op in graph.get_operations():
+                    if op.type.startswith("PyFunc"):
+                        fed[op.outputs[0]] = session.run(op.outputs[0], fed)
+                values = session.run([fake_value for _, fake_value in levels], fed)
         finally:
             np.random.set_state(state)
     height = real.shape[1]

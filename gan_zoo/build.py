@@ -1,0 +1,130 @@
+"""From settings to the things they name: data, nets, a game; and from a run's folder back to its game."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from gan_zoo import checkpoints, images, randomness, registry, rundir, step
+from gan_zoo.config import Config
+from gan_zoo.contracts import Dataset, UserError
+from gan_zoo.datasets import cache_dir
+
+
+def load_data(config: Config) -> Dataset:
+    """The data set that the settings name.
+
+    Raises:
+        UserError: It cannot be had, or holds fewer images than a batch.
+    """
+    data = registry.datasets.build(
+        config.specs("data")[0],
+        image_size=config.size,
+        channels=config.channels or None,
+        data_dir=Path(config.data_dir).expanduser() if config.data_dir else None,
+        cache_dir=cache_dir(),
+    )
+    if len(data.images) < config.batch:
+        raise UserError(
+            f"the data set {data.name} has {len(data.images)} images, fewer than one batch of {config.batch}; give a "
+            f"--batch of at most {len(data.images)}, or more images."
+        )
+    return data
+
+
+def build_generator(config: Config, image_shape: tuple[int, int, int]) -> keras.Model:
+    """The generator that the settings name, with fresh weights.
+
+    Raises:
+        UserError: It cannot make images of that shape.
+    """
+    gen = registry.generators.build(config.specs("gen")[0], image_shape=image_shape)
+    if gen.output_shape[1:] != image_shape:
+        raise UserError(
+            f"the generator '{config.gen}' makes images {gen.output_shape[1:]}, but {image_shape} is wanted; mend it."
+        )
+    return gen
+
+
+def build_game(config: Config, image_shape: tuple[int, int, int]) -> step.Game:
+    """All that a step works with, with weights drawn from the run's seed. Call it in the strategy's scope.
+
+    Raises:
+        UserError: Parts do not fit each other or the images.
+    """
+    keras.utils.set_random_seed(config.seed)
+    gen = build_generator(config, image_shape)
+    disc = registry.discriminators.build(config.specs("disc")[0], image_shape=image_shape)
+    if disc.input_shape[1:] != image_shape or disc.output_shape[1:] != (1,):
+        raise UserError(
+            f"the discriminator '{config.disc}' maps {disc.input_shape[1:]} to {disc.output_shape[1:]}, but {image_shape} to "
+            "one logit is wanted; mend it."
+        )
+    ema = None
+    if config.ema:
+        ema = build_generator(config, image_shape)
+        ema.set_weights(gen.get_weights())
+    count = tf.Variable(0, dtype=tf.int64, trainable=False, aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA)
+    loss = registry.losses.build(config.specs("loss")[0])
+    specs = config.specs("tricks")
+    tricks = tuple(registry.tricks.build(spec, step=count, image_shape=image_shape) for spec in specs)
+    for spec, trick in zip(specs, tricks, strict=True):
+        if not loss.uses_targets and (trick.real_targets or trick.fake_targets or trick.gen_targets):
+            raise UserError(
+                f"--tricks={spec} changes targets, but the loss '{config.loss}' has none; leave out one of the two."
+            )
+    gen_opt, disc_opt = (registry.optimizers.build(config.specs(name)[0]) for name in ("gen_opt", "disc_opt"))
+    gen_opt.build(gen.trainable_variables)
+    disc_opt.build(disc.trainable_variables)
+    noise = registry.noises.build(config.specs("noise")[0])
+    return step.Game(gen, disc, ema, config.ema, gen_opt, disc_opt, loss, tricks, noise, count, config.seed)
+
+
+def split(config: Config, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """The rows of the data set to train on, and those kept out by ``--holdout``, both sorted.
+
+    The choice is the same for every seed of the run, so that runs that are compared keep out the same images.
+    """
+    order = np.random.default_rng(0).permutation(count)
+    kept = round(count * config.holdout)
+    return np.sort(order[kept:]), np.sort(order[:kept])
+
+
+def sample(
+    game: step.Game, number: int, seed: int, *, from_ema: bool = True, place: str = "sample", batch: int = 64
+) -> np.ndarray:
+    """Draw images from the average if there is one and it is wanted, else from G, in inference mode.
+
+    Image i depends on ``seed`` and ``place`` alone, not on ``number``.
+
+    Returns:
+        uint8 ``[number, H, W, C]``.
+    """
+    net = game.ema if game.ema is not None and from_ema else game.gen
+    infer = tf.function(lambda z: net(z, training=False))
+    drawn = []
+    for first in range(0, number, batch):
+        at = randomness.at(randomness.stream(seed, place), tf.constant(first))
+        drawn.append(images.to_uint8(infer(game.noise((batch, *net.input_shape[1:]), at))))
+    return np.concatenate(drawn)[:number]
+
+
+def restore(folder: Path, at: int | None = None, *, best: bool = False) -> tuple[step.Game, int]:
+    """The game of a run as its newest checkpoint, or that of step ``at``, or the best, has it; and that step.
+
+    Raises:
+        UserError: There is no run, or no such checkpoint that can be read.
+    """
+    saved = rundir.read(folder)
+    config = rundir.config_of(folder)
+    game = build_game(config, tuple(saved["data"]["shape"]))
+    saver = checkpoints.Saver(game, folder / "checkpoints", config.keep)
+    done = saver.restore(at, best=best)
+    if not saver.steps:
+        raise UserError(
+            f"the run {folder} has no checkpoint yet; train it further (the first comes at step {config.save_every})."
+        )
+    return game, done

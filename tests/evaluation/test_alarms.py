@@ -1,0 +1,113 @@
+import json
+import math
+
+import pytest
+
+from gan_zoo.evaluation import alarms
+
+KEYS = {"score": "eval/FD", "diversity": "eval/diversity", "recall": "eval/recall"}
+
+
+def history(**columns):
+    """Records at steps 100, 200, ... with the given columns."""
+    count = len(next(iter(columns.values())))
+    return [{"step": 100 * (i + 1), **{k: v[i] for k, v in columns.items()}} for i in range(count)]
+
+
+def healthy(n=12):
+    return history(
+        **{
+            "eval/FD": [300 / (i + 1) + (i % 3) for i in range(n)],
+            "eval/diversity": [0.05, 0.3, *[0.8 + 0.05 * (i % 3) for i in range(n - 2)]],
+            "eval/recall": [0, 0, *[0.3 + 0.02 * (i % 4) for i in range(n - 2)]],
+            "accuracy/disc": [0.99, 0.7 + 0.01 * n, *[0.8 + 0.15 * (i % 2) for i in range(n - 2)]],
+            "grad_norm/gen": [1 + 0.5 * (i % 3) for i in range(n)],
+            "eval/sample_change": [20 / (i + 1) for i in range(n)],
+            "loss/disc": [0.5] * n,
+        }
+    )
+
+
+def test_a_healthy_run_raises_none_at_any_time():
+    for n in range(13):
+        assert alarms.check(healthy()[:n], **KEYS) == []
+
+
+def planted(first, **columns):
+    """A healthy run that goes on with the given columns; the alarms after each of its records."""
+    records = healthy()
+    found = []
+    for i in range(len(next(iter(columns.values())))):
+        new = {"step": 1300 + 100 * i, **{k: v[i] for k, v in columns.items()}}
+        records.append({**{k: records[11][k] for k in records[11] if k not in columns}, **new})
+        found.append({a.name: a for a in alarms.check(records, **KEYS)})
+    return found
+
+
+@pytest.mark.parametrize(("values", "at"), [([0.1, 0.1], 0), ([0.35, 0.3], 1)])
+def test_a_collapse_is_told_within_two_evaluations(values, at):
+    found = planted(0, **{"eval/diversity": values})
+    assert ["collapse" in f for f in found] == [at == 0, True]
+    alarm = found[1]["collapse"]
+    assert alarm.since == 1300
+    assert f"{values[1]:.2f}" in alarm.seen and "0.90" in alarm.seen
+    assert str(alarm).startswith("collapse since step 1300: ") and "lower learning rate for D" in str(alarm)
+
+
+def test_lost_recall_is_a_collapse():
+    found = planted(0, **{"eval/recall": [0.01, 0.02]})
+    assert "collapse" not in found[0] and found[1]["collapse"].since == 1300
+    assert "recall is 0.020" in found[1]["collapse"].seen
+
+
+def test_variety_that_never_came_is_a_collapse():
+    records = history(**{"eval/diversity": [0.01] * 5})
+    assert alarms.check(records, **KEYS) == []
+    records = history(**{"eval/diversity": [0.01] * 8})
+    assert [a.name for a in alarms.check(records, **KEYS)] == ["collapse"]
+
+
+def test_a_dip_that_is_over_is_no_alarm():
+    assert planted(0, **{"eval/diversity": [0.4, 0.8, 0.4, 0.8]}) == [{}] * 4
+    assert "collapse" not in planted(0, **{"eval/diversity": [0.1, 0.8]})[1]
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf, None])
+def test_nan_is_told_at_once(bad):
+    records = [*healthy(), {"step": 1300, "loss/gen": bad, "loss/disc": 0.5}]
+    (alarm,) = alarms.check(records, **KEYS)
+    assert (alarm.name, alarm.since, alarm.seen) == ("nan", 1300, "loss/gen is NaN or infinite")
+    assert alarms.check([*records, {"step": 1400, "loss/gen": 1.0}], **KEYS) == []
+
+
+def test_a_saturated_discriminator_is_told_after_five_records():
+    found = planted(0, **{"accuracy/disc": [1.0] * 6})
+    assert [("disc_saturated" in f) for f in found] == [False] * 4 + [True] * 2
+    assert found[5]["disc_saturated"].since == 1300
+    assert "disc_saturated" not in planted(0, **{"accuracy/disc": [1.0, 1, 1, 0.9, 1, 1]})[5]
+
+
+def test_a_stuck_generator_is_told_by_gradient_or_by_samples():
+    found = planted(0, **{"grad_norm/gen": [1e-5] * 6})
+    assert [("gen_stuck" in f) for f in found] == [False] * 4 + [True] * 2
+    assert found[5]["gen_stuck"].since == 1300 and "gradient norm is 1e-05" in found[5]["gen_stuck"].seen
+    found = planted(0, **{"eval/sample_change": [0.01, 0.0]})
+    assert [("gen_stuck" in f) for f in found] == [False, True] and "grey levels" in found[1]["gen_stuck"].seen
+
+
+def test_far_past_its_best_is_told_after_two_evaluations():
+    best = min(r["eval/FD"] for r in healthy())
+    found = planted(0, **{"eval/FD": [1.6 * best, 2 * best]})
+    assert "past_best" not in found[0]
+    alarm = found[1]["past_best"]
+    assert alarm.since == 1200 and f"{best:.4g} at its best" in alarm.seen
+    # So near to the floor a factor is chance.
+    records = history(**{"eval/FD": [1.0, 1.7, 1.8]})
+    assert [a.name for a in alarms.check(records, **KEYS)] == ["past_best"]
+    assert alarms.check(records, floor=0.9, **KEYS) == []
+
+
+def test_alarms_are_the_same_after_the_log_was_written_and_read():
+    records = [*healthy(), {"step": 1300, "eval/diversity": 0.1, "loss/gen": None}]
+    again = [json.loads(json.dumps(r)) for r in records]
+    assert alarms.check(again, **KEYS) == alarms.check(records, **KEYS) != []

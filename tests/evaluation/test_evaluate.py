@@ -1,0 +1,156 @@
+import numpy as np
+import pytest
+import references
+
+from gan_zoo import registry
+from gan_zoo.contracts import FeatureExtractor, UserError
+from gan_zoo.evaluation import tfgan
+from gan_zoo.evaluation.corruptions import corrupt
+from gan_zoo.evaluation.evaluate import evaluate, left_out
+from gan_zoo.evaluation.snapshot import quick, real_floor, real_side
+
+
+@pytest.fixture(scope="module")
+def halves(cartoon):
+    """Two disjoint halves of the cartoon faces: a data set, and images that a perfect generator could have made."""
+    return cartoon._replace(
+        images=cartoon.images[:1200], labels={k: v[:1200] for k, v in cartoon.labels.items()}, hash="first half"
+    ), cartoon.images[1200:]
+
+
+def by_metric(results):
+    return {r.stamp.metric: r for r in results}
+
+
+def test_quick_tells_good_from_bad_in_every_metric(halves, embedded):
+    data, good = halves
+    real = real_side(data, embedded)
+    found = by_metric(quick(real, good, embedded, ema=True))
+    assert list(found) == [
+        *(f"{m}-embedded" for m in ("FD", "precision", "recall", "density", "coverage", "diversity")),
+        "spectrum-high",
+        "spectrum-checkerboard",
+    ]
+    few = by_metric(quick(real, corrupt("few_distinct", good, 1200, 1 / 100, seed=0), embedded))
+    noisy = by_metric(quick(real, corrupt("noise", good, 1200, 40, seed=0), embedded))
+    blurred = by_metric(quick(real, corrupt("blur", good, 1200, 0.04, seed=0), embedded))
+    for bad in (few, noisy, blurred):
+        assert bad["FD-embedded"].value > 3 * found["FD-embedded"].value
+    assert 0.5 < found["precision-embedded"].value and 0.5 < found["recall-embedded"].value
+    assert noisy["precision-embedded"].value < 0.8 * found["precision-embedded"].value
+    assert few["recall-embedded"].value < 0.1 and few["coverage-embedded"].value < 0.3
+    assert found["diversity-embedded"].value == pytest.approx(1, abs=0.02)
+    assert found["density-embedded"].value == pytest.approx(1, abs=0.1)
+    assert abs(found["spectrum-high"].value) < 0.2
+    assert noisy["spectrum-high"].value > 3 and blurred["spectrum-high"].value < -3
+    stamp = found["FD-embedded"].stamp
+    assert (stamp.n_real, stamp.n_fake, stamp.split, stamp.ema, stamp.data_hash) == (1200, 1200, "train", True, "first half")
+    assert stamp.extractor_hash == embedded.hash and stamp.resize == "drawn, lanczos 64"
+    assert 0 < found["FD-embedded"].error < 0.2 * found["FD-embedded"].value
+
+
+def test_the_full_protocol_agrees_with_the_quick_one_and_with_references(halves, embedded):
+    data, fake = halves
+    real = real_side(data, embedded)
+    full, snapshot = by_metric(evaluate(data, fake, embedded)), by_metric(quick(real, fake, embedded))
+    assert set(snapshot) < set(full)
+    assert {"KD-embedded", "SWD-32px", "SWD-16px"} == set(full) - set(snapshot)
+    features = embedded.features(fake)
+    assert full["FD-embedded"].value == pytest.approx(snapshot["FD-embedded"].value, rel=1e-6)
+    assert full["FD-embedded"].value == pytest.approx(references.frechet(real.features, features), rel=1e-6)
+    assert full["KD-embedded"].value == pytest.approx(
+        references.kernel(real.features, features), abs=3 * full["KD-embedded"].error
+    )
+    for metric in set(snapshot) - {"FD-embedded"}:
+        assert full[metric] == snapshot[metric]
+    assert all(r.stamp.versions["tfgan"] == tfgan.version() for r in full.values())
+    assert left_out(data, embedded) == ["CS-embedded is left out: embedded is no classifier."]
+
+
+def test_a_classifier_is_scored(halves):
+    data, fake = halves
+
+    def features(images):
+        return images.reshape(len(images), -1)[:, ::300].astype(np.float32)
+
+    classes = FeatureExtractor("inception", "77", "none", features, lambda x: np.eye(4)[np.arange(len(x)) % 4] * 100)
+    found = by_metric(evaluate(data, fake, classes))
+    assert list(found)[:3] == ["FID", "KID", "IS"]
+    assert found["IS"].value == pytest.approx(4)
+
+
+def test_grey_images_are_evaluated_and_what_is_left_out_is_said(embedded):
+    images = np.random.default_rng(0).integers(0, 256, (60, 28, 28, 1), np.uint8)
+    from gan_zoo.contracts import Dataset
+
+    data = Dataset("noise", images[:30], {}, {}, "h", "none")
+    found = by_metric(evaluate(data, images[30:], embedded))
+    assert not any(m.startswith("SWD") for m in found) and all(np.isfinite(r.value) for r in found.values())
+    assert "3 channels" in left_out(data, embedded)[0]
+    assert "only 30 images for 64 features" in found["FD-embedded"].warning
+
+
+def test_images_of_another_shape_and_too_few_are_refused(halves, embedded):
+    data, fake = halves
+    with pytest.raises(UserError, match=r"\[16, 16, 3\] and the real ones \[32, 32, 3\]"):
+        evaluate(data, fake[:, ::2, ::2], embedded)
+    with pytest.raises(UserError, match="at least 2"):
+        evaluate(data, fake[:1], embedded)
+    other = registry.extractors.build("random_conv")
+    with pytest.raises(UserError, match="real statistics are of embedded"):
+        quick(real_side(data, embedded), fake, other)
+
+
+def test_real_features_are_kept_by_data_extractor_number_and_seed(halves, embedded, tmp_path):
+    data, _ = halves
+    calls = []
+
+    def counting(images):
+        calls.append(len(images))
+        return embedded.features(images)
+
+    e = embedded._replace(features=counting)
+    first = real_side(data, e, n=50, cache_dir=tmp_path)
+    again = real_side(data, e, n=50, cache_dir=tmp_path)
+    assert calls == [50] and np.array_equal(first.features, again.features) and first.stamp == again.stamp
+    real_side(data, e, n=51, cache_dir=tmp_path)
+    real_side(data, e, n=50, seed=1, cache_dir=tmp_path)
+    real_side(data._replace(hash="other"), e, n=50, cache_dir=tmp_path)
+    real_side(data, e._replace(hash="other"), n=50, cache_dir=tmp_path)
+    assert calls == [50, 51, 50, 50, 50]
+    # A file that a full disk cut short is computed anew.
+    for path in (tmp_path / "evaluation").iterdir():
+        path.write_bytes(path.read_bytes()[:500])
+    assert np.array_equal(real_side(data, e, n=50, cache_dir=tmp_path).features, first.features)
+
+
+def test_the_floor_is_real_against_real_at_the_same_number(halves, embedded, tmp_path):
+    data, _ = halves
+    floor = by_metric(real_floor(data, embedded, 400, cache_dir=tmp_path))
+    stamp = floor["FD-embedded"].stamp
+    assert (stamp.n_real, stamp.n_fake, stamp.split) == (400, 400, "train/train floor")
+    features = embedded.features(data.images)
+    a, b = np.split(np.random.default_rng(0).permutation(1200)[:800], 2)
+    assert floor["FD-embedded"].value == pytest.approx(references.frechet(features[a], features[b]), rel=1e-4)
+    assert by_metric(real_floor(data, embedded, 400, cache_dir=tmp_path)) == floor
+    assert real_floor(data, embedded, 10_000)[0].stamp.n_fake == 600  # half of what there is
+
+
+@pytest.mark.parametrize(
+    ("attribute", "value"), [("glasses", "round"), ("hair_style", "curly"), ("headwear", "headphones"), ("skin", "deep")]
+)
+def test_a_dropped_attribute_value_is_found_out(cartoon, embedded, attribute, value):
+    """Seen in coverage or recall of the real images that have it: far below what the same number of honest images gives."""
+    from gan_zoo.evaluation.neighbours import manifold
+
+    features = embedded.features(cartoon.images)
+    has = cartoon.labels[attribute] == cartoon.label_values[attribute].index(value)
+    real, spare, spare_has = features[:1200], features[1200:], has[1200:]
+    dropping = spare[~spare_has]
+    honest = spare[np.sort(np.random.default_rng(0).permutation(1200)[: len(dropping)])]
+    good, bad = manifold(real, honest), manifold(real, dropping)
+    fall = {
+        m: (getattr(good, m)[0] - getattr(bad, m)[0]) / np.hypot(getattr(good, m)[1], getattr(bad, m)[1])
+        for m in ("recall", "coverage")
+    }
+    assert max(fall.values()) > 2, fall

@@ -1,0 +1,65 @@
+import json
+
+import pytest
+
+from gan_zoo.contracts import FeatureExtractor
+from gan_zoo.evaluation.protocol import Result, Stamp, comparable, named, small_sample_warning, versions
+
+STAMP = Stamp("FD-embedded", "embedded", "1a2b3c", "lanczos", 10_000, 5000, "train", None, "d" * 64, 0, versions())
+OTHER = {
+    "metric": "KD-embedded",
+    "extractor": "random_conv",
+    "extractor_hash": "9f",
+    "resize": "bilinear",
+    "n_real": 5000,
+    "n_fake": 4999,
+    "split": "held-out",
+    "ema": True,
+    "data_hash": "e" * 64,
+    "seed": 1,
+}
+
+
+def test_the_short_stamp():
+    assert STAMP.short() == "FD-embedded@1a2b (5k fake/10k real train, lanczos)"
+    assert STAMP._replace(ema=True, n_fake=1234).short() == "FD-embedded@1a2b (1234 fake/10k real train, lanczos, EMA)"
+    assert STAMP._replace(metric="SWD-32px", extractor="", n_real=2500).short() == "SWD-32px (5k fake/2.5k real train, lanczos)"
+    assert Result(12.345678, 0.123, STAMP).short() == STAMP.short() + ": 12.35 +- 0.12"
+
+
+@pytest.mark.parametrize("field", OTHER)
+def test_numbers_of_two_protocols_are_not_comparable(field):
+    other = STAMP._replace(**{field: OTHER[field]})
+    reason = comparable(STAMP, other)
+    assert field in reason and str(OTHER[field]) in reason
+    assert comparable(STAMP, other, subject=(field,)) == ""
+    assert set(OTHER) == set(Stamp._fields) - {"versions"}
+
+
+def test_other_versions_are_comparable_and_recorded():
+    assert comparable(STAMP, STAMP._replace(versions={})) == ""
+    assert set(versions()) == {"gan_zoo", "tensorflow", "tfgan", "numpy", "pillow"}
+    assert versions()["tfgan"] == "2.1.0"
+
+
+def test_only_tfgans_inception_gives_an_unqualified_name():
+    def of(name):
+        return FeatureExtractor(name, "", "", lambda x: x)
+
+    assert [named(m, of("inception")) for m in ("FD", "KD", "CS", "recall")] == ["FID", "KID", "IS", "recall-inception"]
+    assert [named(m, of("embedded")) for m in ("FD", "KD", "CS")] == ["FD-embedded", "KD-embedded", "CS-embedded"]
+    assert named("FD", of("keras_inception")) == "FD-keras_inception"
+
+
+def test_json_holds_everything_and_comes_back():
+    result = Result(1.5, None, STAMP, "a warning")
+    record = json.loads(result.as_json())
+    assert set(record) == {*Stamp._fields, "value", "error", "warning"}
+    assert Result.from_dict(record) == result
+    with pytest.raises(ValueError, match="JSON"):
+        Result(float("nan"), None, STAMP).as_json()
+
+
+def test_small_samples_are_said():
+    assert small_sample_warning(640, 64) == ""
+    assert "only 639 images for 64 features" in small_sample_warning(639, 64)

@@ -1,0 +1,125 @@
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import references
+
+from gan_zoo.contracts import UserError
+from gan_zoo.evaluation import tfgan
+
+
+def test_it_loads_after_a_failed_import_in_many_threads_and_leaves_tf_alone():
+    script = """
+import sys, threading, tensorflow as tf
+lazy = {"keras", "compat"}  # TensorFlow replaces these two itself when they are first used
+before = {k: id(v) for k, v in vars(tf).items() if k not in lazy}
+try:
+    import tensorflow_gan
+    raise SystemExit("a plain import works now; the box is not needed any more")
+except AttributeError:
+    pass
+from gan_zoo.evaluation import tfgan
+found = []
+threads = [threading.Thread(target=lambda: found.append(tfgan.load())) for _ in range(16)]
+for t in threads: t.start()
+for t in threads: t.join()
+assert len(found) == 16 and len(set(map(id, found))) == 1 and found[0] is sys.modules["tensorflow_gan"]
+assert tf.keras.__version__.startswith("3.") and not hasattr(tf, "estimator")
+assert {k: id(v) for k, v in vars(tf).items() if k not in lazy} == before
+assert found[0].losses.wargs.wasserstein_generator_loss and found[0].__version__ == tfgan.version()
+try:
+    sys.modules["tensorflow_gan.python.train"].gan_train
+except AttributeError as e:
+    assert "tf.estimator" in str(e), e
+else:
+    raise SystemExit("gan_train is there")
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-2000:]
+
+
+@pytest.mark.parametrize(("d", "n"), [(64, 900), (64, 40), (512, 700), pytest.param(2048, 600, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("scale", [1e-3, 1.0, 1e3])
+def test_kernel_distance_equals_plain_numpy(d, n, scale):
+    real, fake = references.features(n, d, 0, scale), references.features(n, d, 1, scale, gain=1.2, shift=0.05)
+    value, error = tfgan.kernel_distance(real, fake)
+    rng = np.random.default_rng(0)
+    blocks = zip(np.array_split(real[rng.permutation(n)], 4), np.array_split(fake[rng.permutation(n)], 4), strict=True)
+    each = [references.kernel(a, b) for a, b in blocks]
+    assert value == pytest.approx(np.mean(each), rel=1e-7, abs=1e-13)  # it is a difference: at scale 1e-3 of 1 + 1e-6
+    assert error == pytest.approx(np.std(each, ddof=1) / 2, rel=1e-6, abs=1e-13)
+
+
+@pytest.mark.parametrize(("n", "m"), [(8, 8), (9, 8), (11, 400), (2300, 30)])
+def test_kernel_distance_has_an_error_at_any_number_of_images(n, m):
+    value, error = tfgan.kernel_distance(references.features(n, 5, 0), references.features(m, 5, 1))
+    assert np.isfinite([value, error]).all() and error > 0
+
+
+def test_kernel_distance_is_unbiased():
+    values = [tfgan.kernel_distance(references.features(40, 5, i), references.features(60, 5, 1000 + i))[0] for i in range(60)]
+    assert abs(np.mean(values)) < 3 * np.std(values) / np.sqrt(60)
+    assert min(values) < 0  # clipping it would bias it
+
+
+@pytest.mark.parametrize("classes", [2, 10, 1000])
+def test_classifier_score_of_one_sure_class_each_is_the_number_of_classes(classes):
+    logits = np.eye(classes)[np.arange(2 * classes) % classes] * 1e3
+    assert tfgan.classifier_score(logits)[0] == pytest.approx(classes, rel=1e-12)
+
+
+@pytest.mark.parametrize("logits", [np.zeros((30, 7)), np.tile(1e6 * np.eye(7)[2], (30, 1)), np.full((2, 3), -1e300)])
+def test_classifier_score_of_a_collapsed_classifier_is_1(logits):
+    assert tfgan.classifier_score(logits) == (pytest.approx(1), pytest.approx(0))
+
+
+@pytest.mark.parametrize("scale", [1e-3, 1.0, 30.0])
+def test_classifier_score_equals_plain_numpy(scale):
+    logits = np.random.default_rng(0).normal(size=(600, 64)) * scale
+    value, error = tfgan.classifier_score(logits)
+    assert value == pytest.approx(references.classifier_score(logits), rel=1e-12)
+    assert error == pytest.approx(
+        np.std([references.classifier_score(x) for x in np.array_split(logits, 10)]), rel=1e-6, abs=1e-12
+    )
+
+
+def test_sliced_wasserstein_sees_noise_and_bears_flat_images():
+    rng = np.random.default_rng(0)
+    real = np.zeros((64, 32, 32, 3), np.uint8)
+    real[:, 8:24, 8:24] = rng.integers(0, 255, (64, 1, 1, 3))
+    other = np.zeros((64, 32, 32, 3), np.uint8)
+    other[:, 8:24, 8:24] = rng.integers(0, 255, (64, 1, 1, 3))
+    noisy = np.clip(other + rng.normal(size=other.shape) * 40, 0, 255).astype(np.uint8)
+    np.random.seed(5)
+    alike = tfgan.sliced_wasserstein(real, other)
+    drawn = np.random.uniform()
+    np.random.seed(5)
+    assert drawn == np.random.uniform()  # the global generator is as if it had not been used
+    far = tfgan.sliced_wasserstein(real, noisy)
+    assert list(alike) == list(far) == [32, 16]
+    assert 0 <= 2 * alike[32] < far[32]
+    assert tfgan.sliced_wasserstein(real, other) == alike
+    assert tfgan.sliced_wasserstein(real, other, seed=1) != alike
+
+
+@pytest.mark.parametrize(
+    ("shape", "words"),
+    [((4, 32, 32, 1), "3 channels"), ((4, 32, 48, 3), "square"), ((4, 75, 75, 3), "halved"), ((4, 8, 8, 3), "16 pixels")],
+)
+def test_sliced_wasserstein_says_what_it_cannot_do(shape, words):
+    images = np.zeros(shape, np.uint8)
+    with pytest.raises(UserError, match=words):
+        tfgan.sliced_wasserstein(images, images)
+    assert words in tfgan.sliced_wasserstein_refusal(shape[1:])
+    with pytest.raises(UserError, match="as many"):
+        tfgan.sliced_wasserstein(images, images[:3])
+
+
+@pytest.mark.parametrize("size", [16, 28, 32, 48, 64, 96, 100, 128])
+def test_sliced_wasserstein_accepts_what_it_does_not_refuse(size):
+    images = np.random.default_rng(0).integers(0, 255, (8, size, size, 3), np.uint8)
+    if tfgan.sliced_wasserstein_refusal((size, size, 3)) is None:
+        assert all(np.isfinite(v) for v in tfgan.sliced_wasserstein(images, images).values())
+    else:
+        assert size == 100 or size == 28

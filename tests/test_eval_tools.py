@@ -1,0 +1,511 @@
+"""tools/evaluate.py, tools/nearest.py and tools/audit.py as a user meets them."""
+
+import importlib
+import io
+import json
+import subprocess
+import sys
+import types
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from gan_zoo import cli, registry, run
+from tests.conftest import SMALL
+
+TOOLS = Path(__file__).parent.parent / "tools"
+QUICK = "--extractor=random_conv"
+
+
+@pytest.fixture(scope="module")
+def modules():
+    """The tools, imported as they import each other: from their own folder."""
+    sys.path.insert(0, str(TOOLS))
+    try:
+        yield {name: importlib.import_module(name) for name in ("evaluate", "nearest", "audit")}
+    finally:
+        sys.path.remove(str(TOOLS))
+
+
+@pytest.fixture
+def tool(modules, capsys, tmp_path, monkeypatch):
+    """Call a tool in this process, in an empty folder: tool(name, *words) -> what it printed."""
+    monkeypatch.chdir(tmp_path)
+
+    def call(name, *words, code=0):
+        capsys.readouterr()
+        got = cli.call(modules[name]._main, modules[name]._define, modules[name].__doc__, [str(w) for w in words])
+        out, err = capsys.readouterr()
+        assert got == code, err
+        if code:
+            assert err.startswith("gan_zoo: ")
+            assert len(err.strip().splitlines()) == 1, err
+        return err.strip() if code else out
+
+    return call
+
+
+def mosaics(n, seed, size=16, channels=3):
+    """Uint8 [n, size, size, channels]: 4x4 fields of random colours with some noise, no two alike."""
+    rng = np.random.default_rng(seed)
+    fields = rng.integers(0, 256, (n, 4, 4, channels)).repeat(size // 4, 1).repeat(size // 4, 2)
+    return np.clip(fields + rng.normal(0, 6, fields.shape), 0, 255).astype(np.uint8)
+
+
+def save_folder(folder, images, names="{:04d}.png"):
+    folder.mkdir(parents=True, exist_ok=True)
+    for i, image in enumerate(images):
+        Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image).save(folder / names.format(i))
+    return folder
+
+
+def save_npz(path, images):
+    np.savez(path, images=images)
+    return path
+
+
+@pytest.fixture(scope="module")
+def real(tmp_path_factory):
+    return save_npz(tmp_path_factory.mktemp("real") / "real.npz", mosaics(240, 0))
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory, faces):
+    """A run that kept a quarter of its images and evaluated itself."""
+    folder = tmp_path_factory.mktemp("trained") / "run"
+    flags = ("--holdout=0.25", "--ema=0.5", "--steps=4", "--eval_every=2", "--eval_samples=30", "--eval_budget=1", QUICK)
+    assert run.main([*SMALL, f"--data_dir={faces}", f"--workdir={folder}", *flags]) == 0
+    return folder
+
+
+def values(record, part="results"):
+    return {r["metric"]: r["value"] for r in record[part]}
+
+
+def lines(folder):
+    return [json.loads(line) for line in (folder / "evaluations.jsonl").read_text().splitlines()]
+
+
+# evaluate
+
+
+def test_a_run_scores_as_in_its_own_final_evaluation_and_the_lines_are_appended(tool, trained):
+    before = lines(trained)
+    out = tool("evaluate", trained, "--n=30", "--out=deep/x.json")
+    record = json.loads(Path("deep/x.json").read_text())
+    own = {r["metric"]: r for r in before if r["final"]}
+    assert len(own) == len(record["results"]) >= 8
+    for result in record["results"]:
+        expected = own[result["metric"]]
+        assert result["value"] == pytest.approx(expected["value"], rel=1e-6)
+        assert {k: v for k, v in result.items() if k not in ("value", "error")}.items() <= expected.items()
+    assert record["results"][0]["ema"] is True
+    assert "step 4 (EMA), against 72 images 16x16x3 of files (train)" in out
+    assert "[real against real: " in out
+    assert "the distance is biased upwards" in out  # 30 images are few
+    assert "random_conv is no classifier" in out
+    assert record["left_out"]
+    new = lines(trained)[len(before) :]
+    assert {r["metric"]: r["value"] for r in new} == values(record)
+    assert {(r["step"], r["by"]) for r in new} == {(4, "tools/evaluate.py")}
+    tool("evaluate", trained, "--n=30", "--norecord")
+    assert len(lines(trained)) == len(before) + len(new)
+
+
+def test_other_checkpoints_parts_and_sizes_of_a_run(tool, trained):
+    def score(*flags):
+        tool("evaluate", trained, "--n=24", "--norecord", "--out=x.json", *flags)
+        record = json.loads(Path("x.json").read_text())
+        return record["results"][0], record
+
+    newest, older, plain = score()[0], score("--step=2")[0], score("--noema")[0]
+    assert newest["value"] != older["value"]
+    assert (newest["ema"], plain["ema"]) == (True, False)
+    best = score("--best")[0]
+    assert best["value"] in (newest["value"], older["value"])
+    held_out, record = score("--against=held-out")
+    assert (held_out["split"], held_out["n_real"], record["data"]["count"]) == ("held-out", 24, 24)
+    assert len({held_out["data_hash"], newest["data_hash"], score("--against=all")[0]["data_hash"]}) == 3
+    larger, record = score("--image_size=20", "--step=4")
+    assert larger["resize"] == "crop+lanczos (Pillow), lanczos 64; fake: crop+lanczos (Pillow)"
+    assert any("makes images of 16x16x3 and the data are 20x20x3" in note for note in record["notes"])
+    assert record["data"]["count"] == 96  # other data have no held-out images of this run
+
+
+def test_real_images_score_as_the_floor_says_and_themselves_zero(tool, real, tmp_path):
+    images = np.load(real)["images"]
+    half = save_folder(tmp_path / "half", images[:120])
+    out = tool("evaluate", half, f"--data_dir={save_npz(tmp_path / 'other.npz', images[120:])}", QUICK, "--out=x.json")
+    record = json.loads(Path("x.json").read_text())
+    assert f"120 pictures of {half}, against 120 images 16x16x3 of files (train)" in out
+    (score, floor), error = (
+        (values(record, part)["FD-random_conv"] for part in ("results", "floor")),
+        record["results"][0]["error"],
+    )
+    assert 0 < score < 2 * floor  # the floor is of 60 against 60
+    same = tool("evaluate", half, f"--data_dir={half}", QUICK, "--out=y.json")
+    assert values(json.loads(Path("y.json").read_text()))["FD-random_conv"] == pytest.approx(0, abs=error / 100)
+    assert "resiz" not in same
+    assert "brought to" not in same
+    noise = save_npz(tmp_path / "noise.npz", np.random.default_rng(0).integers(0, 255, images[:120].shape, np.uint8))
+    tool("evaluate", noise, f"--data_dir={real}", QUICK, "--out=z.json")
+    assert values(json.loads(Path("z.json").read_text()))["FD-random_conv"] > 5 * score
+
+
+def test_pictures_of_other_sizes_and_colours_are_brought_to_the_datas_and_it_is_said(tool, real, tmp_path):
+    large = mosaics(24, 1).repeat(2, 1).repeat(2, 2)[:, :, 4:28]  # 32 high, 24 wide
+    with zipfile.ZipFile(tmp_path / "large.zip", "w") as archive:
+        for i, image in enumerate(large):
+            buffer = io.BytesIO()
+            Image.fromarray(image).save(buffer, "PNG")
+            archive.writestr(f"in/{i}.png", buffer.getvalue())
+    out = tool("evaluate", "large.zip", f"--data_dir={real}", "--image_size=16", QUICK, "--out=x.json")
+    assert "another size than the data and are brought to 16x16: crop+lanczos (Pillow)" in out
+    record = json.loads(Path("x.json").read_text())
+    assert record["results"][0]["resize"] == "none, lanczos 64; fake: crop+lanczos (Pillow)"
+    out = tool("evaluate", "large.zip", f"--data_dir={real}", QUICK)
+    assert "all is compared at 32x24, the size of the first of the pictures" in out
+    grey = save_npz(tmp_path / "grey.npz", mosaics(24, 2, channels=1))
+    out = tool("evaluate", "large.zip", f"--data_dir={grey}", "--image_size=16", QUICK)
+    assert "have colours and the data have none: they are made grey" in out
+    assert "SWD is left out: it wants 3 channels" in out
+    assert "are grey and the data have colours" in tool("evaluate", grey, f"--data_dir={real}", QUICK)
+
+
+def test_n_pictures_are_drawn_by_seed(tool, real, tmp_path):
+    folder = save_folder(tmp_path / "many", mosaics(60, 3))
+
+    def score(*flags):
+        tool("evaluate", folder, f"--data_dir={real}", QUICK, "--out=x.json", *flags)
+        record = json.loads(Path("x.json").read_text())
+        return record["results"][0]["n_fake"], record["results"][0]["value"]
+
+    assert score("--n=20") == score("--n=20")
+    assert score("--n=20") != score("--n=20", "--seed=1")
+    assert score()[0] == 60
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ([], "one run or one folder, zip or npz of pictures is wanted, but 0 were given"),
+        (["a", "b"], "but 2 were given"),
+        (["nowhere"], "there is no nowhere"),
+        (["{real}"], "the real images to set {real} against are wanted"),
+        (["{real}", "--data_dir=nowhere"], "--data_dir=nowhere does not exist"),
+        (["{real}", "--data=files"], "needs to know where the images are"),
+        (["{real}", "--data=cartoon_face"], "did you mean cartoon_faces"),
+        (["{real}", "--data_dir={real}", "--step=3"], "--step is for a run"),
+        (["{real}", "--data_dir={real}", "--best"], "--best is for a run"),
+        (["{real}", "--data_dir={real}", "--extractor=inceptoin"], "did you mean inception"),
+        (["{real}", "--data_dir={real}", "--against=held-out"], "--holdout is 0"),
+        (["{real}", "--data_dir={real}", "--out=x.txt"], "give a file that ends in .json"),
+        (["{real}", "--data_dir={real}", "--n=5"], "n"),
+        (["{real}", "--data_dir={real}", "--image_size=2000"], "--image_size=2000 is no size"),
+        (["{empty}", "--data_dir={real}"], "there are no images in {empty}; put files in it"),
+        (["{text}", "--data_dir={real}"], "give one of these as the path"),
+        (["{broken}", "--data_dir={real}"], "none of the 1 pictures in {broken} can be read"),
+        (["{broken}", "--data_dir={real}", "--image_size=16"], "or check the path"),
+        (["{few}", "--data_dir={real}", QUICK], "at least"),
+        (["{trained}", "--step=3"], "there is no checkpoint of step 3; there are: 2, 4"),
+        (["{trained}", "--step=2", "--best"], "--best and --step name two checkpoints"),
+        (["{trained}", "--holdout=0.5"], "was trained with --holdout=0.25, which cannot be changed now"),
+        (["{trained}", "--against=held-out", "--data_dir={real}"], "the data are not those that {trained} was trained on"),
+        (["{trained}", "--image_size=20", "--against=held-out"], "--holdout is 0"),
+    ],
+)
+def test_evaluate_refuses_in_a_sentence(tool, real, trained, tmp_path, words, says):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "text.txt").write_text("no pictures")
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "a.png").write_bytes(b"no picture")
+    save_folder(tmp_path / "few", mosaics(3, 4))
+    names = {"real": real, "trained": trained, "empty": tmp_path / "empty", "text": tmp_path / "text.txt"}
+    names |= {"broken": tmp_path / "broken", "few": tmp_path / "few"}
+    said = tool("evaluate", *(w.format(**names) for w in words), code=2)
+    assert says.format(**names) in said
+
+
+# nearest
+
+
+def test_copies_are_convicted_and_held_out_images_acquitted(tool, real, tmp_path):
+    held_out = save_folder(tmp_path / "held_out", mosaics(200, 5))
+    honest = save_npz(tmp_path / "honest.npz", mosaics(100, 6))
+    rng = np.random.default_rng(0)
+    chosen = np.load(real)["images"][rng.permutation(240)[:100]]
+    copies = save_npz(tmp_path / "copies.npz", np.clip(chosen + rng.normal(0, 5, chosen.shape), 0, 255).astype(np.uint8))
+    mixed = save_npz(tmp_path / "mixed.npz", np.concatenate([np.load(copies)["images"][:15], np.load(honest)["images"]]))
+    given = (f"--data_dir={real}", f"--held_out_dir={held_out}", QUICK, "--json=x.json")
+
+    out = tool("nearest", copies, *given)
+    record = json.loads(Path("x.json").read_text())
+    assert record["verdict"] == "copies"
+    assert "verdict: copies: it gives back training images" in out
+    for finding in record["findings"]:
+        assert finding["copied"] > 0.75  # 200 of the 240 training images take part
+        assert finding["copied_interval"][0] > 0.5
+        assert finding["median_to_train"] < finding["median_held_out_to_train"] / 4
+    with Image.open("nearest-copies.png") as sheet:
+        pixels = np.asarray(sheet).astype(int)[34:]
+    sample, train, real_one, nearest = (pixels[4:100, 4 + 100 * i : 100 + 100 * i] for i in range(4))
+    assert np.abs(sample - train).mean() < 6 < 30 < np.abs(real_one - nearest).mean()
+
+    out = tool("nearest", honest, *given)
+    assert json.loads(Path("x.json").read_text())["verdict"] == "no evidence"
+    assert "verdict: no evidence" in out
+    assert all(f["among_all"]["samples"][0] == 0 for f in json.loads(Path("x.json").read_text())["findings"])
+    low, high = json.loads(Path("x.json").read_text())["findings"][0]["closer_interval"]
+    assert low < 0.5 < high
+
+    assert "verdict: copies" in tool("nearest", mixed, *given)
+    tool("nearest", honest, *given)
+    assert sorted(p.name for p in Path().glob("nearest-honest*")) == ["nearest-honest-2.png", "nearest-honest.png"]
+
+
+def test_copies_are_convicted_by_a_few_held_out_images(tool, tmp_path):
+    """Twenty of them are set against twenty training images, of which few samples are copies; all training images tell."""
+    train = mosaics(900, 13)
+    held_out = save_npz(tmp_path / "held_out.npz", mosaics(20, 14))
+    given = (f"--data_dir={save_npz(tmp_path / 'train.npz', train)}", f"--held_out_dir={held_out}", QUICK, "--json=x.json")
+    out = tool("nearest", save_npz(tmp_path / "copies.npz", train[400:440] // 8 * 8), *given)
+    record = json.loads(Path("x.json").read_text())
+    assert "there are only 20 held-out images" in out
+    assert record["verdict"] == "copies"
+    assert record["findings"][0]["among_all"]["samples"][0] == 1
+    assert record["findings"][0]["verdict"] == "no evidence"
+    assert "verdict: no evidence" in tool("nearest", save_npz(tmp_path / "honest.npz", mosaics(40, 15)), *given)
+
+
+def test_nearest_of_a_run_uses_its_holdout_and_writes_into_its_folder(tool, trained):
+    out = tool("nearest", trained, "--n=40", "--pairs=3")
+    assert "against 24 of 72 training images 16x16x3 of files" in out
+    assert "and 24 held-out ones (--holdout=0.25)" in out
+    assert "there are only 24 held-out images" in out
+    assert (trained / "nearest-step4.png").is_file()
+    assert not list(Path().glob("*.png"))
+    tool("nearest", trained, "--n=40", "--step=2", "--out=own.png")
+    assert Path("own.png").is_file()
+
+
+def test_held_out_images_may_come_from_another_data_set_or_size(tool, trained, faces, tmp_path):
+    out = tool("nearest", trained, "--n=20", "--held_out=cartoon_faces(count=150)", "--out=x.png", code=2)
+    assert "28 to 128" in out
+    larger = save_npz(tmp_path / "larger.npz", mosaics(120, 8, size=20))
+    out = tool("nearest", trained, "--n=20", f"--held_out_dir={larger}", "--out=x.png")
+    assert "are brought to 16x16" in out
+    out = tool("nearest", trained, "--n=20", "--held_out=files", f"--held_out_dir={larger}", "--out=x.png")
+    assert "120 held-out ones (files)" not in out  # no more than there are training images
+    assert "against 72 of 72 training images" in out
+
+
+def test_held_out_images_that_were_trained_on_are_told(tool, real, tmp_path):
+    images = np.load(real)["images"]
+    mixed = save_npz(tmp_path / "mixed.npz", np.concatenate([images[:30], mosaics(90, 9)]))
+    honest = save_npz(tmp_path / "honest.npz", mosaics(50, 6))
+    out = tool("nearest", honest, f"--data_dir={real}", f"--held_out_dir={mixed}", QUICK)
+    assert "30 of 120 held-out images were trained on, too" in out
+    said = tool("nearest", honest, f"--data_dir={real}", f"--held_out_dir={real}", QUICK, code=2)
+    assert "all 240 held-out images" in said
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["{real}", "--data_dir={real}"], "no images are known to be kept from training"),
+        (["{all}"], "{all} was trained on all of its images"),
+        (["{all}"], "--held_out_dir=FOLDER"),
+        (["{real}", "--data_dir={real}", "--held_out_dir=nowhere"], "check --held_out_dir"),
+        (["{real}", "--data_dir={real}", "--held_out=mnis"], "--held_out: there is no data set 'mnis'; did you mean mnist"),
+        (["{real}", "--data_dir={real}", "--held_out_dir={real}", "--out=x.jpg"], "give a file that ends in .png"),
+        (["{trained}", "--image_size=20"], "the flags name others"),
+        (["{trained}", "--data_dir={real}"], "the data are not those that {trained} was trained on"),
+        (["{trained}", "--pairs=0"], "pairs"),
+    ],
+)
+def test_nearest_refuses_in_a_sentence(tool, real, trained, tmp_path, words, says):
+    all_of = tmp_path / "all"
+    all_of.mkdir()
+    record = json.loads((trained / "config.json").read_text())
+    record["config"]["holdout"] = 0.0
+    (all_of / "config.json").write_text(json.dumps(record))
+    names = {"real": real, "trained": trained, "all": all_of}
+    said = tool("nearest", *(w.format(**names) for w in words), code=2)
+    assert says.format(**names) in said
+
+
+# audit
+
+
+@pytest.fixture
+def messy(tmp_path):
+    """60 pictures of their own, and what goes wrong with folders."""
+    folder = save_folder(tmp_path / "messy", mosaics(60, 10, size=64), "{:02d}.png")
+    pictures = [Image.open(folder / f"{i:02d}.png") for i in range(8)]
+    pictures[0].save(folder / "again0.bmp")  # the same pixels in another format
+    turned = pictures[1].transpose(Image.Transpose.ROTATE_90)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    turned.save(folder / "again1.png", exif=exif)  # ... and on its side, with a mark that says so
+    pictures[2].save(folder / "near2.jpg", quality=60)
+    pictures[3].resize((48, 48), Image.Resampling.LANCZOS).save(folder / "near3.png")
+    Image.fromarray(np.clip(np.asarray(pictures[4]).astype(int) + 4, 0, 255).astype(np.uint8)).save(folder / "near4.png")
+    buffer = io.BytesIO()
+    pictures[5].save(buffer, "JPEG")
+    (folder / "half.jpg").write_bytes(buffer.getvalue()[:700])
+    (folder / "empty.png").write_bytes(b"")
+    (folder / "note.png").write_bytes(b"this is no picture")
+    (folder / "readme.txt").write_text("no candidate")
+    (folder / ".hidden.png").write_bytes(b"")
+    Image.effect_noise((80, 40), 60).save(folder / "grey.png")
+    see_through = Image.effect_noise((64, 64), 90).convert("RGBA")
+    see_through.putalpha(Image.linear_gradient("L").resize((64, 64)))
+    see_through.save(folder / "alpha.png")
+    return folder
+
+
+def test_audit_finds_what_was_planted(tool, messy):
+    out = tool("audit", messy, "--image_size=64", "--json=x.json")
+    record = json.loads(Path("x.json").read_text())
+    assert (record["candidates"], record["readable"]) == (70, 67)
+    assert record["other_files"] == {".txt": 1, ".png": 1}
+    assert {b["file"]: b["reason"] for b in record["broken"]}.keys() == {"half.jpg", "empty.png", "note.png"}
+    assert "empty.png (empty)" in out
+    assert "note.png (no image)" in out
+    assert sorted(map(sorted, record["exact_groups"])) == [["00.png", "again0.bmp"], ["01.png", "again1.png"]]
+    assert sorted(map(sorted, record["near_groups"])) == [
+        ["02.png", "near2.jpg"],
+        ["03.png", "near3.png"],
+        ["04.png", "near4.png"],
+    ]
+    assert (record["exact_duplicates"], record["near_duplicates"]) == (2, 3)
+    assert record["sizes"] == {"64x64": 65, "48x48": 1, "80x40": 1}
+    assert record["aspects"] == {"square": 66, "2 and more": 1}
+    assert record["formats"] == {"PNG": 65, "BMP": 1, "JPEG": 1}
+    assert record["colours"] == {"colour": 65, "grey": 1, "grey in colour channels": 1}
+    assert record["transparent"] == 1
+    assert "exact duplicates: 2 (3.0 %) repeat an earlier image at its own size" in out
+    assert "- drop_duplicates=True, as in --data='files(drop_duplicates=True)', drops 3.0 % of the images at 64x64." in out
+    assert "- 2 images are grey among colour ones" in out
+    with Image.open("audit-messy.png") as sheet:
+        assert sheet.width > 500
+
+
+@pytest.mark.parametrize("flags", [(), ("--channels=1",)])
+def test_audit_gives_the_hash_and_the_duplicates_that_training_sees(tool, messy, tmp_path, flags):
+    def data(**arguments):
+        return registry.datasets.build(
+            registry.Spec("files", (), arguments),
+            image_size=(24, 24),
+            channels=1 if flags else None,
+            data_dir=messy,
+            cache_dir=tmp_path / "cache",
+        )
+
+    tool("audit", messy, "--image_size=24", "--json=x.json", "--nosheet", *flags)
+    record = json.loads(Path("x.json").read_text())
+    assert record["hash"] == data().hash
+    assert record["shape"] == list(data().image_shape)
+    assert len(data().images) - len(data(drop_duplicates=True).images) == record["dropped_by_drop_duplicates"] == 2
+
+
+def test_audit_of_grey_arrays_of_classes_and_of_data_sets(tool, tmp_path):
+    images = mosaics(40, 11, channels=1)
+    np.savez(tmp_path / "grey.npz", images=np.concatenate([images, images[:10]])[..., 0], labels=np.arange(50) % 3)
+    out = tool("audit", "grey.npz", "--image_size=16", "--json=x.json")
+    record = json.loads(Path("x.json").read_text())
+    data = registry.datasets.build(
+        "files", image_size=(16, 16), channels=None, data_dir=tmp_path / "grey.npz", cache_dir=tmp_path / "cache"
+    )
+    assert (record["hash"], record["shape"]) == (data.hash, [16, 16, 1])
+    assert record["classes"] == {"class": {"0": 17, "1": 17, "2": 16}}
+    assert "drops 20.0 % of the images" in out
+    assert "formats" not in out
+    out = tool("audit", "--data=cartoon_faces(count=40)", "--json=y.json")
+    record = json.loads(Path("y.json").read_text())
+    assert record["readable"] == 40
+    assert len(record["classes"]) > 10
+    assert Path("audit-cartoon_faces.png").is_file()
+    out = tool("audit", "--data=files(fit='pad')", f"--data_dir={tmp_path / 'grey.npz'}", "--image_size=16", "--nosheet")
+    assert out.startswith(f"{tmp_path / 'grey.npz'}: 50 images")
+
+
+def test_audit_overwrites_nothing_unless_told(tool, tmp_path):
+    folder = save_folder(tmp_path / "pictures", mosaics(4, 12))
+    tool("audit", folder)
+    tool("audit", folder)
+    tool("audit", folder, "--out=sheets/mine.png")
+    tool("audit", folder, "--out=sheets/mine.png")
+    assert sorted(p.name for p in tmp_path.rglob("*.png") if p.parent != folder) == [
+        "audit-pictures-2.png",
+        "audit-pictures.png",
+        "mine.png",
+    ]
+
+
+def test_the_sorted_search_finds_all_near_duplicates(modules):
+    rng = np.random.default_rng(0)
+    thumbs = rng.normal(size=(1400, 256)) + 3 * rng.normal(size=(1400, 1)) * np.linspace(-1, 1, 256)
+    thumbs[700:] = thumbs[rng.integers(0, 700, 700)] + rng.uniform(0, 0.3, (700, 1)) * rng.normal(size=(700, 256))
+    thumbs[::100] = 7  # flat
+    thumbs = 128 + 20 * thumbs
+    colours = rng.choice([50.0, 100.0], (1400, 3))
+    looks = [types.SimpleNamespace(thumb=t, colour=c) for t, c in zip(thumbs, colours, strict=True)]
+    found = modules["audit"]._near(looks, np.arange(1400), 0.98)
+    with np.errstate(invalid="ignore"):
+        alike = np.corrcoef(thumbs) >= 0.98
+    flat = thumbs.std(axis=1) < 0.5
+    alike |= flat[:, None] & flat
+    alike &= (np.abs(colours[:, None] - colours).max(axis=2) <= 8) | np.eye(1400, dtype=bool)
+    np.fill_diagonal(alike, True)
+    np.testing.assert_array_equal(found, alike.argmax(axis=1))
+    assert 50 < (found != np.arange(1400)).sum() < 700
+
+
+def test_audit_does_not_need_tensorflow(real):
+    block = (
+        "import sys, runpy; sys.modules.update(tensorflow=None, keras=None, tensorflow_gan=None); "
+        f"sys.argv = ['audit.py', {str(real)!r}, '--nosheet']; sys.path.insert(0, {str(TOOLS)!r}); "
+        f"runpy.run_path({str(TOOLS / 'audit.py')!r}, run_name='__main__')"
+    )
+    done = subprocess.run([sys.executable, "-c", block], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "240 images" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ([], "one folder, zip or npz is wanted, or --data=NAME in place of it, but 0 were given"),
+        (["{real}", "--data=mnist"], "but 2 were given"),
+        (["nowhere"], "there is no nowhere"),
+        (["--data=files"], "needs to know where the images are"),
+        (["--data=mnis"], "did you mean mnist"),
+        (["{empty}"], "there are no images in {empty}; put files in it"),
+        (["{broken}"], "none of the 1 images in {broken} can be read: a.png (no image)"),
+        (["{text}"], "is neither a folder nor a .zip nor an .npz; give one of these as the path"),
+        (["{real}", "--image_size=1"], "--image_size=1 is no size"),
+        (["{real}", "--channels=2"], "--channels=2 is not possible"),
+        (["{real}", "--near=2"], "near"),
+        (["{real}", "--out=x.jpg"], "give a file that ends in .png"),
+        (["--data_dir={real}", "--data=files(fit='squash')"], "fit='squash' is unknown"),
+    ],
+)
+def test_audit_refuses_in_a_sentence(tool, real, tmp_path, words, says):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "text.txt").write_text("no pictures")
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "a.png").write_bytes(b"no picture")
+    names = {"real": real, "empty": tmp_path / "empty", "text": tmp_path / "text.txt", "broken": tmp_path / "broken"}
+    said = tool("audit", *(w.format(**names) for w in words), code=2)
+    assert says.format(**names) in said
+    assert not list(tmp_path.glob("*.png"))
+
+
+def test_help_says_what_the_tools_do(tool):
+    assert "RUN|FOLDER|ZIP|NPZ" in tool("evaluate", "--help")
+    assert "--held_out" in tool("nearest", "--help")
+    assert "near duplicate" in tool("audit", "--help")

@@ -1,0 +1,288 @@
+"""Does it give back its training images? ``python tools/nearest.py RUN|FOLDER|ZIP|NPZ``.
+
+    python tools/nearest.py runs/mine                                           trained with --holdout=0.1, say
+    python tools/nearest.py runs/mine --held_out_dir=more_pictures.zip          real ones that it has not seen
+    python tools/nearest.py runs/digits --held_out="mnist(split='test')"
+    python tools/nearest.py their_pictures/ --data_dir=what_it_was_trained_on/ --held_out_dir=more_pictures/
+
+An honest generator's samples lie as often nearer to held-out real images as to as many training images. Told are the share of
+those that lie nearer to training images, the share of near-copies, both with 99 % intervals, in pixels and in features, and a
+verdict. As there may be far fewer held-out images, near-copies are also sought among all training images, of samples and for
+comparison of held-out images. A picture shows the samples that look most like copies, each beside its nearest training image,
+and for scale the same of held-out images. It lies in the run's folder, of other pictures in the current one.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from absl import flags
+from evaluate import (
+    Subject,
+    changed,
+    define,
+    extractor_of,
+    fakes,
+    file_to_write,
+    free_path,
+    load_pictures,
+    load_real,
+    subject,
+    write_json,
+)
+from PIL import Image, ImageDraw
+from tqdm import tqdm
+
+from gan_zoo import cli, images, registry
+from gan_zoo.contracts import Dataset, UserError
+from gan_zoo.datasets import cache_dir
+
+_MOST = 4000  # held-out images, and as many training images: more of them tell little more and cost memory
+_BLOCK = 2000
+
+_ADVICE = {
+    "copies": "it gives back training images; look at the picture, and train on more data, or less long.",
+    "leans": "no copies were found, but its samples are nearer to the training images than to others of their kind: it has "
+    "begun to learn them by heart.",
+    "no evidence": "nothing here says that it knows its training images better than others of their kind.",
+}
+
+
+def _define(values: flags.FlagValues) -> None:
+    define(values)
+    flags.DEFINE_integer("n", 2000, "how many samples, where there are so many", 12, flag_values=values)
+    flags.DEFINE_string(
+        "held_out", "", "held-out images as for --data: mnist(split='test'), say; by default --holdout's", flag_values=values
+    )
+    flags.DEFINE_string("held_out_dir", "", "where held-out images lie: a folder, a zip or an npz", flag_values=values)
+    flags.DEFINE_integer("pairs", 8, "rows of the picture, in each space", 1, 100, flag_values=values)
+    flags.DEFINE_string("out", "", "the .png to write; else nearest-*.png in the run's folder", flag_values=values)
+    flags.DEFINE_string("json", "", "a .json for the findings", flag_values=values)
+
+
+def _check_held_out(what: Subject, values: flags.FlagValues) -> None:
+    """Complain before anything is loaded."""
+    if values.held_out:
+        try:
+            registry.datasets.check(registry.parse_spec(values.held_out))
+        except UserError as e:
+            raise UserError(f"--held_out: {e}") from None
+    elif values.held_out_dir:
+        if not Path(values.held_out_dir).expanduser().exists():
+            raise UserError(f"there is no {values.held_out_dir}; check --held_out_dir.")
+    elif not what.config.holdout:
+        kept = f"{what.path} was trained on all of its images" if what.run else "no images are known to be kept from training"
+        raise UserError(
+            f"{kept}, and without real images that it has not seen copies cannot be told; give some with --held_out_dir=FOLDER "
+            "(or zip, or npz) or --held_out=\"mnist(split='test')\", or train with --holdout=0.1."
+        )
+
+
+def _held_out(what: Subject, values: flags.FlagValues, data: Dataset, kept: np.ndarray) -> tuple[np.ndarray, str, list[str]]:
+    """Held-out images ``[M, H, W, C]``, in words whence they come, and sentences to tell."""
+    folder = Path(values.held_out_dir).expanduser() if values.held_out_dir else None
+    notes: list[str] = []
+    if values.held_out:
+        found = registry.datasets.build(
+            values.held_out,
+            image_size=data.image_shape[:2],
+            channels=data.image_shape[2],
+            data_dir=folder or (Path(what.config.data_dir).expanduser() if what.config.data_dir else None),
+            cache_dir=cache_dir(),
+        )
+        rows = np.random.default_rng(what.seed).permutation(len(found.images))[:_MOST]
+        chosen, whence, notes = found.images[np.sort(rows)], values.held_out, list(found.notes)
+    elif folder:
+        read = load_pictures(folder, data, what.config, _MOST, what.seed)
+        chosen, whence, notes = read.images, str(folder), list(read.notes)
+    else:
+        rows = np.random.default_rng(what.seed).permutation(kept)[:_MOST]
+        chosen, whence = data.images[np.sort(rows)], f"--holdout={what.config.holdout:g}"
+    if len(chosen) < 2:
+        raise UserError(f"there are {len(chosen)} held-out images ({whence}), too few to tell anything; give some hundred.")
+    return chosen, whence, notes
+
+
+def _shared(held_out: np.ndarray, data: Dataset, train: np.ndarray) -> int:
+    """How many held-out images are among the training images, pixel for pixel."""
+    wanted = {image.tobytes() for image in held_out}
+    known = {pixels for row in train if (pixels := data.images[row].tobytes()) in wanted}
+    return sum(image.tobytes() in known for image in held_out)
+
+
+class _Space(NamedTuple):
+    """Where distances are taken: its name, and the function from images to ``[N, D]``."""
+
+    name: str
+    function: Callable[[np.ndarray], np.ndarray]
+
+
+class _Nearest(NamedTuple):
+    """For each of some images: the distance to the nearest training image, that image's row, and how suspect the pair is.
+
+    ``ratio`` is the distance over that to the nearest held-out image: well below 1 is suspect.
+    """
+
+    distance: np.ndarray
+    row: np.ndarray
+    ratio: np.ndarray
+
+
+def _nearest(
+    space: _Space, samples: np.ndarray, held_out: np.ndarray, data: Dataset, train: np.ndarray
+) -> tuple[_Nearest, _Nearest]:
+    """The nearest of all training images, for samples and for held-out images; block by block, as they may be many."""
+    from gan_zoo.evaluation.neighbours import nearest
+
+    points = [space.function(samples), space.function(held_out)]
+    best = [(np.full(len(p), np.inf), np.zeros(len(p), np.int64)) for p in points]
+    starts = range(0, len(train), _BLOCK)
+    for start in tqdm(starts, desc=f"nearest training images, {space.name}", leave=False, disable=None, delay=1):
+        rows = train[start : start + _BLOCK]
+        block = space.function(data.images[rows])
+        for p, (distance, row) in zip(points, best, strict=True):
+            d, at = (x[:, 0] for x in nearest(p, block))
+            closer = d < distance
+            distance[closer], row[closer] = d[closer], rows[at[closer]]
+    others = nearest(points[0], points[1])[0][:, 0], nearest(points[1], points[1], same=True)[0][:, 0]
+    found = []
+    for (distance, row), other in zip(best, others, strict=True):
+        ratio = np.divide(distance, other, out=np.where(distance > 0, np.inf, 1.0), where=other > 0)
+        found.append(_Nearest(distance, row, ratio))
+    return found[0], found[1]
+
+
+class _Among(NamedTuple):
+    """Shares of near-copies among all training images: less than half as far from one of them as from any held-out image.
+
+    Attributes:
+        samples: Of the samples, and its 99 % interval.
+        held_out: The same of held-out images, which must not look like copies by more than chance and natural repeats.
+        copies: Whether samples are more often so than held-out images, beyond both intervals and by 1 % of them at least.
+    """
+
+    samples: tuple[float, float, float]
+    held_out: tuple[float, float, float]
+    copies: bool
+
+
+def _among(of: tuple[_Nearest, _Nearest]) -> _Among:
+    from gan_zoo.evaluation.copies import wilson
+
+    shares = []
+    for found in of:
+        share = float((found.ratio < 0.5).mean())
+        together = np.unique(found.row, return_counts=True)[1]  # images of one training image stand or fall together
+        shares.append((share, *wilson(share, len(found.row) ** 2 / float((together**2).sum()))))
+    samples, held_out = shares
+    return _Among(samples, held_out, samples[1] > held_out[2] and samples[0] > held_out[0] + 0.01)
+
+
+def _block(samples: np.ndarray, held_out: np.ndarray, data: Dataset, of: tuple[_Nearest, _Nearest], count: int) -> np.ndarray:
+    """Rows of sample, nearest training image, held-out image, nearest training image: the most suspect first."""
+    orders = [np.argsort(found.ratio, kind="stable")[:count] for found in of]
+    cells = []
+    for i in range(min(map(len, orders))):
+        a, b = orders[0][i], orders[1][i]
+        cells += [samples[a], data.images[of[0].row[a]], held_out[b], data.images[of[1].row[b]]]
+    factor = max(1, 96 // max(data.image_shape[:2]))
+    return images.grid(np.stack(cells).repeat(factor, axis=1).repeat(factor, axis=2), columns=4, gap=4)
+
+
+def _sheet(blocks: dict[str, np.ndarray]) -> np.ndarray:
+    """The blocks beside each other, each with its title and the titles of its columns: uint8 ``[H, W, 3]``."""
+    top, width, height = 34, *next(iter(blocks.values())).shape[1::-1]
+    step = max(width, 400) + 12
+    sheet = Image.new("RGB", (step * len(blocks), top + height), "white")
+    draw = ImageDraw.Draw(sheet)
+    for x, (name, block) in zip(range(0, step * len(blocks), step), blocks.items(), strict=True):
+        draw.text((x + 4, 4), f"in {name}, most like copies first", "black")
+        for i, column in enumerate(("sample", "training", "held-out", "training")):
+            draw.text((x + 4 + i * width // 4, 20), column, "black")
+        sheet.paste(images.as_pil(block).convert("RGB"), (x, top))
+    return np.asarray(sheet)
+
+
+def _main(values: flags.FlagValues, rest: list[str]) -> None:
+    what = subject(values, rest)
+    out, record = file_to_write(values.out, ".png"), file_to_write(values.json, ".json")
+    if what.run and not what.own:
+        raise UserError(
+            f"copies are looked for among the images that {what.path} was trained on, but the flags name others; leave out "
+            "--data, --image_size and --channels."
+        )
+    _check_held_out(what, values)
+    cli.load_tensorflow(values.verbose)
+    from gan_zoo import build
+    from gan_zoo.evaluation.copies import find_copies
+    from gan_zoo.evaluation.pixels import resized
+
+    data, notes = load_real(what)
+    if what.run and data.hash != what.run["data"]["hash"]:
+        raise UserError(changed(what, data))
+    train, kept = build.split(what.config, len(data.images))
+    held_out, whence, more = _held_out(what, values, data, kept)
+    extractor = extractor_of(what.config)
+    fake = fakes(what, values, data)
+    notes += [*more, *fake.notes]
+    shared = _shared(held_out, data, train)
+    if shared == len(held_out):
+        raise UserError(
+            f"all {shared:,} held-out images ({whence}) are among the training images, pixel for pixel, so that no copy can be "
+            "told; give others."
+        )
+    if shared:
+        notes.append(f"{shared:,} of {len(held_out):,} held-out images were trained on, too; copies of these cannot be told.")
+    if len(held_out) < 100:
+        notes.append(f"there are only {len(held_out)} held-out images: only many copies would be seen.")
+    for note in notes:
+        print(note)
+
+    m = min(len(train), len(held_out))
+    some = data.images[np.sort(np.random.default_rng(what.seed).permutation(train)[:m])]
+    findings = find_copies(fake.images, some, held_out, extractor=extractor, seed=what.seed)
+    spaces = [_Space("pixels", lambda x: resized(x, 32).reshape(len(x), -1).astype(np.float32))]
+    spaces.append(_Space(f"features of {extractor.name}", extractor.features))
+    height, width, channels = data.image_shape
+    print(f"{fake.title}, against {m:,} of {len(train):,} training images {height}x{width}x{channels} of {data.name}")
+    print(f"  and {m:,} held-out ones ({whence}):")
+    blocks, rows, verdicts = {}, [], set()
+    for space, finding in zip(spaces, findings, strict=True):
+        found = _nearest(space, fake.images, held_out, data, train)
+        blocks[space.name] = _block(fake.images, held_out, data, found, values.pairs)
+        share, low, high = (round(100 * x, 1) + 0.0 for x in (finding.copied, *finding.copied_interval))
+        unit = 1.0 if space.name != "pixels" else np.sqrt(32 * 32 * 3)
+        medians = [float(np.median(x.distance) / unit) for x in found]
+        print(f"  {finding}")
+        print(f"    near-copies: {share} % of samples ({low} to {high}), beyond what chance gives, among these")
+        print(
+            f"    the nearest of all training images lies at {medians[0]:.3g} in the median, from held-out images at "
+            f"{medians[1]:.3g}{' (grey levels, root mean square)' if space.name == 'pixels' else ''}"
+        )
+        among = _among(found)
+        (a, a_low, a_high), (b, b_low, b_high) = ([100 * x for x in shares] for shares in among[:2])
+        print(
+            f"    near-copies among all {len(train):,} training images: {a:.1f} % of samples ({a_low:.1f} to {a_high:.1f}), and of "
+            f"held-out images {b:.1f} % ({b_low:.1f} to {b_high:.1f})"
+        )
+        verdicts |= {finding.verdict} | ({"copies"} if among.copies else set())
+        rows.append({**finding._asdict(), "among_all": among._asdict()})
+        rows[-1] |= {"median_to_train": medians[0], "median_held_out_to_train": medians[1]}
+    verdict = next(v for v in ("copies", "leans", "no evidence") if v in verdicts)
+    print(f"verdict: {verdict}: {_ADVICE[verdict]}")
+    if out is None:
+        name = f"nearest-step{fake.step}.png" if what.run else f"nearest-{what.path.resolve().stem}.png"
+        out = what.path / name if what.run else free_path(Path(name))
+    images.save_png(out, _sheet(blocks))
+    print(f"{out}: the {values.pairs} samples most like copies, in pixels and in features")
+    if record:
+        about = {"subject": fake.title, "held_out": whence, "train": len(train), "data_hash": data.hash, "seed": what.seed}
+        write_json(record, {**about, "verdict": verdict, "findings": rows, "notes": notes, "command": sys.argv})
+
+
+if __name__ == "__main__":
+    sys.exit(cli.call(_main, _define, __doc__))
