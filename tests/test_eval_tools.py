@@ -175,8 +175,9 @@ def test_pictures_of_other_sizes_and_colours_are_brought_to_the_datas_and_it_is_
     assert "are grey and the data have colours" in tool("evaluate", grey, f"--data_dir={real}", QUICK)
 
 
-def test_n_pictures_are_drawn_by_seed(tool, real, tmp_path):
-    folder = save_folder(tmp_path / "many", mosaics(60, 3))
+def test_n_pictures_are_drawn_by_seed(tool, tmp_path):
+    real = save_npz(tmp_path / "real.npz", mosaics(80, 0, channels=1))
+    folder = save_folder(tmp_path / "many", mosaics(60, 3, channels=1))
 
     def score(*flags):
         tool("evaluate", folder, f"--data_dir={real}", QUICK, "--out=x.json", *flags)
@@ -248,7 +249,7 @@ def test_copies_are_convicted_and_held_out_images_acquitted(tool, real, tmp_path
     for finding in record["findings"]:
         assert finding["copied"] > 0.75  # 200 of the 240 training images take part
         assert finding["copied_interval"][0] > 0.5
-        assert finding["median_to_train"] < finding["median_held_out_to_train"] / 4
+        assert finding["median_distance"]["of_samples"] < finding["median_distance"]["of_held_out"] / 4
     with Image.open("nearest-copies.png") as sheet:
         pixels = np.asarray(sheet).astype(int)[34:]
     sample, train, real_one, nearest = (pixels[4:100, 4 + 100 * i : 100 + 100 * i] for i in range(4))
@@ -264,6 +265,14 @@ def test_copies_are_convicted_and_held_out_images_acquitted(tool, real, tmp_path
     assert "verdict: copies" in tool("nearest", mixed, *given)
     tool("nearest", honest, *given)
     assert sorted(p.name for p in Path().glob("nearest-honest*")) == ["nearest-honest-2.png", "nearest-honest.png"]
+
+
+def test_it_is_said_where_held_out_and_training_images_look_exchanged(tool, real, tmp_path):
+    copies = save_npz(tmp_path / "copies.npz", np.load(real)["images"][:80] // 8 * 8)
+    unseen = save_npz(tmp_path / "unseen.npz", mosaics(200, 5))
+    out = tool("nearest", copies, f"--data_dir={unseen}", f"--held_out_dir={real}", QUICK)
+    assert "make sure that the two were not exchanged" in out
+    assert "verdict: no evidence" in out
 
 
 def test_copies_are_convicted_by_a_few_held_out_images(tool, tmp_path):

@@ -171,3 +171,17 @@ def test_optimizer_arguments_arrive():
     assert (float(adam.learning_rate.numpy()), adam.beta_1) == (pytest.approx(1e-3), 0.9)
     with pytest.raises(UserError, match="'Adamant'"):
         registry.optimizers.build("keras('Adamant')")
+
+
+def test_the_one_pass_adam_is_keras_adam():
+    rng = np.random.default_rng(0)
+    start, gradients = rng.normal(size=(7, 5)), rng.normal(size=(10, 7, 5)).astype(np.float32)
+    ended = []
+    for optimizer in (registry.optimizers.build("adam(0.01, 0.5, 0.9, 1e-3)"), keras.optimizers.Adam(0.01, 0.5, 0.9, 1e-3)):
+        variable = keras.Variable(start.astype(np.float32))
+        optimizer.build([variable])
+        for gradient in gradients:
+            optimizer.apply([tf.constant(gradient)], [variable])
+        ended.append(variable.numpy())
+    np.testing.assert_allclose(*ended, rtol=1e-5, atol=1e-6)
+    assert np.abs(ended[0] - start).max() > 0.01

@@ -107,7 +107,8 @@ def _given(values: flags.FlagValues, rest: list[str]) -> Given:
         path = Path(rest[0] if rest else values.data_dir).expanduser()
         if not path.exists():
             raise UserError(f"there is no {path}; give a folder, a zip or an npz of images.")
-        asked = registry.datasets.entry("files").signature.bind_partial(*spec.args, **spec.kwargs).arguments
+        signature = registry.datasets.entry("files").signature
+        asked = signature.bind_partial(*spec.args, **spec.kwargs).arguments if signature else {}
         how = how._replace(fit=asked.get("fit", "crop"), resample=asked.get("resample", "lanczos"))
         how.check()
         contents = open_pictures(path).open()
@@ -169,8 +170,8 @@ class Look(NamedTuple):
 def _native(data: bytes | np.ndarray) -> tuple[np.ndarray, str, bool]:
     """The decoded pixels at their own size, the format, and whether anything is transparent."""
     if isinstance(data, np.ndarray):
-        alpha = data.ndim == 3 and data.shape[2] in (2, 4) and bool((data[..., -1] < 255).any())
-        return treat(data, Treatment(data.shape[:2], None)).pixels, "array", alpha
+        alpha = data.ndim == 3 and data.shape[-1] in (2, 4) and bool((data[..., -1] < 255).any())
+        return treat(data, Treatment((len(data), len(data[0])), None)).pixels, "array", alpha
     if not data:
         raise ValueError("empty")
     with Image.open(io.BytesIO(data)) as image:
@@ -178,7 +179,7 @@ def _native(data: bytes | np.ndarray) -> tuple[np.ndarray, str, bool]:
         if image.getexif().get(_ORIENTATION) in _SIDEWAYS:
             width, height = height, width
         kind, alpha = image.format or "?", image.has_transparency_data
-        alpha = alpha and image.convert("RGBA").getextrema()[3][0] < 255
+        alpha = alpha and bool(np.asarray(image.convert("RGBA").getchannel("A")).min() < 255)
     return treat(data, Treatment((height, width), None)).pixels, kind, alpha
 
 

@@ -108,7 +108,7 @@ def subject(values: flags.FlagValues, rest: list[str]) -> Subject:
             f"there is no {path}; give the folder of a run, such as runs/NAME, or a folder, zip or npz of pictures."
         )
     load_plugins(values.plugins)
-    given = {name: values[name].value for name in _SETTINGS if values[name].present}
+    given: dict[str, Any] = {name: values[name].value for name in _SETTINGS if values[name].present}
     if not (path / "config.json").is_file():
         return _pictures_subject(path, given, values)
     if values.best and values.step is not None:
@@ -340,15 +340,15 @@ def fakes(subject: Subject, values: flags.FlagValues, data: Dataset) -> Fakes:
     with tqdm(bar_format="{desc} [{elapsed}]", desc=f"drawing {title}", leave=False, disable=None):
         # The place is that of the run's own evaluations, so that the same numbers come out.
         drawn = build.sample(game, n, subject.seed, from_ema=values.ema, place="evaluation")
-    how, notes = "", ()
+    how, notes = "", list[str]()
     if drawn.shape[1:] != data.image_shape:
         treatment = _treatment(data, subject.config)._replace(channels=data.image_shape[2])
         was, now = ("x".join(map(str, shape)) for shape in (drawn.shape[1:], data.image_shape))
         resized = drawn.shape[1:3] != data.image_shape[:2]
         how = ", ".join([treatment.describe(True)] * resized + ["other channels"] * (drawn.shape[3] != data.image_shape[2]))
         drawn = np.stack([treat(image, treatment).pixels for image in drawn])
-        notes = (f"the run makes images of {was} and the data are {now}: its samples are brought to that ({how}).",)
-    return Fakes(drawn, step, averaged, how, notes, title)
+        notes = [f"the run makes images of {was} and the data are {now}: its samples are brought to that ({how})."]
+    return Fakes(drawn, step, averaged, how, tuple(notes), title)
 
 
 def extractor_of(config: Config) -> FeatureExtractor:

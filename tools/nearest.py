@@ -15,7 +15,7 @@ and for scale the same of held-out images. It lies in the run's folder, of other
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -40,8 +40,12 @@ from tqdm import tqdm
 from gan_zoo import cli, images, registry
 from gan_zoo.contracts import Dataset, UserError
 from gan_zoo.datasets import cache_dir
+from gan_zoo.evaluation.copies import Copies, find_copies, wilson
+from gan_zoo.evaluation.neighbours import nearest
+from gan_zoo.evaluation.pixels import resized
 
 _MOST = 4000  # held-out images, and as many training images: more of them tell little more and cost memory
+_SCALE = 1000  # of the held-out images, looked up among all training images for scale
 _BLOCK = 2000
 
 _ADVICE = {
@@ -87,11 +91,17 @@ def _held_out(what: Subject, values: flags.FlagValues, data: Dataset, kept: np.n
     folder = Path(values.held_out_dir).expanduser() if values.held_out_dir else None
     notes: list[str] = []
     if values.held_out:
+        if (
+            folder is None
+            and what.config.data_dir
+            and registry.parse_spec(values.held_out).name == what.config.specs("data")[0].name
+        ):
+            folder = Path(what.config.data_dir).expanduser()
         found = registry.datasets.build(
             values.held_out,
             image_size=data.image_shape[:2],
             channels=data.image_shape[2],
-            data_dir=folder or (Path(what.config.data_dir).expanduser() if what.config.data_dir else None),
+            data_dir=folder,
             cache_dir=cache_dir(),
         )
         rows = np.random.default_rng(what.seed).permutation(len(found.images))[:_MOST]
@@ -133,12 +143,11 @@ class _Nearest(NamedTuple):
 
 
 def _nearest(
-    space: _Space, samples: np.ndarray, held_out: np.ndarray, data: Dataset, train: np.ndarray
+    space: _Space, samples: np.ndarray, held_out: np.ndarray, scale: np.ndarray, data: Dataset, train: np.ndarray
 ) -> tuple[_Nearest, _Nearest]:
-    """The nearest of all training images, for samples and for held-out images; block by block, as they may be many."""
-    from gan_zoo.evaluation.neighbours import nearest
-
-    points = [space.function(samples), space.function(held_out)]
+    """The nearest of all training images, for samples and for the held-out images of the rows ``scale``; block by block."""
+    kept = space.function(held_out)
+    points = [space.function(samples), kept[scale]]
     best = [(np.full(len(p), np.inf), np.zeros(len(p), np.int64)) for p in points]
     starts = range(0, len(train), _BLOCK)
     for start in tqdm(starts, desc=f"nearest training images, {space.name}", leave=False, disable=None, delay=1):
@@ -148,7 +157,7 @@ def _nearest(
             d, at = (x[:, 0] for x in nearest(p, block))
             closer = d < distance
             distance[closer], row[closer] = d[closer], rows[at[closer]]
-    others = nearest(points[0], points[1])[0][:, 0], nearest(points[1], points[1], same=True)[0][:, 0]
+    others = nearest(points[0], kept)[0][:, 0], nearest(points[1], kept, k=2)[0][:, 1]  # the first is the image itself
     found = []
     for (distance, row), other in zip(best, others, strict=True):
         ratio = np.divide(distance, other, out=np.where(distance > 0, np.inf, 1.0), where=other > 0)
@@ -171,8 +180,6 @@ class _Among(NamedTuple):
 
 
 def _among(of: tuple[_Nearest, _Nearest]) -> _Among:
-    from gan_zoo.evaluation.copies import wilson
-
     shares = []
     for found in of:
         share = float((found.ratio < 0.5).mean())
@@ -207,6 +214,23 @@ def _sheet(blocks: dict[str, np.ndarray]) -> np.ndarray:
     return np.asarray(sheet)
 
 
+def _lines(finding: Copies, among: _Among, medians: dict[str, float], train: int) -> Iterator[str]:
+    """What was found in one space, for people."""
+
+    def percent(share: float, low: float, high: float) -> str:
+        return f"{100 * share + 0.0:.1f} % ({100 * low + 0.0:.1f} to {100 * high:.1f})"
+
+    yield f"  {finding}"
+    yield f"    near-copies of these: {percent(finding.copied, *finding.copied_interval)} of samples, beyond what chance gives"
+    both = f"{percent(*among.samples)} of samples, {percent(*among.held_out)} of held-out images"
+    yield f"    near-copies of all {train:,} training images: {both}"
+    grey = " (grey levels, root mean square)" if finding.space == "pixels" else ""
+    yield (
+        f"    the nearest of all training images lies at {medians['of_samples']:.3g} in the median, from held-out images at "
+        f"{medians['of_held_out']:.3g}{grey}"
+    )
+
+
 def _main(values: flags.FlagValues, rest: list[str]) -> None:
     what = subject(values, rest)
     out, record = file_to_write(values.out, ".png"), file_to_write(values.json, ".json")
@@ -218,8 +242,6 @@ def _main(values: flags.FlagValues, rest: list[str]) -> None:
     _check_held_out(what, values)
     cli.load_tensorflow(values.verbose)
     from gan_zoo import build
-    from gan_zoo.evaluation.copies import find_copies
-    from gan_zoo.evaluation.pixels import resized
 
     data, notes = load_real(what)
     if what.run and data.hash != what.run["data"]["hash"]:
@@ -245,34 +267,28 @@ def _main(values: flags.FlagValues, rest: list[str]) -> None:
     m = min(len(train), len(held_out))
     some = data.images[np.sort(np.random.default_rng(what.seed).permutation(train)[:m])]
     findings = find_copies(fake.images, some, held_out, extractor=extractor, seed=what.seed)
-    spaces = [_Space("pixels", lambda x: resized(x, 32).reshape(len(x), -1).astype(np.float32))]
-    spaces.append(_Space(f"features of {extractor.name}", extractor.features))
     height, width, channels = data.image_shape
+    spaces = [_Space("pixels", lambda x: resized(x, 32)[..., :channels].reshape(len(x), -1).astype(np.float32))]
+    spaces.append(_Space(f"features of {extractor.name}", extractor.features))
+    scale = np.random.default_rng(what.seed).permutation(len(held_out))[:_SCALE]
     print(f"{fake.title}, against {m:,} of {len(train):,} training images {height}x{width}x{channels} of {data.name}")
     print(f"  and {m:,} held-out ones ({whence}):")
-    blocks, rows, verdicts = {}, [], set()
+    blocks, rows = {}, []
     for space, finding in zip(spaces, findings, strict=True):
-        found = _nearest(space, fake.images, held_out, data, train)
-        blocks[space.name] = _block(fake.images, held_out, data, found, values.pairs)
-        share, low, high = (round(100 * x, 1) + 0.0 for x in (finding.copied, *finding.copied_interval))
-        unit = 1.0 if space.name != "pixels" else np.sqrt(32 * 32 * 3)
-        medians = [float(np.median(x.distance) / unit) for x in found]
-        print(f"  {finding}")
-        print(f"    near-copies: {share} % of samples ({low} to {high}), beyond what chance gives, among these")
-        print(
-            f"    the nearest of all training images lies at {medians[0]:.3g} in the median, from held-out images at "
-            f"{medians[1]:.3g}{' (grey levels, root mean square)' if space.name == 'pixels' else ''}"
-        )
+        found = _nearest(space, fake.images, held_out, scale, data, train)
+        blocks[space.name] = _block(fake.images, held_out[scale], data, found, values.pairs)
         among = _among(found)
-        (a, a_low, a_high), (b, b_low, b_high) = ([100 * x for x in shares] for shares in among[:2])
-        print(
-            f"    near-copies among all {len(train):,} training images: {a:.1f} % of samples ({a_low:.1f} to {a_high:.1f}), and of "
-            f"held-out images {b:.1f} % ({b_low:.1f} to {b_high:.1f})"
-        )
-        verdicts |= {finding.verdict} | ({"copies"} if among.copies else set())
-        rows.append({**finding._asdict(), "among_all": among._asdict()})
-        rows[-1] |= {"median_to_train": medians[0], "median_held_out_to_train": medians[1]}
+        # The root mean square in grey levels is easier to read than the length of the difference of two images.
+        unit = np.sqrt(32 * 32 * channels) if space.name == "pixels" else 1.0
+        medians = {"of_samples": float(np.median(found[0].distance) / unit)}
+        medians["of_held_out"] = float(np.median(found[1].distance) / unit)
+        for line in _lines(finding, among, medians, len(train)):
+            print(line)
+        rows.append({**finding._asdict(), "among_all": among._asdict(), "median_distance": medians})
+    verdicts = {row["verdict"] for row in rows} | {"copies" for row in rows if row["among_all"]["copies"]}
     verdict = next(v for v in ("copies", "leans", "no evidence") if v in verdicts)
+    if any(row["closer_interval"][1] < 0.5 for row in rows):
+        print("  samples are nearer to held-out images than to training images; make sure that the two were not exchanged.")
     print(f"verdict: {verdict}: {_ADVICE[verdict]}")
     if out is None:
         name = f"nearest-step{fake.step}.png" if what.run else f"nearest-{what.path.resolve().stem}.png"

@@ -34,5 +34,5 @@ def cached(cache_dir: str | Path | None, key: str, compute: Callable[[], Mapping
     arrays = compute()
     path.parent.mkdir(parents=True, exist_ok=True)
     with whole_file(path) as part, part.open("wb") as file:
-        np.savez(file, **arrays)
+        np.savez(file, **arrays)  # type: ignore[arg-type]
     return arrays

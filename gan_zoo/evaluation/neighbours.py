@@ -110,3 +110,18 @@ def manifold(real: np.ndarray, fake: np.ndarray, *, k: int = 3, k_coverage: int 
 
 def _mean_and_error(x: np.ndarray) -> tuple[float, float]:
     return float(x.mean()), float(x.std() / np.sqrt(len(x)))
+
+
+def covers(real: np.ndarray, fake: np.ndarray, *, k: int = 3) -> np.ndarray:
+    """For each real image, whether coverage counts it: bool ``[N]``.
+
+    Args:
+        real: Features ``[N, D]``.
+        fake: Features ``[M, D]``.
+        k: Whose neighbour's distance is the radius.
+
+    Raises:
+        UserError: See :func:`manifold`.
+    """
+    real, fake = checked(real, fake, least=k + 1)
+    return nearest(real, fake)[0][:, 0] <= nearest(real, real, k=k, same=True)[0][:, -1]

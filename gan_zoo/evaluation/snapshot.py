@@ -29,6 +29,7 @@ class Real(NamedTuple):
         diversity: Their mean pairwise distance.
         spectrum: Of the images; None where they are too small.
         stamp: All that a result of theirs will say, with ``metric`` and ``n_fake`` still open.
+        rows: Their places in the data set, int64 ``[n_real]``, in the order of the features.
     """
 
     features: np.ndarray
@@ -36,6 +37,7 @@ class Real(NamedTuple):
     diversity: float
     spectrum: Spectrum | None
     stamp: Stamp
+    rows: np.ndarray
 
 
 def real_side(
@@ -73,7 +75,7 @@ def real_side(
     resize = f"{data.resize}, {extractor.resize}"
     stamp = Stamp("", extractor.name, extractor.hash, resize, n, 0, split, None, data.hash, seed, protocol.versions())
     look = spectrum(data.images[rows[:: max(1, n // 2000)]]) if min(data.image_shape[:2]) >= 16 else None
-    return Real(features, distances.Statistics.of(features), distances.diversity(features)[0], look, stamp)
+    return Real(features, distances.Statistics.of(features), distances.diversity(features)[0], look, stamp, rows[rows_shuffled])
 
 
 def quick(real: Real, fake_images: np.ndarray, extractor: FeatureExtractor, *, ema: bool | None = None) -> list[Result]:

@@ -213,7 +213,7 @@ def sliced_wasserstein(real: np.ndarray, fake: np.ndarray, *, seed: int = 0) -> 
         # In a graph of its own, the seed of TensorFlow is not the process's.
         tf.compat.v1.set_random_seed(seed)
         holders = [tf.compat.v1.placeholder(tf.float32, x.shape) for x in noisy]
-        levels = load().eval.sliced_wasserstein_distance(*holders, random_sampling_count=4)
+        levels = load().eval.sliced_wasserstein_distance(*holders)
         state = np.random.get_state()
         np.random.seed(seed % 2**32)
         try:

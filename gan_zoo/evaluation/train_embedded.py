@@ -10,6 +10,7 @@ import json
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -85,7 +86,8 @@ def main() -> None:
         data = registry.datasets["cartoon_faces"](14_000, 1, image_size=(SIZE, SIZE), channels=3, cache_dir=Path(cache))
         arrays, heads, accuracy = train(data)
     facts = {"heads": heads, "accuracy": accuracy, "data": data.hash}
-    np.savez_compressed(out, **{f"w{i}": a for i, a in enumerate(arrays)}, **{k: json.dumps(v) for k, v in facts.items()})
+    content: dict[str, Any] = {f"w{i}": a for i, a in enumerate(arrays)} | {k: json.dumps(v) for k, v in facts.items()}
+    np.savez_compressed(out, **content)
     print(json.dumps(accuracy, indent=1))
     print(f"{out}: {out.stat().st_size // 1000} kB; HASH = {hash_of_arrays(arrays)!r}")
 

@@ -15,7 +15,7 @@ def halves(cartoon):
     """Two disjoint halves of the cartoon faces: a data set, and images that a perfect generator could have made."""
     return cartoon._replace(
         images=cartoon.images[:1200], labels={k: v[:1200] for k, v in cartoon.labels.items()}, hash="first half"
-    ), cartoon.images[1200:]
+    ), cartoon.images[1200:2400]
 
 
 def by_metric(results):
@@ -36,8 +36,9 @@ def test_quick_tells_good_from_bad_in_every_metric(halves, embedded):
     blurred = by_metric(quick(real, corrupt("blur", good, 1200, 0.04, seed=0), embedded))
     for bad in (few, noisy, blurred):
         assert bad["FD-embedded"].value > 3 * found["FD-embedded"].value
-    assert 0.5 < found["precision-embedded"].value and 0.5 < found["recall-embedded"].value
-    assert noisy["precision-embedded"].value < 0.8 * found["precision-embedded"].value
+    assert min(found["precision-embedded"].value, found["recall-embedded"].value) > 0.5
+    mixed = by_metric(quick(real, corrupt("scrambled", good, 1200, 1.0, seed=0), embedded))
+    assert mixed["precision-embedded"].value < 0.8 * found["precision-embedded"].value
     assert few["recall-embedded"].value < 0.1 and few["coverage-embedded"].value < 0.3
     assert found["diversity-embedded"].value == pytest.approx(1, abs=0.02)
     assert found["density-embedded"].value == pytest.approx(1, abs=0.1)
@@ -134,23 +135,3 @@ def test_the_floor_is_real_against_real_at_the_same_number(halves, embedded, tmp
     assert floor["FD-embedded"].value == pytest.approx(references.frechet(features[a], features[b]), rel=1e-4)
     assert by_metric(real_floor(data, embedded, 400, cache_dir=tmp_path)) == floor
     assert real_floor(data, embedded, 10_000)[0].stamp.n_fake == 600  # half of what there is
-
-
-@pytest.mark.parametrize(
-    ("attribute", "value"), [("glasses", "round"), ("hair_style", "curly"), ("headwear", "headphones"), ("skin", "deep")]
-)
-def test_a_dropped_attribute_value_is_found_out(cartoon, embedded, attribute, value):
-    """Seen in coverage or recall of the real images that have it: far below what the same number of honest images gives."""
-    from gan_zoo.evaluation.neighbours import manifold
-
-    features = embedded.features(cartoon.images)
-    has = cartoon.labels[attribute] == cartoon.label_values[attribute].index(value)
-    real, spare, spare_has = features[:1200], features[1200:], has[1200:]
-    dropping = spare[~spare_has]
-    honest = spare[np.sort(np.random.default_rng(0).permutation(1200)[: len(dropping)])]
-    good, bad = manifold(real, honest), manifold(real, dropping)
-    fall = {
-        m: (getattr(good, m)[0] - getattr(bad, m)[0]) / np.hypot(getattr(good, m)[1], getattr(bad, m)[1])
-        for m in ("recall", "coverage")
-    }
-    assert max(fall.values()) > 2, fall
