@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import keras
@@ -91,6 +92,16 @@ def split(config: Config, count: int) -> tuple[np.ndarray, np.ndarray]:
     order = np.random.default_rng(0).permutation(count)
     kept = round(count * config.holdout)
     return np.sort(order[kept:]), np.sort(order[:kept])
+
+
+def part_of(data: Dataset, config: Config, part: str) -> Dataset:
+    """The images to train on (``train``) or those kept out (``held-out``), with a hash of their own if that is not all."""
+    train, kept = split(config, len(data.images))
+    if not len(kept) and part == "train":
+        return data
+    rows = {"train": train, "held-out": kept}[part]
+    own = hashlib.sha256(f"{data.hash} {part} {len(rows)}".encode()).hexdigest()
+    return data._replace(images=data.images[rows], labels={}, hash=own)
 
 
 def sample(

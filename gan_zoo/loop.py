@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import math
 import signal
 import time
@@ -12,11 +11,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import tensorflow as tf
 
 from gan_zoo import checkpoints, feed, images, registry, rundir, step
-from gan_zoo.build import build_game, load_data, sample, split
+from gan_zoo.build import build_game, load_data, part_of, sample, split
 from gan_zoo.config import Config, load_plugins
 from gan_zoo.contracts import Dataset, UserError
 from gan_zoo.datasets import cache_dir
@@ -70,7 +68,7 @@ def _train(config: Config, folder: Path) -> Path:
     report = Report(folder, done, config.steps, config.batch)
     for line in (*data.notes, *saver.notes, _opening(config, folder, data, done)):
         report.say(line)
-    judge = _judge(config, folder, data, rows) if config.eval_every else None
+    judge = _judge(config, folder, data) if config.eval_every else None
 
     run = step.compile_run(game, strategy)
     iterator = feed.stream(data.images, config.batch, config.seed, done, strategy, rows if len(kept) else None)
@@ -126,14 +124,11 @@ def _train(config: Config, folder: Path) -> Path:
     return folder
 
 
-def _judge(config: Config, folder: Path, data: Dataset, rows: np.ndarray) -> Watch:
+def _judge(config: Config, folder: Path, data: Dataset) -> Watch:
     """The judge of a run, whose real images are those that it trains on."""
     extractor = registry.extractors.build(config.specs("extractor")[0], cache_dir=cache_dir())
-    if len(rows) < len(data.images):
-        part = hashlib.sha256(f"{data.hash} rows {len(rows)}".encode()).hexdigest()
-        data = data._replace(images=data.images[rows], labels={}, hash=part)
     return Watch(
-        data,
+        part_of(data, config, "train"),
         extractor,
         folder,
         samples=config.eval_samples,

@@ -13,7 +13,6 @@ Pillow, as the data are, and it is said. The results of a run are also appended 
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import io
 import json
 import sys
@@ -288,17 +287,12 @@ def part_of(data: Dataset, subject: Subject, part: str) -> Dataset:
     """
     from gan_zoo import build
 
-    train, kept = build.split(subject.config, len(data.images))
+    _, kept = build.split(subject.config, len(data.images))
     if part == "held-out" and not len(kept):
         raise UserError(
             "there are no held-out images, since --holdout is 0; train with --holdout=0.1, say, or compare --against=train."
         )
-    if part == "all" or not len(kept):
-        return data
-    rows, mark = (train, "rows") if part == "train" else (kept, "held-out")
-    # Of the training part, the hash is the one that the run itself stamps on its evaluations.
-    own = hashlib.sha256(f"{data.hash} {mark} {len(rows)}".encode()).hexdigest()
-    return data._replace(images=data.images[rows], labels={}, hash=own)
+    return data if part == "all" else build.part_of(data, subject.config, part)
 
 
 class Fakes(NamedTuple):

@@ -14,14 +14,14 @@ import math
 import os
 import shutil
 import time
-import uuid
 import zipfile
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from gan_zoo.atomic import whole_file
 from gan_zoo.contracts import UserError
 
 Report = dict[str, Any]
@@ -114,17 +114,6 @@ def _drain(product: Product, take: Callable[[np.ndarray], None]) -> Report:
             take(block)
 
 
-@contextlib.contextmanager
-def _replacing(path: Path) -> Iterator[Path]:
-    """A temporary file to write, which takes the place of ``path`` if all goes well and else leaves no trace."""
-    part = path.with_name(f".{path.name}.{os.getpid()}-{uuid.uuid4().hex[:8]}.part")
-    try:
-        yield part
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
-
-
 def _write(folder: Path, stem: str, product: Product) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for old in folder.glob(".*.part"):  # of runs that were killed
@@ -133,7 +122,7 @@ def _write(folder: Path, stem: str, product: Product) -> None:
                 old.unlink()
     hasher = Hasher()
     # Plain writes, not a memory map: where the disk is full, a map kills the process.
-    with _replacing(folder / f"{stem}.npy") as part, part.open("xb") as file:
+    with whole_file(folder / f"{stem}.npy") as part, part.open("xb") as file:
 
         def take(block: np.ndarray) -> None:
             if hasher.shape == (0,):
@@ -149,7 +138,7 @@ def _write(folder: Path, stem: str, product: Product) -> None:
         assert file.tell() == _HEADER
         file.flush()
         os.fsync(file.fileno())
-    with _replacing(folder / f"{stem}.json") as part:
+    with whole_file(folder / f"{stem}.json") as part:
         part.write_text(json.dumps({"shape": hasher.shape, "hash": hasher.hexdigest(), "report": report}), encoding="utf-8")
 
 
