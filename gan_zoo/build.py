@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from gan_zoo import checkpoints, images, randomness, registry, rundir, step
 from gan_zoo.config import Config
-from gan_zoo.contracts import Dataset, UserError
+from gan_zoo.contracts import Dataset, UserError, user_path
 from gan_zoo.datasets import cache_dir
 
 
@@ -25,7 +25,7 @@ def load_data(config: Config) -> Dataset:
         config.specs("data")[0],
         image_size=config.size,
         channels=config.channels or None,
-        data_dir=Path(config.data_dir).expanduser() if config.data_dir else None,
+        data_dir=user_path(config.data_dir) if config.data_dir else None,
         cache_dir=cache_dir(),
     )
     if len(data.images) < config.batch:
@@ -43,11 +43,17 @@ def build_generator(config: Config, image_shape: tuple[int, int, int]) -> keras.
         UserError: It cannot make images of that shape.
     """
     gen = registry.generators.build(config.specs("gen")[0], image_shape=image_shape)
+    _check_net(gen, f"the generator '{config.gen}'")
     if gen.output_shape[1:] != image_shape:
         raise UserError(
             f"the generator '{config.gen}' makes images {gen.output_shape[1:]}, but {image_shape} is wanted; mend it."
         )
     return gen
+
+
+def _check_net(net: object, what: str) -> None:
+    if not isinstance(net, keras.Model) or not net.built or len(net.inputs) != 1 or len(net.outputs) != 1:
+        raise UserError(f"{what} must return a built keras.Model of one input and one output; mend what it returns.")
 
 
 def build_game(config: Config, image_shape: tuple[int, int, int]) -> step.Game:
@@ -59,6 +65,7 @@ def build_game(config: Config, image_shape: tuple[int, int, int]) -> step.Game:
     keras.utils.set_random_seed(config.seed)
     gen = build_generator(config, image_shape)
     disc = registry.discriminators.build(config.specs("disc")[0], image_shape=image_shape)
+    _check_net(disc, f"the discriminator '{config.disc}'")
     if disc.input_shape[1:] != image_shape or disc.output_shape[1:] != (1,):
         raise UserError(
             f"the discriminator '{config.disc}' maps {disc.input_shape[1:]} to {disc.output_shape[1:]}, but {image_shape} to "

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import errno
+import contextlib
 import os
 import sys
 import tempfile
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from absl import flags
 
-from gan_zoo.contracts import UserError
+from gan_zoo.contracts import UserError, user_path
 
 BAD_INPUT = 2
-_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES)
 
 
 def call(
@@ -36,6 +34,11 @@ def call(
     Returns:
         The exit code: 2 after bad input, 130 after a Ctrl-C that nothing else caught.
     """
+    for stream in ("stdout", "stderr"):  # closed ones, and names of files that a terminal cannot show
+        if getattr(sys, stream) is None:
+            setattr(sys, stream, open(os.devnull, "w"))  # noqa: SIM115
+        with contextlib.suppress(AttributeError):  # a test's own stream
+            getattr(sys, stream).reconfigure(errors="backslashreplace")
     values = flags.FlagValues()
     define(values)
     flags.DEFINE_bool("verbose", False, "show TensorFlow's own messages, and tracebacks", flag_values=values)
@@ -60,10 +63,11 @@ def call(
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except OSError as e:
-        if not e.filename and e.errno not in _DISK:
-            raise
         if verbose:
             traceback.print_exc()
+        if e.errno is None:  # Pillow's, for a damaged picture
+            print(f"gan_zoo: {' '.join(str(e).split())}; check the files named.", file=sys.stderr)
+            return BAD_INPUT
         print(
             f"gan_zoo: {e.strerror}: {e.filename or 'while writing'}; make room or check the path, and try again.",
             file=sys.stderr,
@@ -82,13 +86,13 @@ def one_folder(rest: list[str]) -> Path:
     """
     if len(rest) != 1:
         raise UserError(f"one run's folder is wanted, such as runs/NAME, but {len(rest)} were given.")
-    folder = Path(rest[0]).expanduser()
+    folder = user_path(rest[0])
     if not folder.is_dir():
         raise UserError(f"there is no folder {folder}; give the folder of a run, such as runs/NAME.")
     return folder
 
 
-@contextmanager
+@contextlib.contextmanager
 def _held_stderr() -> Iterator[None]:
     """Hold back what native code writes to descriptor 2, and let it out only if the body fails."""
     sys.stderr.flush()

@@ -17,7 +17,7 @@ from typing import Any
 from absl import flags
 
 from gan_zoo import registry
-from gan_zoo.contracts import UserError
+from gan_zoo.contracts import UserError, user_path
 
 
 def _field(default: Any, text: str, *, free: bool = False, table: str | None = None) -> Any:
@@ -72,9 +72,14 @@ class Config:
     plugins: str = _field("", "Python files with parts of your own, with commas")
 
     def __post_init__(self) -> None:
+        for field in dataclasses.fields(self):
+            value = _typed(field.name, getattr(self, field.name), str(field.type))
+            object.__setattr__(self, field.name, value)
         for name, least in _LEAST.items():
             if getattr(self, name) < least:
                 raise UserError(f"--{name}={getattr(self, name)} is too small; give {least} or more.")
+            if getattr(self, name) > _MOST:
+                raise UserError(f"--{name}={getattr(self, name)} is too large; give {_MOST} or less.")
         if not 0 <= self.ema < 1:
             raise UserError(f"--ema={self.ema} is no decay; give a value from 0 (off) to below 1, such as 0.999.")
         for name, most in (("eval_budget", 1.0), ("holdout", 0.5)):
@@ -112,7 +117,7 @@ class Config:
     def run_dir(self) -> Path:
         """The folder of the run. Its default is a function of the settings, so that the same command finds its run again."""
         if self.workdir:
-            return Path(self.workdir).expanduser()
+            return user_path(self.workdir)
         fixed = {k: v for k, v in dataclasses.asdict(self).items() if k not in FREE}
         mark = hashlib.sha256(json.dumps(fixed, sort_keys=True).encode()).hexdigest()[:6]
         names = [self.specs(name)[0].name for name in ("data", "gen", "disc")]
@@ -128,6 +133,25 @@ def load_plugins(paths: str) -> list[Path]:
     return [registry.add_plugin_file(path.strip()) for path in paths.split(",") if path.strip()]
 
 
+def _typed(name: str, value: Any, kind: str) -> Any:
+    """A setting in its own type: presets may give 64 for "64", 8.0 for 8, or NumPy's numbers.
+
+    Raises:
+        UserError: It cannot be read so.
+    """
+    try:
+        if kind == "str" and isinstance(value, (str, int, float)) and not isinstance(value, bool):
+            return str(value)
+        if kind == "int" and not isinstance(value, (str, bool)) and int(value) == value:
+            return int(value)
+        if kind == "float" and not isinstance(value, (str, bool)):
+            return float(value)
+    except (TypeError, ValueError, OverflowError):
+        pass
+    raise UserError(f"--{name}={value!r} is no {kind}; give a value like {Config.__dataclass_fields__[name].default!r}.")
+
+
+_MOST = 2**32 - 1
 _LEAST = {"batch": 2, "steps": 1, "seed": 0, "log_every": 1, "sample_every": 1, "save_every": 1, "keep": 1, "samples": 1}
 _LEAST |= {"eval_every": 0, "eval_samples": 12}
 FREE = tuple(f.name for f in dataclasses.fields(Config) if f.metadata["free"])
@@ -169,7 +193,7 @@ def load_preset(path: str) -> Config:
     Raises:
         UserError: There is no such file, it fails, or it sets no ``config``.
     """
-    file = Path(path).expanduser()
+    file = user_path(path)
     if not file.is_file():
         beside = [p.name for p in file.parent.glob("*.py")] if file.parent.is_dir() else []
         near = difflib.get_close_matches(file.name, beside, n=1)
@@ -180,7 +204,7 @@ def load_preset(path: str) -> Config:
         config = runpy.run_path(str(file)).get("config")
     except UserError as e:
         raise UserError(f"the preset {path}: {e}") from None
-    except Exception as e:
+    except (Exception, SystemExit) as e:
         raise UserError(f"the preset {path} fails with {type(e).__name__}: {' '.join(str(e).split())}; mend it.") from e
     if not isinstance(config, Config):
         raise UserError(f"the preset {path} sets no config; end it with config = Config(...), from gan_zoo.config.")

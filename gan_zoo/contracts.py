@@ -16,6 +16,7 @@ This module imports neither TensorFlow nor Keras.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -26,6 +27,18 @@ class UserError(Exception):
 
     Entry points print it without a traceback and exit with code 2.
     """
+
+
+def user_path(text: str | Path) -> Path:
+    """The path that a user means, with ``~`` expanded.
+
+    Raises:
+        UserError: It names the home of a user who does not exist.
+    """
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:
+        raise UserError(f"the path {text} cannot be read, since there is no such user; write the whole path.") from None
 
 
 class Loss(NamedTuple):

@@ -85,7 +85,8 @@ def save_gif(path: Path, frames: Iterable[np.ndarray], fps: float, loop: bool = 
     each = max(20, round(1000 / fps))
     # "loop" counts repetitions in the file, where 0 stands for "for ever" and its absence for "once".
     options: dict[str, Any] = {"loop": 0} if loop else {}
-    options["duration"] = [each] * (len(pictures) - 1) + [max(each, 1000)]
+    # Pillow wants one number, not a list of one.
+    options["duration"] = [each] * (len(pictures) - 1) + [max(each, 1000)] if len(pictures) > 1 else each
     with whole_file(path) as part:
         iio.imwrite(part, pictures, extension=".gif", **options)
 
@@ -93,10 +94,10 @@ def save_gif(path: Path, frames: Iterable[np.ndarray], fps: float, loop: bool = 
 def gif_of(
     paths: Sequence[Path], target: Path, fps: float = 10, every: int = 1, size: int = 0, loop: bool = True, most: int = 200
 ) -> int:
-    """Make an animation of pictures on the disk, one at a time in memory until they are encoded.
+    """Make an animation of pictures on the disk; damaged ones, and those of another size than the last, are left out.
 
     Args:
-        paths: The pictures, all of one size, in their order.
+        paths: The pictures in their order.
         target: The GIF to write.
         fps: Frames a second.
         every: Take every n-th picture, and the last.
@@ -108,7 +109,7 @@ def gif_of(
         The number of frames.
 
     Raises:
-        ValueError: There are no pictures.
+        ValueError: There are no pictures that can be read.
     """
     if not paths:
         raise ValueError("there are no frames")
@@ -116,7 +117,19 @@ def gif_of(
     chosen = list(paths[::every])
     if chosen[-1] != paths[-1]:
         chosen.append(paths[-1])
-    frames = (np.asarray(Image.open(path)) for path in chosen)
-    colour = (f[..., None] if f.ndim == 2 else f for f in frames)
-    save_gif(target, (enlarge(f, size) if size else f for f in colour), fps, loop)
-    return len(chosen)
+    frames = [frame for path in chosen if (frame := _read(path)) is not None]
+    frames = [frame for frame in frames if frame.shape == frames[-1].shape]  # --samples may have changed on the way
+    if not frames:
+        raise ValueError("there are no frames that can be read")
+    save_gif(target, (enlarge(f, size) if size else f for f in frames), fps, loop)
+    return len(frames)
+
+
+def _read(path: Path) -> np.ndarray | None:
+    """A picture on the disk as uint8 [H, W, C], or None where the file is damaged."""
+    try:
+        with Image.open(path) as picture:
+            pixels = np.asarray(picture)
+    except OSError:
+        return None
+    return pixels[..., None] if pixels.ndim == 2 else pixels

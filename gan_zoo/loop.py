@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import math
+import os
+import shutil
 import signal
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,7 @@ import tensorflow as tf
 from gan_zoo import checkpoints, feed, images, registry, rundir, step
 from gan_zoo.build import build_game, load_data, part_of, sample, split
 from gan_zoo.config import Config, load_plugins
-from gan_zoo.contracts import Dataset, UserError
+from gan_zoo.contracts import Dataset, UserError, user_path
 from gan_zoo.datasets import cache_dir
 from gan_zoo.evaluation.watch import Watch
 from gan_zoo.report import Report
@@ -34,14 +36,18 @@ def train(config: Config) -> Path:
         UserError: Something in the settings, the data or the folder is wrong; the sentence says what.
         Interrupted: A signal asked to stop; the run is saved.
     """
-    config = dataclasses.replace(
-        config,
-        plugins=",".join(map(str, load_plugins(config.plugins))),
-        data_dir=str(Path(config.data_dir).expanduser().resolve()) if config.data_dir else "",
-    )
     folder = config.run_dir
-    with rundir.claim(folder):
-        return _train(config, folder)
+    try:
+        where = str(user_path(config.data_dir).resolve()) if config.data_dir else ""
+        plugins = ",".join(map(str, load_plugins(config.plugins)))
+        with rundir.claim(folder):
+            return _train(dataclasses.replace(config, plugins=plugins, data_dir=where), folder)
+    except (tf.errors.OpError, OSError) as e:
+        what = " ".join((e.message if isinstance(e, tf.errors.OpError) else str(e)).split())[:200]
+        raise UserError(
+            f"the run in {folder} stopped ({type(e).__name__}: {what}); mend that, and the same command goes on from its last "
+            "checkpoint (--verbose shows more)."
+        ) from e
 
 
 def _train(config: Config, folder: Path) -> Path:
@@ -61,8 +67,11 @@ def _train(config: Config, folder: Path) -> Path:
         saver = checkpoints.Saver(game, folder / "checkpoints", config.keep)
     if not resumed:
         rundir.write(folder, rundir.record(config, identity))
+    saver.sweep()
     done = saver.restore()
-    if done >= config.steps and (folder / "generator.keras").is_file():
+    if resumed and not done and (folder / "generator.keras").exists():
+        raise UserError(f"{folder} holds a trained generator but no checkpoint to go on from; start anew in another --workdir.")
+    if done >= config.steps and rundir.exported(folder) == done:
         print(f"{folder} is trained already, to step {done} of {config.steps}; a larger --steps goes on.")
         return folder
     report = Report(folder, done, config.steps, config.batch)
@@ -112,15 +121,16 @@ def _train(config: Config, folder: Path) -> Path:
                     _heed(judge, done, config, report, saver, stop)
             if due(config.save_every):
                 saver.save(done)
-    if saver.latest != done:
-        saver.save(done)
-    if judge and done == config.steps:
-        for line in judge.final(done, sample(game, config.eval_samples, config.seed, place="evaluation")):
-            report.say(line)
+        if saver.latest != done:
+            saver.save(done)
+        if done >= config.steps:
+            if judge:
+                for line in judge.final(done, sample(game, config.eval_samples, config.seed, place="evaluation")):
+                    report.say(line)
+            export(game, folder, done)
     report.close()
     if done < config.steps:
         raise Interrupted(stop[0], done, config.steps)
-    export(game, folder)
     return folder
 
 
@@ -155,13 +165,23 @@ def _heed(judge: Watch, done: int, config: Config, report: Report, saver: checkp
             saver.save(done)  # or a resumed run would not know of it
 
 
-def export(game: step.Game, folder: Path) -> None:
-    """Write what outlives the run: ``generator.keras``, the SavedModel ``generator/`` and ``samples.gif``."""
+def export(game: step.Game, folder: Path, done: int) -> None:
+    """Write what outlives the run: ``generator.keras``, the SavedModel ``generator/`` and ``samples.gif``.
+
+    All are made aside and then take the place of earlier ones; last, ``config.json`` says of which step they are.
+    """
     net = game.ema if game.ema is not None else game.gen
-    net.save(folder / "generator.keras")
-    net.export(folder / "generator", verbose=False)
-    paths = rundir.frames(folder)
-    images.gif_of(paths, folder / "samples.gif")
+    aside = folder / ".export"
+    shutil.rmtree(aside, ignore_errors=True)
+    aside.mkdir()
+    net.save(aside / "generator.keras")
+    net.export(aside / "generator", verbose=False)
+    images.gif_of(rundir.frames(folder), aside / "samples.gif")
+    shutil.rmtree(folder / "generator", ignore_errors=True)
+    for made in list(aside.iterdir()):
+        made.replace(folder / made.name)
+    aside.rmdir()
+    rundir.write(folder, {**rundir.read(folder), "exported": done})
 
 
 class Interrupted(Exception):  # noqa: N818 -- it is no error
@@ -173,7 +193,7 @@ class Interrupted(Exception):  # noqa: N818 -- it is no error
         self.exit_code = exit_code
 
 
-@contextmanager
+@contextlib.contextmanager
 def _stop_requests() -> Iterator[list[int]]:
     """A list that SIGINT and SIGTERM put their exit code (128 + number) into; a second SIGINT stops at once."""
     asked: list[int] = []
@@ -182,7 +202,9 @@ def _stop_requests() -> Iterator[list[int]]:
         if asked and number == signal.SIGINT:
             raise KeyboardInterrupt
         asked.append(128 + number)
-        print("\nstopping after this chunk of steps; Ctrl-C again stops at once, without saving.", flush=True)
+        # Not print(): a handler may run in the middle of another print, and the reader of a pipe may have stopped as well.
+        with contextlib.suppress(OSError):
+            os.write(2, b"\nstopping after this chunk of steps; Ctrl-C again stops at once, without saving.\n")
 
     old = {}
     try:

@@ -25,7 +25,7 @@ class FusedAdam(_keras.optimizers.Adam):
         ours = (x.value if isinstance(x, _keras.Variable) else x for x in (variable, self._momentums[i], self._velocities[i]))
         var, m, v = (x.handle for x in ours)
         t = tf.cast(self.iterations + 1, tf.float32)
-        beta_1, beta_2 = tf.constant(self.beta_1), tf.constant(self.beta_2)
+        beta_1, beta_2 = tf.constant(float(self.beta_1)), tf.constant(float(self.beta_2))
         tf.raw_ops.ResourceApplyAdam(
             var=var, m=m, v=v, beta1_power=beta_1**t, beta2_power=beta_2**t, lr=tf.cast(learning_rate, tf.float32),
             beta1=beta_1, beta2=beta_2, epsilon=self.epsilon, grad=gradient,
@@ -36,19 +36,31 @@ class FusedAdam(_keras.optimizers.Adam):
 @optimizers.register
 def adam(learning_rate: float = 2e-4, beta_1: float = 0.5, beta_2: float = 0.999, epsilon: float = 1e-8):
     """Adam (Kingma & Ba 2014, arXiv:1412.6980), with DCGAN's learning rate and beta_1 as defaults."""
-    return FusedAdam(learning_rate, beta_1, beta_2, epsilon)
+    _check(learning_rate=learning_rate, epsilon=epsilon)
+    for name, beta in (("beta_1", beta_1), ("beta_2", beta_2)):
+        if not 0 <= beta < 1:
+            raise ValueError(f"{name}={beta} is no decay; give a value from 0 to below 1.")
+    return FusedAdam(float(learning_rate), float(beta_1), float(beta_2), float(epsilon))
 
 
 @optimizers.register
 def rmsprop(learning_rate: float = 5e-5, rho: float = 0.9):
     """RMSprop, as Arjovsky et al. 2017 (arXiv:1701.07875) train critics with."""
-    return _keras.optimizers.RMSprop(learning_rate, rho)
+    _check(learning_rate=learning_rate)
+    return _keras.optimizers.RMSprop(float(learning_rate), float(rho))
 
 
 @optimizers.register
 def sgd(learning_rate: float = 0.01, momentum: float = 0.0):
     """Gradient descent with momentum."""
-    return _keras.optimizers.SGD(learning_rate, momentum)
+    _check(learning_rate=learning_rate)
+    return _keras.optimizers.SGD(float(learning_rate), float(momentum))
+
+
+def _check(**positive: float) -> None:
+    for name, value in positive.items():
+        if not value > 0:
+            raise ValueError(f"{name}={value} must be above 0.")
 
 
 @optimizers.register

@@ -28,7 +28,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from gan_zoo.contracts import UserError
+from gan_zoo.contracts import Dataset, FeatureExtractor, Loss, Trick, UserError, user_path
 
 
 class Spec(NamedTuple):
@@ -54,11 +54,13 @@ def _spec_of(node: ast.expr, text: str) -> Spec:
             raise ValueError
         args = tuple(ast.literal_eval(a) for a in node.args)
         kwargs = {k.arg: ast.literal_eval(k.value) for k in node.keywords if k.arg}
-    except ValueError:
+    except (ValueError, TypeError, RecursionError):
         raise UserError(
             f"the arguments in '{text}' must be plain values (numbers, strings, True, False, None, tuples); "
             "specs are read, never run."
         ) from None
+    if len(kwargs) < len(node.keywords):
+        raise UserError(f"'{text}' gives one argument twice; leave one of them out.")
     return Spec(node.func.id, args, kwargs)
 
 
@@ -174,9 +176,12 @@ def add_plugin_file(path: str | Path) -> Path:
     Raises:
         UserError: There is no such file, or it is no Python.
     """
-    resolved = Path(path).expanduser().resolve()
-    if not resolved.is_file():
-        raise UserError(f"there is no plugin file {path}; give the path of a Python file that registers parts.")
+    try:
+        resolved = user_path(path).resolve()
+    except (OSError, RuntimeError) as e:  # a loop of links
+        raise UserError(f"the plugin file {path} cannot be found ({e}); check --plugins.") from None
+    if not resolved.is_file() or resolved.suffix != ".py":
+        raise UserError(f"there is no plugin file {path}; give the path of a Python file (.py) that registers parts.")
     if resolved not in _plugin_files:
         _plugin_files.append(resolved)
         for table in tables.values():
@@ -194,10 +199,11 @@ class Registry(Mapping):
     A function registered at run time (in a notebook, say) is in the table at once.
     """
 
-    def __init__(self, name: str, thing: str, module: str | None = None):
+    def __init__(self, name: str, thing: str, module: str | None = None, makes: type = object):
         """Make the table ``name`` (``generators``) of what messages call ``thing``, at home in ``gan_zoo.<module or name>``."""
         self.name = name
         self.thing = thing
+        self.makes = makes
         self.module = f"gan_zoo.{module or name}"
         self._loaded: dict[str, Callable] = {}
         self._index: dict[str, Entry] | None = None
@@ -294,11 +300,12 @@ class Registry(Mapping):
                     importlib.import_module(entry.module)
             except UserError:
                 raise
-            except Exception as e:
+            except (Exception, SystemExit) as e:
                 if entry.module.startswith("gan_zoo."):
                     raise  # ours: a bug, not a plugin's
+                why = f"{type(e).__name__}: {_one_line(e)}"
                 raise UserError(
-                    f"the {self.thing} '{name}' cannot be loaded from {entry.module}: {type(e).__name__}: {e}; mend that file."
+                    f"the {self.thing} '{name}' cannot be loaded from {entry.module}: {why}; mend that file."
                 ) from e
         if name not in self._loaded:
             raise UserError(f"{entry.module} was loaded but registers no {self.thing} '{name}'; mend its entry point.")
@@ -329,7 +336,10 @@ class Registry(Mapping):
         try:
             if taken:
                 raise TypeError(f"'{taken[0]}' is set by the framework")
-            ours.bind(*spec.args, **spec.kwargs)
+            given = ours.bind(*spec.args, **spec.kwargs).arguments
+            for key, value in given.items():
+                if not _fits(value, ours.parameters[key].default):
+                    raise TypeError(f"{key}={value!r} is no value for it")
         except TypeError as e:
             raise UserError(f"{spec} does not fit the {self.thing} {spec.name}{ours}: {e}; change the arguments.") from None
 
@@ -357,14 +367,38 @@ class Registry(Mapping):
             )
         given = {name: framework[name] for name in asked if name in framework}
         try:
-            return builder(*spec.args, **spec.kwargs, **given)
+            part = builder(*spec.args, **spec.kwargs, **given)
+        except UserError:
+            raise
         except ValueError as e:
             raise UserError(f"{self.thing} {spec}: {_one_line(e)}") from e
         except TypeError as e:  # a string where a number belongs, say: literals carry no types
             raise UserError(f"{self.thing} {spec} cannot be built: {_one_line(e)}; check its arguments.") from e
+        except Exception as e:
+            if builder.__module__.startswith("gan_zoo."):
+                raise
+            raise UserError(f"{self.thing} {spec} fails with {type(e).__name__}: {_one_line(e)}; mend it.") from e
+        if not isinstance(part, self.makes):
+            raise UserError(
+                f"{self.thing} {spec} is a {type(part).__name__}, not a {self.makes.__name__}; mend what it returns."
+            )
+        return part
 
 
-def _one_line(error: Exception) -> str:
+def _fits(value: Any, default: Any) -> bool:
+    """Whether a literal may stand where this default stands: numbers for numbers, text for text."""
+    if isinstance(default, bool):
+        return isinstance(value, bool)
+    if isinstance(default, (int, float)):
+        return isinstance(value, (int, float)) and not isinstance(value, bool)
+    if isinstance(default, str):
+        return isinstance(value, str)
+    if isinstance(default, tuple):
+        return isinstance(value, (tuple, list))
+    return True
+
+
+def _one_line(error: BaseException) -> str:
     return " ".join(str(error).split())
 
 
@@ -386,11 +420,11 @@ def _load_file(path: Path) -> None:
 
 generators = Registry("generators", "generator")
 discriminators = Registry("discriminators", "discriminator")
-losses = Registry("losses", "loss")
-tricks = Registry("tricks", "trick")
+losses = Registry("losses", "loss", makes=Loss)
+tricks = Registry("tricks", "trick", makes=Trick)
 noises = Registry("noises", "noise")
 optimizers = Registry("optimizers", "optimizer")
-datasets = Registry("datasets", "data set")
-extractors = Registry("extractors", "feature extractor", "evaluation.extractors")
+datasets = Registry("datasets", "data set", makes=Dataset)
+extractors = Registry("extractors", "feature extractor", "evaluation.extractors", makes=FeatureExtractor)
 
 tables = {table.name: table for table in (generators, discriminators, losses, tricks, noises, optimizers, datasets, extractors)}

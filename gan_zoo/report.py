@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -72,9 +73,12 @@ class Report:
             self.say(f"step {step}/{self._total}: {summary}")
 
     def say(self, text: str) -> None:
-        """Print a line above the bar."""
-        tqdm.write(text, file=sys.stdout)
-        sys.stdout.flush()
+        """Print a line above the bar; if nobody reads the screen any more (``| head``), the run goes on without a word."""
+        try:
+            tqdm.write(text, file=sys.stdout)
+            sys.stdout.flush()
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
     def close(self) -> None:
         """Finish all files."""
@@ -89,7 +93,9 @@ def _rewind(log: Path, step: int) -> None:
     kept = []
     for line in log.read_bytes().splitlines(keepends=True):
         try:
-            if json.loads(line)["step"] <= step and line.endswith(b"\n"):
+            record = json.loads(line)
+            # The final evaluation of a run that goes on, or whose end was cut short, was not the final one.
+            if record["step"] <= step and line.endswith(b"\n") and not record.get("final"):
                 kept.append(line)
         except (ValueError, KeyError, TypeError):
             pass

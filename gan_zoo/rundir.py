@@ -34,7 +34,8 @@ def claim(folder: Path) -> Iterator[None]:
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        strangers = [p.name for p in folder.iterdir() if p.name != ".lock"]
+        # What begins with a dot is our lock, or what a kill left of a file being written.
+        strangers = [p.name for p in folder.iterdir() if not p.name.startswith(".")]
     except OSError as e:
         raise UserError(f"the run directory {folder} cannot be made ({e.strerror}); choose another --workdir.") from None
     if strangers and not (folder / "config.json").is_file():
@@ -99,12 +100,15 @@ def read(folder: Path) -> dict[str, Any]:
     """
     path = folder / "config.json"
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8"))
+        if not (isinstance(content["config"], dict) and {"hash", "count", "shape"} <= set(content["data"])):
+            raise ValueError("it is not what gan_zoo wrote")
+        return content
     except FileNotFoundError:
         what = "holds no run (no config.json)" if folder.is_dir() else "is no folder"
         raise UserError(f"{folder} {what}; give the folder of a run, such as runs/NAME.") from None
-    except (OSError, ValueError) as e:
-        raise UserError(f"{path} cannot be read ({e}); restore it, or start a new run.") from None
+    except (OSError, ValueError, KeyError, TypeError) as e:
+        raise UserError(f"{path} cannot be read ({type(e).__name__}: {e}); restore it, or start a new run.") from None
 
 
 def config_of(folder: Path) -> Config:
@@ -139,6 +143,12 @@ def agree(folder: Path, config: Config, data: dict[str, Any]) -> bool:
             "pixels); restore the data, or start anew in another --workdir."
         )
     return True
+
+
+def exported(folder: Path) -> int | None:
+    """The step of the exported generator, or None where the export is not whole."""
+    whole = all((folder / name).exists() for name in ("generator.keras", "generator/saved_model.pb", "samples.gif"))
+    return read(folder).get("exported") if whole else None
 
 
 def frames(folder: Path) -> list[Path]:

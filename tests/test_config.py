@@ -1,5 +1,6 @@
 import dataclasses
 
+import numpy as np
 import pytest
 from absl import flags
 
@@ -33,6 +34,7 @@ def test_a_flag_that_repeats_the_default_still_beats_the_preset(tmp_path):
     [
         ("config = 3", "sets no config"),
         ("1/0", "ZeroDivisionError"),
+        ("import sys; sys.exit(0)", "SystemExit"),
         ("from gan_zoo.config import Config\nconfig = Config(batch=0)", "--batch=0"),
         ("from gan_zoo.config import Config\nconfig = Config(bach=1)", "bach"),
         ("not python!", "SyntaxError"),
@@ -90,6 +92,15 @@ def test_differences_name_what_changed_and_leave_out_what_may_change():
     del old["seed"]  # a run of an older version, without that field
     assert config.differences(old, Config()) == []
     assert config.differences(old, Config(seed=1)) == ["seed 0 -> 1"]
+
+
+def test_a_preset_may_use_the_types_that_come_naturally():
+    config = Config(image_size=64, batch=np.int64(8), steps=1e3, ema=0)
+    assert (config.image_size, config.batch, config.steps, config.ema) == ("64", 8, 1000, 0.0)
+    assert [type(v) for v in (config.batch, config.steps, config.ema)] == [int, int, float]
+    for bad in ({"seed": 1.5}, {"batch": "8"}, {"gen": None}, {"seed": 2**32}, {"steps": 10**23}):
+        with pytest.raises(UserError, match=f"--{next(iter(bad))}="):
+            Config(**bad)
 
 
 def test_settings_survive_json_and_strange_ones_are_refused():

@@ -44,7 +44,7 @@ BAD_FILES = {
         (["--disc=nothing_like_it"], "Known: cnn_fc, dcgan, dense"),
         (["--tricks=label_smoth"], "did you mean label_smooth"),
         (["--gen=dcgan(wdth=3)"], "dcgan(width=64"),
-        (["--gen=dcgan(width='wide')"], "generator dcgan(width='wide')"),
+        (["--gen=dcgan(width='wide')"], "width='wide' is no value for it"),
         (["--gen=__import__('os').system('touch /tmp/pwned')"], "write it so"),
         (["--gen=dcgan(width=open('x'))"], "never run"),
         (["--data_dir=/no/such/place"], "/no/such/place"),
@@ -151,8 +151,9 @@ def test_two_runs_in_one_workdir(refused, train):
 
 def test_a_damaged_config_json(refused, train):
     assert train("--steps=2") == 0
-    (train.folder / "config.json").write_text("{")
-    assert "config.json cannot be read" in refused("--steps=4")
+    for content in ("{", "{}", "[]"):
+        (train.folder / "config.json").write_text(content)
+        assert "config.json cannot be read" in refused("--steps=4")
 
 
 def test_a_preset_that_is_a_run(refused, train):

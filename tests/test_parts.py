@@ -156,7 +156,10 @@ def test_noises_have_their_moments_and_depend_on_the_seed_alone(spec, mean, std,
     assert np.abs(np.corrcoef(z.ravel(), noise(z.shape, tf.constant([3, 5], tf.int64)).numpy().ravel())[0, 1]) < 0.03
 
 
-@pytest.mark.parametrize("spec", ["adam", "adam(1e-3, beta_1=0.9)", "sgd(0.1)", "rmsprop", "keras('Lion', learning_rate=1e-4)"])
+@pytest.mark.parametrize(
+    "spec",
+    ["adam", "adam(1e-3, beta_1=0.9)", "adam(1e-2, beta_1=0)", "sgd(0.1)", "rmsprop", "keras('Lion', learning_rate=1e-4)"],
+)
 def test_optimizers_descend(spec):
     optimizer = registry.optimizers.build(spec)
     variable = keras.Variable([3.0])
@@ -169,6 +172,9 @@ def test_optimizers_descend(spec):
 def test_optimizer_arguments_arrive():
     adam = registry.optimizers.build("adam(1e-3, beta_1=0.9)")
     assert (float(adam.learning_rate.numpy()), adam.beta_1) == (pytest.approx(1e-3), 0.9)
+    for bad in ("adam(0.0)", "adam(1e-3, beta_1=1.0)", "sgd(-1)"):
+        with pytest.raises(UserError, match="optimizer"):
+            registry.optimizers.build(bad)
     with pytest.raises(UserError, match="'Adamant'"):
         registry.optimizers.build("keras('Adamant')")
 

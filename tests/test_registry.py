@@ -35,6 +35,8 @@ def test_specs_are_calls_with_literals(text, specs):
         "a) + (b",
         "[a]",
         "lambda: 0",
+        "a({[]: 1})",
+        "a(k=1, k=2)",
         "a(1 if 1 else 2)",
     ],
 )
@@ -146,8 +148,31 @@ def test_parts_of_other_packages_come_by_entry_points(tmp_path, monkeypatch):
             registry.losses.build("my_loss")
         (package / "__init__.py").write_text("")
         (package / "parts.py").write_text((package / "parts.py").read_text() + "    return scale\n")
-        assert registry.losses.build("my_loss(3.0)") == 3.0
+        assert registry.losses["my_loss"](3.0) == 3.0
     finally:
         registry.losses._loaded.pop("my_loss", None)
+        monkeypatch.undo()
+        registry.losses.forget_index()
+
+
+@pytest.mark.parametrize("text", ["dcgan(width='wide')", "dcgan(True)", "dense(8)", "flip_labels('x')"])
+def test_a_value_of_another_kind_than_the_default_is_refused(text):
+    table = registry.tricks if text.startswith("flip") else registry.generators
+    with pytest.raises(UserError, match="is no value for it"):
+        table.check(parse_spec(text))
+
+
+@pytest.mark.parametrize("body", ["return 3", "raise RuntimeError('two\\nlines')"])
+def test_a_part_of_ones_own_that_fails_is_named_in_one_line(tmp_path, monkeypatch, body):
+    monkeypatch.setattr(registry, "_plugin_files", [])
+    file = tmp_path / "own.py"
+    file.write_text(f"from gan_zoo.registry import losses\n@losses.register\ndef own_loss():\n    'It.'\n    {body}\n")
+    registry.add_plugin_file(file)
+    try:
+        with pytest.raises(UserError, match="own_loss") as e:
+            registry.losses.build("own_loss")
+        assert "\n" not in str(e.value)
+    finally:
+        registry.losses._loaded.pop("own_loss", None)
         monkeypatch.undo()
         registry.losses.forget_index()

@@ -1,5 +1,6 @@
 """The program as a user meets it: train, stop, resume, sample."""
 
+import errno
 import json
 import signal
 import subprocess
@@ -16,7 +17,7 @@ import tensorflow as tf
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from gan_zoo import build, run, rundir
+from gan_zoo import build, report, run, rundir
 
 ROOT = Path(__file__).parent.parent
 EVERYTHING = (
@@ -340,38 +341,39 @@ def test_evaluation_changes_no_weight_and_survives_a_resume(train, tmp_path):
         np.testing.assert_array_equal(value, weights(tmp_path / "without", 6)[name], err_msg=name)
 
 
+PLANT = """
+import keras, tensorflow as tf
+from gan_zoo.contracts import Trick
+from gan_zoo.registry import generators, tricks
+nets = []
+
+@generators.register
+def fragile(*, image_shape):
+    'Noise -> image, as bright as its one layer.'
+    z = keras.Input((48,))
+    scale = keras.layers.Dense(48, kernel_initializer='identity', use_bias=False, name='scale')
+    x = keras.layers.Activation('tanh')(scale(z))
+    x = keras.layers.UpSampling2D(4)(keras.layers.Reshape((4, 4, 3))(x))
+    nets.append(keras.Model(z, x))
+    return nets[-1]
+
+@tricks.register
+def plant(*, step):
+    'Ruins G in step 5 (4 are done), once.'
+    kernel = nets[-1].get_layer('scale').kernel
+    return Trick(after_disc=lambda disc: kernel.assign(tf.where(step == 4, 0.0, 1.0) * kernel))
+"""
+
+
+@pytest.fixture(scope="module")
+def plugin(tmp_path_factory):
+    path = tmp_path_factory.mktemp("plugin") / "plant.py"
+    path.write_text(PLANT)
+    return path
+
+
 @pytest.mark.parametrize(("action", "code"), [("warn", 0), ("stop", 3), ("rollback", 0)])
-def test_a_planted_collapse_warns_stops_or_rolls_back(train, tmp_path, capsys, action, code):
-    # A generator whose noise counts for nothing from step 5 on: a trick with a hook after D's update plants it.
-    plugin = tmp_path / "plant.py"
-    plugin.write_text(
-        textwrap.dedent(
-            """
-            import keras, tensorflow as tf
-            from gan_zoo.contracts import Trick
-            from gan_zoo.registry import generators, tricks
-            nets = []
-
-            @generators.register
-            def fragile(*, image_shape):
-                '''Noise -> image, as bright as its one weight.'''
-                z = keras.Input((48,))
-                scale = keras.layers.Dense(48, kernel_initializer='identity', use_bias=False, name='scale')
-                x = keras.layers.Activation('tanh')(scale(z))
-                x = keras.layers.UpSampling2D(4)(keras.layers.Reshape((4, 4, 3))(x))
-                nets.append(keras.Model(z, x))
-                return nets[-1]
-
-            @tricks.register
-            def plant(*, step):
-                '''Ruins G in step 5 (4 are done), once.'''
-                def after(disc):
-                    kernel = nets[0].get_layer('scale').kernel
-                    kernel.assign(tf.where(step == 4, 0.0, 1.0) * kernel)
-                return Trick(after_disc=after)
-            """
-        )
-    )
+def test_a_planted_collapse_warns_stops_or_rolls_back(train, plugin, capsys, action, code):
     flags = [f"--plugins={plugin}", "--gen=fragile", "--tricks=plant", "--gen_opt=sgd(1e-9)", "--on_collapse=" + action]
     assert train(*flags, *EVALUATED[:-1], "--steps=12") == code
     out = capsys.readouterr().out
@@ -387,3 +389,57 @@ def test_a_planted_collapse_warns_stops_or_rolls_back(train, tmp_path, capsys, a
     if action == "rollback":
         assert sum("event/rollback" in line for line in lines) == 1
         assert diversity[12] > 0.3
+
+
+def test_checkpoints_of_a_folder_with_a_likeness_are_left_alone(train, tmp_path):
+    assert train("--steps=2", workdir=tmp_path / "run1") == 0
+    assert train("--keep=1", workdir=tmp_path / "run[1]") == 0
+    assert [p.name for p in (tmp_path / "run1" / "checkpoints").glob("*.index")] == ["step-2.index"]
+    assert [p.name for p in (tmp_path / "run[1]" / "checkpoints").iterdir() if p.suffix == ".index"] == ["step-6.index"]
+
+
+def test_an_export_that_was_cut_short_is_made_again(train):
+    assert train("--steps=2") == 0
+    whole = (train.folder / "samples.gif").read_bytes()
+    (train.folder / "samples.gif").unlink()
+    (train.folder / ".export").mkdir()
+    assert train("--steps=2") == 0
+    assert (train.folder / "samples.gif").read_bytes() == whole
+    assert not (train.folder / ".export").exists()
+
+
+def test_a_trained_run_without_checkpoints_is_not_started_over(refused, train):
+    assert train("--steps=2") == 0
+    for path in (train.folder / "checkpoints").glob("step-*"):
+        path.unlink()
+    assert "no checkpoint to go on from" in refused("--steps=4")
+
+
+def test_litter_of_kills_is_swept_and_damaged_or_other_sized_grids_are_left_out_of_the_film(train):
+    assert train("--steps=4") == 0
+    litter = train.folder / "checkpoints" / "step-3_temp"
+    litter.mkdir()
+    orphan = train.folder / "checkpoints" / "step-3.data-00000-of-00001"
+    orphan.write_bytes(b"half")
+    (train.folder / "samples" / "00000002.png").write_bytes(b"")
+    (train.folder / ".config.json.12.part").write_text("{")
+    assert train("--samples=9") == 0
+    assert not litter.exists()
+    assert not orphan.exists()
+    assert len(iio.imread(train.folder / "samples.gif", index=None)) == 1  # the one grid of nine
+
+
+@pytest.mark.parametrize("what", ["checkpoint", "log"])
+def test_a_full_disk_is_a_sentence_and_the_run_goes_on_when_there_is_room(whole, refused, train, monkeypatch, what):
+    def full(*args, **kwargs):
+        if what == "checkpoint":
+            raise tf.errors.ResourceExhaustedError(None, None, "No space left on device")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    assert train(*EVERYTHING, "--steps=2") == 0
+    target = (tf.train.Checkpoint, "write") if what == "checkpoint" else (report.Report, "scalars")
+    monkeypatch.setattr(*target, full)
+    assert "No space left" in refused(*EVERYTHING)
+    monkeypatch.undo()
+    assert train(*EVERYTHING) == 0
+    assert_same_run(whole, train.folder)

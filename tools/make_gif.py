@@ -27,8 +27,13 @@ def _main(values: flags.FlagValues, rest: list[str]) -> None:
     out = Path(values.out or folder / "samples.gif")
     if out.suffix.lower() != ".gif":
         raise UserError(f"--out={out} must end in .gif.")
+    if not 0.1 <= values.fps <= 50:  # absl lets nan pass its bounds
+        raise UserError(f"--fps={values.fps} is no rate; give frames a second, from 0.1 to 50.")
     options = {name: values[name].value for name in ("fps", "every", "size", "loop")}
-    count = images.gif_of(frames, out, most=len(frames), **options)
+    try:
+        count = images.gif_of(frames, out, most=len(frames), **options)
+    except ValueError as e:
+        raise UserError(f"{e} in {folder / 'samples'}; train the run further.") from None
     print(f"{out}: {count} frames, {out.stat().st_size / 1e6:.1f} MB")
 
 

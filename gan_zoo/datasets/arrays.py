@@ -73,7 +73,13 @@ def _contents(path: Path, key: str, shapes: dict[str, tuple[int, ...]]) -> Conte
         with np.load(path, allow_pickle=False) as file:
             images = file[key]
             for name in sorted((k for k in shapes if k.lower() in _LABELS), key=lambda k: _LABELS.index(k.lower())):
-                if shapes[name] in ((len(images),), (len(images), 1)) and (column := file[name]).dtype.kind in "biuSU":
+                if shapes[name] not in ((len(images),), (len(images), 1)):
+                    continue
+                try:
+                    column = file[name]
+                except ValueError:  # objects, which are not read: images without labels are as good
+                    continue
+                if column.dtype.kind in "biuSU":
                     values, labels = np.unique(column.reshape(-1), return_inverse=True)
                     classes = tuple(v.decode("latin1") if isinstance(v, bytes) else str(v) for v in values.tolist())
                     break

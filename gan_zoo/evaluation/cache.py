@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import zipfile
 import zlib
 from collections.abc import Callable, Mapping
@@ -32,7 +33,9 @@ def cached(cache_dir: str | Path | None, key: str, compute: Callable[[], Mapping
     except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile, zlib.error):
         pass
     arrays = compute()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with whole_file(path) as part, part.open("wb") as file:
-        np.savez(file, **arrays)  # type: ignore[arg-type]
+    # A cache that cannot be written costs time at the next run, and no more.
+    with contextlib.suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with whole_file(path) as part, part.open("wb") as file:
+            np.savez(file, **arrays)  # type: ignore[arg-type]
     return arrays

@@ -15,14 +15,14 @@ from gan_zoo.evaluation.pixels import in_batches, resized
 
 
 def runner(
-    layers: Sequence[tuple[np.ndarray, np.ndarray]], head: Callable[[Any], Any], size: int
+    layers: Sequence[tuple[np.ndarray, np.ndarray]], head: Callable[[list[Any]], Any], size: int
 ) -> Callable[[np.ndarray], np.ndarray]:
     """A function from uint8 images ``[N, H, W, C]`` of any size to float32 ``[N, D]``.
 
     Args:
         layers: Kernels ``[h, w, in, out]`` and biases ``[out]`` of convolutions that halve the image, each followed by a leaky
             ReLU of slope 0.1.
-        head: From the last layer's output ``[B, h, w, out]`` to the result ``[B, D]``.
+        head: From the outputs of all layers, ``[B, h, w, out]`` each, to the result ``[B, D]``.
         size: To which images are resized, in pixels; they enter in [-1, 1].
     """
     import tensorflow as tf
@@ -32,8 +32,10 @@ def runner(
     # Eager: a tf.function would be traced anew for the last, smaller batch, and costs more than it saves.
     def run(batch: np.ndarray) -> np.ndarray:
         x = tf.constant(resized(batch, size), tf.float32) / 127.5 - 1.0
+        outputs = []
         for kernel, bias in constants:
             x = tf.nn.leaky_relu(tf.nn.conv2d(x, kernel, 2, "SAME") + bias, 0.1)
-        return head(x).numpy()
+            outputs.append(x)
+        return head(outputs).numpy()
 
     return lambda images: in_batches(run, images, 256)

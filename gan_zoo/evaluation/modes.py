@@ -58,8 +58,9 @@ def lost_modes(
     """The classes that fake images reach less than they should, worst first.
 
     Coverage as a whole hardly moves when one value of one of many attributes is never drawn, since its images resemble others
-    in all but that. Among the images that have it, it does, and what it should be there is known. Features are first whitened
-    by the covariance of the real ones: where one attribute rules the raw distances, the others would not be seen.
+    in all but that. Among the images that have it, it does, and what it should be there is known. Features are first whitened:
+    where one attribute rules the raw distances, the others would not be seen. That is done by the covariance of real and fake
+    together, since that of either alone would not treat the two alike.
 
     Args:
         real: Features of real images ``[N, D]``.
@@ -74,7 +75,7 @@ def lost_modes(
         UserError: Too few images, or values that are not finite.
     """
     real, fake = checked(real, fake, least=k + 1)
-    variances, axes = np.linalg.eigh(np.cov(real, rowvar=False))
+    variances, axes = np.linalg.eigh(np.cov(np.concatenate([real, fake]), rowvar=False))
     white = axes / np.sqrt(variances + 1e-3 * variances.mean() + 1e-300)
     covered = covers(real @ white, fake @ white, k=k)
     expected = expected_coverage(len(real), len(fake), k)

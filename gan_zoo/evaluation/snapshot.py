@@ -79,7 +79,7 @@ def real_side(
 
 
 def quick(real: Real, fake_images: np.ndarray, extractor: FeatureExtractor, *, ema: bool | None = None) -> list[Result]:
-    """The metrics of a snapshot: all but TF-GAN's, in a second or two at 2,000 images and 64 features.
+    """The metrics of a snapshot: all but TF-GAN's, in a second or two at 2,000 images of 64x64.
 
     In this order: ``FD`` (equal to TF-GAN's); ``precision``, ``recall``, ``density``, ``coverage`` (of as many real images as
     fake ones, or the reverse); ``diversity`` (mean pairwise distance of fake images over that of real ones, 1 when alike; left

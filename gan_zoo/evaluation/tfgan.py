@@ -102,7 +102,7 @@ def frechet_distance(real: np.ndarray, fake: np.ndarray) -> float:
     if not np.isfinite(scale):  # variances among the subnormal numbers: constant features, for every purpose
         scale = 1.0
     value = load().eval.frechet_classifier_distance_from_activations(real * scale, fake * scale)
-    return max(0.0, float(value) / scale**2)
+    return max(0.0, float(value) / float(scale) ** 2)
 
 
 def kernel_distance(real: np.ndarray, fake: np.ndarray, *, block: int = 1000, seed: int = 0) -> tuple[float, float]:

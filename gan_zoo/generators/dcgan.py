@@ -28,6 +28,8 @@ def dcgan(width: int = 64, kernel: int = 4, slope: float = 0.2, latent: int = 10
         max_width: The doubling ends here.
         image_shape: (H, W, C), any.
     """
+    if min(width, kernel, latent, max_width) < 1:
+        raise ValueError(f"width={width}, kernel={kernel}, latent={latent} and max_width={max_width} must be 1 or more.")
     height, breadth, channels = image_shape
     sizes = ladder(height, breadth)
     widths = [min(max_width, width * 2**i) for i in reversed(range(len(sizes) - 1))]

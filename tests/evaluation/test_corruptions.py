@@ -14,7 +14,7 @@ def measured(cartoon, embedded):
     real = Statistics.of(embedded.features(cartoon.images[:half]))
     modes = cartoon.labels["hair_style"][half:]
     return ladder(
-        lambda x: frechet(real, Statistics.of(embedded.features(x))), cartoon.images[half:], 600, modes=modes, draws=2
+        lambda x: frechet(real, Statistics.of(embedded.features(x))), cartoon.images[half:], 400, modes=modes, draws=2
     )
 
 

@@ -14,7 +14,7 @@ from gan_zoo.registry import extractors
 
 @extractors.register
 def random_conv(seed: int = 0, size: int = 64) -> FeatureExtractor:
-    """A seeded random conv net of 64 features: weights that favour no data set, but a blunter ruler than a trained one.
+    """A seeded random conv net of 112 features: weights that favour no data set, but a blunter ruler than a trained one.
 
     Args:
         seed: Of the weights (He et al. 2015, normal).
@@ -27,10 +27,10 @@ def random_conv(seed: int = 0, size: int = 64) -> FeatureExtractor:
         layers.append((kernel.astype(np.float32), np.zeros(width, np.float32)))
         channels = width
 
-    def head(last: Any) -> Any:
+    def head(outputs: list[Any]) -> Any:
         import tensorflow as tf
 
-        return tf.reduce_mean(last, [1, 2])
+        return tf.concat([tf.reduce_mean(x, [1, 2]) for x in outputs], axis=1)
 
     digest = hash_of_arrays(array for layer in layers for array in layer)
     return FeatureExtractor("random_conv", digest, f"lanczos {size}", runner(layers, head, size))
