@@ -47,7 +47,9 @@ class Config:
     disc_opt: str = _field("adam(2e-4, beta_1=0.5)", "the optimizer of the discriminator", table="optimizers")
     ema: float = _field(0.0, "decay a step of the generator's moving average, from which samples then come; 0 is off")
     data: str = _field("cartoon_faces", "the data set", table="datasets")
-    data_dir: str = _field("", "where the data lies: a folder, a zip or an npz of images", free=True)
+    data_dir: str = _field(
+        "", "where the data lies: folder, zip or npz of images; alone, it means --data=files", free=True
+    )
     image_size: str = _field("28", "pixels: one side, or HEIGHTxWIDTH")
     channels: int = _field(0, "1 for grey, 3 for colour, 0 for what the data has")
     batch: int = _field(64, "images a step, over all replicas")
@@ -184,6 +186,8 @@ def from_flags(values: flags.FlagValues) -> Config:
     given: dict[str, Any] = {f.name: values[f.name].value for f in dataclasses.fields(Config) if values[f.name].present}
     load_plugins(values.plugins)  # a preset may name their parts
     base = load_preset(values.config) if values.config else Config()
+    if given.get("data_dir") and "data" not in given and base.data == Config.data:
+        given["data"] = "files"  # nobody who says where images lie wants the drawn ones
     return dataclasses.replace(base, **given)
 
 

@@ -69,6 +69,8 @@ def _train(config: Config, folder: Path) -> Path:
         rundir.write(folder, rundir.record(config, identity))
     saver.sweep()
     done = saver.restore()
+    if done > config.steps:
+        raise UserError(f"{folder} is at step {done} already, beyond --steps={config.steps}; give a larger one to go on.")
     if resumed and not done and (folder / "generator.keras").exists():
         raise UserError(f"{folder} holds a trained generator but no checkpoint to go on from; start anew in another --workdir.")
     if done >= config.steps and rundir.exported(folder) == done:
@@ -124,7 +126,7 @@ def _train(config: Config, folder: Path) -> Path:
         if saver.latest != done:
             saver.save(done)
         if done >= config.steps:
-            if judge:
+            if judge and not stop:
                 for line in judge.final(done, sample(game, config.eval_samples, config.seed, place="evaluation")):
                     report.say(line)
             export(game, folder, done)
@@ -221,9 +223,11 @@ def _stop_requests() -> Iterator[list[int]]:
 
 def _opening(config: Config, folder: Path, data: Dataset, done: int) -> str:
     height, width, channels = data.image_shape
+    rows, kept = split(config, len(data.images))
+    held = f"{len(rows):,} images " + (f"({len(kept):,} more held out) " if len(kept) else "")
     return (
         f"{'going on from step ' + str(done) if done else 'training'}: {config.gen} against {config.disc}, {config.loss}, "
-        f"tricks: {config.tricks or 'none'}; {len(data.images):,} images {height}x{width}x{channels} of {data.name} "
+        f"tricks: {config.tricks or 'none'}; {held}{height}x{width}x{channels} of {data.name} "
         f"({data.resize}); run directory: {folder}"
     )
 

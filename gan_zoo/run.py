@@ -56,7 +56,7 @@ def _dry_run(settings: config.Config) -> None:
     channels = settings.channels or build.load_data(settings).image_shape[-1]
     game = build.build_game(settings, (*settings.size, channels))
     for net in (game.gen, game.disc):
-        net.summary(line_length=100)
+        net.summary(line_length=78)
     for kind, name, net in (
         ("generator", settings.specs("gen")[0].name, game.gen),
         ("discriminator", settings.specs("disc")[0].name, game.disc),

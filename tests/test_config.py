@@ -29,6 +29,12 @@ def test_a_flag_that_repeats_the_default_still_beats_the_preset(tmp_path):
     assert parse(f"--config={preset}", f"--batch={Config().batch}").batch == Config().batch
 
 
+def test_a_data_dir_alone_means_the_files_in_it():
+    assert parse("--data_dir=x").data == "files"
+    assert parse("--data_dir=x", "--data=celeba").data == "celeba"
+    assert parse().data == "cartoon_faces"
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [

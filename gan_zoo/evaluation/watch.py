@@ -131,7 +131,7 @@ class Watch:
         lines = [f"final evaluation of step {step} (Frechet and kernel distances by TF-GAN):"]
         for result in results:
             floor = self.floor.get(result.stamp.metric)
-            beside = f"  [real against real: {floor:.4g}]" if floor is not None else ""
+            beside = f"  [real against real, {self.floor_n:,} each: {floor:.4g}]" if floor is not None else ""
             lines.append(f"  {result.short()}{beside}")
             if result.warning:
                 lines.append(f"    {result.warning}")

@@ -47,6 +47,7 @@ def test_quick_tells_good_from_bad_in_every_metric(halves, embedded):
     stamp = found["FD-embedded"].stamp
     assert (stamp.n_real, stamp.n_fake, stamp.split, stamp.ema, stamp.data_hash) == (1200, 1200, "train", True, "first half")
     assert stamp.extractor_hash == embedded.hash and stamp.resize == "drawn, lanczos 64"
+    assert (few["FD-embedded"].stamp.n_real, few["recall-embedded"].stamp.n_real) == (1200, 600)
     assert 0 < found["FD-embedded"].error < 0.2 * found["FD-embedded"].value
 
 

@@ -97,5 +97,5 @@ def test_the_final_report_gives_floor_best_last_and_ratio(make, tmp_path):
     lines = "\n".join(watch.final(2, pictures(100, 2, 0.3)))
     best, last = (watch._history[i]["eval/FD-random_conv"] for i in (0, 1))
     assert f"best FD-random_conv: {best:.4g} at step 1; last: {last:.4g}, {last / best:.2f} times the best" in lines
-    assert f"[real against real: {watch.floor['FD-random_conv']:.4g}]" in lines
+    assert f"[real against real, 100 each: {watch.floor['FD-random_conv']:.4g}]" in lines
     assert "SWD" in lines
