@@ -47,9 +47,7 @@ class Config:
     disc_opt: str = _field("adam(2e-4, beta_1=0.5)", "the optimizer of the discriminator", table="optimizers")
     ema: float = _field(0.0, "decay a step of the generator's moving average, from which samples then come; 0 is off")
     data: str = _field("cartoon_faces", "the data set", table="datasets")
-    data_dir: str = _field(
-        "", "where the data lies: folder, zip or npz of images; alone, it means --data=files", free=True
-    )
+    data_dir: str = _field("", "where the data lies: folder, zip or npz of images; alone, it means --data=files", free=True)
     image_size: str = _field("28", "pixels: one side, or HEIGHTxWIDTH")
     channels: int = _field(0, "1 for grey, 3 for colour, 0 for what the data has")
     batch: int = _field(64, "images a step, over all replicas")

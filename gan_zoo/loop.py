@@ -23,6 +23,8 @@ from gan_zoo.datasets import cache_dir
 from gan_zoo.evaluation.watch import Watch
 from gan_zoo.report import Report
 
+# Runs of all training seeds are judged on the same noise and the same real images, so that their scores compare.
+EVALUATION_SEED = 0
 ALARMED = 3  # the exit code of a run that an alarm stopped
 
 
@@ -107,7 +109,7 @@ def _train(config: Config, folder: Path) -> Path:
 
             if judge and due(config.eval_every) and (judge.affordable() or done == config.steps):
                 began = time.perf_counter()
-                fake = sample(game, config.eval_samples, config.seed, place="evaluation")
+                fake = sample(game, config.eval_samples, EVALUATION_SEED, place="evaluation")
                 scalars |= judge.judge(done, fake, time.perf_counter() - began)
                 summary += f", {judge.score[5:]} {scalars[judge.score]:.4g}"
                 if judge.best and judge.best[1] == done:
@@ -127,7 +129,7 @@ def _train(config: Config, folder: Path) -> Path:
             saver.save(done)
         if done >= config.steps:
             if judge and not stop:
-                for line in judge.final(done, sample(game, config.eval_samples, config.seed, place="evaluation")):
+                for line in judge.final(done, sample(game, config.eval_samples, EVALUATION_SEED, place="evaluation")):
                     report.say(line)
             export(game, folder, done)
     report.close()
@@ -146,7 +148,7 @@ def _judge(config: Config, folder: Path, data: Dataset) -> Watch:
         samples=config.eval_samples,
         split="train",
         ema=config.ema > 0,
-        seed=config.seed,
+        seed=EVALUATION_SEED,
         budget=config.eval_budget,
         cache_dir=cache_dir(),
     )

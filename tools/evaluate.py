@@ -57,7 +57,7 @@ def define(values: flags.FlagValues) -> None:
     flags.DEFINE_string("extractor", "", "the feature network; a run's own by default", flag_values=values)
     flags.DEFINE_string("plugins", "", "Python files with parts of your own, with commas", flag_values=values)
     flags.DEFINE_integer(
-        "seed", None, "of the choice of images and of noise; a run's own by default, else 0", 0, flag_values=values
+        "seed", None, "of the choice of images and of noise; 0 by default, as in training", 0, flag_values=values
     )
     flags.DEFINE_integer("step", None, "of a run: the checkpoint of this step; the newest by default", flag_values=values)
     flags.DEFINE_bool("best", False, "of a run: the best checkpoint by its own evaluations", flag_values=values)
@@ -127,7 +127,7 @@ def subject(values: flags.FlagValues, rest: list[str]) -> Subject:
         raise UserError(
             f"the run {path} was trained with --holdout={trained.holdout}, which cannot be changed now; leave it out."
         )
-    return Subject(path, run, config, own, config.seed if values["seed"].value is None else values["seed"].value)
+    return Subject(path, run, config, own, values["seed"].value or 0)
 
 
 def _pictures_subject(path: Path, given: dict[str, Any], values: flags.FlagValues) -> Subject:

@@ -51,7 +51,7 @@ class Watch:
             samples: Images in one evaluation.
             split: What part of the data this is, for the stamps.
             ema: Whether averaged weights draw the samples.
-            seed: The run's.
+            seed: Of the choice of real images, for the stamps; not the run's, so that runs compare.
             budget: The greatest share of the time that evaluation may take, 0 to 1.
             cache_dir: Where features of real images are kept.
         """
