@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
 
 import keras
@@ -111,6 +113,11 @@ def part_of(data: Dataset, config: Config, part: str) -> Dataset:
     return data._replace(images=data.images[rows], labels={}, hash=own)
 
 
+@functools.lru_cache(maxsize=2)  # G and its average: a run draws from them again and again, and compiles each once
+def _inference(net: keras.Model) -> Callable[[tf.Tensor], tf.Tensor]:
+    return tf.function(lambda z: net(z, training=False))
+
+
 def sample(
     game: step.Game, number: int, seed: int, *, from_ema: bool = True, place: str = "sample", batch: int = 64
 ) -> np.ndarray:
@@ -122,11 +129,10 @@ def sample(
         uint8 ``[number, H, W, C]``.
     """
     net = game.ema if game.ema is not None and from_ema else game.gen
-    infer = tf.function(lambda z: net(z, training=False))
     drawn = []
     for first in range(0, number, batch):
         at = randomness.at(randomness.stream(seed, place), tf.constant(first))
-        drawn.append(images.to_uint8(infer(game.noise((batch, *net.input_shape[1:]), at))))
+        drawn.append(images.to_uint8(_inference(net)(game.noise((batch, *net.input_shape[1:]), at))))
     return np.concatenate(drawn)[:number]
 
 

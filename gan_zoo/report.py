@@ -95,7 +95,8 @@ def _rewind(log: Path, step: int) -> None:
         try:
             record = json.loads(line)
             # The final evaluation of a run that goes on, or whose end was cut short, was not the final one.
-            if record["step"] <= step and line.endswith(b"\n") and not record.get("final"):
+            # What a tool recorded ("by") is the user's and stays.
+            if record["step"] <= step and line.endswith(b"\n") and not (record.get("final") and "by" not in record):
                 kept.append(line)
         except (ValueError, KeyError, TypeError):
             pass

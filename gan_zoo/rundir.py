@@ -20,7 +20,7 @@ from typing import Any
 import filelock
 
 from gan_zoo import __version__
-from gan_zoo.atomic import whole_file
+from gan_zoo.atomic import write_json
 from gan_zoo.config import Config, differences, from_json
 from gan_zoo.contracts import UserError
 
@@ -118,8 +118,7 @@ def config_of(folder: Path) -> Config:
 
 def write(folder: Path, content: dict[str, Any]) -> None:
     """Write ``config.json``, as a whole or not at all."""
-    with whole_file(folder / "config.json") as part:
-        part.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    write_json(folder / "config.json", content)
 
 
 def agree(folder: Path, config: Config, data: dict[str, Any]) -> bool:

@@ -443,3 +443,14 @@ def test_a_full_disk_is_a_sentence_and_the_run_goes_on_when_there_is_room(whole,
     monkeypatch.undo()
     assert train(*EVERYTHING) == 0
     assert_same_run(whole, train.folder)
+
+
+def test_what_a_tool_recorded_stays_when_the_run_goes_on_and_its_own_final_scores_are_made_again(train):
+    assert train(*EVALUATED, "--steps=2") == 0
+    log_file = train.folder / "evaluations.jsonl"
+    with log_file.open("a") as f:
+        f.write(json.dumps({"step": 2, "final": True, "by": "tools/evaluate.py", "value": 1.0}) + "\n")
+    assert train(*EVALUATED, "--steps=4") == 0
+    records = [json.loads(line) for line in log_file.read_text().splitlines()]
+    assert [r["value"] for r in records if "by" in r] == [1.0]
+    assert {r["step"] for r in records if r["final"] and "by" not in r} == {4}

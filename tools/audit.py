@@ -26,13 +26,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from absl import flags
-from evaluate import file_to_write, free_path, open_pictures, write_json
+from evaluate import file_to_write, free_path, open_pictures
 from PIL import Image, ImageDraw, UnidentifiedImageError
 from tqdm import tqdm
 
 from gan_zoo import cli, images, registry
+from gan_zoo.atomic import write_json
 from gan_zoo.config import Config, load_plugins
-from gan_zoo.contracts import UserError
+from gan_zoo.contracts import UserError, user_path
 from gan_zoo.datasets import cache_dir
 from gan_zoo.datasets.pixels import Treatment, treat
 from gan_zoo.datasets.sources import Contents, is_candidate, printable, reason
@@ -104,7 +105,7 @@ def _given(values: flags.FlagValues, rest: list[str]) -> Given:
     if spec.name == "files":
         if not rest and not values.data_dir:
             raise UserError("--data=files needs to know where the images are; give a folder, a .zip or an .npz as --data_dir.")
-        path = Path(rest[0] if rest else values.data_dir).expanduser()
+        path = user_path(rest[0] if rest else values.data_dir)
         if not path.exists():
             raise UserError(f"there is no {path}; give a folder, a zip or an npz of images.")
         signature = registry.datasets.entry("files").signature
@@ -119,7 +120,7 @@ def _given(values: flags.FlagValues, rest: list[str]) -> Given:
         spec,
         image_size=how.size,
         channels=how.channels,
-        data_dir=Path(values.data_dir).expanduser() if values.data_dir else None,
+        data_dir=user_path(values.data_dir) if values.data_dir else None,
         cache_dir=cache_dir(),
     )
     columns = {name: (np.asarray(column), found.label_values[name]) for name, column in found.labels.items()}

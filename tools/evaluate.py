@@ -27,9 +27,9 @@ from PIL import Image, ImageOps
 from tqdm import tqdm
 
 from gan_zoo import cli, registry, rundir
-from gan_zoo.atomic import whole_file
+from gan_zoo.atomic import write_json
 from gan_zoo.config import Config, from_json, load_plugins
-from gan_zoo.contracts import Dataset, FeatureExtractor, UserError
+from gan_zoo.contracts import Dataset, FeatureExtractor, UserError, user_path
 from gan_zoo.datasets import cache_dir
 from gan_zoo.datasets.arrays import npz
 from gan_zoo.datasets.load import load
@@ -101,7 +101,7 @@ def subject(values: flags.FlagValues, rest: list[str]) -> Subject:
     """
     if len(rest) != 1:
         raise UserError(f"one run or one folder, zip or npz of pictures is wanted, but {len(rest)} were given.")
-    path = Path(rest[0]).expanduser()
+    path = user_path(rest[0])
     if not path.exists():
         raise UserError(
             f"there is no {path}; give the folder of a run, such as runs/NAME, or a folder, zip or npz of pictures."
@@ -376,7 +376,7 @@ def file_to_write(text: str, ending: str) -> Path | None:
     """
     if not text:
         return None
-    path = Path(text).expanduser()
+    path = user_path(text)
     if path.suffix.lower() != ending or path.is_dir():
         raise UserError(f"{text} is no name for what is to be written; give a file that ends in {ending}.")
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -390,12 +390,6 @@ def free_path(path: Path) -> Path:
         number += 1
         free = path.with_name(f"{path.stem}-{number}{path.suffix}")
     return free
-
-
-def write_json(path: Path, record: dict[str, Any]) -> None:
-    """Write a record as a whole or not at all."""
-    with whole_file(path) as part:
-        part.write_text(json.dumps(record, indent=2, allow_nan=False) + "\n", encoding="utf-8")
 
 
 def _main(values: flags.FlagValues, rest: list[str]) -> None:

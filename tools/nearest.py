@@ -32,13 +32,13 @@ from evaluate import (
     load_pictures,
     load_real,
     subject,
-    write_json,
 )
 from PIL import Image, ImageDraw
 from tqdm import tqdm
 
 from gan_zoo import cli, images, registry
-from gan_zoo.contracts import Dataset, UserError
+from gan_zoo.atomic import write_json
+from gan_zoo.contracts import Dataset, UserError, user_path
 from gan_zoo.datasets import cache_dir
 from gan_zoo.evaluation.copies import Copies, find_copies, wilson
 from gan_zoo.evaluation.neighbours import nearest
@@ -76,7 +76,7 @@ def _check_held_out(what: Subject, values: flags.FlagValues) -> None:
         except UserError as e:
             raise UserError(f"--held_out: {e}") from None
     elif values.held_out_dir:
-        if not Path(values.held_out_dir).expanduser().exists():
+        if not user_path(values.held_out_dir).exists():
             raise UserError(f"there is no {values.held_out_dir}; check --held_out_dir.")
     elif not what.config.holdout:
         kept = f"{what.path} was trained on all of its images" if what.run else "no images are known to be kept from training"
@@ -88,7 +88,7 @@ def _check_held_out(what: Subject, values: flags.FlagValues) -> None:
 
 def _held_out(what: Subject, values: flags.FlagValues, data: Dataset, kept: np.ndarray) -> tuple[np.ndarray, str, list[str]]:
     """Held-out images ``[M, H, W, C]``, in words whence they come, and sentences to tell."""
-    folder = Path(values.held_out_dir).expanduser() if values.held_out_dir else None
+    folder = user_path(values.held_out_dir) if values.held_out_dir else None
     notes: list[str] = []
     if values.held_out:
         if (
@@ -96,7 +96,7 @@ def _held_out(what: Subject, values: flags.FlagValues, data: Dataset, kept: np.n
             and what.config.data_dir
             and registry.parse_spec(values.held_out).name == what.config.specs("data")[0].name
         ):
-            folder = Path(what.config.data_dir).expanduser()
+            folder = user_path(what.config.data_dir)
         found = registry.datasets.build(
             values.held_out,
             image_size=data.image_shape[:2],

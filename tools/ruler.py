@@ -8,14 +8,13 @@ of that of the unspoilt half, and whether it rises. The exit code is 1 where one
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 
 import numpy as np
 from absl import flags
 from tqdm import tqdm
 
 from gan_zoo import cli, registry
-from gan_zoo.contracts import Dataset, UserError
+from gan_zoo.contracts import Dataset, UserError, user_path
 from gan_zoo.datasets import cache_dir
 
 
@@ -41,7 +40,7 @@ def _main(values: flags.FlagValues, rest: list[str]) -> int:
         values.data,
         image_size=(values.image_size, values.image_size),
         channels=values.channels or None,
-        data_dir=Path(values.data_dir).expanduser() if values.data_dir else None,
+        data_dir=user_path(values.data_dir) if values.data_dir else None,
         cache_dir=cache_dir(),
     )
     if values.modes and values.modes not in data.labels:

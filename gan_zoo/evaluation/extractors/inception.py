@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from gan_zoo.contracts import FeatureExtractor, UserError
+from gan_zoo.contracts import FeatureExtractor, UserError, user_path
 from gan_zoo.evaluation.pixels import hash_of_arrays, in_batches, remembering
 from gan_zoo.evaluation.savedmodels import extractor_of
 from gan_zoo.registry import extractors
@@ -43,7 +43,7 @@ def _folder(path: str, cache: Path) -> Path:
         if not (cache / "saved_model.pb").is_file():
             _download(cache)
         return cache
-    given = Path(path).expanduser()
+    given = user_path(path)
     if given.is_dir():
         return given
     if not given.is_file():

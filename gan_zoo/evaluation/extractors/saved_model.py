@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from gan_zoo.contracts import FeatureExtractor
+from gan_zoo.contracts import FeatureExtractor, user_path
 from gan_zoo.evaluation.savedmodels import extractor_of
 from gan_zoo.registry import extractors
 
@@ -22,4 +20,4 @@ def saved_model(path: str, size: int = 299, features: str = "", logits: str = ""
     Raises:
         UserError: There is no SavedModel, or it has no such output.
     """
-    return extractor_of("saved_model", Path(path).expanduser(), size=size, features=features, logits=logits)
+    return extractor_of("saved_model", user_path(path), size=size, features=features, logits=logits)
