@@ -80,17 +80,18 @@ def build_game(config: Config, image_shape: tuple[int, int, int]) -> step.Game:
     count = tf.Variable(0, dtype=tf.int64, trainable=False, aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA)
     loss = registry.losses.build(config.specs("loss")[0])
     specs = config.specs("tricks")
-    tricks = tuple(registry.tricks.build(spec, step=count, image_shape=image_shape) for spec in specs)
+    tricks = tuple(registry.tricks.build(spec, step=count, image_shape=image_shape, seed=config.seed) for spec in specs)
     for spec, trick in zip(specs, tricks, strict=True):
         if not loss.uses_targets and (trick.real_targets or trick.fake_targets or trick.gen_targets):
             raise UserError(
                 f"--tricks={spec} changes targets, but the loss '{config.loss}' has none; leave out one of the two."
             )
+    update = registry.updates.build(config.specs("update")[0])
     gen_opt, disc_opt = (registry.optimizers.build(config.specs(name)[0]) for name in ("gen_opt", "disc_opt"))
     gen_opt.build(gen.trainable_variables)
     disc_opt.build(disc.trainable_variables)
     noise = registry.noises.build(config.specs("noise")[0])
-    return step.Game(gen, disc, ema, config.ema, gen_opt, disc_opt, loss, tricks, noise, count, config.seed)
+    return step.Game(gen, disc, ema, config.ema, gen_opt, disc_opt, loss, update, tricks, noise, count, config.seed)
 
 
 def split(config: Config, count: int) -> tuple[np.ndarray, np.ndarray]:

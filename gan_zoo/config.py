@@ -42,6 +42,7 @@ class Config:
     tricks: str = _field(
         "", "tricks, with commas: 'label_smooth(0.7,1.2),flip_labels(0.05)'; none unless asked for", table="tricks"
     )
+    update: str = _field("alternating", "the order in which a step updates both nets", table="updates")
     noise: str = _field("normal", "what z is drawn from", table="noises")
     gen_opt: str = _field("adam(2e-4, beta_1=0.5)", "the optimizer of the generator", table="optimizers")
     disc_opt: str = _field("adam(2e-4, beta_1=0.5)", "the optimizer of the discriminator", table="optimizers")

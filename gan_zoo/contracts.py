@@ -63,6 +63,8 @@ class Trick(NamedTuple):
         real_targets: ``(targets [B, 1], seed) -> [B, 1]``, for D's update only.
         fake_targets: The same for the targets of fake images.
         gen_targets: ``(targets [B, 1], seed) -> [B, 1]``, for G's update.
+        real_images: ``(images [B, H, W, C], seed) -> [B, H, W, C]``: real images alone, before all else. What it does becomes
+            part of the data that G learns.
         images: ``(images [B, H, W, C], seed) -> [B, H, W, C]``: what D sees, real and fake alike, in both updates. It must be
             differentiable.
         penalty: ``(disc, real, fake, seed) -> scalar``, already weighted, added to D's loss. The images are those after
@@ -75,11 +77,24 @@ class Trick(NamedTuple):
     real_targets: Callable[..., Any] | None = None
     fake_targets: Callable[..., Any] | None = None
     gen_targets: Callable[..., Any] | None = None
+    real_images: Callable[..., Any] | None = None
     images: Callable[..., Any] | None = None
     penalty: Callable[..., Any] | None = None
     after_disc: Callable[..., Any] | None = None
     metrics: Callable[..., Any] | None = None
     variables: tuple = ()
+
+
+class Update(NamedTuple):
+    """The order in which a step updates the two nets.
+
+    Attributes:
+        run: ``(game, real [batches * B, H, W, C]) -> {name: scalar}``, the scalars of :data:`gan_zoo.step.SCALARS`.
+        batches: Of real images that one step uses.
+    """
+
+    run: Callable[..., Any]
+    batches: int = 1
 
 
 class Dataset(NamedTuple):

@@ -23,7 +23,13 @@ class Order:
 
 
 def stream(
-    images: np.ndarray, batch: int, seed: int, step: int, strategy: tf.distribute.Strategy, rows: np.ndarray | None = None
+    images: np.ndarray,
+    batch: int,
+    seed: int,
+    step: int,
+    strategy: tf.distribute.Strategy,
+    rows: np.ndarray | None = None,
+    batches: int = 1,
 ):
     """An endless iterator over batches of real images from ``step`` on.
 
@@ -34,9 +40,11 @@ def stream(
         step: The first batch is the one that this step uses.
         strategy: Whose replicas are fed.
         rows: The places of the images to use; all by default.
+        batches: How many a step uses. Each is shared out over the replicas, so that the k-th update of D within a step sees
+            the same images on any number of them.
 
     Returns:
-        An iterator of uint8 ``[batch / replicas, H, W, C]`` a replica.
+        An iterator of uint8 ``[batches * batch / replicas, H, W, C]`` a replica.
     """
     order = Order(len(images) if rows is None else len(rows), seed)
     replicas = strategy.num_replicas_in_sync
@@ -49,11 +57,14 @@ def stream(
 
         def gather(k: np.ndarray) -> np.ndarray:
             at, replica = divmod(int(k), mine)
-            places = order(at * batch + (first_replica + replica) * share, share)
+            firsts = [(at * batches + k) * batch + (first_replica + replica) * share for k in range(batches)]
+            places = np.concatenate([order(first, share) for first in firsts])
             return np.asarray(images[places if rows is None else rows[places]])
 
         def load(k: tf.Tensor) -> tf.Tensor:
-            return tf.ensure_shape(tf.numpy_function(gather, [k], tf.uint8, stateful=False), [share, *images.shape[1:]])
+            return tf.ensure_shape(
+                tf.numpy_function(gather, [k], tf.uint8, stateful=False), [batches * share, *images.shape[1:]]
+            )
 
         return tf.data.Dataset.counter(start=step * mine).map(load).prefetch(4)
 

@@ -6,7 +6,7 @@ import keras
 import tensorflow as tf
 
 
-def ladder(height: int, width: int, smallest: int = 6) -> list[tuple[int, int]]:
+def ladder(height: int, width: int, smallest: int = 6, steps: int | None = None) -> list[tuple[int, int]]:
     """The sizes on the way from a small map up to the image, each half of the next (rounded up).
 
     A stride-2 convolution with padding ``same`` walks down this ladder exactly; a transposed one walks up it after
@@ -16,9 +16,10 @@ def ladder(height: int, width: int, smallest: int = 6) -> list[tuple[int, int]]:
         height: Of the image, in pixels.
         width: Likewise.
         smallest: The ladder ends at the first size whose longer side is at most this.
+        steps: In place of ``smallest``, how often the image is halved.
     """
     sizes = [(height, width)]
-    while max(sizes[0]) > smallest:
+    while len(sizes) <= steps if steps is not None else max(sizes[0]) > smallest:
         h, w = sizes[0]
         sizes.insert(0, ((h + 1) // 2, (w + 1) // 2))
     return sizes

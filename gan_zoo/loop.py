@@ -84,7 +84,8 @@ def _train(config: Config, folder: Path) -> Path:
     judge = _judge(config, folder, data) if config.eval_every else None
 
     run = step.compile_run(game, strategy)
-    iterator = feed.stream(data.images, config.batch, config.seed, done, strategy, rows if len(kept) else None)
+    used = rows if len(kept) else None
+    iterator = feed.stream(data.images, config.batch, config.seed, done, strategy, used, game.update.batches)
     if done == 0:
         report.grid(0, sample(game, config.samples, config.seed), "before training")
     with _stop_requests() as stop:

@@ -21,9 +21,15 @@ def _bce_disc(real, fake, real_targets, fake_targets):
 
 
 @losses.register
-def non_saturating() -> Loss:
-    """D: cross-entropy; G maximises log D(G(z)) (Goodfellow et al. 2014, arXiv:1406.2661, end of section 3)."""
-    return Loss(disc=_bce_disc, gen=_bce)
+def non_saturating(disc_weight: float = 1.0) -> Loss:
+    """D: cross-entropy; G maximises log D(G(z)) (Goodfellow et al. 2014, arXiv:1406.2661, end of section 3).
+
+    Args:
+        disc_weight: Of D's loss, the sum over real and fake; 0.5 makes it their mean.
+    """
+    if not disc_weight > 0:
+        raise ValueError(f"disc_weight={disc_weight} must be above 0.")
+    return Loss(disc=lambda *arguments: disc_weight * _bce_disc(*arguments), gen=_bce)
 
 
 @losses.register

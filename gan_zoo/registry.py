@@ -28,7 +28,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from gan_zoo.contracts import Dataset, FeatureExtractor, Loss, Trick, UserError, user_path
+from gan_zoo.contracts import Dataset, FeatureExtractor, Loss, Trick, Update, UserError, user_path
 
 
 class Spec(NamedTuple):
@@ -422,9 +422,13 @@ generators = Registry("generators", "generator")
 discriminators = Registry("discriminators", "discriminator")
 losses = Registry("losses", "loss", makes=Loss)
 tricks = Registry("tricks", "trick", makes=Trick)
+updates = Registry("updates", "update rule", makes=Update)
 noises = Registry("noises", "noise")
 optimizers = Registry("optimizers", "optimizer")
 datasets = Registry("datasets", "data set", makes=Dataset)
 extractors = Registry("extractors", "feature extractor", "evaluation.extractors", makes=FeatureExtractor)
 
-tables = {table.name: table for table in (generators, discriminators, losses, tricks, noises, optimizers, datasets, extractors)}
+tables = {
+    table.name: table
+    for table in (generators, discriminators, losses, tricks, updates, noises, optimizers, datasets, extractors)
+}

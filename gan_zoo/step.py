@@ -13,7 +13,7 @@ import keras
 import tensorflow as tf
 
 from gan_zoo import randomness
-from gan_zoo.contracts import Loss, Trick
+from gan_zoo.contracts import Loss, Trick, Update
 
 # What the two updates return, to be averaged over a chunk.
 SCALARS = ("loss/disc", "loss/gen", "logits/real", "logits/fake", "accuracy/disc", "grad_norm/disc", "grad_norm/gen")
@@ -30,10 +30,12 @@ class Game(NamedTuple):
         gen_opt: G's optimizer, built.
         disc_opt: D's optimizer, built.
         loss: The losses of both.
+        update: The order in which both are updated.
         tricks: In the order in which they apply.
         noise: ``(shape, seed) -> z``.
         step: int64 variable, the number of steps done.
         seed: The run's.
+        turn: Which of several updates of D within a step this is; each draws for itself.
     """
 
     gen: keras.Model
@@ -43,14 +45,16 @@ class Game(NamedTuple):
     gen_opt: keras.Optimizer
     disc_opt: keras.Optimizer
     loss: Loss
+    update: Update
     tricks: tuple[Trick, ...]
     noise: Callable[..., Any]
     step: tf.Variable
     seed: int
+    turn: int = 0
 
     def seed_at(self, *place: object) -> tf.Tensor:
         """The seed [2] of a place in the present step."""
-        return randomness.at(randomness.stream(self.seed, *place), self.step)
+        return randomness.at(randomness.stream(self.seed, self.turn, *place), self.step)
 
     def draw(self, batch: int, *place: object) -> tf.Tensor:
         """Noise for ``batch`` images of this replica."""
@@ -66,54 +70,93 @@ class Game(NamedTuple):
 
 def disc_update(game: Game, real: tf.Tensor) -> dict[str, tf.Tensor]:
     """Update D on real images [B, H, W, C] and as many of G's; returns scalars to log."""
-    batch = real.shape[0]
-    fake = game.gen(game.draw(batch, "disc"), training=True)  # outside the tape: G is not to move
-    real = game.apply("images", real, "disc", "real")
+    fake = game.gen(game.draw(real.shape[0], "disc"), training=True)  # outside the tape: G is not to move
     fake = game.apply("images", fake, "disc", "fake")
-    real_targets = game.apply("real_targets", tf.ones([batch, 1]), "real")
-    fake_targets = game.apply("fake_targets", tf.zeros([batch, 1]), "fake")
     with tf.GradientTape() as tape:
-        real_logits = tf.cast(game.disc(real, training=True), tf.float32)
-        fake_logits = tf.cast(game.disc(fake, training=True), tf.float32)
-        loss = tf.reduce_mean(game.loss.disc(real_logits, fake_logits, real_targets, fake_targets))
-        for i, trick in enumerate(game.tricks):
-            if trick.penalty is not None:
-                loss += trick.penalty(game.disc, real, fake, game.seed_at("penalty", i))
-        scaled = loss / _replicas()
-    norm = _descend(tape, scaled, game.disc, game.disc_opt)
-    for trick in game.tricks:
-        if trick.after_disc is not None:
-            trick.after_disc(game.disc)
-    right = tf.concat([real_logits > 0, fake_logits <= 0], 0)
-    return {
-        "loss/disc": loss,
-        "logits/real": tf.reduce_mean(real_logits),
-        "logits/fake": tf.reduce_mean(fake_logits),
-        "accuracy/disc": tf.reduce_mean(tf.cast(right, tf.float32)),
-        "grad_norm/disc": norm,
-    }
+        loss, _, scalars = disc_loss(game, real, fake)
+    return scalars | {"grad_norm/disc": descend_disc(game, slope(tape, loss, game.disc))}
 
 
 def gen_update(game: Game, batch: int) -> dict[str, tf.Tensor]:
     """Update G on ``batch`` images of its own; returns scalars to log."""
-    targets = game.apply("gen_targets", tf.ones([batch, 1]))
     z = game.draw(batch, "gen")
     with tf.GradientTape() as tape:
         fake = game.apply("images", game.gen(z, training=True), "gen", "fake")
-        logits = tf.cast(game.disc(fake, training=True), tf.float32)
-        loss = tf.reduce_mean(game.loss.gen(logits, targets))
-        scaled = loss / _replicas()
-    norm = _descend(tape, scaled, game.gen, game.gen_opt)
-    return {"loss/gen": loss, "grad_norm/gen": norm}
+        loss = gen_loss(game, tf.cast(game.disc(fake, training=True), tf.float32))
+    return {"loss/gen": loss, "grad_norm/gen": descend_gen(game, slope(tape, loss, game.gen))}
+
+
+def simultaneous_update(game: Game, real: tf.Tensor) -> dict[str, tf.Tensor]:
+    """Update both on real images [B, H, W, C] and one batch of fakes, each against the other as it was; returns scalars."""
+    z = game.draw(real.shape[0], "gen")
+    with tf.GradientTape(persistent=True) as tape:
+        fake = game.apply("images", game.gen(z, training=True), "gen", "fake")
+        loss, fake_logits, scalars = disc_loss(game, real, fake)
+        rival = gen_loss(game, fake_logits)
+    down_disc, down_gen = slope(tape, loss, game.disc), slope(tape, rival, game.gen)  # both, before either net moves
+    norms = {"grad_norm/disc": descend_disc(game, down_disc), "grad_norm/gen": descend_gen(game, down_gen)}
+    return scalars | norms | {"loss/gen": rival}
+
+
+def disc_loss(game: Game, real: tf.Tensor, fake: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, dict[str, tf.Tensor]]:
+    """D's loss on real images [B, H, W, C] as they come and fake ones as D is to see them.
+
+    Returns:
+        The loss, a mean over the batch, penalties included; the logits [B, 1] of the fake images; scalars to log.
+    """
+    batch = real.shape[0]
+    real = game.apply("images", game.apply("real_images", real), "disc", "real")
+    real_targets = game.apply("real_targets", tf.ones([batch, 1]), "real")
+    fake_targets = game.apply("fake_targets", tf.zeros([batch, 1]), "fake")
+    real_logits = tf.cast(game.disc(real, training=True), tf.float32)
+    fake_logits = tf.cast(game.disc(fake, training=True), tf.float32)
+    loss = tf.reduce_mean(game.loss.disc(real_logits, fake_logits, real_targets, fake_targets))
+    for i, trick in enumerate(game.tricks):
+        if trick.penalty is not None:
+            loss += trick.penalty(game.disc, real, fake, game.seed_at("penalty", i))
+    # Where tricks swap the targets, D is right when it says so.
+    upright = tf.sign(tf.reduce_mean(real_targets) - tf.reduce_mean(fake_targets))
+    right = tf.concat([upright * real_logits > 0, upright * fake_logits <= 0], 0)
+    scalars = {
+        "loss/disc": loss,
+        "logits/real": tf.reduce_mean(real_logits),
+        "logits/fake": tf.reduce_mean(fake_logits),
+        "accuracy/disc": tf.reduce_mean(tf.cast(right, tf.float32)),
+    }
+    return loss, fake_logits, scalars
+
+
+def gen_loss(game: Game, fake_logits: tf.Tensor) -> tf.Tensor:
+    """G's loss, a mean over the batch, given what D says of its images [B, 1]."""
+    return tf.reduce_mean(game.loss.gen(fake_logits, game.apply("gen_targets", tf.ones_like(fake_logits))))
+
+
+def slope(tape: tf.GradientTape, loss: tf.Tensor, net: keras.Model) -> list[tf.Tensor]:
+    """This replica's share of the gradient of a loss that is a mean over its part of the batch."""
+    share = tf.constant(1.0 / _replicas())
+    return tape.gradient(loss, [v.value for v in net.trainable_variables], output_gradients=share)
+
+
+def descend_disc(game: Game, gradients: list[tf.Tensor]) -> tf.Tensor:
+    """One step of D's optimizer, and what tricks do after it; returns the norm of this replica's gradient."""
+    norm = _descend(gradients, game.disc, game.disc_opt)
+    for trick in game.tricks:
+        if trick.after_disc is not None:
+            trick.after_disc(game.disc)
+    return norm
+
+
+def descend_gen(game: Game, gradients: list[tf.Tensor]) -> tf.Tensor:
+    """One step of G's optimizer; returns the norm of this replica's gradient."""
+    return _descend(gradients, game.gen, game.gen_opt)
 
 
 def _replicas() -> int:
     return tf.distribute.get_strategy().num_replicas_in_sync
 
 
-def _descend(tape: tf.GradientTape, loss: tf.Tensor, net: keras.Model, optimizer: keras.Optimizer) -> tf.Tensor:
+def _descend(gradients: list[tf.Tensor], net: keras.Model, optimizer: keras.Optimizer) -> tf.Tensor:
     """One step down; returns the norm of this replica's gradient. Keras sums the gradients over replicas."""
-    gradients = tape.gradient(loss, [v.value for v in net.trainable_variables])
     optimizer.apply(gradients, net.trainable_variables)
     return tf.linalg.global_norm(gradients) * _replicas()
 
@@ -137,12 +180,12 @@ def follow(game: Game) -> None:
 def compile_run(game: Game, strategy: tf.distribute.Strategy) -> Callable[..., dict[str, tf.Tensor]]:
     """Compile ``run(iterator, n)``: n steps in one call, n a tensor; returns the means of their scalars.
 
-    The iterator gives uint8 batches ``[B, H, W, C]`` a replica; they become float32 in [-1, 1] here, on the device.
+    The iterator gives uint8 batches ``[batches * B, H, W, C]`` a replica, as many as an update uses; they become float32 in
+    [-1, 1] here, on the device.
     """
 
     def one(batch: tf.Tensor) -> dict[str, tf.Tensor]:
-        real = tf.cast(batch, tf.float32) / 127.5 - 1.0
-        return {**disc_update(game, real), **gen_update(game, real.shape[0])}
+        return game.update.run(game, tf.cast(batch, tf.float32) / 127.5 - 1.0)
 
     @tf.function
     def run(iterator, n: tf.Tensor) -> dict[str, tf.Tensor]:

@@ -17,7 +17,7 @@ LAYERS = [
     {"contracts", "atomic", "images", "registry", "config", "cli"},
     {"layers", "randomness", "evaluation", "rundir"},
     {"generators", "discriminators", "losses", "tricks", "noises", "optimizers", "datasets"},
-    {"step", "report", "feed", "checkpoints", "build"},
+    {"step", "updates", "report", "feed", "checkpoints", "build"},
     {"loop"},
     {"run"},
 ]

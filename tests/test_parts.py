@@ -7,11 +7,13 @@ import tensorflow as tf
 
 from gan_zoo import registry
 from gan_zoo.contracts import Loss, UserError
+from gan_zoo.layers import BatchNorm
 
 # Parts that make one size only.
 ONLY = {"conv_noise28": [(28, 28, 1), (28, 28, 3)]}
 SHAPES = [(28, 28, 1), (32, 32, 3), (48, 48, 3), (25, 19, 3)]
 NARROW = {"conv_noise28": "(width=4, hidden=16)", "dcgan": "(width=4)", "dense": "((8,))", "cnn_fc": "(width=4, hidden=(8,))"}
+NARROW |= dict.fromkeys(("simpsons_dcgan", "simpsons_stages", "anime_dcgan", "tutorial_dcgan"), "(width=4)")
 
 
 def nets(table):
@@ -85,6 +87,110 @@ def test_parameter_counts(table, spec, shape, count):
     assert registry.tables[table].build(spec, image_shape=shape).count_params() == count
 
 
+def bn(channels):
+    """Parameters of a batch norm: gamma, beta, moving mean and variance."""
+    return 4 * channels
+
+
+# Parameters of each layer that has any, in order, worked out by hand from the layer lists of the old projects.
+LAYERS = {
+    ("generators", "simpsons_dcgan", (128, 128, 3)): [
+        (100 + 1) * 8 * 8 * 1024,
+        *(25 * 1024 * 512 + 512, bn(512)),
+        *(25 * 512 * 256 + 256, bn(256)),
+        *(25 * 256 * 128 + 128, bn(128)),
+        *(25 * 128 * 64 + 64, bn(64)),
+        25 * 64 * 3 + 3,
+    ],
+    ("discriminators", "simpsons_dcgan", (128, 128, 3)): [
+        *(25 * 3 * 64 + 64, bn(64)),
+        *(25 * 64 * 128 + 128, bn(128)),
+        *(25 * 128 * 256 + 256, bn(256)),
+        *(25 * 256 * 512 + 512, bn(512)),
+        *(25 * 512 * 1024 + 1024, bn(1024)),
+        8 * 8 * 1024 + 1,
+    ],
+    ("generators", "anime_dcgan", (64, 64, 3)): [
+        *((100 + 1) * 4 * 4 * 256, bn(4 * 4 * 256)),
+        *(25 * 256 * 128 + 128, bn(128)),
+        *(25 * 128 * 64 + 64, bn(64)),
+        *(25 * 64 * 32 + 32, bn(32)),
+        25 * 32 * 3 + 3,
+    ],
+    ("discriminators", "anime_dcgan", (64, 64, 3)): [
+        *(25 * 3 * 32 + 32, bn(32)),
+        *(25 * 32 * 64 + 64, bn(64)),
+        *(25 * 64 * 128 + 128, bn(128)),
+        *(25 * 128 * 256 + 256, bn(256)),
+        4 * 4 * 256 + 1,
+    ],
+    ("generators", "tutorial_dcgan", (28, 28, 1)): [
+        *(100 * 7 * 7 * 256, bn(7 * 7 * 256)),
+        *(25 * 256 * 128, bn(128)),
+        *(25 * 128 * 64, bn(64)),
+        25 * 64,
+    ],
+    ("discriminators", "tutorial_dcgan", (28, 28, 1)): [25 * 64 + 64, 25 * 64 * 128 + 128, 7 * 7 * 128 + 1],
+    ("generators", "dense", (28, 28, 3)): [
+        *((100 + 1) * 256, bn(256)),
+        *((256 + 1) * 512, bn(512)),
+        *((512 + 1) * 1024, bn(1024)),
+        (1024 + 1) * 28 * 28 * 3,
+    ],
+    ("discriminators", "dense", (28, 28, 3)): [(28 * 28 * 3 + 1) * 512, (512 + 1) * 256, 256 + 1],
+}
+
+
+@pytest.mark.parametrize(("table", "spec", "shape"), LAYERS)
+def test_the_old_nets_have_their_parameters_layer_by_layer(table, spec, shape):
+    net = registry.tables[table].build(spec, image_shape=shape)
+    assert [layer.count_params() for layer in net.layers if layer.count_params()] == LAYERS[table, spec, shape]
+
+
+@pytest.mark.parametrize(
+    ("table", "spec", "total", "trainable"),
+    [
+        ("generators", "simpsons_dcgan", 24_036_739, 24_034_819),
+        ("discriminators", "simpsons_dcgan", 17_488_257, 17_484_289),
+    ],
+)
+def test_the_simpsons_pair_has_exactly_the_published_parameters(table, spec, total, trainable):
+    net = registry.tables[table].build(spec, image_shape=(128, 128, 3))
+    assert net.count_params() == total
+    assert sum(v.shape.num_elements() for v in net.trainable_weights) == trainable
+    for layer in net.layers:
+        if "conv2d" in layer.name:
+            kernel = layer.kernel.numpy()
+            assert kernel.std() == pytest.approx(0.02, rel=0.05)
+            assert np.abs(kernel).max() > 2.5 * 0.02  # not truncated at two standard deviations
+        if isinstance(layer, BatchNorm):
+            assert layer.epsilon == 5e-5
+
+
+def test_layers_follow_each_other_as_the_old_projects_have_them():
+    letters = {"Conv2DTranspose": "T", "Conv2D": "C", "Dense": "D", "BatchNorm": "B", "LeakyReLU": "L", "ReLU": "R", "Dropout": "O",
+               "Reshape": "S", "Flatten": "F", "Activation": "A", "Rescaling": "="}  # fmt: skip
+
+    def order(table, spec, shape):
+        net = registry.tables[table].build(spec, image_shape=shape)
+        return "".join(letters.get(type(layer).__name__, "") for layer in net.layers)
+
+    assert order("generators", "simpsons_dcgan", (128, 128, 3)) == "DSLTBLTBLTBLTBLTA"
+    assert order("discriminators", "simpsons_dcgan", (128, 128, 3)) == "CBLCBLCBLCBLCBLFD"
+    assert order("generators", "anime_dcgan", (64, 64, 3)) == "DLBSTRBTRBTRBTA="
+    assert order("discriminators", "anime_dcgan", (64, 64, 3)) == "=CLBOCLBOCLBOCLBOFD"
+    assert order("generators", "tutorial_dcgan", (28, 28, 1)) == "DBLSTBLTBLTA"
+    assert order("discriminators", "tutorial_dcgan", (28, 28, 1)) == "CLOCLOFD"
+    assert order("generators", "dense", (28, 28, 3)) == "DLBDLBDLBDSA"
+
+
+def test_d_of_the_anime_pair_sees_images_in_0_to_1():
+    net = registry.discriminators.build("anime_dcgan(width=4)", image_shape=(32, 32, 3))
+    first = next(layer for layer in net.layers if "conv2d" in layer.name)
+    images = tf.constant([-1.0, 0.0, 1.0])[:, None, None, None] * tf.ones([3, 32, 32, 3])
+    np.testing.assert_allclose(keras.Model(net.input, first.input)(images)[:, 0, 0, 0], [0, 0.5, 1])
+
+
 def test_the_pair_of_28_pixels_has_the_size_that_its_text_gives():
     assert registry.generators.build("conv_noise28", image_shape=(28, 28, 3)).count_params() == pytest.approx(26e6, rel=0.03)
     assert registry.discriminators.build("cnn_fc", image_shape=(28, 28, 3)).count_params() == pytest.approx(56e6, rel=0.03)
@@ -118,6 +224,15 @@ def test_losses_are_their_formulas(name):
     disc, gen = FORMULAS[name]
     np.testing.assert_allclose(loss.disc(r, f, a, b), disc(r, f, a, b), rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(loss.gen(f, c), gen(f, c), rtol=1e-5, atol=1e-6)
+
+
+def test_d_loss_can_be_halved_without_touching_that_of_g():
+    whole, half = registry.losses.build("non_saturating"), registry.losses.build("non_saturating(disc_weight=0.5)")
+    r, f, one, zero = (tf.constant([[v]]) for v in (0.7, -0.3, 1.0, 0.0))
+    np.testing.assert_allclose(half.disc(r, f, one, zero) * 2, whole.disc(r, f, one, zero), rtol=1e-6)
+    np.testing.assert_array_equal(half.gen(f, one), whole.gen(f, one))
+    with pytest.raises(UserError, match="disc_weight=0"):
+        registry.losses.build("non_saturating(disc_weight=0)")
 
 
 @pytest.mark.parametrize("name", registry.losses)

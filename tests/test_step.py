@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from gan_zoo import feed, randomness, registry, step
-from gan_zoo.contracts import Loss, Trick
+from gan_zoo.contracts import Loss, Trick, UserError
 from gan_zoo.layers import BatchNorm, crop_to, ladder
 
 
@@ -19,14 +19,15 @@ def linear(shape_in, shape_out, weights):
     return net
 
 
-def game(tricks=(), loss=None, ema=None, decay=0.0):
+def game(tricks=(), loss=None, ema=None, decay=0.0, update="alternating"):
     """G: z [1] -> image [1, 1, 2] = z * (1, 2). D: image -> 3 a - b. Plain gradient descent with rate 0.1; z is always 1."""
     gen, disc = linear((1,), (1, 1, 2), [[1, 2]]), linear((1, 1, 2), (1,), [[3], [-1]])
     optimizers = [registry.optimizers.build("sgd(0.1)") for _ in range(2)]
     optimizers[0].build(gen.trainable_variables)
     optimizers[1].build(disc.trainable_variables)
     return step.Game(
-        gen, disc, ema, decay, *optimizers, loss or registry.losses.build("wasserstein"), tuple(tricks),
+        gen, disc, ema, decay, *optimizers, loss or registry.losses.build("wasserstein"),
+        registry.updates.build(update), tuple(tricks),
         lambda shape, seed: tf.ones(shape), tf.Variable(0, dtype=tf.int64), 0,
     )  # fmt: skip
 
@@ -67,13 +68,14 @@ def test_every_hook_of_a_trick_is_used_where_its_contract_says():
         return hook
 
     def penalty(disc, real, fake, seed):
-        np.testing.assert_array_equal(real, REAL + 1)  # after the images hook
+        np.testing.assert_array_equal(real, REAL * 2 + 1)  # after real_images and images, in this order
         return tf.constant(10.0)
 
     trick = Trick(
         real_targets=note("real", lambda t: t * 5),
         fake_targets=note("fake", lambda t: t + 7),
         gen_targets=note("gen", lambda t: t * 3),
+        real_images=note("mirror", lambda x: x * 2),
         images=note("images", lambda x: x + 1),
         penalty=penalty,
         after_disc=lambda disc: disc.set_weights([disc.get_weights()[0] * 0]),
@@ -85,8 +87,74 @@ def test_every_hook_of_a_trick_is_used_where_its_contract_says():
     assert float(step.disc_update(g, REAL)["loss/disc"]) == 500 + 7000 + 10
     np.testing.assert_array_equal(g.disc.get_weights()[0], 0)
     assert float(step.gen_update(g, 2)["loss/gen"]) == 300
-    assert [name for name, _ in calls] == ["images", "images", "real", "fake", "gen", "images"]
-    assert len({seed for _, seed in calls}) == 6  # each draws for itself
+    order = ["images", "mirror", "images", "real", "fake", "images", "gen"]  # fake, then real; then what G makes
+    assert [name for name, _ in calls] == order
+    assert len({seed for _, seed in calls}) == 7  # each draws for itself
+
+
+def test_simultaneous_update_by_hand():
+    noise = []
+    g = game(update="simultaneous")
+    g = g._replace(noise=lambda shape, seed: noise.append(shape) or tf.ones(shape))
+    scalars = g.update.run(g, REAL)
+    assert set(scalars) == set(step.SCALARS)
+    # D moves as in its own update; G moves against D as it was, (3, -1), not as it has become
+    np.testing.assert_allclose(g.disc.get_weights()[0], [[2.95], [-1.05]], rtol=1e-6)
+    np.testing.assert_allclose(g.gen.get_weights()[0], [[1.3, 1.9]], rtol=1e-6)
+    assert (float(scalars["loss/disc"]), float(scalars["loss/gen"])) == (pytest.approx(1.0), pytest.approx(-1.0))
+    assert float(scalars["grad_norm/gen"]) == pytest.approx(10**0.5)
+    assert noise == [(2, 1)]  # one batch of fakes
+
+
+def test_alternating_updates_by_hand():
+    g = game()
+    assert set(g.update.run(g, REAL)) == set(step.SCALARS)
+    np.testing.assert_allclose(g.disc.get_weights()[0], [[2.95], [-1.05]], rtol=1e-6)
+    np.testing.assert_allclose(g.gen.get_weights()[0], [[1.295, 1.895]], rtol=1e-6)  # against D as it has become
+
+
+def test_several_updates_of_d_use_images_and_noise_of_their_own():
+    seeds = []
+    g = game(update="alternating(3)")
+    assert g.update.batches == 3
+    g = g._replace(noise=lambda shape, seed: seeds.append((shape, tuple(seed.numpy()))) or tf.ones(shape))
+    real = tf.concat([REAL, REAL + 1, REAL + 2], 0)
+    scalars = g.update.run(g, real)
+    # three gradients, mean fake - mean real: (0.5, 0.5), (-0.5, -0.5), (-1.5, -1.5)
+    np.testing.assert_allclose(g.disc.get_weights()[0], [[3 + 0.15], [-1 + 0.15]], rtol=1e-6)
+    assert [shape for shape, _ in seeds] == [(2, 1)] * 4
+    assert len(set(seeds)) == 4
+    # fake logit 1, 0.85, 1 under the three D; real logits' means 0, 1.9, 4.1: losses 1, -1.05, -3
+    twin = game()
+    losses = [float(step.disc_update(twin, part)["loss/disc"]) for part in tf.split(real, 3)]
+    assert float(scalars["loss/disc"]) == pytest.approx(np.mean(losses))
+
+
+def test_d_is_right_by_the_labels_it_is_given():
+    swap = registry.tricks.build("swap_labels", step=None, image_shape=None, seed=0)
+    loss = registry.losses.build("non_saturating")
+    plain = step.disc_update(game(loss=loss), REAL)  # logits 2, -2 on real, 1, 1 on fake images
+    swapped = step.disc_update(game([swap], loss), REAL)
+    assert float(plain["accuracy/disc"]) == pytest.approx(0.25)
+    assert float(swapped["accuracy/disc"]) == pytest.approx(0.75)
+
+
+@pytest.mark.parametrize("update", registry.updates)
+def test_update_rules_move_both_nets_in_a_compiled_run(update):
+    g = game(update=update)
+    run = step.compile_run(g, tf.distribute.get_strategy())
+    images = np.full((6, 1, 1, 2), 255, np.uint8)
+    means = run(feed.stream(images, 2, 0, 0, tf.distribute.get_strategy(), None, g.update.batches), tf.constant(2, tf.int64))
+    assert set(means) == set(step.SCALARS)
+    assert g.step.numpy() == 2
+    assert np.abs(g.gen.get_weights()[0] - [[1, 2]]).min() > 1e-3
+    assert np.abs(g.disc.get_weights()[0] - [[3], [-1]]).min() > 1e-3
+
+
+def test_impossible_update_rules_are_refused():
+    for spec in ("alternating(0)", "alternating(1.5)"):
+        with pytest.raises(UserError, match="alternating"):
+            registry.updates.build(spec)
 
 
 def test_tricks_apply_in_the_order_given():
@@ -159,6 +227,19 @@ def test_the_stream_from_step_k_is_the_rest_of_the_stream_from_0():
         np.testing.assert_array_equal(next(rest), batch)
 
 
+def test_every_replica_gets_its_share_of_each_batch_of_a_step():
+    images = np.arange(24, dtype=np.uint8).reshape(24, 1, 1, 1)
+    one = feed.stream(images, 4, 3, 1, tf.distribute.get_strategy(), None, 2)
+    devices = tf.config.list_logical_devices("CPU")
+    assert next(one).numpy().ravel().tolist() == [int(i) for i in feed.Order(24, 3)(8, 8)]  # step 1 uses 8 to 15
+    if len(devices) < 2:
+        return
+    two = feed.stream(images, 4, 3, 1, tf.distribute.MirroredStrategy([d.name for d in devices[:2]]), None, 2)
+    a, b = (v.numpy().ravel() for v in next(two).values)
+    order = feed.Order(24, 3)(8, 8)
+    assert [*a, *b] == [*order[0:2], *order[4:6], *order[2:4], *order[6:8]]
+
+
 @pytest.mark.parametrize(
     ("size", "sizes"),
     [
@@ -170,6 +251,11 @@ def test_the_stream_from_step_k_is_the_rest_of_the_stream_from_0():
 )
 def test_ladder(size, sizes):
     assert ladder(*size) == sizes
+
+
+def test_a_ladder_of_so_many_steps():
+    assert ladder(200, 100, steps=4) == [(13, 7), (25, 13), (50, 25), (100, 50), (200, 100)]
+    assert ladder(28, 28, steps=2) == [(7, 7), (14, 14), (28, 28)]
 
 
 def test_crop_to_cuts_the_far_edge():

@@ -29,3 +29,16 @@ def instance_noise(stddev: float = 0.1, decay_steps: int = 0, *, step) -> Trick:
         images=lambda images, seed: images + now() * randomness.normal(images.shape, seed),
         metrics=lambda: {"stddev": now()},
     )
+
+
+@tricks.register
+def flip_images(rate: float = 0.5) -> Trick:
+    """Mirror each real image left to right with probability ``rate``: more data for G to learn, mirrored ones included."""
+    if not 0 <= rate <= 1:
+        raise ValueError(f"rate={rate} is no probability; give a value from 0 to 1.")
+
+    def flip(images, seed):
+        mirrored = randomness.uniform([images.shape[0], 1, 1, 1], seed) < rate
+        return tf.where(mirrored, images[:, :, ::-1], images)
+
+    return Trick(real_images=flip)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import tensorflow as tf
 
 from gan_zoo import randomness
@@ -45,3 +46,36 @@ def flip_labels(rate: float = 0.05) -> Trick:
         return tf.where(randomness.uniform(targets.shape, seed) < rate, 1.0 - targets, targets)
 
     return Trick(real_targets=flip, fake_targets=flip)
+
+
+@tricks.register
+def swap_labels() -> Trick:
+    """Real is 0 and fake 1, for D and for G alike (the list of GAN hacks by Chintala et al. 2016, number 4).
+
+    Give it before ``label_smooth`` and ``flip_labels``: then 1, whatever it now means, is smoothed as 1.
+    """
+
+    def swap(targets, seed):
+        return 1.0 - targets
+
+    return Trick(real_targets=swap, fake_targets=swap, gen_targets=swap)
+
+
+@tricks.register
+def constant_label(low: float = 0.9, high: float = 1.0, gen: bool = True, *, seed: int) -> Trick:
+    """The target 1 becomes one draw from U(low, high) for the whole run, as an old Simpsons DCGAN has it.
+
+    Args:
+        low: Least.
+        high: Greatest.
+        gen: Whether G is trained to that label too, or to 1.
+        seed: The run's, from the framework; the draw depends on it alone.
+    """
+    if not low <= high:
+        raise ValueError(f"low={low} must not be above high={high}.")
+    label = float(np.random.default_rng([seed, 1]).uniform(low, high))
+
+    def real(targets, seed):
+        return targets * label
+
+    return Trick(real_targets=real, gen_targets=real if gen else None, metrics=lambda: {"label": label})

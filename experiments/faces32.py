@@ -1,0 +1,32 @@
+"""CelebA at 32x32: the DCGAN of Radford et al. 2015 with LeakyReLU in both nets.
+
+    python -m gan_zoo.run --config=experiments/faces32.py --data_dir=img_align_celeba.zip
+
+Exact: 4x4 start, transposed convolutions up, batch norm everywhere but at G's output and D's input, LeakyReLU in both; tanh;
+normal noise of 100 values; Adam 1e-4, beta_1 0.5; batch 64.
+
+Our reading: the channels, 128 in the map next to the image as in figure 1 of the paper and 512 at 4x4; 4x4 kernels, as in its
+authors' code (the figure has 5x5); D and G in turn; the largest centred square of the aligned images, brought to 32x32. 15,600
+steps are 200 epochs of the 5,000 images that figures here come from; for all of CelebA, 200 epochs are 633,000. The FID of 102
+that its authors report is a mean over small batches of Inception at 299 pixels, and no number here compares with it.
+"""
+
+from gan_zoo.config import Config
+
+config = Config(
+    gen="dcgan(width=128, max_width=1024)",
+    disc="dcgan(width=128, max_width=1024)",
+    loss="non_saturating",
+    noise="normal",
+    gen_opt="adam(1e-4, beta_1=0.5)",
+    disc_opt="adam(1e-4, beta_1=0.5)",
+    data="celeba(crop='align178_v1')",
+    image_size="32",
+    channels=3,
+    batch=64,
+    steps=15600,
+    eval_every=100,
+    sample_every=100,
+    save_every=200,
+    workdir="runs/faces32",
+)

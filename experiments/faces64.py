@@ -1,0 +1,27 @@
+"""CelebA at 64x64: the larger sister of faces32.py.
+
+    python -m gan_zoo.run --config=experiments/faces64.py --data_dir=img_align_celeba.zip
+
+Exact: as faces32.py, with Adam 2e-4, beta_1 0.5, batch 128, 125 epochs (of CelebA's 202,599 images). Our reading: as there; at
+64x64 the maps are figure 1's: 4x4x1024, 8x8x512, 16x16x256, 32x32x128.
+"""
+
+from gan_zoo.config import Config
+
+config = Config(
+    gen="dcgan(width=128, max_width=1024)",
+    disc="dcgan(width=128, max_width=1024)",
+    loss="non_saturating",
+    noise="normal",
+    gen_opt="adam(2e-4, beta_1=0.5)",
+    disc_opt="adam(2e-4, beta_1=0.5)",
+    data="celeba(crop='align178_v1')",
+    image_size="64",
+    channels=3,
+    batch=128,
+    steps=197851,
+    eval_every=100,
+    sample_every=100,
+    save_every=100,
+    workdir="runs/faces64",
+)

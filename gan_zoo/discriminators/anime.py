@@ -1,0 +1,33 @@
+"""The discriminator of an old project on anime faces."""
+
+from __future__ import annotations
+
+import keras
+from keras import layers
+
+from gan_zoo.layers import BatchNorm
+from gan_zoo.registry import discriminators
+
+
+@discriminators.register
+def anime_dcgan(width: int = 32, dropout: float = 0.4, slope: float = 0.3, *, image_shape):
+    """Four 5x5 convolutions of stride 2, each with LeakyReLU, batch norm and dropout, on images brought to [0, 1].
+
+    [B, H, W, C] in [-1, 1] -> [0, 1] -> 1, 2, 4 and 8 times ``width`` channels -> flatten -> logits [B, 1]. The sigmoid of the
+    project it comes from (``experiments/anime64.py``) is in the loss.
+
+    Args:
+        width: Channels of the first convolution.
+        dropout: Rate after each batch norm.
+        slope: Of the LeakyReLU.
+        image_shape: (H, W, C), any.
+    """
+    if width < 1:
+        raise ValueError(f"width={width} must be 1 or more.")
+    image = keras.Input(image_shape, name="image")
+    x = layers.Rescaling(0.5, 0.5)(image)
+    for factor in (1, 2, 4, 8):
+        x = layers.LeakyReLU(slope)(layers.Conv2D(factor * width, 5, 2, "same")(x))
+        x = layers.Dropout(dropout)(BatchNorm()(x))
+    logits = layers.Dense(1, dtype="float32")(layers.Flatten()(x))
+    return keras.Model(image, logits, name="anime_dcgan_discriminator")

@@ -1,0 +1,29 @@
+"""The discriminator of TensorFlow's DCGAN tutorial."""
+
+from __future__ import annotations
+
+import keras
+from keras import layers
+
+from gan_zoo.registry import discriminators
+
+
+@discriminators.register
+def tutorial_dcgan(width: int = 64, dropout: float = 0.3, slope: float = 0.3, *, image_shape):
+    """The discriminator of TensorFlow's DCGAN tutorial for MNIST: two 5x5 convolutions of stride 2, each with dropout.
+
+    [B, H, W, C] -> ``width`` and 2 ``width`` channels, each with LeakyReLU and dropout -> flatten -> logits [B, 1]. At the
+    defaults and 28x28x1 it has 212,865 parameters.
+
+    Args:
+        width: Channels of the first convolution.
+        dropout: Rate after each convolution.
+        slope: Of the LeakyReLU; 0.3 was Keras' default when the tutorial was written.
+        image_shape: (H, W, C), any.
+    """
+    if width < 1:
+        raise ValueError(f"width={width} must be 1 or more.")
+    image = x = keras.Input(image_shape, name="image")
+    for filters in (width, 2 * width):
+        x = layers.Dropout(dropout)(layers.LeakyReLU(slope)(layers.Conv2D(filters, 5, 2, "same")(x)))
+    return keras.Model(image, layers.Dense(1, dtype="float32")(layers.Flatten()(x)), name="tutorial_dcgan_discriminator")

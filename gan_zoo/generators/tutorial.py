@@ -1,0 +1,39 @@
+"""The generator of TensorFlow's DCGAN tutorial."""
+
+from __future__ import annotations
+
+import math
+
+import keras
+from keras import layers
+
+from gan_zoo.layers import BatchNorm, crop_to, ladder
+from gan_zoo.registry import generators
+
+
+@generators.register
+def tutorial_dcgan(width: int = 64, latent: int = 100, slope: float = 0.3, *, image_shape):
+    """The DCGAN of TensorFlow's tutorial for MNIST: a quarter of the image's size, then two doublings; no biases.
+
+    Noise [B, latent] -> dense, batch norm over its single values, LeakyReLU -> [B, H/4, W/4, 4 width] -> 5x5 transposed
+    convolutions to 2 ``width`` channels (stride 1) and ``width`` (stride 2), each with batch norm and LeakyReLU -> to C
+    (stride 2) -> tanh [B, H, W, C]. At the defaults and 28x28x1 it has 2,330,944 parameters.
+
+    Args:
+        width: Channels of the last hidden map.
+        latent: Number of noise values.
+        slope: Of the LeakyReLU; 0.3 was Keras' default when the tutorial was written.
+        image_shape: (H, W, C), any; sizes that 4 does not divide are cropped on the way up.
+    """
+    if width < 1 or latent < 1:
+        raise ValueError(f"width={width} and latent={latent} must be 1 or more.")
+    sizes = ladder(image_shape[0], image_shape[1], steps=2)
+    z = keras.Input((latent,), name="noise")
+    x = layers.Dense(math.prod(sizes[0]) * 4 * width, use_bias=False)(z)
+    x = layers.Reshape((*sizes[0], 4 * width))(layers.LeakyReLU(slope)(BatchNorm()(x)))
+    for filters, stride, size in ((2 * width, 1, sizes[0]), (width, 2, sizes[1])):
+        x = crop_to(layers.Conv2DTranspose(filters, 5, stride, "same", use_bias=False)(x), size)
+        x = layers.LeakyReLU(slope)(BatchNorm()(x))
+    x = layers.Conv2DTranspose(image_shape[-1], 5, 2, "same", use_bias=False, dtype="float32")(x)
+    x = layers.Activation("tanh", dtype="float32")(crop_to(x, sizes[2]))
+    return keras.Model(z, x, name="tutorial_dcgan_generator")

@@ -1,0 +1,37 @@
+"""What ``--update`` takes: the order in which a step updates the two nets."""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+from gan_zoo import step
+from gan_zoo.contracts import Update
+from gan_zoo.registry import updates
+
+
+@updates.register
+def alternating(disc_steps: int = 1) -> Update:
+    """D, then G against the new D, each on fakes of its own (Goodfellow et al. 2014, arXiv:1406.2661, algorithm 1).
+
+    Args:
+        disc_steps: Updates of D in one step, the paper's k, each on new real and fake images; logged are their means.
+    """
+    if disc_steps < 1 or int(disc_steps) != disc_steps:
+        raise ValueError(f"disc_steps={disc_steps} must be a whole number, 1 or more.")
+
+    def run(game, real):
+        turns = [step.disc_update(game._replace(turn=k), part) for k, part in enumerate(tf.split(real, disc_steps))]
+        means = {name: sum(turn[name] for turn in turns) / disc_steps for name in turns[0]}
+        return means | step.gen_update(game, real.shape[0] // disc_steps)
+
+    return Update(run, disc_steps)
+
+
+@updates.register
+def simultaneous() -> Update:
+    """Both at once, from one batch of fakes, each against the other as it was before the step.
+
+    One pass through G and one less through D than ``alternating``. It is how the DCGAN tutorial of TensorFlow trains, and
+    where analyses of GAN training start (Mescheder et al. 2018, arXiv:1801.04406, section 2).
+    """
+    return Update(step.simultaneous_update)
