@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import keras
@@ -15,6 +16,7 @@ from gan_zoo import checkpoints, images, randomness, registry, rundir, step
 from gan_zoo.config import Config
 from gan_zoo.contracts import Dataset, UserError, user_path
 from gan_zoo.datasets import cache_dir
+from gan_zoo.layers import batch_norm_across_replicas
 
 
 def load_data(config: Config) -> Dataset:
@@ -44,13 +46,27 @@ def build_generator(config: Config, image_shape: tuple[int, int, int]) -> keras.
     Raises:
         UserError: It cannot make images of that shape.
     """
-    gen = registry.generators.build(config.specs("gen")[0], image_shape=image_shape)
+    with _arithmetic(config):
+        gen = registry.generators.build(config.specs("gen")[0], image_shape=image_shape)
     _check_net(gen, f"the generator '{config.gen}'")
     if gen.output_shape[1:] != image_shape:
         raise UserError(
             f"the generator '{config.gen}' makes images {gen.output_shape[1:]}, but {image_shape} is wanted; mend it."
         )
     return gen
+
+
+@contextlib.contextmanager
+def _arithmetic(config: Config) -> Iterator[None]:
+    """Layers made in the body compute as the settings say, but for those that name a precision of their own."""
+    before = keras.config.dtype_policy()
+    if config.precision == "bfloat16":
+        keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        with batch_norm_across_replicas(config.batch_norm == "global"):
+            yield
+    finally:
+        keras.config.set_dtype_policy(before)
 
 
 def _check_net(net: object, what: str) -> None:
@@ -66,7 +82,8 @@ def build_game(config: Config, image_shape: tuple[int, int, int]) -> step.Game:
     """
     keras.utils.set_random_seed(config.seed)
     gen = build_generator(config, image_shape)
-    disc = registry.discriminators.build(config.specs("disc")[0], image_shape=image_shape)
+    with _arithmetic(config):
+        disc = registry.discriminators.build(config.specs("disc")[0], image_shape=image_shape)
     _check_net(disc, f"the discriminator '{config.disc}'")
     if disc.input_shape[1:] != image_shape or disc.output_shape[1:] != (1,):
         raise UserError(

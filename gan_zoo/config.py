@@ -46,6 +46,7 @@ class Config:
     noise: str = _field("normal", "what z is drawn from", table="noises")
     gen_opt: str = _field("adam(2e-4, beta_1=0.5)", "the optimizer of the generator", table="optimizers")
     disc_opt: str = _field("adam(2e-4, beta_1=0.5)", "the optimizer of the discriminator", table="optimizers")
+    precision: str = _field("float32", "of the nets' arithmetic: float32, bfloat16 (weights and losses stay float32), or auto")
     ema: float = _field(0.0, "decay a step of the generator's moving average, from which samples then come; 0 is off")
     data: str = _field("cartoon_faces", "the data set", table="datasets")
     data_dir: str = _field("", "where the data lies: folder, zip or npz of images; alone, it means --data=files", free=True)
@@ -68,6 +69,13 @@ class Config:
         "what to do when the samples collapse: warn, stop, or rollback (to the best checkpoint, at most 3 times)",
         free=True,
     )
+    strategy: str = _field(
+        "default", "default (one device), mirrored (all of this host) or multi_worker (TF_CONFIG)", free=True
+    )
+    batch_norm: str = _field(
+        "global", "over several devices, statistics of batch norm: global (the numbers of one device) or replica (faster)"
+    )
+    deterministic: bool = _field(False, "use only TensorFlow operations that give the same bits each time", free=True)
     holdout: float = _field(0.0, "share of the images kept from training, for tools/nearest.py")
     samples: int = _field(36, "images in the grid of samples", free=True)
     plugins: str = _field("", "Python files with parts of your own, with commas")
@@ -86,8 +94,9 @@ class Config:
         for name, most in (("eval_budget", 1.0), ("holdout", 0.5)):
             if not 0 <= getattr(self, name) <= most:
                 raise UserError(f"--{name}={getattr(self, name)} is no such share; give a value from 0 to {most}.")
-        if self.on_collapse not in ("warn", "stop", "rollback"):
-            raise UserError(f"--on_collapse={self.on_collapse} is unknown; give warn, stop or rollback.")
+        for name, known in _CHOICES.items():
+            if getattr(self, name) not in known:
+                raise UserError(f"--{name}={getattr(self, name)} is unknown; give {', '.join(known[:-1])} or {known[-1]}.")
         if self.channels not in (0, 1, 3):
             raise UserError(f"--channels={self.channels} is not possible; give 1 (grey), 3 (colour) or 0 (what the data has).")
         _ = self.size
@@ -145,6 +154,8 @@ def _typed(name: str, value: Any, kind: str) -> Any:
             return str(value)
         if kind == "int" and not isinstance(value, (str, bool)) and int(value) == value:
             return int(value)
+        if kind == "bool" and isinstance(value, bool):
+            return value
         if kind == "float" and not isinstance(value, (str, bool)):
             return float(value)
     except (TypeError, ValueError, OverflowError):
@@ -152,6 +163,12 @@ def _typed(name: str, value: Any, kind: str) -> Any:
     raise UserError(f"--{name}={value!r} is no {kind}; give a value like {Config.__dataclass_fields__[name].default!r}.")
 
 
+_CHOICES = {
+    "precision": ("float32", "bfloat16", "auto"),
+    "on_collapse": ("warn", "stop", "rollback"),
+    "strategy": ("default", "mirrored", "multi_worker"),
+    "batch_norm": ("global", "replica"),
+}
 _MOST = 2**32 - 1
 _LEAST = {"batch": 2, "steps": 1, "seed": 0, "log_every": 1, "sample_every": 1, "save_every": 1, "keep": 1, "samples": 1}
 _LEAST |= {"eval_every": 0, "eval_samples": 12}
@@ -172,6 +189,7 @@ def define_flags(values: flags.FlagValues) -> None:
     """Define one flag a field, and ``--config``."""
     flags.DEFINE_string("config", "", "a preset: a Python file that sets config = Config(...)", flag_values=values)
     define: dict[str, Any] = {"str": flags.DEFINE_string, "int": flags.DEFINE_integer, "float": flags.DEFINE_float}
+    define["bool"] = flags.DEFINE_bool
     for field in dataclasses.fields(Config):
         define[str(field.type)](field.name, field.default, field.metadata["help"], flag_values=values)
 

@@ -15,17 +15,18 @@ from typing import Any
 
 import tensorflow as tf
 
-from gan_zoo import checkpoints, feed, images, registry, rundir, step
+from gan_zoo import checkpoints, feed, images, registry, rundir, step, strategy
 from gan_zoo.build import build_game, load_data, part_of, sample, split
 from gan_zoo.config import Config, load_plugins
 from gan_zoo.contracts import Dataset, UserError, user_path
 from gan_zoo.datasets import cache_dir
 from gan_zoo.evaluation.watch import Watch
-from gan_zoo.report import Report
+from gan_zoo.report import Report, Silent
 
 # Runs of all training seeds are judged on the same noise and the same real images, so that their scores compare.
 EVALUATION_SEED = 0
 ALARMED = 3  # the exit code of a run that an alarm stopped
+ROLLBACK = 1  # no exit code: what the workers tell each other
 
 
 def train(config: Config) -> Path:
@@ -37,13 +38,18 @@ def train(config: Config) -> Path:
     Raises:
         UserError: Something in the settings, the data or the folder is wrong; the sentence says what.
         Interrupted: A signal asked to stop; the run is saved.
+        PeerLost: Another worker went, under ``--strategy=multi_worker``.
     """
     folder = config.run_dir
+    distribution = strategy.make(config.strategy)
+    lead = strategy.worker()[1] == 0 or config.strategy != "multi_worker"
+    if config.deterministic:
+        tf.config.experimental.enable_op_determinism()
     try:
         where = str(user_path(config.data_dir).resolve()) if config.data_dir else ""
         plugins = ",".join(map(str, load_plugins(config.plugins)))
-        with rundir.claim(folder):
-            return _train(dataclasses.replace(config, plugins=plugins, data_dir=where), folder)
+        with rundir.claim(folder) if lead else contextlib.nullcontext(), strategy.peers(distribution):
+            return _train(dataclasses.replace(config, plugins=plugins, data_dir=where), folder, distribution, lead)
     except (tf.errors.OpError, OSError) as e:
         what = " ".join((e.message if isinstance(e, tf.errors.OpError) else str(e)).split())[:200]
         raise UserError(
@@ -52,8 +58,8 @@ def train(config: Config) -> Path:
         ) from e
 
 
-def _train(config: Config, folder: Path) -> Path:
-    strategy = tf.distribute.get_strategy()
+def _train(config: Config, folder: Path, distribution: tf.distribute.Strategy, lead: bool) -> Path:
+    """The run itself. With several workers, the one that leads evaluates, draws and writes; the others only train."""
     data = load_data(config)
     rows, kept = split(config, len(data.images))
     identity = {
@@ -63,14 +69,23 @@ def _train(config: Config, folder: Path) -> Path:
         "shape": data.image_shape,
         "resize": data.resize,
     }
-    resumed = rundir.agree(folder, config, identity)
-    with strategy.scope():
+    resumed = lead and rundir.agree(folder, config, identity)
+    replicas = distribution.num_replicas_in_sync
+    if config.batch % replicas:
+        raise UserError(f"--batch={config.batch} cannot be shared out over {replicas} devices; give a multiple of {replicas}.")
+    with distribution.scope():
         game = build_game(config, data.image_shape)
         saver = checkpoints.Saver(game, folder / "checkpoints", config.keep)
-    if not resumed:
-        rundir.write(folder, rundir.record(config, identity))
-    saver.sweep()
+    if lead and not resumed:
+        rundir.write(folder, rundir.record(config, identity, machine(distribution)))
+    if lead:
+        saver.sweep()
     done = saver.restore()
+    if (most := strategy.highest(distribution, done)) != done or -strategy.highest(distribution, -done) != done:
+        raise UserError(
+            f"the workers are at different steps ({done} here, {most} elsewhere); give all of them the same --workdir, on a "
+            "disk that they share."
+        )
     if done > config.steps:
         raise UserError(f"{folder} is at step {done} already, beyond --steps={config.steps}; give a larger one to go on.")
     if resumed and not done and (folder / "generator.keras").exists():
@@ -78,15 +93,15 @@ def _train(config: Config, folder: Path) -> Path:
     if done >= config.steps and rundir.exported(folder) == done:
         print(f"{folder} is trained already, to step {done} of {config.steps}; a larger --steps goes on.")
         return folder
-    report = Report(folder, done, config.steps, config.batch)
+    report = Report(folder, done, config.steps, config.batch) if lead else Silent()
     for line in (*data.notes, *saver.notes, _opening(config, folder, data, done)):
         report.say(line)
-    judge = _judge(config, folder, data) if config.eval_every else None
+    judge = _judge(config, folder, data) if config.eval_every and lead else None
 
-    run = step.compile_run(game, strategy)
+    run = step.compile_run(game, distribution)
     used = rows if len(kept) else None
-    iterator = feed.stream(data.images, config.batch, config.seed, done, strategy, used, game.update.batches)
-    if done == 0:
+    iterator = feed.stream(data.images, config.batch, config.seed, done, distribution, used, game.update.batches)
+    if done == 0 and lead:
         report.grid(0, sample(game, config.samples, config.seed), "before training")
     with _stop_requests() as stop:
         while done < config.steps and not stop:
@@ -104,6 +119,7 @@ def _train(config: Config, folder: Path) -> Path:
                 if trick.metrics is not None:
                     scalars |= {f"{spec.name}/{name}": float(value) for name, value in trick.metrics().items()}
             summary = f"loss D {scalars['loss/disc']:.3f} G {scalars['loss/gen']:.3f}"
+            asked = stop[0] if stop else 0
 
             def due(every: int, done: int = done, last: int = last) -> bool:
                 return done // every > last // every or done == config.steps
@@ -117,26 +133,48 @@ def _train(config: Config, folder: Path) -> Path:
                     saver.save_best(done)
             record = report.scalars(done, scalars)
             report.show(done, summary)
-            if due(config.sample_every):
+            if lead and due(config.sample_every):
                 speed = f"{scalars['speed/images_per_second']:.0f} images/s"
                 report.grid(done, sample(game, config.samples, config.seed), f"{summary}, {speed}")
             if judge:
                 judge.note(record)
                 if judge.score in scalars:
-                    _heed(judge, done, config, report, saver, stop)
-            if due(config.save_every):
+                    asked = max(asked, _heed(judge, config, report))
+            asked = strategy.highest(distribution, asked)
+            if asked == ROLLBACK and (back := saver.roll_back()) is not None:
+                report.say(f"rolled back to the weights of step {back}; the run goes on with new batches and noise.")
+                record = report.scalars(done, {"event/rollback": back})
+                if judge:
+                    judge.note(record)
+            elif asked:
+                stop.append(ALARMED if asked == ROLLBACK else asked)
+            # After a rollback, too, or a resumed run would not know of it.
+            if lead and (due(config.save_every) or asked == ROLLBACK):
                 saver.save(done)
-        if saver.latest != done:
+        if lead and saver.latest != done:
             saver.save(done)
-        if done >= config.steps:
+        if lead and done >= config.steps:
             if judge and not stop:
                 for line in judge.final(done, sample(game, config.eval_samples, EVALUATION_SEED, place="evaluation")):
                     report.say(line)
             export(game, folder, done)
     report.close()
+    strategy.highest(distribution, 0)  # no worker leaves before the leading one is through
     if done < config.steps:
         raise Interrupted(stop[0], done, config.steps)
     return folder
+
+
+def machine(distribution: tf.distribute.Strategy) -> dict[str, Any]:
+    """What of this machine decides about the last bits of a run, for its record."""
+    return {
+        "devices": [device.name for device in tf.config.list_logical_devices()],
+        "replicas": distribution.num_replicas_in_sync,
+        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "intra_op_threads": tf.config.threading.get_intra_op_parallelism_threads(),
+        "inter_op_threads": tf.config.threading.get_inter_op_parallelism_threads(),
+        "onednn": os.environ.get("TF_ENABLE_ONEDNN_OPTS", "default"),
+    }
 
 
 def _judge(config: Config, folder: Path, data: Dataset) -> Watch:
@@ -155,19 +193,14 @@ def _judge(config: Config, folder: Path, data: Dataset) -> Watch:
     )
 
 
-def _heed(judge: Watch, done: int, config: Config, report: Report, saver: checkpoints.Saver, stop: list[int]) -> None:
-    """Tell the alarms, and do about a collapse what the settings say."""
+def _heed(judge: Watch, config: Config, report: Report | Silent) -> int:
+    """Tell the alarms; returns what the settings want done about a collapse: nothing (0), ROLLBACK or ALARMED."""
+    wanted = 0
     for alarm in judge.new_alarms():
         report.say(f"ALARM {alarm}")
-        if alarm.name != "collapse" or config.on_collapse == "warn":
-            continue
-        back = saver.roll_back() if config.on_collapse == "rollback" and judge.rollbacks < 3 else None
-        if back is None:
-            stop.append(ALARMED)
-        else:
-            report.say(f"rolled back to the weights of step {back}; the run goes on with new batches and noise.")
-            judge.note(report.scalars(done, {"event/rollback": back}))
-            saver.save(done)  # or a resumed run would not know of it
+        if alarm.name == "collapse" and config.on_collapse != "warn":
+            wanted = ROLLBACK if config.on_collapse == "rollback" and judge.rollbacks < 3 else ALARMED
+    return wanted
 
 
 def export(game: step.Game, folder: Path, done: int) -> None:

@@ -10,6 +10,7 @@ import zlib
 from collections.abc import Sequence
 
 import tensorflow as tf
+from keras.config import floatx
 
 
 def stream(seed: int, *place: object) -> int:
@@ -35,9 +36,9 @@ def _mine(draw, shape: Sequence[int]) -> tf.Tensor:
 
 def normal(shape: Sequence[int], seed: tf.Tensor, stddev: float = 1.0) -> tf.Tensor:
     """Draw from N(0, stddev^2); ``shape`` [B, ...] is the replica's own."""
-    return _mine(lambda s: tf.random.stateless_normal(s, seed, stddev=stddev, alg="philox"), shape)
+    return _mine(lambda s: tf.cast(tf.random.stateless_normal(s, seed, stddev=stddev, alg="philox"), floatx()), shape)
 
 
 def uniform(shape: Sequence[int], seed: tf.Tensor, low: float = 0.0, high: float = 1.0) -> tf.Tensor:
     """Draw from U[low, high); ``shape`` [B, ...] is the replica's own."""
-    return _mine(lambda s: low + (high - low) * tf.random.stateless_uniform(s, seed, alg="philox"), shape)
+    return _mine(lambda s: tf.cast(low + (high - low) * tf.random.stateless_uniform(s, seed, alg="philox"), floatx()), shape)

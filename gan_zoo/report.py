@@ -86,6 +86,19 @@ class Report:
         self._writer.close()
 
 
+class Silent:
+    """Takes reports and does nothing: for the workers that do not lead."""
+
+    def scalars(self, step: int, values: dict[str, float]) -> dict[str, Any]:
+        """See :class:`Report`."""
+        return {}
+
+    def show(self, *_: object) -> None:
+        """See :class:`Report`."""
+
+    say = grid = close = show
+
+
 def _rewind(log: Path, step: int) -> None:
     """Drop the lines after ``step``, and a line that a kill cut short; the file is replaced as a whole."""
     if not log.exists():

@@ -1,7 +1,8 @@
 """Train a GAN: ``python -m gan_zoo.run --gen=conv_noise28 --disc=cnn_fc``.
 
 Exit codes: 0 trained to the end; 2 bad input, in one sentence; 3 stopped by an alarm (--on_collapse), 130 or 143 stopped by
-Ctrl-C or SIGTERM, all three with everything saved.
+Ctrl-C or SIGTERM, all three with everything saved; 42 another
+worker was lost (--strategy=multi_worker): start all again.
 """
 
 from __future__ import annotations
@@ -78,13 +79,16 @@ def _main(values: flags.FlagValues, rest: list[str]) -> int:
     if values.dry_run:
         _dry_run(settings)
         return 0
-    from gan_zoo import loop
+    from gan_zoo import loop, strategy
 
     try:
         folder = loop.train(settings)
     except loop.Interrupted as e:
         print(e)
         return e.exit_code
+    except strategy.PeerLost as e:
+        print(f"gan_zoo: {e}; start all workers again, and they go on from the last checkpoint.", file=sys.stderr)
+        return strategy.PEER_LOST
     print(f"done: {folder / 'samples.gif'}, {folder / 'generator.keras'}\n  tensorboard --logdir={folder}")
     return 0
 

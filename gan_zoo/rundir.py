@@ -55,7 +55,7 @@ def claim(folder: Path) -> Iterator[None]:
         lock.release()
 
 
-def record(config: Config, data: dict[str, Any]) -> dict[str, Any]:
+def record(config: Config, data: dict[str, Any], machine: dict[str, Any]) -> dict[str, Any]:
     """What ``config.json`` says of a run that begins now."""
     packages = ("tensorflow", "keras", "numpy", "pillow", "tensorflow-gan")
     return {
@@ -66,6 +66,7 @@ def record(config: Config, data: dict[str, Any]) -> dict[str, Any]:
             "python": platform.python_version(),
             **{name: _version(name) for name in packages},
         },
+        "machine": machine,
         "commit": _commit(),
         "command": sys.argv,
         "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),

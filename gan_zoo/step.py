@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import keras
 import tensorflow as tf
+from keras.config import floatx
 
 from gan_zoo import randomness
 from gan_zoo.contracts import Loss, Trick, Update
@@ -82,7 +83,7 @@ def gen_update(game: Game, batch: int) -> dict[str, tf.Tensor]:
     z = game.draw(batch, "gen")
     with tf.GradientTape() as tape:
         fake = game.apply("images", game.gen(z, training=True), "gen", "fake")
-        loss = gen_loss(game, tf.cast(game.disc(fake, training=True), tf.float32))
+        loss = gen_loss(game, tf.cast(game.disc(fake, training=True), floatx()))
     return {"loss/gen": loss, "grad_norm/gen": descend_gen(game, slope(tape, loss, game.gen))}
 
 
@@ -106,10 +107,10 @@ def disc_loss(game: Game, real: tf.Tensor, fake: tf.Tensor) -> tuple[tf.Tensor, 
     """
     batch = real.shape[0]
     real = game.apply("images", game.apply("real_images", real), "disc", "real")
-    real_targets = game.apply("real_targets", tf.ones([batch, 1]), "real")
-    fake_targets = game.apply("fake_targets", tf.zeros([batch, 1]), "fake")
-    real_logits = tf.cast(game.disc(real, training=True), tf.float32)
-    fake_logits = tf.cast(game.disc(fake, training=True), tf.float32)
+    real_targets = game.apply("real_targets", tf.ones([batch, 1], floatx()), "real")
+    fake_targets = game.apply("fake_targets", tf.zeros([batch, 1], floatx()), "fake")
+    real_logits = tf.cast(game.disc(real, training=True), floatx())
+    fake_logits = tf.cast(game.disc(fake, training=True), floatx())
     loss = tf.reduce_mean(game.loss.disc(real_logits, fake_logits, real_targets, fake_targets))
     for i, trick in enumerate(game.tricks):
         if trick.penalty is not None:
@@ -121,7 +122,7 @@ def disc_loss(game: Game, real: tf.Tensor, fake: tf.Tensor) -> tuple[tf.Tensor, 
         "loss/disc": loss,
         "logits/real": tf.reduce_mean(real_logits),
         "logits/fake": tf.reduce_mean(fake_logits),
-        "accuracy/disc": tf.reduce_mean(tf.cast(right, tf.float32)),
+        "accuracy/disc": tf.reduce_mean(tf.cast(right, floatx())),
     }
     return loss, fake_logits, scalars
 
@@ -133,7 +134,7 @@ def gen_loss(game: Game, fake_logits: tf.Tensor) -> tf.Tensor:
 
 def slope(tape: tf.GradientTape, loss: tf.Tensor, net: keras.Model) -> list[tf.Tensor]:
     """This replica's share of the gradient of a loss that is a mean over its part of the batch."""
-    share = tf.constant(1.0 / _replicas())
+    share = tf.constant(1.0 / _replicas(), loss.dtype)
     return tape.gradient(loss, [v.value for v in net.trainable_variables], output_gradients=share)
 
 
@@ -164,17 +165,30 @@ def _descend(gradients: list[tf.Tensor], net: keras.Model, optimizer: keras.Opti
 def follow(game: Game) -> None:
     """Move the average, if there is one, towards G, in the cross-replica context.
 
-    At step t the decay is at most (1 + t) / (10 + t), so that a short run does not sample its initial weights. Moving
-    statistics are copied: they are averages already.
+    At step t the decay is at most (1 + t) / (10 + t), so that a short run does not sample its initial weights. For moving
+    statistics, which are averages already, see :func:`settle`.
     """
     if game.ema is None:
         return
-    t = tf.cast(game.step, tf.float32)
-    decay = tf.minimum(game.ema_decay, (1.0 + t) / (10.0 + t))
+    t = tf.cast(game.step, floatx())
+    decay = tf.minimum(tf.constant(game.ema_decay, floatx()), (1.0 + t) / (10.0 + t))
     for mean, new in zip(game.ema.trainable_variables, game.gen.trainable_variables, strict=True):
         mean.assign(mean * decay + new * (1.0 - decay))
-    for mean, new in zip(game.ema.non_trainable_variables, game.gen.non_trainable_variables, strict=True):
-        mean.assign(new.value)
+
+
+def settle(game: Game, strategy: tf.distribute.Strategy) -> None:
+    """Give all replicas the mean of their moving statistics, and the average those of G, in the cross-replica context.
+
+    Statistics move linearly, so that it makes no difference how often this is done.
+    """
+    if strategy.num_replicas_in_sync > 1:
+        for variable in (v for net in (game.gen, game.disc) for v in net.non_trainable_variables):
+            if variable.dtype == floatx():  # and not a state of Dropout's random numbers
+                each = strategy.run(lambda variable=variable: tf.identity(variable.value))
+                variable.assign(strategy.reduce("MEAN", each, axis=None))
+    if game.ema is not None:
+        for mean, new in zip(game.ema.non_trainable_variables, game.gen.non_trainable_variables, strict=True):
+            mean.assign(new.value)
 
 
 def compile_run(game: Game, strategy: tf.distribute.Strategy) -> Callable[..., dict[str, tf.Tensor]]:
@@ -185,16 +199,17 @@ def compile_run(game: Game, strategy: tf.distribute.Strategy) -> Callable[..., d
     """
 
     def one(batch: tf.Tensor) -> dict[str, tf.Tensor]:
-        return game.update.run(game, tf.cast(batch, tf.float32) / 127.5 - 1.0)
+        return game.update.run(game, tf.cast(batch, floatx()) / 127.5 - 1.0)
 
     @tf.function
     def run(iterator, n: tf.Tensor) -> dict[str, tf.Tensor]:
-        sums = {name: tf.zeros([]) for name in SCALARS}
+        sums = {name: tf.zeros([], floatx()) for name in SCALARS}
         for _ in tf.range(n):
             scalars = strategy.run(one, args=(next(iterator),))
             sums = {k: total + strategy.reduce("MEAN", scalars[k], axis=None) for k, total in sums.items()}
             follow(game)
             game.step.assign_add(1)
-        return {k: total / tf.cast(n, tf.float32) for k, total in sums.items()}
+        settle(game, strategy)
+        return {k: total / tf.cast(n, floatx()) for k, total in sums.items()}
 
     return run

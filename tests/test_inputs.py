@@ -40,8 +40,8 @@ BAD_FILES = {
 @pytest.mark.parametrize(
     ("flags", "says"),
     [
-        (["--gen=dcgn"], "did you mean dcgan?"),
-        (["--disc=nothing_like_it"], "Known: cnn_fc, dcgan, dense"),
+        (["--gen=dcgn"], "did you mean dcgan"),
+        (["--disc=nothing_like_it"], "Known: anime_dcgan, cnn_fc, dcgan, dense"),
         (["--tricks=label_smoth"], "did you mean label_smooth"),
         (["--gen=dcgan(wdth=3)"], "dcgan(width=64"),
         (["--gen=dcgan(width='wide')"], "width='wide' is no value for it"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import keras
 from keras import layers
+from keras.config import floatx
 
 from gan_zoo.layers import BatchNorm
 from gan_zoo.registry import discriminators
@@ -29,5 +30,5 @@ def anime_dcgan(width: int = 32, dropout: float = 0.4, slope: float = 0.3, *, im
     for factor in (1, 2, 4, 8):
         x = layers.LeakyReLU(slope)(layers.Conv2D(factor * width, 5, 2, "same")(x))
         x = layers.Dropout(dropout)(BatchNorm()(x))
-    logits = layers.Dense(1, dtype="float32")(layers.Flatten()(x))
+    logits = layers.Dense(1, dtype=floatx())(layers.Flatten()(x))
     return keras.Model(image, logits, name="anime_dcgan_discriminator")

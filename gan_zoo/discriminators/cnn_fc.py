@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import keras
 from keras import layers
+from keras.config import floatx
 
 from gan_zoo.registry import discriminators
 
@@ -31,4 +32,4 @@ def cnn_fc(width: int = 64, hidden: tuple = (4096, 1024), dropout: float = 0.0, 
     for values in hidden:
         x = layers.LeakyReLU(0.2)(layers.Dense(values)(x))
         x = layers.Dropout(dropout)(x) if dropout else x
-    return keras.Model(image, layers.Dense(1, dtype="float32")(x), name="cnn_fc")
+    return keras.Model(image, layers.Dense(1, dtype=floatx())(x), name="cnn_fc")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import keras
 from keras import layers
+from keras.config import floatx
 
 from gan_zoo.registry import discriminators
 
@@ -22,4 +23,4 @@ def dense(widths: tuple = (512, 256), *, image_shape):
     x = layers.Flatten()(image)
     for values in widths:
         x = layers.LeakyReLU(0.2)(layers.Dense(values)(x))
-    return keras.Model(image, layers.Dense(1, dtype="float32")(x), name="dense_discriminator")
+    return keras.Model(image, layers.Dense(1, dtype=floatx())(x), name="dense_discriminator")

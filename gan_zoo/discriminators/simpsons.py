@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import keras
 from keras import layers
+from keras.config import floatx
 
 from gan_zoo.layers import BatchNorm, dcgan_init
 from gan_zoo.registry import discriminators
@@ -26,7 +27,7 @@ def simpsons_dcgan(width: int = 64, *, image_shape):
     image = x = keras.Input(image_shape, name="image")
     for factor, stride in ((1, 2), (2, 2), (4, 2), (8, 1), (16, 2)):
         x = _trio(x, factor * width, stride)
-    logits = layers.Dense(1, dtype="float32")(layers.Flatten()(x))
+    logits = layers.Dense(1, dtype=floatx())(layers.Flatten()(x))
     return keras.Model(image, logits, name="simpsons_dcgan_discriminator")
 
 
@@ -49,7 +50,7 @@ def simpsons_stages(width: int = 64, convs: tuple = (1, 1, 2, 2, 2), *, image_sh
     for i, number in enumerate(convs):
         for k in range(number):
             x = _trio(x, width * 2**i, 1 if k else 2)
-    logits = layers.Dense(1, dtype="float32")(layers.Flatten()(x))
+    logits = layers.Dense(1, dtype=floatx())(layers.Flatten()(x))
     return keras.Model(image, logits, name="simpsons_stages_discriminator")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import keras
 from keras import layers
+from keras.config import floatx
 
 from gan_zoo.registry import discriminators
 
@@ -26,4 +27,4 @@ def tutorial_dcgan(width: int = 64, dropout: float = 0.3, slope: float = 0.3, *,
     image = x = keras.Input(image_shape, name="image")
     for filters in (width, 2 * width):
         x = layers.Dropout(dropout)(layers.LeakyReLU(slope)(layers.Conv2D(filters, 5, 2, "same")(x)))
-    return keras.Model(image, layers.Dense(1, dtype="float32")(layers.Flatten()(x)), name="tutorial_dcgan_discriminator")
+    return keras.Model(image, layers.Dense(1, dtype=floatx())(layers.Flatten()(x)), name="tutorial_dcgan_discriminator")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import keras
 from keras import layers
+from keras.config import floatx
 
 from gan_zoo.layers import BatchNorm
 from gan_zoo.registry import generators
@@ -36,6 +37,6 @@ def conv_noise28(width: int = 64, hidden: int = 3000, *, image_shape):
     x = layers.Dense(hidden, use_bias=False, kernel_initializer="he_normal")(layers.Flatten()(x))
     x = layers.LeakyReLU(0.2)(BatchNorm()(x))
     small = keras.initializers.RandomNormal(stddev=0.002)
-    x = layers.Dense(28 * 28 * image_shape[-1], kernel_initializer=small, dtype="float32")(x)
-    x = layers.Activation("tanh", dtype="float32")(layers.Reshape(image_shape, dtype="float32")(x))
+    x = layers.Dense(28 * 28 * image_shape[-1], kernel_initializer=small, dtype=floatx())(x)
+    x = layers.Activation("tanh", dtype=floatx())(layers.Reshape(image_shape, dtype=floatx())(x))
     return keras.Model(z, x, name="conv_noise28")

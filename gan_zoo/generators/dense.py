@@ -6,6 +6,7 @@ import math
 
 import keras
 from keras import layers
+from keras.config import floatx
 
 from gan_zoo.layers import BatchNorm
 from gan_zoo.registry import generators
@@ -26,6 +27,6 @@ def dense(widths: tuple = (256, 512, 1024), latent: int = 100, *, image_shape):
     z = x = keras.Input((latent,), name="noise")
     for values in widths:
         x = BatchNorm(momentum=0.8)(layers.LeakyReLU(0.2)(layers.Dense(values)(x)))
-    x = layers.Dense(math.prod(image_shape), dtype="float32")(x)
-    x = layers.Activation("tanh", dtype="float32")(layers.Reshape(image_shape, dtype="float32")(x))
+    x = layers.Dense(math.prod(image_shape), dtype=floatx())(x)
+    x = layers.Activation("tanh", dtype=floatx())(layers.Reshape(image_shape, dtype=floatx())(x))
     return keras.Model(z, x, name="dense_generator")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tensorflow as tf
+from keras.config import floatx
 
 from gan_zoo import randomness
 from gan_zoo.contracts import Trick
@@ -22,8 +23,8 @@ def instance_noise(stddev: float = 0.1, decay_steps: int = 0, *, step) -> Trick:
         raise ValueError(f"stddev={stddev} and decay_steps={decay_steps} must not be negative.")
 
     def now():
-        left = 1.0 - tf.cast(step, tf.float32) / decay_steps if decay_steps else 1.0
-        return stddev * tf.maximum(left, 0.0)
+        gone = tf.cast(step, floatx()) / decay_steps if decay_steps else tf.zeros([], floatx())
+        return stddev * tf.maximum(1.0 - gone, 0.0)
 
     return Trick(
         images=lambda images, seed: images + now() * randomness.normal(images.shape, seed),

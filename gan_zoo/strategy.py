@@ -1,0 +1,113 @@
+"""Which devices and hosts train together: TensorFlow's strategies by name, and what several workers must agree on."""
+
+from __future__ import annotations
+
+import contextlib
+import faulthandler
+import json
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import tensorflow as tf
+
+from gan_zoo.contracts import UserError
+
+PEER_LOST = 42  # the exit code of a worker that lost another one: start all of them again
+JOIN_SECONDS = 60  # how long a worker waits for the others at its start
+# Only one worker evaluates, draws and saves; the others wait for it in the next step's exchange of gradients.
+EXCHANGE_SECONDS = 3600
+
+
+class PeerLost(Exception):  # noqa: N818 -- it is no error of this process
+    """Another worker has gone. All must be started again, and go on from the last checkpoint."""
+
+
+def make(name: str) -> tf.distribute.Strategy:
+    """The strategy of this name; call it before any other TensorFlow operation.
+
+    ``default`` is one device, ``mirrored`` all GPUs of this host (or all logical CPU devices), ``multi_worker`` several
+    processes or hosts as ``TF_CONFIG`` has them.
+
+    Raises:
+        UserError: There is nothing to mirror over, or ``TF_CONFIG`` is missing or wrong.
+    """
+    if name == "mirrored":
+        devices = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
+        if len(devices) < 2:
+            raise UserError(
+                f"--strategy=mirrored needs two devices or more, and here is one ({devices[0].name}); leave the flag out."
+            )
+        # On CPUs, a second ring of collectives in one process fails on its keys.
+        how = None if devices[0].device_type == "GPU" else tf.distribute.ReductionToOneDevice()
+        return tf.distribute.MirroredStrategy([device.name for device in devices], how)
+    if name == "multi_worker":
+        if not worker()[0]:
+            raise UserError(
+                "--strategy=multi_worker needs the environment variable TF_CONFIG, which names all workers; tools/launch.py "
+                "sets it."
+            )
+        options = tf.distribute.experimental.CommunicationOptions(timeout_seconds=EXCHANGE_SECONDS)
+        # A worker that never comes would block the others without a word.
+        faulthandler.dump_traceback_later(JOIN_SECONDS, exit=True)
+        try:
+            return tf.distribute.MultiWorkerMirroredStrategy(communication_options=options)
+        finally:
+            faulthandler.cancel_dump_traceback_later()
+    return tf.distribute.get_strategy()
+
+
+def worker() -> tuple[list[str], int]:
+    """The addresses of all workers, and which of them this process is, by ``TF_CONFIG``; none and 0 where there is none.
+
+    Raises:
+        UserError: ``TF_CONFIG`` cannot be understood.
+    """
+    text = os.environ.get("TF_CONFIG", "")
+    if not text.strip():
+        return [], 0
+    try:
+        config = json.loads(text)
+        workers, task = config["cluster"]["worker"], config["task"]
+        index = int(task["index"])
+        if task["type"] != "worker" or not 0 <= index < len(workers) or not all(isinstance(w, str) for w in workers):
+            raise ValueError("its task is none of its workers")
+    except (ValueError, KeyError, TypeError) as e:
+        raise UserError(
+            f"the environment variable TF_CONFIG is wrong ({type(e).__name__}: {e}); it must read like "
+            '{"cluster": {"worker": ["host1:2222", "host2:2222"]}, "task": {"type": "worker", "index": 0}}.'
+        ) from None
+    return workers, index
+
+
+@contextlib.contextmanager
+def peers(strategy: tf.distribute.Strategy) -> Iterator[None]:
+    """Turn what TensorFlow raises when another worker goes into :class:`PeerLost`."""
+    try:
+        yield
+    except (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.DeadlineExceededError, tf.errors.CancelledError) as e:
+        if not several_workers(strategy):
+            raise
+        raise PeerLost(f"another worker is gone ({type(e).__name__})") from e
+
+
+def several_workers(strategy: tf.distribute.Strategy) -> bool:
+    """Whether other processes take part."""
+    return bool(getattr(strategy.extended, "_num_workers", 1) > 1)
+
+
+def highest(strategy: tf.distribute.Strategy, value: int) -> int:
+    """The greatest of the workers' values; all of them must ask at the same time. Without other workers, the value itself."""
+    if not several_workers(strategy):
+        return value
+
+    @tf.function
+    def exchange(own: tf.Tensor) -> Any:
+        def all_of_them() -> tf.Tensor:
+            context = tf.distribute.get_replica_context()
+            place = tf.one_hot(context.replica_id_in_sync_group, context.num_replicas_in_sync, dtype=tf.int64)
+            return context.all_reduce("SUM", place * own)
+
+        return strategy.experimental_local_results(strategy.run(all_of_them))[0]
+
+    return int(tf.reduce_max(exchange(tf.constant(value, tf.int64))))

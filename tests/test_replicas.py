@@ -1,0 +1,109 @@
+"""One device, two devices and two worker processes end with the same weights."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).parent.parent
+CODE = textwrap.dedent(
+    """
+    import json, sys
+    import keras, numpy as np, tensorflow as tf
+    kind, floatx, data, out, *flags = sys.argv[1:]
+    if kind == "mirrored":
+        cpu = tf.config.list_physical_devices("CPU")[0]
+        tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+    keras.config.set_floatx(floatx)
+    from gan_zoo import build, feed, step, strategy
+    from gan_zoo.config import Config
+    distribution = strategy.make(kind)
+    images = np.load(data)["images"]
+    config = Config(**json.loads(flags[0]))
+    with distribution.scope():
+        game = build.build_game(config, (16, 16, 3))
+    run = step.compile_run(game, distribution)
+    iterator = feed.stream(images, 8, 0, 0, distribution, None, game.update.batches)
+    means = [run(iterator, tf.constant(n, tf.int64)) for n in (7, 13)][-1]
+    if strategy.worker()[1] == 0:
+        nets = {"gen": game.gen, "disc": game.disc, "ema": game.ema}
+        np.savez(out, loss=float(means["loss/disc"]),
+                 **{f"{name}{i}": v.numpy() for name, net in nets.items() for i, v in enumerate(net.variables)})
+    strategy.highest(distribution, 0)
+    """
+)
+# Optimizers that do not blow up the rounding of tiny gradients; no Dropout, whose random numbers Keras draws by replica.
+BASE = {
+    "gen": "dcgan(width=4)",
+    "disc": "dcgan(width=4)",
+    "batch": 8,
+    "image_size": "16",
+    "gen_opt": "adam(1e-3, epsilon=1e-2)",
+    "disc_opt": "sgd(0.05)",
+    "ema": 0.5,
+    "tricks": "flip_labels(0.3),label_smooth(0.7,1.2),instance_noise(0.3),flip_images(0.5)",
+}
+
+
+def free_ports(n):
+    sockets = [socket.socket() for _ in range(n)]
+    for each in sockets:
+        each.bind(("localhost", 0))
+    ports = [each.getsockname()[1] for each in sockets]
+    for each in sockets:
+        each.close()
+    return ports
+
+
+def weights(kind, floatx, data, out, **settings):
+    tasks = [{}]
+    if kind == "multi_worker":
+        hosts = [f"localhost:{port}" for port in free_ports(2)]
+        tasks = [
+            {"TF_CONFIG": json.dumps({"cluster": {"worker": hosts}, "task": {"type": "worker", "index": i}})} for i in range(2)
+        ]
+    words = [sys.executable, "-c", CODE, kind, floatx, str(data), str(out), json.dumps({**BASE, **settings})]
+    runs = [
+        subprocess.Popen(words, cwd=ROOT, env={**os.environ, **task}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        for task in tasks
+    ]
+    said = [run.communicate(timeout=300)[1] for run in runs]
+    assert all(run.returncode == 0 for run in runs), said[0][-2000:]
+    return dict(np.load(out))
+
+
+def assert_same(one, two, atol):
+    assert one.keys() == two.keys()
+    for name in one:
+        if one[name].dtype.kind == "f":
+            np.testing.assert_allclose(one[name], two[name], atol=atol, err_msg=name)
+
+
+@pytest.mark.parametrize(("floatx", "atol"), [("float64", 1e-12), ("float32", 2e-5)])
+@pytest.mark.parametrize("update", ["alternating(2)", "simultaneous"])
+def test_two_devices_and_two_workers_do_what_one_device_does(faces, tmp_path, floatx, atol, update):
+    one = weights("default", floatx, faces, tmp_path / "one.npz", update=update)
+    start = weights_moved(one)
+    assert start > 0.01
+    assert_same(one, weights("mirrored", floatx, faces, tmp_path / "two.npz", update=update), atol)
+    if update == "simultaneous":
+        assert_same(one, weights("multi_worker", floatx, faces, tmp_path / "workers.npz", update=update), atol)
+
+
+def weights_moved(found):
+    """How far G's batch norm has come from its start, 0."""
+    return max(np.abs(found[name]).max() for name in found if name.startswith("gen") and found[name].ndim == 1)
+
+
+def test_batch_norm_by_replica_differs_from_one_device_alike_in_both_ways_and_averages_its_statistics(faces, tmp_path):
+    one = weights("default", "float32", faces, tmp_path / "one.npz")
+    two = weights("mirrored", "float32", faces, tmp_path / "two.npz", batch_norm="replica")
+    workers = weights("multi_worker", "float32", faces, tmp_path / "workers.npz", batch_norm="replica")
+    assert_same(two, workers, 2e-5)
+    assert max(np.abs(one[name] - two[name]).max() for name in one) > 1e-3
