@@ -3,7 +3,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python3.10 p
 	$$p -c 'import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 14))' 2>/dev/null && { echo $$p; break; }; done)
 BIN = .venv/bin
 
-.PHONY: demo test check clean
+.PHONY: demo test check bench clean
 .DELETE_ON_ERROR:
 
 demo: .venv/ready  ## train on the embedded cartoon faces and make a GIF of it
@@ -16,6 +16,9 @@ check: .venv/ready-dev  ## lint, format and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+bench: .venv/ready  ## how fast the step is, against others and the machine (against PyTorch, too, if it is installed)
+	$(BIN)/python tools/bench.py
 
 clean:  ## remove the environment (runs/ stays)
 	rm -rf .venv

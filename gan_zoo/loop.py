@@ -15,7 +15,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from gan_zoo import checkpoints, feed, images, registry, rundir, step, strategy
+from gan_zoo import checkpoints, feed, images, machine, registry, rundir, step, strategy
 from gan_zoo.build import build_game, load_data, part_of, sample, split
 from gan_zoo.config import Config, load_plugins
 from gan_zoo.contracts import Dataset, UserError, user_path
@@ -49,7 +49,9 @@ def train(config: Config) -> Path:
         where = str(user_path(config.data_dir).resolve()) if config.data_dir else ""
         plugins = ",".join(map(str, load_plugins(config.plugins)))
         with rundir.claim(folder) if lead else contextlib.nullcontext(), strategy.peers(distribution):
-            return _train(dataclasses.replace(config, plugins=plugins, data_dir=where), folder, distribution, lead)
+            arithmetic = _precision(config, folder, distribution)
+            fixed = dataclasses.replace(config, plugins=plugins, data_dir=where, precision=arithmetic)
+            return _train(fixed, folder, distribution, lead)
     except (tf.errors.OpError, OSError) as e:
         what = " ".join((e.message if isinstance(e, tf.errors.OpError) else str(e)).split())[:200]
         raise UserError(
@@ -77,7 +79,7 @@ def _train(config: Config, folder: Path, distribution: tf.distribute.Strategy, l
         game = build_game(config, data.image_shape)
         saver = checkpoints.Saver(game, folder / "checkpoints", config.keep)
     if lead and not resumed:
-        rundir.write(folder, rundir.record(config, identity, machine(distribution)))
+        rundir.write(folder, rundir.record(config, identity, machine.describe(distribution)))
     if lead:
         saver.sweep()
     done = saver.restore()
@@ -165,16 +167,13 @@ def _train(config: Config, folder: Path, distribution: tf.distribute.Strategy, l
     return folder
 
 
-def machine(distribution: tf.distribute.Strategy) -> dict[str, Any]:
-    """What of this machine decides about the last bits of a run, for its record."""
-    return {
-        "devices": [device.name for device in tf.config.list_logical_devices()],
-        "replicas": distribution.num_replicas_in_sync,
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
-        "intra_op_threads": tf.config.threading.get_intra_op_parallelism_threads(),
-        "inter_op_threads": tf.config.threading.get_inter_op_parallelism_threads(),
-        "onednn": os.environ.get("TF_ENABLE_ONEDNN_OPTS", "default"),
-    }
+def _precision(config: Config, folder: Path, distribution: tf.distribute.Strategy) -> str:
+    """What ``--precision=auto`` means: what the run began with, else what the machine is faster in."""
+    if config.precision != "auto":
+        return config.precision
+    if (folder / "config.json").is_file():
+        return rundir.read(folder)["config"].get("precision", "float32")
+    return "bfloat16" if strategy.highest(distribution, machine.faster_in_bfloat16()) else "float32"
 
 
 def _judge(config: Config, folder: Path, data: Dataset) -> Watch:

@@ -34,39 +34,11 @@ CASES = {
 
 def _define(values: flags.FlagValues) -> None:
     flags.DEFINE_list("cases", list(CASES), f"some of {', '.join(CASES)}", flag_values=values)
-    flags.DEFINE_list(
-        "peers", [], "some of ours, bare, keras, train_on_batch, torch, torch_bf16; all by default", flag_values=values
-    )
+    flags.DEFINE_list("peers", [], "some of those in bench_peers.py; all by default", flag_values=values)
     flags.DEFINE_integer("rounds", 5, "how often each loop is measured", 1, flag_values=values)
     flags.DEFINE_float("seconds", 4.0, "about how long one measurement is", 0.01, flag_values=values)
     flags.DEFINE_integer("batch", 64, "images a step", 2, flag_values=values)
     flags.DEFINE_bool("machine", True, "measure the machine's own limits, too", flag_values=values)
-
-
-def machine_limits(size: int = 2048, batch: int = 64, repeat: int = 10) -> dict[str, dict[str, float]]:
-    """GFLOP/s of a matrix product and of a 3x3 convolution, the best of ``repeat``, for float32 and bfloat16."""
-    import tensorflow as tf
-
-    found = {}
-    for dtype in (tf.float32, tf.bfloat16):
-        a = tf.cast(tf.random.normal([size, size]), dtype)
-        x = tf.cast(tf.random.normal([batch, 16, 16, 128]), dtype)
-        k = tf.cast(tf.random.normal([3, 3, 128, 256]), dtype)
-        product = tf.function(lambda a=a: tf.matmul(a, a))
-        convolution = tf.function(lambda x=x, k=k: tf.nn.conv2d(x, k, 1, "SAME"))
-        flops = {"matmul": 2.0 * size**3, "conv": 2.0 * batch * 16 * 16 * 9 * 128 * 256}
-        found[dtype.name] = {
-            name: flops[name] / min(_seconds(f) for _ in range(repeat)) / 1e9
-            for name, f in (("matmul", product), ("conv", convolution))
-        }
-    return found
-
-
-def _seconds(f) -> float:
-    f()
-    began = time.perf_counter()
-    f().numpy()
-    return time.perf_counter() - began
 
 
 def step_flops(config: Config, image_shape: tuple[int, int, int]) -> float:
@@ -130,29 +102,32 @@ def _main(values: flags.FlagValues, rest: list[str]) -> None:
 
     from bench_peers import PEERS
 
+    from gan_zoo import machine
+
     if unknown := [name for name in values.peers if name not in PEERS]:
         raise UserError(f"there is no peer '{unknown[0]}' here; choose from: {', '.join(PEERS)} (torch must be installed).")
     peers = {name: PEERS[name] for name in (values.peers or PEERS)}
-    limit = None
-    if values.machine:
-        limits = machine_limits()
-        for dtype, both in limits.items():
-            print(f"machine, {dtype}: matrix product {both['matmul']:.0f} GFLOP/s, convolution {both['conv']:.0f} GFLOP/s")
-        limit = max(limits["float32"].values())
+    limits: dict[str, float] = {}
+    for dtype in ("float32", "bfloat16") if values.machine else ():
+        measured = machine.limits(dtype, repeat=10)
+        limits[dtype] = max(measured.values())
+        print(f"machine, {dtype}, GFLOP/s: " + ", ".join(f"{name} {value:.0f}" for name, value in measured.items()))
     for case in values.cases:
         config, what = CASES[case]
         config = dataclasses.replace(config, batch=values.batch)
         flops = step_flops(config, (*config.size, 3)) / config.batch
-        share = f", at most {limit * 1e9 / flops:.0f} images/s by the machine's float32" if limit else ""
-        print(f"\n{case}: {what}\n  {flops / 1e9:.2f} GFLOP an image{share}")
+        print(f"\n{case}: {what}; {flops / 1e9:.2f} GFLOP an image")
+        for dtype, limit in limits.items():
+            print(f"  the machine's {dtype} would make {limit * 1e9 / flops:.0f} images/s")
         found = compare(config, peers, values.rounds, values.seconds)
         first = next(iter(found))
         for name, speeds in found.items():
             median = statistics.median(speeds)
             ratio = statistics.median(a / b for a, b in zip(found[first], speeds, strict=True))
+            limit = limits.get("bfloat16" if "bf16" in name else "float32")
             part = f", {median * flops / 1e9 / limit:4.0%} of the limit" if limit else ""
             spread = f"({min(speeds):.1f} to {max(speeds):.1f})"
-            print(f"  {name:15s} {median:8.1f} images/s {spread}{part}; {first} / it = {ratio:.2f}")
+            print(f"  {name:15s} {median:8.1f} images/s {spread}{part}; {first} / it = {ratio:.2f}", flush=True)
 
 
 if __name__ == "__main__":
