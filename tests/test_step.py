@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from gan_zoo import feed, randomness, registry, step
 from gan_zoo.contracts import Loss, Trick, UserError
-from gan_zoo.layers import BatchNorm, crop_to, ladder
+from gan_zoo.layers import BatchNorm, Conv2D, Conv2DTranspose, crop_to, filter_gradient, ladder
 
 
 def linear(shape_in, shape_out, weights):
@@ -262,6 +262,43 @@ def test_crop_to_cuts_the_far_edge():
     x = tf.reshape(tf.range(16.0), (1, 4, 4, 1))
     np.testing.assert_array_equal(crop_to(x, (3, 4)), x[:, :3])
     assert crop_to(x, (4, 4)) is x
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+@pytest.mark.parametrize("size", [3, 4, 5])
+@pytest.mark.parametrize("shape", [(8, 8), (7, 9)])
+def test_the_filter_gradient_by_matrix_products_is_tensorflows(shape, size, stride):
+    rng = np.random.default_rng(0)
+    large = rng.normal(size=(3, *shape, 4))
+    small = rng.normal(size=(3, -(-shape[0] // stride), -(-shape[1] // stride), 5))
+    theirs = tf.raw_ops.Conv2DBackpropFilter(
+        input=large, filter_sizes=[size, size, 4, 5], out_backprop=small, strides=[1, stride, stride, 1], padding="SAME"
+    )
+    mine = filter_gradient(tf.constant(large), tf.constant(small), size, stride)
+    np.testing.assert_allclose(mine, theirs, atol=1e-12)
+
+
+@pytest.mark.parametrize("transposed", [False, True])
+def test_convolutions_in_bfloat16_are_keras_own_but_for_rounding(transposed):
+    mine = (Conv2DTranspose if transposed else Conv2D)(96, 4, 2, "same", dtype="mixed_bfloat16")
+    theirs = (keras.layers.Conv2DTranspose if transposed else keras.layers.Conv2D)(96, 4, 2, "same")
+    x = tf.random.stateless_normal([4, 8, 8, 80], [0, 0])
+    results = []
+    for layer in (theirs, mine):
+        layer.build(x.shape)
+        layer.set_weights(theirs.get_weights())
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            y = layer(x)
+            loss = tf.reduce_sum(tf.cast(y, tf.float32) ** 2)
+        results.append([y, *tape.gradient(loss, [x, *(v.value for v in layer.trainable_variables)])])
+    operations = (
+        tf.function(lambda x: tf.gradients(mine(x), mine.kernel.value)[0]).get_concrete_function(x).graph.get_operations()
+    )
+    assert "MatMul" in {op.type for op in operations}  # it is the other way indeed
+    for one, two in zip(*results, strict=True):
+        one, two = (tf.cast(v, tf.float32).numpy() for v in (one, two))
+        np.testing.assert_allclose(two, one, atol=0.02 * np.abs(one).max())
 
 
 @pytest.mark.parametrize("shape", [(32, 5), (8, 4, 4, 5)])

@@ -6,6 +6,7 @@ import keras
 from keras import layers
 from keras.config import floatx
 
+from gan_zoo.layers import Conv2D
 from gan_zoo.registry import discriminators
 
 
@@ -27,7 +28,7 @@ def cnn_fc(width: int = 64, hidden: tuple = (4096, 1024), dropout: float = 0.0, 
     """
     image = x = keras.Input(image_shape, name="image")
     for filters, stride in ((width, 1), (2 * width, 2), (4 * width, 2)):
-        x = layers.LeakyReLU(0.2)(layers.Conv2D(filters, 3, stride, "same")(x))
+        x = layers.LeakyReLU(0.2)(Conv2D(filters, 3, stride, "same")(x))
     x = layers.Flatten()(x)
     for values in hidden:
         x = layers.LeakyReLU(0.2)(layers.Dense(values)(x))

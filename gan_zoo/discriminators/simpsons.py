@@ -6,7 +6,7 @@ import keras
 from keras import layers
 from keras.config import floatx
 
-from gan_zoo.layers import BatchNorm, dcgan_init
+from gan_zoo.layers import BatchNorm, Conv2D, dcgan_init
 from gan_zoo.registry import discriminators
 
 
@@ -55,5 +55,5 @@ def simpsons_stages(width: int = 64, convs: tuple = (1, 1, 2, 2, 2), *, image_sh
 
 
 def _trio(x, filters, stride):
-    x = layers.Conv2D(filters, 5, stride, "same", kernel_initializer=dcgan_init())(x)
+    x = Conv2D(filters, 5, stride, "same", kernel_initializer=dcgan_init())(x)
     return layers.LeakyReLU(0.2)(BatchNorm(epsilon=5e-5)(x))

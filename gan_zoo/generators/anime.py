@@ -8,7 +8,7 @@ import keras
 from keras import layers
 from keras.config import floatx
 
-from gan_zoo.layers import BatchNorm, crop_to, ladder
+from gan_zoo.layers import BatchNorm, Conv2DTranspose, crop_to, ladder
 from gan_zoo.registry import generators
 
 
@@ -34,8 +34,8 @@ def anime_dcgan(width: int = 32, latent: int = 100, slope: float = 0.3, *, image
     x = BatchNorm()(layers.LeakyReLU(slope)(layers.Dense(math.prod(sizes[0]) * 8 * width)(z)))
     x = layers.Reshape((*sizes[0], 8 * width))(x)
     for size, factor in zip(sizes[1:-1], (4, 2, 1), strict=True):
-        x = layers.ReLU()(layers.Conv2DTranspose(factor * width, 5, 2, "same")(x))
+        x = layers.ReLU()(Conv2DTranspose(factor * width, 5, 2, "same")(x))
         x = BatchNorm()(crop_to(x, size))
-    x = crop_to(layers.Conv2DTranspose(image_shape[-1], 5, 2, "same", dtype=floatx())(x), sizes[-1])
+    x = crop_to(Conv2DTranspose(image_shape[-1], 5, 2, "same", dtype=floatx())(x), sizes[-1])
     x = layers.Rescaling(2.0, -1.0, dtype=floatx())(layers.Activation("sigmoid", dtype=floatx())(x))
     return keras.Model(z, x, name="anime_dcgan_generator")

@@ -6,7 +6,7 @@ import keras
 from keras import layers
 from keras.config import floatx
 
-from gan_zoo.layers import BatchNorm
+from gan_zoo.layers import BatchNorm, Conv2D
 from gan_zoo.registry import generators
 
 
@@ -32,7 +32,7 @@ def conv_noise28(width: int = 64, hidden: int = 3000, *, image_shape):
         )
     z = x = keras.Input(image_shape, name="noise")
     for filters, stride in ((width, 1), (width, 2), (2 * width, 2)):
-        x = layers.Conv2D(filters, 3, stride, "same", use_bias=False, kernel_initializer="he_normal")(x)
+        x = Conv2D(filters, 3, stride, "same", use_bias=False, kernel_initializer="he_normal")(x)
         x = layers.LeakyReLU(0.2)(BatchNorm()(x))
     x = layers.Dense(hidden, use_bias=False, kernel_initializer="he_normal")(layers.Flatten()(x))
     x = layers.LeakyReLU(0.2)(BatchNorm()(x))

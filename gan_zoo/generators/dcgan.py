@@ -6,7 +6,7 @@ import keras
 from keras import layers
 from keras.config import floatx
 
-from gan_zoo.layers import BatchNorm, crop_to, dcgan_init, ladder
+from gan_zoo.layers import BatchNorm, Conv2DTranspose, crop_to, dcgan_init, ladder
 from gan_zoo.registry import generators
 
 
@@ -42,8 +42,8 @@ def dcgan(width: int = 64, kernel: int = 4, slope: float = 0.2, latent: int = 10
     x = layers.Reshape((*sizes[0], widths[0]))(x)
     x = layers.LeakyReLU(slope)(BatchNorm()(x))
     for size, filters in zip(sizes[1:-1], widths[1:], strict=True):
-        x = layers.Conv2DTranspose(filters, kernel, 2, "same", use_bias=False, kernel_initializer=dcgan_init())(x)
+        x = Conv2DTranspose(filters, kernel, 2, "same", use_bias=False, kernel_initializer=dcgan_init())(x)
         x = layers.LeakyReLU(slope)(BatchNorm()(crop_to(x, size)))
-    x = layers.Conv2DTranspose(channels, kernel, 2, "same", kernel_initializer=dcgan_init(), dtype=floatx())(x)
+    x = Conv2DTranspose(channels, kernel, 2, "same", kernel_initializer=dcgan_init(), dtype=floatx())(x)
     x = layers.Activation("tanh", dtype=floatx())(crop_to(x, sizes[-1]))
     return keras.Model(z, x, name="dcgan_generator")

@@ -8,7 +8,7 @@ import keras
 from keras import layers
 from keras.config import floatx
 
-from gan_zoo.layers import BatchNorm, crop_to, ladder
+from gan_zoo.layers import BatchNorm, Conv2DTranspose, crop_to, ladder
 from gan_zoo.registry import generators
 
 
@@ -33,8 +33,8 @@ def tutorial_dcgan(width: int = 64, latent: int = 100, slope: float = 0.3, *, im
     x = layers.Dense(math.prod(sizes[0]) * 4 * width, use_bias=False)(z)
     x = layers.Reshape((*sizes[0], 4 * width))(layers.LeakyReLU(slope)(BatchNorm()(x)))
     for filters, stride, size in ((2 * width, 1, sizes[0]), (width, 2, sizes[1])):
-        x = crop_to(layers.Conv2DTranspose(filters, 5, stride, "same", use_bias=False)(x), size)
+        x = crop_to(Conv2DTranspose(filters, 5, stride, "same", use_bias=False)(x), size)
         x = layers.LeakyReLU(slope)(BatchNorm()(x))
-    x = layers.Conv2DTranspose(image_shape[-1], 5, 2, "same", use_bias=False, dtype=floatx())(x)
+    x = Conv2DTranspose(image_shape[-1], 5, 2, "same", use_bias=False, dtype=floatx())(x)
     x = layers.Activation("tanh", dtype=floatx())(crop_to(x, sizes[2]))
     return keras.Model(z, x, name="tutorial_dcgan_generator")
