@@ -35,7 +35,7 @@ def weights(folder, step):
 
 def log(folder):
     lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
-    return [{k: v for k, v in line.items() if k != "speed/images_per_second"} for line in lines]
+    return [{k: v for k, v in line.items() if not k.startswith("speed/")} for line in lines]
 
 
 def assert_same_run(a, b, step=6):

@@ -1,0 +1,206 @@
+"""Runs that are killed, and disks that fill up."""
+
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import SMALL
+from tests.test_replicas import free_ports
+from tests.test_run import EVALUATED, EVERYTHING, ROOT, assert_same_run, log
+
+# One process imports TensorFlow and forks for each attempt, before it has made any thread of TensorFlow's.
+ATTEMPTS = textwrap.dedent(
+    """
+    import os, sys
+    from gan_zoo import run, loop
+    for line in sys.stdin:
+        child = os.fork()
+        if child == 0:
+            code = run.main(eval(line))
+            sys.stdout.flush()
+            os._exit(code)
+        print("PID", child, flush=True)
+        print("END", os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+    """
+)
+
+
+class Attempts:
+    """Runs of the program, one after the other, each of which may be killed."""
+
+    def __init__(self):
+        self.server = subprocess.Popen(
+            [sys.executable, "-c", ATTEMPTS], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+
+    def start(self, words):
+        self.server.stdin.write(repr(list(words)) + "\n")
+        self.server.stdin.flush()
+        return int(self._answer("PID"))
+
+    def end(self):
+        return int(self._answer("END"))
+
+    def _answer(self, kind):
+        for line in self.server.stdout:
+            if line.startswith(kind):
+                return line.split()[1]
+        raise AssertionError("the server of attempts has died")
+
+    def close(self):
+        self.server.stdin.close()
+        self.server.wait(60)
+
+
+def written(folder):
+    """What changes when the run writes anything."""
+    return {(p.name, p.stat().st_size) for p in folder.rglob("*") if p.is_file()} if folder.exists() else set()
+
+
+@pytest.mark.parametrize("kills", [5, pytest.param(50, marks=pytest.mark.slow)])
+def test_kills_at_any_moment_change_nothing_in_the_end(faces, tmp_path, kills):
+    steps = 4 * kills
+    words = [*SMALL, f"--data_dir={faces}", *EVERYTHING, *EVALUATED, f"--steps={steps}", "--log_every=1", "--save_every=1"]
+    attempts = Attempts()
+    attempts.start([*words, f"--workdir={tmp_path / 'whole'}"])
+    assert attempts.end() == 0
+    rng, killed = random.Random(kills), 0
+    while killed < kills:
+        folder = tmp_path / "killed"
+        child = attempts.start([*words, f"--workdir={folder}"])
+        before, deadline = written(folder), time.time() + 120
+        while written(folder) == before and time.time() < deadline:
+            time.sleep(0.002)
+        time.sleep(rng.uniform(0, 0.15))  # a step, its log, its grid, its checkpoint and its evaluation
+        os.kill(child, signal.SIGKILL)
+        code = attempts.end()
+        assert code in (-signal.SIGKILL, 0)
+        if code == 0:
+            break
+        killed += 1
+    assert killed == kills, "the run ended too soon to be killed so often"
+    attempts.start([*words, f"--workdir={tmp_path / 'killed'}"])
+    assert attempts.end() == 0
+    attempts.close()
+    assert_same_run(tmp_path / "whole", tmp_path / "killed", steps)
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A file system of 24 MB."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    made = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", str(disk)], capture_output=True, text=True)
+    if made.returncode:
+        pytest.skip(f"no small disk can be made here: {made.stderr.strip()}")
+    yield disk
+    subprocess.run(["umount", "-l", str(disk)], check=True)
+
+
+@pytest.mark.parametrize("room", ["a checkpoint", "a log or a sample"])
+def test_a_disk_that_fills_ends_the_run_in_a_sentence_and_it_goes_on_when_there_is_room(
+    small_disk, faces, refused, train, tmp_path, room
+):
+    flags = (*EVERYTHING, f"--data_dir={faces}")
+    assert train(*flags, workdir=tmp_path / "whole") == 0
+    assert train(*flags, "--steps=2", workdir=small_disk / "run") == 0
+    ballast = small_disk / "ballast"
+    free = shutil.disk_usage(small_disk).free
+    checkpoint = sum(p.stat().st_size for p in (small_disk / "run" / "checkpoints").glob("step-2.*"))
+    ballast.write_bytes(bytes(free - (checkpoint // 2 if room == "a checkpoint" else 4096)))
+    before = log(small_disk / "run")
+    said = refused(*flags, workdir=small_disk / "run")
+    assert "No space left" in said or "cannot be written" in said
+    assert log(small_disk / "run")[: len(before)] == before  # nothing lost
+    ballast.unlink()
+    assert train(*flags, workdir=small_disk / "run") == 0
+    assert_same_run(tmp_path / "whole", small_disk / "run")
+
+
+@pytest.mark.parametrize("signal_of_loss", [signal.SIGKILL])
+def test_the_launcher_brings_a_run_that_loses_a_worker_to_the_same_end(faces, tmp_path, signal_of_loss):
+    words = [*SMALL, f"--data_dir={faces}", "--ema=0.9", "--steps=60", "--log_every=2", "--save_every=4", "--sample_every=60"]
+    ends = {}
+    for name in ("whole", "lost"):
+        folder = tmp_path / name
+        launcher = subprocess.Popen(
+            [sys.executable, "tools/launch.py", "--workers=2", "--", *words, f"--workdir={folder}"],
+            cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
+        )  # fmt: skip
+        if name == "lost":
+            deadline = time.time() + 120
+            while not list(folder.glob("checkpoints/step-8.index")) and time.time() < deadline:
+                time.sleep(0.02)
+            os.kill(workers_of(launcher.pid)[-1], signal_of_loss)
+        said, errors = launcher.communicate(timeout=300)
+        assert launcher.returncode == 0, errors[-2000:]
+        ends[name] = said
+    assert "a worker was lost; starting all again" in ends["lost"]
+    assert "starting all again" not in ends["whole"]
+    assert_same_run(tmp_path / "whole", tmp_path / "lost", 60)
+
+
+def workers_of(launcher):
+    """The process numbers of a launcher's children, in the order of their start."""
+    found = subprocess.run(["pgrep", "-P", str(launcher)], capture_output=True, text=True, check=True)
+    return sorted(int(number) for number in found.stdout.split())
+
+
+@pytest.mark.parametrize(
+    ("config", "says"),
+    [
+        (None, "needs the environment variable TF_CONFIG"),
+        ("{", "TF_CONFIG is wrong"),
+        (json.dumps({"cluster": {"worker": ["localhost:1"]}, "task": {"type": "worker", "index": 4}}), "TF_CONFIG is wrong"),
+    ],
+)
+def test_a_missing_or_wrong_tf_config_is_a_sentence(refused, monkeypatch, config, says):
+    monkeypatch.delenv("TF_CONFIG", raising=False)
+    if config is not None:
+        monkeypatch.setenv("TF_CONFIG", config)
+    assert says in refused("--strategy=multi_worker")
+
+
+def test_a_worker_that_waits_for_one_that_never_comes_ends(faces, tmp_path):
+    host = f"localhost:{free_ports(1)[0]}"
+    task = {"cluster": {"worker": [host, f"localhost:{free_ports(1)[0]}"]}, "task": {"type": "worker", "index": 0}}
+    code = "from gan_zoo import strategy; strategy.JOIN_SECONDS = 8; strategy.make('multi_worker')"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=120,
+        env={**os.environ, "TF_CONFIG": json.dumps(task)},
+    )  # fmt: skip
+    assert done.returncode == 1
+
+
+def test_one_device_is_nothing_to_mirror(refused):
+    assert "needs two devices or more" in refused("--strategy=mirrored")
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["--hosts=alpha,beta", "--index=0", "--", "--workdir=x"], "--hosts=alpha has no port"),
+        (["--hosts=alpha:1,beta:1", "--", "--workdir=x"], "--index must say"),
+        (["--workers=2"], "say after --"),
+    ],
+)
+def test_the_launcher_refuses_in_a_sentence(words, says):
+    done = subprocess.run([sys.executable, "tools/launch.py", *words], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert says in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_the_launchers_exit_code_is_that_of_the_strategy():
+    from gan_zoo import strategy
+
+    assert f"PEER_LOST = {strategy.PEER_LOST} " in (Path(ROOT) / "tools" / "launch.py").read_text()
