@@ -96,6 +96,7 @@ def build_game(config: Config, image_shape: tuple[int, int, int]) -> step.Game:
         ema.set_weights(gen.get_weights())
     count = tf.Variable(0, dtype=tf.int64, trainable=False, aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA)
     loss = registry.losses.build(config.specs("loss")[0])
+    update = registry.updates.build(config.specs("update")[0])
     specs = config.specs("tricks")
     tricks = tuple(registry.tricks.build(spec, step=count, image_shape=image_shape, seed=config.seed) for spec in specs)
     for spec, trick in zip(specs, tricks, strict=True):
@@ -103,7 +104,8 @@ def build_game(config: Config, image_shape: tuple[int, int, int]) -> step.Game:
             raise UserError(
                 f"--tricks={spec} changes targets, but the loss '{config.loss}' has none; leave out one of the two."
             )
-    update = registry.updates.build(config.specs("update")[0])
+        if trick.penalty and not update.penalties:
+            raise UserError(f"--update={config.update} cannot go with the penalty of --tricks={spec}; use another --update.")
     gen_opt, disc_opt = (registry.optimizers.build(config.specs(name)[0]) for name in ("gen_opt", "disc_opt"))
     gen_opt.build(gen.trainable_variables)
     disc_opt.build(disc.trainable_variables)

@@ -91,10 +91,12 @@ class Update(NamedTuple):
     Attributes:
         run: ``(game, real [batches * B, H, W, C]) -> {name: scalar}``, the scalars of :data:`gan_zoo.step.SCALARS`.
         batches: Of real images that one step uses.
+        penalties: Whether it works with tricks that add a penalty to D's loss.
     """
 
     run: Callable[..., Any]
     batches: int = 1
+    penalties: bool = True
 
 
 class Dataset(NamedTuple):

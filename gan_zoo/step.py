@@ -99,6 +99,25 @@ def simultaneous_update(game: Game, real: tf.Tensor) -> dict[str, tf.Tensor]:
     return scalars | norms | {"loss/gen": rival}
 
 
+def one_stage_update(game: Game, real: tf.Tensor) -> dict[str, tf.Tensor]:
+    """As :func:`simultaneous_update`, but one way back through D serves both nets; returns scalars.
+
+    D's loss is followed back to the fake images, and there each image's slope is multiplied by the ratio of the slopes of G's
+    and of D's loss at its logit.
+    """
+    z = game.draw(real.shape[0], "gen")
+    with tf.GradientTape(persistent=True) as tape:
+        fake = game.apply("images", game.gen(z, training=True), "gen", "fake")
+        loss, fake_logits, scalars = disc_loss(game, real, fake)
+        rival = gen_loss(game, fake_logits)
+    ratio = tf.math.divide_no_nan(tape.gradient(rival, fake_logits), tape.gradient(loss, fake_logits))
+    *down_disc, down_fake = slope(tape, loss, game.disc, fake)
+    down_fake *= tf.cast(tf.reshape(ratio, [-1, 1, 1, 1]), down_fake.dtype)
+    down_gen = tape.gradient(fake, [v.value for v in game.gen.trainable_variables], output_gradients=down_fake)
+    norms = {"grad_norm/disc": descend_disc(game, down_disc), "grad_norm/gen": descend_gen(game, down_gen)}
+    return scalars | norms | {"loss/gen": rival}
+
+
 def disc_loss(game: Game, real: tf.Tensor, fake: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, dict[str, tf.Tensor]]:
     """D's loss on real images [B, H, W, C] as they come and fake ones as D is to see them.
 
@@ -132,10 +151,10 @@ def gen_loss(game: Game, fake_logits: tf.Tensor) -> tf.Tensor:
     return tf.reduce_mean(game.loss.gen(fake_logits, game.apply("gen_targets", tf.ones_like(fake_logits))))
 
 
-def slope(tape: tf.GradientTape, loss: tf.Tensor, net: keras.Model) -> list[tf.Tensor]:
-    """This replica's share of the gradient of a loss that is a mean over its part of the batch."""
+def slope(tape: tf.GradientTape, loss: tf.Tensor, net: keras.Model, *more: tf.Tensor) -> list[tf.Tensor]:
+    """This replica's share of the gradient of a loss that is a mean over its part of the batch, by a net's weights and more."""
     share = tf.constant(1.0 / _replicas(), loss.dtype)
-    return tape.gradient(loss, [v.value for v in net.trainable_variables], output_gradients=share)
+    return tape.gradient(loss, [*(v.value for v in net.trainable_variables), *more], output_gradients=share)
 
 
 def descend_disc(game: Game, gradients: list[tf.Tensor]) -> tf.Tensor:

@@ -106,6 +106,29 @@ def test_simultaneous_update_by_hand():
     assert noise == [(2, 1)]  # one batch of fakes
 
 
+@pytest.mark.parametrize("loss", registry.losses)
+def test_one_stage_does_what_simultaneous_does(loss):
+    ends = []
+    for update in ("simultaneous", "one_stage"):
+        g = game(loss=registry.losses.build(loss), update=update)
+        g = g._replace(noise=lambda shape, seed: tf.constant([[1.0], [-0.5]]))
+        scalars = g.update.run(g, REAL)
+        ends.append([*g.gen.get_weights(), *g.disc.get_weights(), *(scalars[name] for name in step.SCALARS)])
+    assert np.abs(ends[0][0] - [[1, 2]]).max() > 1e-3
+    for one, two in zip(*ends, strict=True):
+        np.testing.assert_allclose(one, two, rtol=1e-5)
+
+
+def test_a_penalty_is_refused_by_an_update_that_cannot_carry_it(refused, tmp_path):
+    plugin = tmp_path / "pull.py"
+    plugin.write_text(
+        "from gan_zoo.contracts import Trick\nfrom gan_zoo.registry import tricks\n\n\n"
+        "@tricks.register\ndef pull():\n    return Trick(penalty=lambda disc, real, fake, seed: 0.0)\n"
+    )
+    said = refused(f"--plugins={plugin}", "--tricks=pull", "--update=one_stage")
+    assert "--update=one_stage cannot go with the penalty of --tricks=pull" in said
+
+
 def test_alternating_updates_by_hand():
     g = game()
     assert set(g.update.run(g, REAL)) == set(step.SCALARS)
