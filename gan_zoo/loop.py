@@ -98,7 +98,7 @@ def _train(config: Config, folder: Path, distribution: tf.distribute.Strategy, l
     report = Report(folder, done, config.steps, config.batch) if lead else Silent()
     for line in (*data.notes, *saver.notes, _opening(config, folder, data, done)):
         report.say(line)
-    judge = _judge(config, folder, data) if config.eval_every and lead else None
+    judge = judge_of(config, folder, data) if config.eval_every and lead else None
 
     run = step.compile_run(game, distribution)
     used = rows if len(kept) else None
@@ -176,7 +176,7 @@ def _precision(config: Config, folder: Path, distribution: tf.distribute.Strateg
     return "bfloat16" if strategy.highest(distribution, machine.faster_in_bfloat16()) else "float32"
 
 
-def _judge(config: Config, folder: Path, data: Dataset) -> Watch:
+def judge_of(config: Config, folder: Path, data: Dataset) -> Watch:
     """The judge of a run, whose real images are those that it trains on."""
     extractor = registry.extractors.build(config.specs("extractor")[0], cache_dir=cache_dir())
     return Watch(

@@ -4,9 +4,14 @@ All loops of a case are measured in one process, in turn, several times; shown a
 a round, which other load on the machine disturbs least. PyTorch takes part if it is installed.
 """
 
+import dataclasses
+import os
 import statistics
+import subprocess
 import sys
+import tempfile
 import time
+from pathlib import Path
 
 from absl import flags
 
@@ -38,6 +43,7 @@ def _define(values: flags.FlagValues) -> None:
     flags.DEFINE_integer("rounds", 5, "how often each loop is measured", 1, flag_values=values)
     flags.DEFINE_float("seconds", 4.0, "about how long one measurement is", 0.01, flag_values=values)
     flags.DEFINE_integer("batch", 64, "images a step", 2, flag_values=values)
+    flags.DEFINE_list("parts", ["step", *PARTS], "what to measure", flag_values=values)
     flags.DEFINE_bool("machine", True, "measure the machine's own limits, too", flag_values=values)
 
 
@@ -92,14 +98,116 @@ def compare(config: Config, peers: dict, rounds: int, seconds: float) -> dict[st
     return found
 
 
+def data_rates(count: int = 2000) -> dict[str, float]:
+    """Images/s of decoding photographs (178x218 JPEG) from a zip, and of the stream of batches from small and large sets."""
+    import io
+    import zipfile
+
+    import numpy as np
+    import tensorflow as tf
+    from PIL import Image
+
+    from gan_zoo import feed, registry
+    from gan_zoo.datasets.store import memory_map
+
+    rng = np.random.default_rng(0)
+    found = {}
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "photos.zip"
+        with zipfile.ZipFile(path, "w") as archive:
+            for i in range(count):
+                small = Image.fromarray(rng.integers(0, 256, (22, 18, 3), np.uint8))
+                jpeg = io.BytesIO()
+                small.resize((178, 218), Image.Resampling.BICUBIC).save(jpeg, "JPEG", quality=90)
+                archive.writestr(f"{i}.jpg", jpeg.getvalue())
+        began = time.perf_counter()
+        registry.datasets.build("files", image_size=(64, 64), channels=None, data_dir=path, cache_dir=Path(folder) / "cache")
+        found[f"decoded from a zip ({count} JPEG of 178x218, to 64x64)"] = count / (time.perf_counter() - began)
+        for number in (5_000, 500_000):  # the second does not fit into the memory of a laptop
+            file = Path(folder) / f"{number}.npy"
+            np.lib.format.open_memmap(file, "w+", np.uint8, (number, 64, 64, 3)).flush()
+            images = memory_map(file)
+            stream = feed.stream(images, 64, 0, 0, tf.distribute.get_strategy())
+            next(stream)
+            began = time.perf_counter()
+            for _ in range(300):
+                next(stream).numpy()
+            found[f"batches of a memory map of {number:,} images of 64x64"] = 300 * 64 / (time.perf_counter() - began)
+    return found
+
+
+def start_seconds() -> dict[str, float]:
+    """Seconds from the command to its help, and to the end of a run of one step of the demo."""
+    found = {}
+    with tempfile.TemporaryDirectory() as folder:
+        step = ["--config=experiments/demo.py", "--steps=1", "--eval_every=0", f"--workdir={folder}/run"]
+        for name, words in (("--help", ["--help"]), ("the demo's first step, grid, checkpoint and export", step)):
+            began = time.perf_counter()
+            root = Path(__file__).parent.parent
+            subprocess.run([sys.executable, "-m", "gan_zoo.run", *words], cwd=root, check=True, capture_output=True)
+            found[name] = time.perf_counter() - began
+    return found
+
+
+def evaluation_seconds(samples: int = 2000) -> dict[str, float]:
+    """Seconds of one evaluation in training of the demo's nets, drawing included, the real side being known."""
+    from gan_zoo import build, config, loop
+
+    settings = config.load_preset(str(Path(__file__).parent.parent / "experiments" / "demo.py"))
+    data = build.load_data(settings)
+    game = build.build_game(settings, data.image_shape)
+    with tempfile.TemporaryDirectory() as folder:
+        judge = loop.judge_of(settings, Path(folder), data)
+        times = []
+        for _ in range(3):  # the first compiles
+            began = time.perf_counter()
+            judge.judge(1, build.sample(game, samples, 0), 0.0)
+            times.append(time.perf_counter() - began)
+    return {f"{samples} samples of 32x32": min(times)}
+
+
+def memory_growth(steps: int = 10_000) -> dict[str, float]:
+    """MB of this process after a tenth and at the end of a run of many small steps."""
+    import numpy as np
+    from bench_peers import ours
+
+    config = Config(gen="dense((64,))", disc="dense((64,))", image_size="16", batch=16, tricks="label_smooth,instance_noise")
+    run = ours(config, (16, 16, 3), np.zeros((256, 16, 16, 3), np.uint8))
+    found = {}
+    for until, done in ((steps // 10, 0), (steps, steps // 10)):
+        for _ in range((until - done) // 10):
+            run(10)
+        pages = int(Path("/proc/self/statm").read_text().split()[1])
+        found[f"after {until:,} steps"] = pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+    return found
+
+
+PARTS = {
+    "data": ("images/s", data_rates),
+    "start": ("seconds", start_seconds),
+    "evaluation": ("seconds", evaluation_seconds),
+    "memory": ("MB", memory_growth),
+}
+
+
 def _main(values: flags.FlagValues, rest: list[str]) -> None:
     if rest:
         raise UserError(f"'{rest[0]}' is no flag; write --name=value.")
-    if unknown := [name for name in values.cases if name not in CASES]:
-        raise UserError(f"there is no case '{unknown[0]}'; choose from: {', '.join(CASES)}.")
+    for flag, known in (("cases", CASES), ("parts", ("step", *PARTS))):
+        if unknown := [name for name in values[flag].value if name not in known]:
+            raise UserError(f"--{flag} knows no '{unknown[0]}'; choose from: {', '.join(known)}.")
     cli.load_tensorflow(values.verbose)
-    import dataclasses
+    if "step" in values.parts:
+        _measure_steps(values)
+    for part in values.parts:
+        if part in PARTS:
+            unit, measure = PARTS[part]
+            print(f"\n{part}:")
+            for name, value in measure().items():
+                print(f"  {name}: {value:,.1f} {unit}", flush=True)
 
+
+def _measure_steps(values: flags.FlagValues) -> None:
     from bench_peers import PEERS
 
     from gan_zoo import machine
