@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from gan_zoo import registry
+from gan_zoo import build, registry
+from gan_zoo.config import Config
 from gan_zoo.contracts import Loss, UserError
 from gan_zoo.layers import BatchNorm
 
@@ -85,6 +86,30 @@ def test_discriminators(spec, shape, tmp_path):
 )
 def test_parameter_counts(table, spec, shape, count):
     assert registry.tables[table].build(spec, image_shape=shape).count_params() == count
+
+
+@pytest.mark.parametrize(
+    ("gen", "disc", "shape"),
+    [(gen, "dcgan(width=8)", shape) for gen, shape in nets(registry.generators) if shape[0] in (28, 32)]
+    + [("dcgan(width=8)", disc, shape) for disc, shape in nets(registry.discriminators) if shape[0] == 32],
+)
+def test_bfloat16_is_float32_up_to_its_rounding(gen, disc, shape):
+    images = tf.random.stateless_uniform([16, *shape], [0, 0], -1, 1)
+    found = []
+    for precision in ("float32", "bfloat16"):
+        config = Config(gen=gen, disc=disc, precision=precision, image_size=str(shape[0]), batch=16)
+        game = build.build_game(config, shape)
+        assert {v.dtype for net in (game.gen, game.disc) for v in net.trainable_variables} == {"float32"}
+        fake = game.gen(game.draw(16, "test"), training=True)
+        logits = game.disc(images, training=False)
+        assert (fake.dtype, logits.dtype) == (tf.float32, tf.float32)
+        scalars = game.update.run(game, images)
+        assert all(np.isfinite(value) for value in scalars.values())
+        found.append((fake.numpy(), logits.numpy(), np.concatenate([v.numpy().ravel() for v in game.gen.trainable_variables])))
+    for one, two, least in zip(*found, (0.02, 0.02, 0.0), strict=True):
+        np.testing.assert_allclose(two, one, atol=least + 0.1 * np.abs(one).max())
+    assert any((one != two).any() for one, two in zip(*found, strict=True))  # it did compute otherwise
+    assert keras.config.dtype_policy().name == "float32"  # and left nothing behind
 
 
 def bn(channels):

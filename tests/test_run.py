@@ -17,7 +17,7 @@ import tensorflow as tf
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from gan_zoo import build, report, run, rundir
+from gan_zoo import build, machine, report, run, rundir
 
 ROOT = Path(__file__).parent.parent
 EVERYTHING = (
@@ -305,6 +305,37 @@ def test_two_logical_devices_do_what_one_does(faces, tmp_path):
         np.testing.assert_allclose(one[name], two[name], atol=1e-5)
         moved = max(moved, np.abs(one[name]).max())
     assert moved > 0.01
+
+
+def test_bfloat16_resumes_exactly_and_auto_is_remembered(train, tmp_path, monkeypatch):
+    monkeypatch.setattr(machine, "faster_in_bfloat16", lambda: True)
+    assert train("--precision=auto", "--steps=6", workdir=tmp_path / "whole") == 0
+    assert rundir.read(tmp_path / "whole")["config"]["precision"] == "bfloat16"
+    assert train("--precision=auto", "--steps=2") == 0
+    monkeypatch.setattr(machine, "faster_in_bfloat16", lambda: False)  # another machine, or a busy one
+    assert train("--precision=auto", "--steps=4") == 0
+    assert train("--precision=bfloat16", "--steps=6") == 0
+    for name, value in weights(tmp_path / "whole", 6).items():
+        np.testing.assert_array_equal(value, weights(train.folder, 6)[name], err_msg=name)
+    game, _ = build.restore(train.folder)
+    assert game.gen.layers[3].compute_dtype == "bfloat16"
+
+
+def test_the_precision_of_a_run_does_not_change(train, refused):
+    assert train("--steps=2") == 0
+    assert "precision 'float32' -> 'bfloat16'" in refused("--precision=bfloat16")
+
+
+def test_deterministic_runs_train_and_the_record_names_the_machine(faces, tmp_path):
+    from tests.conftest import SMALL
+
+    words = [*SMALL, f"--data_dir={faces}", f"--workdir={tmp_path / 'run'}", *EVERYTHING, "--deterministic", "--steps=2"]
+    done = subprocess.run([sys.executable, "-m", "gan_zoo.run", *words], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    record = rundir.read(tmp_path / "run")
+    assert record["config"]["deterministic"] is True
+    assert record["machine"]["replicas"] == 1
+    assert set(record["machine"]) == {"devices", "replicas", "cores", "intra_op_threads", "inter_op_threads", "onednn"}
 
 
 def test_checkpoints_hold_dropouts_seeds(whole):

@@ -74,6 +74,13 @@ def step_flops(config: Config, image_shape: tuple[int, int, int]) -> float:
     return total
 
 
+def settings_of(peer: str, config: Config) -> Config:
+    """The settings of a case as one of the peers uses them."""
+    from bench_peers import OURS
+
+    return dataclasses.replace(config, **OURS.get(peer, {}))
+
+
 def compare(config: Config, peers: dict, rounds: int, seconds: float) -> dict[str, list[float]]:
     """Images/s of each peer in each round; the peers take turns."""
     import numpy as np
@@ -82,7 +89,7 @@ def compare(config: Config, peers: dict, rounds: int, seconds: float) -> dict[st
     images = np.random.default_rng(0).integers(0, 256, (4 * config.batch, height, width, 3), np.uint8)
     loops, steps = {}, {}
     for name, peer in peers.items():
-        loops[name] = peer(config, (height, width, 3), images)
+        loops[name] = peer(settings_of(name, config), (height, width, 3), images)
         loops[name](1)  # traces and compiles
         loops[name](1)
         began = time.perf_counter()
@@ -223,19 +230,17 @@ def _measure_steps(values: flags.FlagValues) -> None:
     for case in values.cases:
         config, what = CASES[case]
         config = dataclasses.replace(config, batch=values.batch)
-        flops = step_flops(config, (*config.size, 3)) / config.batch
-        print(f"\n{case}: {what}; {flops / 1e9:.2f} GFLOP an image")
-        for dtype, limit in limits.items():
-            print(f"  the machine's {dtype} would make {limit * 1e9 / flops:.0f} images/s")
+        print(f"\n{case}: {what}")
         found = compare(config, peers, values.rounds, values.seconds)
         first = next(iter(found))
         for name, speeds in found.items():
             median = statistics.median(speeds)
             ratio = statistics.median(a / b for a, b in zip(found[first], speeds, strict=True))
             limit = limits.get("bfloat16" if "bf16" in name else "float32")
-            part = f", {median * flops / 1e9 / limit:4.0%} of the limit" if limit else ""
+            flops = step_flops(settings_of(name, config), (*config.size, 3)) / config.batch / 1e9
+            part = f", {median * flops / limit:4.0%} of the machine's {flops:.2f} GFLOP an image" if limit else ""
             spread = f"({min(speeds):.1f} to {max(speeds):.1f})"
-            print(f"  {name:15s} {median:8.1f} images/s {spread}{part}; {first} / it = {ratio:.2f}", flush=True)
+            print(f"  {name:20s} {median:8.1f} images/s {spread}{part}; {first} / it = {ratio:.2f}", flush=True)
 
 
 if __name__ == "__main__":

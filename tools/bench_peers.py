@@ -6,7 +6,6 @@ returns when they are done. ``images`` is uint8 ``[N, H, W, C]``.
 
 from __future__ import annotations
 
-import dataclasses
 import importlib.util
 
 import keras
@@ -29,16 +28,6 @@ def ours(config, image_shape, images):
         return float(means["loss/gen"])
 
     return run
-
-
-def ours_bf16(config, image_shape, images):
-    """The same under ``--precision=bfloat16``."""
-    return ours(dataclasses.replace(config, precision="bfloat16"), image_shape, images)
-
-
-def ours_simultaneous(config, image_shape, images):
-    """The same with ``--update=simultaneous``: one pass through G less, and one through D."""
-    return ours(dataclasses.replace(config, update="simultaneous"), image_shape, images)
 
 
 def bare(config, image_shape, images):
@@ -253,13 +242,14 @@ def torch_bfloat16(config, image_shape, images):
     return torch_loop(config, image_shape, images, bfloat16=True)
 
 
-PEERS = {
-    "ours": ours,
-    "ours_bf16": ours_bf16,
-    "ours_simultaneous": ours_simultaneous,
-    "bare": bare,
-    "keras": textbook_keras,
-    "train_on_batch": train_on_batch,
+# Ours, under these settings.
+OURS = {
+    "ours": {},
+    "ours_simultaneous": {"update": "simultaneous"},
+    "ours_one_stage": {"update": "one_stage"},
+    "ours_bf16": {"precision": "bfloat16"},
+    "ours_one_stage_bf16": {"update": "one_stage", "precision": "bfloat16"},
 }
+PEERS = {name: ours for name in OURS} | {"bare": bare, "keras": textbook_keras, "train_on_batch": train_on_batch}
 if importlib.util.find_spec("torch"):
     PEERS |= {"torch": torch_loop, "torch_bf16": torch_bfloat16}
