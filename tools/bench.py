@@ -57,8 +57,15 @@ def step_flops(config: Config, image_shape: tuple[int, int, int]) -> float:
     game = build.build_game(config, image_shape)
     batch = tf.TensorSpec([config.batch * game.update.batches, *image_shape], tf.float32)
     graph = tf.function(lambda real: game.update.run(game, real)).get_concrete_function(batch).graph
+    # TensorFlow drops what leads neither to a result nor to a change of a variable.
+    live, todo = set(), [tensor.op for tensor in graph.outputs] + list(graph.control_outputs)
+    while todo:
+        op = todo.pop()
+        if op not in live:
+            live.add(op)
+            todo += [tensor.op for tensor in op.inputs] + list(op.control_inputs)
     total = 0.0
-    for op in graph.get_operations():
+    for op in live:
         if op.type == "MatMul":
             rows, inner = op.inputs[0].shape if not op.get_attr("transpose_a") else op.inputs[0].shape[::-1]
             total += 2.0 * rows * inner * op.outputs[0].shape[1]
@@ -236,9 +243,10 @@ def _measure_steps(values: flags.FlagValues) -> None:
         for name, speeds in found.items():
             median = statistics.median(speeds)
             ratio = statistics.median(a / b for a, b in zip(found[first], speeds, strict=True))
-            limit = limits.get("bfloat16" if "bf16" in name else "float32")
             flops = step_flops(settings_of(name, config), (*config.size, 3)) / config.batch / 1e9
-            part = f", {median * flops / limit:4.0%} of the machine's {flops:.2f} GFLOP an image" if limit else ""
+            part = f", {flops:.2f} GFLOP each"
+            if limit := limits.get("bfloat16" if "bf16" in name else "float32"):
+                part += f", {median * flops / limit:.0%} of the machine's limit"
             spread = f"({min(speeds):.1f} to {max(speeds):.1f})"
             print(f"  {name:20s} {median:8.1f} images/s {spread}{part}; {first} / it = {ratio:.2f}", flush=True)
 

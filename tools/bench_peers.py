@@ -250,6 +250,6 @@ OURS = {
     "ours_bf16": {"precision": "bfloat16"},
     "ours_one_stage_bf16": {"update": "one_stage", "precision": "bfloat16"},
 }
-PEERS = {name: ours for name in OURS} | {"bare": bare, "keras": textbook_keras, "train_on_batch": train_on_batch}
+PEERS = dict.fromkeys(OURS, ours) | {"bare": bare, "keras": textbook_keras, "train_on_batch": train_on_batch}
 if importlib.util.find_spec("torch"):
     PEERS |= {"torch": torch_loop, "torch_bf16": torch_bfloat16}
