@@ -14,7 +14,7 @@ from gan_zoo.config import Config
 
 config = Config(
     gen="conv_noise28",
-    disc="cnn_fc",
+    disc="cnn_fc(dropout=0.4)",
     loss="non_saturating",
     noise="normal",
     gen_opt="adam(2e-4, beta_1=0.5)",

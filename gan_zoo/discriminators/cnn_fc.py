@@ -23,13 +23,12 @@ def cnn_fc(width: int = 64, hidden: tuple = (4096, 1024), dropout: float = 0.0, 
     Args:
         width: Channels of the first convolution.
         hidden: Values of the dense layers.
-        dropout: Rate after each layer.
+        dropout: Rate after each dense layer; after convolutions, too, it made D so slow that G got no faces in 200 steps.
         image_shape: (H, W, C), any.
     """
     image = x = keras.Input(image_shape, name="image")
     for filters, stride in ((width, 1), (2 * width, 2), (4 * width, 2)):
         x = layers.LeakyReLU(0.2)(Conv2D(filters, 3, stride, "same")(x))
-        x = layers.Dropout(dropout)(x) if dropout else x
     x = layers.Flatten()(x)
     for values in hidden:
         x = layers.LeakyReLU(0.2)(layers.Dense(values)(x))
