@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from gan_zoo import feed, randomness, registry, step
 from gan_zoo.contracts import Loss, Trick, UserError
-from gan_zoo.layers import BatchNorm, Conv2D, Conv2DTranspose, crop_to, filter_gradient, ladder
+from gan_zoo.layers import BatchNorm, Conv2D, Conv2DTranspose, Dropout, crop_to, filter_gradient, ladder
 
 
 def linear(shape_in, shape_out, weights):
@@ -285,6 +285,18 @@ def test_crop_to_cuts_the_far_edge():
     x = tf.reshape(tf.range(16.0), (1, 4, 4, 1))
     np.testing.assert_array_equal(crop_to(x, (3, 4)), x[:, :3])
     assert crop_to(x, (4, 4)) is x
+
+
+def test_dropout_drops_its_share_keeps_the_mean_and_draws_anew_at_each_call():
+    layer = Dropout(0.3, seed=1)
+    x = tf.ones([2000, 5])
+    one, two = layer(x, training=True).numpy(), layer(x, training=True).numpy()
+    np.testing.assert_allclose(np.unique(one), [0, 1 / 0.7], rtol=1e-6)
+    assert (one == 0).mean() == pytest.approx(0.3, abs=0.02)
+    assert np.mean((one == 0) & (two == 0)) == pytest.approx(0.09, abs=0.02)
+    np.testing.assert_array_equal(layer(x, training=False), x)
+    again = Dropout.from_config(layer.get_config())
+    np.testing.assert_array_equal(again(x, training=True), one)
 
 
 @pytest.mark.parametrize("stride", [1, 2])

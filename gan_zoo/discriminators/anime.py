@@ -6,7 +6,7 @@ import keras
 from keras import layers
 from keras.config import floatx
 
-from gan_zoo.layers import BatchNorm, Conv2D
+from gan_zoo.layers import BatchNorm, Conv2D, Dropout
 from gan_zoo.registry import discriminators
 
 
@@ -29,6 +29,6 @@ def anime_dcgan(width: int = 32, dropout: float = 0.4, slope: float = 0.3, *, im
     x = layers.Rescaling(0.5, 0.5)(image)
     for factor in (1, 2, 4, 8):
         x = layers.LeakyReLU(slope)(Conv2D(factor * width, 5, 2, "same")(x))
-        x = layers.Dropout(dropout)(BatchNorm()(x))
+        x = Dropout(dropout)(BatchNorm()(x))
     logits = layers.Dense(1, dtype=floatx())(layers.Flatten()(x))
     return keras.Model(image, logits, name="anime_dcgan_discriminator")

@@ -6,7 +6,7 @@ import keras
 from keras import layers
 from keras.config import floatx
 
-from gan_zoo.layers import Conv2D
+from gan_zoo.layers import Conv2D, Dropout
 from gan_zoo.registry import discriminators
 
 
@@ -32,5 +32,5 @@ def cnn_fc(width: int = 64, hidden: tuple = (4096, 1024), dropout: float = 0.0, 
     x = layers.Flatten()(x)
     for values in hidden:
         x = layers.LeakyReLU(0.2)(layers.Dense(values)(x))
-        x = layers.Dropout(dropout)(x) if dropout else x
+        x = Dropout(dropout)(x) if dropout else x
     return keras.Model(image, layers.Dense(1, dtype=floatx())(x), name="cnn_fc")

@@ -6,7 +6,7 @@ import keras
 from keras import layers
 from keras.config import floatx
 
-from gan_zoo.layers import BatchNorm, Conv2D, dcgan_init, ladder
+from gan_zoo.layers import BatchNorm, Conv2D, Dropout, dcgan_init, ladder
 from gan_zoo.registry import discriminators
 
 
@@ -43,6 +43,6 @@ def dcgan(
         bare = i == 0 or not norm
         x = Conv2D(min(max_width, width * 2**i), kernel, 2, "same", use_bias=bare, kernel_initializer=dcgan_init())(x)
         x = layers.LeakyReLU(slope)(x if bare else BatchNorm()(x))
-        x = layers.Dropout(dropout)(x) if dropout else x
+        x = Dropout(dropout)(x) if dropout else x
     logits = layers.Dense(1, kernel_initializer=dcgan_init(), dtype=floatx())(layers.Flatten()(x))
     return keras.Model(image, logits, name="dcgan_discriminator")

@@ -6,7 +6,7 @@ import keras
 from keras import layers
 from keras.config import floatx
 
-from gan_zoo.layers import Conv2D
+from gan_zoo.layers import Conv2D, Dropout
 from gan_zoo.registry import discriminators
 
 
@@ -27,5 +27,5 @@ def tutorial_dcgan(width: int = 64, dropout: float = 0.3, slope: float = 0.3, *,
         raise ValueError(f"width={width} must be 1 or more.")
     image = x = keras.Input(image_shape, name="image")
     for filters in (width, 2 * width):
-        x = layers.Dropout(dropout)(layers.LeakyReLU(slope)(Conv2D(filters, 5, 2, "same")(x)))
+        x = Dropout(dropout)(layers.LeakyReLU(slope)(Conv2D(filters, 5, 2, "same")(x)))
     return keras.Model(image, layers.Dense(1, dtype=floatx())(layers.Flatten()(x)), name="tutorial_dcgan_discriminator")
