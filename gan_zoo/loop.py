@@ -42,7 +42,7 @@ def train(config: Config) -> Path:
     """
     folder = config.run_dir
     distribution = strategy.make(config.strategy)
-    lead = strategy.worker()[1] == 0 or config.strategy != "multi_worker"
+    lead = strategy.leads(config.strategy)
     if config.deterministic:
         tf.config.experimental.enable_op_determinism()
     try:
@@ -260,10 +260,11 @@ def _opening(config: Config, folder: Path, data: Dataset, done: int) -> str:
     height, width, channels = data.image_shape
     rows, kept = split(config, len(data.images))
     held = f"{len(rows):,} images " + (f"({len(kept):,} more held out) " if len(kept) else "")
+    how = "not resized" if data.resize == "none" else data.resize
     return (
         f"{'going on from step ' + str(done) if done else 'training'}: {config.gen} against {config.disc}, {config.loss}, "
-        f"tricks: {config.tricks or 'none'}; {held}{height}x{width}x{channels} of {data.name} "
-        f"({data.resize}); run directory: {folder}"
+        f"{config.update}, noise: {config.noise}, tricks: {config.tricks or 'none'}, {config.precision}; "
+        f"{held}{height}x{width}x{channels} of {data.name} ({how}); run directory: {folder}"
     )
 
 

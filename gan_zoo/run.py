@@ -84,12 +84,14 @@ def _main(values: flags.FlagValues, rest: list[str]) -> int:
     try:
         folder = loop.train(settings)
     except loop.Interrupted as e:
-        print(e)
+        if strategy.leads(settings.strategy):
+            print(e)
         return e.exit_code
     except strategy.PeerLost as e:
         print(f"gan_zoo: {e}; start all workers again, and they go on from the last checkpoint.", file=sys.stderr)
         return strategy.PEER_LOST
-    print(f"done: {folder / 'samples.gif'}, {folder / 'generator.keras'}\n  tensorboard --logdir={folder}")
+    if strategy.leads(settings.strategy):
+        print(f"done: {folder / 'samples.gif'}, {folder / 'generator.keras'}\n  tensorboard --logdir={folder}")
     return 0
 
 

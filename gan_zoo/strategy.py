@@ -80,6 +80,11 @@ def worker() -> tuple[list[str], int]:
     return workers, index
 
 
+def leads(name: str) -> bool:
+    """Whether this process is the one that evaluates, draws, writes and speaks."""
+    return name != "multi_worker" or worker()[1] == 0
+
+
 @contextlib.contextmanager
 def peers(strategy: tf.distribute.Strategy) -> Iterator[None]:
     """Turn what TensorFlow raises when another worker goes into :class:`PeerLost`."""
