@@ -6,7 +6,7 @@ Exact: 4x4 start, transposed convolutions up, batch norm everywhere but at G's o
 normal noise of 100 values; Adam 1e-4, beta_1 0.5; batch 64.
 
 Our reading: the channels, 128 in the map next to the image as in figure 1 of the paper and 512 at 4x4; 4x4 kernels, as in its
-authors' code (the figure has 5x5); D and G in turn; the largest centred square of the aligned images, brought to 32x32. 15,600
+authors' code (the figure has 5x5); D and G in turn; the largest centred square of the aligned images, brought to 32x32. 15,625
 steps are 200 epochs of the 5,000 images that figures here come from; for all of CelebA, 200 epochs are 633,000. The FID of 102
 that its authors report is a mean over small batches of Inception at 299 pixels, and no number here compares with it.
 """
@@ -24,7 +24,7 @@ config = Config(
     image_size="32",
     channels=3,
     batch=64,
-    steps=15600,
+    steps=15625,
     eval_every=100,
     sample_every=100,
     save_every=200,

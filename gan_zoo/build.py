@@ -97,6 +97,10 @@ def build_game(config: Config, image_shape: tuple[int, int, int]) -> step.Game:
     count = tf.Variable(0, dtype=tf.int64, trainable=False, aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA)
     loss = registry.losses.build(config.specs("loss")[0])
     update = registry.updates.build(config.specs("update")[0])
+    if loss.flat and update.one_way_back:
+        raise UserError(
+            f"--update={config.update} cannot go with the loss '{config.loss}', which is flat in places; change one."
+        )
     specs = config.specs("tricks")
     tricks = tuple(registry.tricks.build(spec, step=count, image_shape=image_shape, seed=config.seed) for spec in specs)
     for spec, trick in zip(specs, tricks, strict=True):
@@ -104,7 +108,7 @@ def build_game(config: Config, image_shape: tuple[int, int, int]) -> step.Game:
             raise UserError(
                 f"--tricks={spec} changes targets, but the loss '{config.loss}' has none; leave out one of the two."
             )
-        if trick.penalty and not update.penalties:
+        if trick.penalty and update.one_way_back:
             raise UserError(f"--update={config.update} cannot go with the penalty of --tricks={spec}; use another --update.")
     gen_opt, disc_opt = (registry.optimizers.build(config.specs(name)[0]) for name in ("gen_opt", "disc_opt"))
     gen_opt.build(gen.trainable_variables)

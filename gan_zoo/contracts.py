@@ -49,11 +49,13 @@ class Loss(NamedTuple):
         gen: ``(fake_logits, targets) -> [B, 1]``; ``targets`` is what G wants D to say of its images (1 unless a trick
             changes it).
         uses_targets: whether the targets mean anything to this loss. Label tricks are refused under a loss that ignores them.
+        flat: whether D's loss has no slope for some logits.
     """
 
     disc: Callable[..., Any]
     gen: Callable[..., Any]
     uses_targets: bool = True
+    flat: bool = False
 
 
 class Trick(NamedTuple):
@@ -91,12 +93,12 @@ class Update(NamedTuple):
     Attributes:
         run: ``(game, real [batches * B, H, W, C]) -> {name: scalar}``, the scalars of :data:`gan_zoo.step.SCALARS`.
         batches: Of real images that one step uses.
-        penalties: Whether it works with tricks that add a penalty to D's loss.
+        one_way_back: Whether G learns by way of D's loss. Then penalties and losses that are flat in places are refused.
     """
 
     run: Callable[..., Any]
     batches: int = 1
-    penalties: bool = True
+    one_way_back: bool = False
 
 
 class Dataset(NamedTuple):

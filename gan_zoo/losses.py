@@ -69,4 +69,5 @@ def hinge() -> Loss:
         disc=lambda real, fake, *_: tf.nn.relu(1.0 - real) + tf.nn.relu(1.0 + fake),
         gen=lambda fake, _: -fake,
         uses_targets=False,
+        flat=True,
     )

@@ -24,6 +24,7 @@ import importlib
 import importlib.metadata
 import importlib.util
 import inspect
+import math
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -59,6 +60,8 @@ def _spec_of(node: ast.expr, text: str) -> Spec:
             f"the arguments in '{text}' must be plain values (numbers, strings, True, False, None, tuples); "
             "specs are read, never run."
         ) from None
+    if any(isinstance(n, ast.Constant) and n.value in (math.inf, math.inf * 1j) for n in ast.walk(node)):
+        raise UserError(f"'{text}' has a number that is too large; give a smaller one.")
     if len(kwargs) < len(node.keywords):
         raise UserError(f"'{text}' gives one argument twice; leave one of them out.")
     return Spec(node.func.id, args, kwargs)
@@ -370,11 +373,15 @@ class Registry(Mapping):
             part = builder(*spec.args, **spec.kwargs, **given)
         except UserError:
             raise
-        except ValueError as e:
+        except (ValueError, OverflowError) as e:
             raise UserError(f"{self.thing} {spec}: {_one_line(e)}") from e
+        except MemoryError as e:
+            raise UserError(f"{self.thing} {spec} needs more memory than there is; make it smaller.") from e
         except TypeError as e:  # a string where a number belongs, say: literals carry no types
             raise UserError(f"{self.thing} {spec} cannot be built: {_one_line(e)}; check its arguments.") from e
         except Exception as e:
+            if type(e).__name__ == "ResourceExhaustedError":  # TensorFlow's, which is not imported here
+                raise UserError(f"{self.thing} {spec} needs more memory than there is; make it smaller.") from e
             if builder.__module__.startswith("gan_zoo."):
                 raise
             raise UserError(f"{self.thing} {spec} fails with {type(e).__name__}: {_one_line(e)}; mend it.") from e

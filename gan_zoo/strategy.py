@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import faulthandler
 import json
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -48,13 +49,28 @@ def make(name: str) -> tf.distribute.Strategy:
                 "sets it."
             )
         options = tf.distribute.experimental.CommunicationOptions(timeout_seconds=EXCHANGE_SECONDS)
-        # A worker that never comes would block the others without a word.
-        faulthandler.dump_traceback_later(JOIN_SECONDS, exit=True)
-        try:
+        with _patience():
             return tf.distribute.MultiWorkerMirroredStrategy(communication_options=options)
-        finally:
-            faulthandler.cancel_dump_traceback_later()
     return tf.distribute.get_strategy()
+
+
+@contextlib.contextmanager
+def _patience() -> Iterator[None]:
+    """End this process, with a word, if the body takes longer than the others may take to come.
+
+    TensorFlow waits for them for minutes, without a word and with Python's lock in its hands, so that only another process can.
+    """
+    workers, index = worker()
+    said = f"gan_zoo: worker {index} of {', '.join(workers)} waited {JOIN_SECONDS} s for the others in vain; start them, too."
+    code = (
+        f"import os, time; time.sleep({JOIN_SECONDS}); os.write(2, {said.encode() + bytes([10])!r}); os.kill({os.getpid()}, 9)"
+    )
+    watch = subprocess.Popen([sys.executable, "-S", "-c", code], stdin=subprocess.DEVNULL)
+    try:
+        yield
+    finally:
+        watch.kill()
+        watch.wait()
 
 
 def worker() -> tuple[list[str], int]:

@@ -16,7 +16,7 @@ def alternating(disc_steps: int = 1) -> Update:
     Args:
         disc_steps: Updates of D in one step, the paper's k, each on new real and fake images; logged are their means.
     """
-    if disc_steps < 1 or int(disc_steps) != disc_steps:
+    if not isinstance(disc_steps, int) or disc_steps < 1:
         raise ValueError(f"disc_steps={disc_steps} must be a whole number, 1 or more.")
 
     def run(game, real):
@@ -41,8 +41,10 @@ def simultaneous() -> Update:
 def one_stage() -> Update:
     """Both at once with one way back through D for both (Shen et al. 2021, arXiv:2103.00430, section 3).
 
-    It computes what ``simultaneous`` does, in less time, where the logit of an image depends on that image alone. Under batch
-    norm in D, through which images see each other, it is an approximation. Penalties are refused: their slope is none that
-    G should follow.
+    It computes what ``simultaneous`` does, in less time, where the logit of an image depends on that image alone and D's loss
+    has a slope there. Under batch norm in D, through which images see each other, it is an approximation: very close for
+    ``non_saturating`` with plain targets, less so where the ratio of the two slopes differs much within a batch, as for
+    ``least_squares`` or fake targets above 0. Refused are losses for D with flat parts (``hinge``), from which G would learn
+    nothing, and penalties, whose slope G should not follow.
     """
-    return Update(step.one_stage_update, penalties=False)
+    return Update(step.one_stage_update, one_way_back=True)

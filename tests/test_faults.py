@@ -178,7 +178,8 @@ def test_a_worker_that_waits_for_one_that_never_comes_ends(faces, tmp_path):
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=120,
         env={**os.environ, "TF_CONFIG": json.dumps(task)},
     )  # fmt: skip
-    assert done.returncode == 1
+    assert done.returncode == -signal.SIGKILL
+    assert "waited 8 s for the others in vain" in done.stderr
 
 
 def test_one_device_is_nothing_to_mirror(refused):
@@ -191,6 +192,7 @@ def test_one_device_is_nothing_to_mirror(refused):
         (["--hosts=alpha,beta", "--index=0", "--", "--workdir=x"], "--hosts=alpha has no port"),
         (["--hosts=alpha:1,beta:1", "--", "--workdir=x"], "--index must say"),
         (["--workers=2"], "say after --"),
+        (["--index=1", "--", "--workdir=x"], "give --hosts, too"),
     ],
 )
 def test_the_launcher_refuses_in_a_sentence(words, says):
@@ -198,6 +200,20 @@ def test_the_launcher_refuses_in_a_sentence(words, says):
     assert done.returncode == 2
     assert says in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(("number", "wait"), [(signal.SIGTERM, 1.0), (signal.SIGINT, 1.0)])
+def test_a_signal_while_workers_start_ends_the_launcher(faces, tmp_path, number, wait):
+    words = [*SMALL, f"--data_dir={faces}", "--steps=100000", f"--workdir={tmp_path / 'run'}"]
+    launcher = subprocess.Popen(
+        [sys.executable, "tools/launch.py", "--workers=1", "--", *words],
+        cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    time.sleep(wait)
+    launcher.send_signal(number)
+    said, _ = launcher.communicate(timeout=60)
+    assert launcher.returncode == 128 + number
+    assert "starting all again" not in said
 
 
 def test_the_launchers_exit_code_is_that_of_the_strategy():

@@ -113,7 +113,8 @@ def test_the_constant_label_is_one_draw_a_run():
     again = build("constant_label(0.9, 1.0)", seed=19)
     assert float(again.real_targets(ONES, SEED)[0, 0]) == label  # a resumed run has the same one
     assert build("constant_label(0.9, 1.0, gen=False)").gen_targets is None
-    assert trick.fake_targets is None
+    np.testing.assert_array_equal(trick.fake_targets(ZEROS, SEED), 0.0)
+    np.testing.assert_allclose(trick.fake_targets(ONES, SEED), trick.real_targets(ONES, SEED))  # one that was flipped
 
 
 def test_flip_images_mirrors_whole_images_at_its_rate_and_real_ones_only():

@@ -41,14 +41,13 @@ def _free_ports(number: int) -> list[int]:
         return [each.getsockname()[1] for each in sockets]
 
 
-def _start(hosts: list[str], mine: list[int], words: list[str]) -> list[subprocess.Popen]:
+def _start(hosts: list[str], mine: list[int], words: list[str], workers: list[subprocess.Popen]) -> None:
     """Start this machine's workers, each in a process group of its own, so that Ctrl-C reaches them once and from here."""
-    started = []
+    workers.clear()
     for index in mine:
         task = {"cluster": {"worker": hosts}, "task": {"type": "worker", "index": index}}
         command = [sys.executable, "-m", "gan_zoo.run", *words, "--strategy=multi_worker"]
-        started.append(subprocess.Popen(command, env={**os.environ, "TF_CONFIG": json.dumps(task)}, start_new_session=True))
-    return started
+        workers.append(subprocess.Popen(command, env={**os.environ, "TF_CONFIG": json.dumps(task)}, start_new_session=True))
 
 
 def _stop(workers: list[subprocess.Popen], patience: float) -> None:
@@ -66,17 +65,18 @@ def _watch(workers: list[subprocess.Popen]) -> int:
     """Wait until all have ended well or one has not; returns the exit code that counts."""
     while True:
         codes = [worker.poll() for worker in workers]
-        # A worker's own end says more than that another one missed it.
-        ended = sorted((code for code in codes if code), key=lambda code: (code < 0, code == PEER_LOST))
-        if ended or all(code == 0 for code in codes):
-            time.sleep(0.5)  # the others' codes
+        if any(codes):
+            time.sleep(0.5)  # for what the others say: a worker's own end says more than that another one missed it
             codes = [worker.poll() for worker in workers]
-            ended = sorted((code for code in codes if code), key=lambda code: (code < 0, code == PEER_LOST))
-            return ended[0] if ended else 0
+            return min((code for code in codes if code), key=lambda code: (code < 0, code == PEER_LOST))
+        if all(code == 0 for code in codes):
+            return 0
         time.sleep(0.1)
 
 
 def _main(values: flags.FlagValues, rest: list[str]) -> int:
+    if values["index"].value is not None and not values.hosts:
+        raise UserError("--index says which of --hosts this machine is; give --hosts, too.")
     if values.hosts and (values["index"].value is None or values["index"].value >= len(values.hosts)):
         raise UserError(f"--index must say which of the {len(values.hosts)} --hosts this machine is, from 0.")
     if wrong := [host for host in values.hosts if not host.rpartition(":")[2].isdigit() or ":" not in host]:
@@ -84,8 +84,10 @@ def _main(values: flags.FlagValues, rest: list[str]) -> int:
     if not any(word.startswith(("--workdir", "-workdir", "--config", "-config")) for word in rest):
         raise UserError("say after -- what to train, at least --workdir=FOLDER, which all workers share.")
     workers: list[subprocess.Popen] = []
+    asked: list[int] = []  # the signals that came, at whatever moment
 
     def pass_on(number, frame):
+        asked.append(number)
         for worker in workers:
             if worker.poll() is None:
                 os.killpg(worker.pid, number)
@@ -95,9 +97,14 @@ def _main(values: flags.FlagValues, rest: list[str]) -> int:
     for attempt in range(values.restarts + 1):
         hosts = values.hosts or [f"localhost:{port}" for port in _free_ports(values.workers)]
         mine = [values["index"].value] if values.hosts else list(range(values.workers))
-        workers[:] = _start(hosts, mine, rest)
-        code = _watch(workers)
-        _stop(workers, patience=30)
+        if not asked:
+            _start(hosts, mine, rest, workers)
+            if asked:  # while they were starting
+                pass_on(asked.pop(), None)
+            code = _watch(workers)
+            _stop(workers, patience=30)
+        if asked:
+            return 128 + asked[0]
         if code >= 0 and code != PEER_LOST:
             return code
         if attempt < values.restarts:

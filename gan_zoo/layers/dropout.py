@@ -15,6 +15,12 @@ class Dropout(keras.layers.Dropout):
     Keras' own drops the same places on each of them.
     """
 
+    def __init__(self, rate, **kwargs):
+        """Drop a share ``rate`` of values, from 0 to below 1."""
+        if not 0 <= rate < 1:
+            raise ValueError(f"dropout={rate} is no such share; give a value from 0 to below 1.")
+        super().__init__(rate, **kwargs)
+
     def call(self, inputs, training=False):
         """Set a share ``rate`` of the values of [B, ...] to 0, and scale the others to keep the mean, if ``training``."""
         if not training or not self.rate:

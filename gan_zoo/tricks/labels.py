@@ -52,7 +52,7 @@ def flip_labels(rate: float = 0.05) -> Trick:
 def swap_labels() -> Trick:
     """Real is 0 and fake 1, for D and for G alike (the list of GAN hacks by Chintala et al. 2016, number 4).
 
-    Give it before ``label_smooth`` and ``flip_labels``: then 1, whatever it now means, is smoothed as 1.
+    Give it before other label tricks: then 1, whatever it now means, is smoothed as 1.
     """
 
     def swap(targets, seed):
@@ -65,6 +65,8 @@ def swap_labels() -> Trick:
 def constant_label(low: float = 0.9, high: float = 1.0, gen: bool = True, *, seed: int) -> Trick:
     """The target 1 becomes one draw from U(low, high) for the whole run, as an old Simpsons DCGAN has it.
 
+    Give it after ``swap_labels`` and ``flip_labels``: then it is what they make 1 that becomes the draw.
+
     Args:
         low: Least.
         high: Greatest.
@@ -75,7 +77,7 @@ def constant_label(low: float = 0.9, high: float = 1.0, gen: bool = True, *, see
         raise ValueError(f"low={low} must not be above high={high}.")
     label = float(np.random.default_rng([seed, 1]).uniform(low, high))
 
-    def real(targets, seed):
+    def one(targets, seed):
         return targets * label
 
-    return Trick(real_targets=real, gen_targets=real if gen else None, metrics=lambda: {"label": label})
+    return Trick(real_targets=one, fake_targets=one, gen_targets=one if gen else None, metrics=lambda: {"label": label})
