@@ -4,6 +4,9 @@
 
 Exact: as faces32.py, with Adam 2e-4, beta_1 0.5, batch 128, 125 epochs (of CelebA's 202,599 images). Our reading: as there; at
 64x64 the maps are figure 1's: 4x4x1024, 8x8x512, 16x16x256, 32x32x128.
+
+Not trained here: ten times the arithmetic of faces32.py an image. On 2 cores take --gen='dcgan(width=32)' and
+--disc='dcgan(width=32)' with it.
 """
 
 from gan_zoo.config import Config
