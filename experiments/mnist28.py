@@ -9,10 +9,10 @@ Our reading: beta_1 0.9, since none is named and that is Adam's default; one sim
 (its batch is 256); LeakyReLU 0.3, Keras' default of that time; batch norm keeps 0.9 of its moving statistics.
 
 Measured on MNIST (2 cores, shared with other jobs; 2026-11-24): 163,200 images (2,550 steps, 2.7 epochs) in 36 minutes,
-float32, median 78 images/s (a quarter of the machine). FD-embedded@51b9 (2k fake) 101 at step 250, 84, 33 at 750, between 24 and
-72 until 2,250, **22.2** at 2,500. That checkpoint by the full protocol (10k fake, 10k real): FD 22.9 (floor 0.11), precision 0.19
-(0.87), recall 0.08 (0.87). Its grid: strokes of a pen throughout, black background clean; about a third can be read as digits
-(0, 1, 2, 3, 4, 5, 6 among them), the others are loops that are none. The tutorial's own pictures look so after two epochs.
+float32, median 78 images/s (a quarter of the machine). FD-embedded@51b9 (2k fake) 101 at step 250, 84, 33 at 750, between
+24 and 72 until 2,250, **22.2** at 2,500. That checkpoint by the full protocol (10k fake, 10k real): FD 22.9 (floor 0.11),
+precision 0.19 (0.87), recall 0.08 (0.87). Its grid: strokes of a pen throughout, black background clean; about a third can be
+read as digits, the others are loops that are none.
 """
 
 from gan_zoo.config import Config
