@@ -123,7 +123,7 @@ def test_a_penalty_is_refused_by_an_update_that_cannot_carry_it(refused, tmp_pat
     plugin = tmp_path / "pull.py"
     plugin.write_text(
         "from gan_zoo.contracts import Trick\nfrom gan_zoo.registry import tricks\n\n\n"
-        "@tricks.register\ndef pull():\n    \"\"\"Pull.\"\"\"\n    return Trick(penalty=lambda disc, real, fake, seed: 0.0)\n"
+        '@tricks.register\ndef pull():\n    """Pull."""\n    return Trick(penalty=lambda disc, real, fake, seed: 0.0)\n'
     )
     said = refused(f"--plugins={plugin}", "--tricks=pull", "--update=one_stage")
     assert "--update=one_stage cannot go with the penalty of --tricks=pull" in said
