@@ -3,7 +3,7 @@
     python -m gan_zoo.run --config=experiments/simpsons_dcgan128_tf.py --data_dir=simpsons-faces.zip
 
 With Adam, half a loss is very nearly the whole one (only epsilon weighs differently), so that what distinguishes the variants
-is G's target: 1 here, the run's label there.
+is G's target: 1 here, the run's label there. Not trained here beyond the steps of the tests.
 """
 
 import dataclasses
