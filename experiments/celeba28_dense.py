@@ -16,19 +16,15 @@ grid: every sample is a face, front on, but all of few kinds, with coloured pixe
 convolutional pair does better from a twentieth of the images.
 """
 
-from gan_zoo.config import Config
+import dataclasses
+from pathlib import Path
 
-config = Config(
+from gan_zoo.config import load_preset
+
+config = dataclasses.replace(
+    load_preset(Path(__file__).with_name("celeba28_noise_image.py")),
     gen="dense",
     disc="dense",
-    loss="non_saturating",
-    noise="normal",
-    gen_opt="adam(2e-4, beta_1=0.5)",
-    disc_opt="adam(2e-4, beta_1=0.5)",
-    data="celeba(crop='close_v1')",
-    image_size="28",
-    channels=3,
-    batch=64,
     steps=40000,
     log_every=100,
     eval_every=1000,

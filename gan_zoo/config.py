@@ -188,8 +188,12 @@ def differences(old: dict[str, Any], new: Config) -> list[str]:
 def define_flags(values: flags.FlagValues) -> None:
     """Define one flag a field, and ``--config``."""
     flags.DEFINE_string("config", "", "a preset: a Python file that sets config = Config(...)", flag_values=values)
-    define: dict[str, Any] = {"str": flags.DEFINE_string, "int": flags.DEFINE_integer, "float": flags.DEFINE_float}
-    define["bool"] = flags.DEFINE_bool
+    define: dict[str, Any] = {
+        "str": flags.DEFINE_string,
+        "int": flags.DEFINE_integer,
+        "float": flags.DEFINE_float,
+        "bool": flags.DEFINE_bool,
+    }
     for field in dataclasses.fields(Config):
         define[str(field.type)](field.name, field.default, field.metadata["help"], flag_values=values)
 
@@ -208,7 +212,7 @@ def from_flags(values: flags.FlagValues) -> Config:
     return dataclasses.replace(base, **given)
 
 
-def load_preset(path: str) -> Config:
+def load_preset(path: str | Path) -> Config:
     """Run a preset file and take its ``config``. It is code of the user's own and is trusted like any script.
 
     Raises:

@@ -375,12 +375,11 @@ class Registry(Mapping):
             raise
         except (ValueError, OverflowError) as e:
             raise UserError(f"{self.thing} {spec}: {_one_line(e)}") from e
-        except MemoryError as e:
-            raise UserError(f"{self.thing} {spec} needs more memory than there is; make it smaller.") from e
         except TypeError as e:  # a string where a number belongs, say: literals carry no types
             raise UserError(f"{self.thing} {spec} cannot be built: {_one_line(e)}; check its arguments.") from e
         except Exception as e:
-            if type(e).__name__ == "ResourceExhaustedError":  # TensorFlow's, which is not imported here
+            # The second is TensorFlow's, which is not imported here.
+            if isinstance(e, MemoryError) or type(e).__name__ == "ResourceExhaustedError":
                 raise UserError(f"{self.thing} {spec} needs more memory than there is; make it smaller.") from e
             if builder.__module__.startswith("gan_zoo."):
                 raise

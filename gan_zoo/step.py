@@ -89,14 +89,7 @@ def gen_update(game: Game, batch: int) -> dict[str, tf.Tensor]:
 
 def simultaneous_update(game: Game, real: tf.Tensor) -> dict[str, tf.Tensor]:
     """Update both on real images [B, H, W, C] and one batch of fakes, each against the other as it was; returns scalars."""
-    z = game.draw(real.shape[0], "gen")
-    with tf.GradientTape(persistent=True) as tape:
-        fake = game.apply("images", game.gen(z, training=True), "gen", "fake")
-        loss, fake_logits, scalars = disc_loss(game, real, fake)
-        rival = gen_loss(game, fake_logits)
-    down_disc, down_gen = slope(tape, loss, game.disc), slope(tape, rival, game.gen)  # both, before either net moves
-    norms = {"grad_norm/disc": descend_disc(game, down_disc), "grad_norm/gen": descend_gen(game, down_gen)}
-    return scalars | norms | {"loss/gen": rival}
+    return _at_once(game, real, lambda tape, loss, rival, *_: (slope(tape, loss, game.disc), slope(tape, rival, game.gen)))
 
 
 def one_stage_update(game: Game, real: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -105,15 +98,25 @@ def one_stage_update(game: Game, real: tf.Tensor) -> dict[str, tf.Tensor]:
     D's loss is followed back to the fake images, and there each image's slope is multiplied by the ratio of the slopes of G's
     and of D's loss at its logit.
     """
+
+    def slopes(tape, loss, rival, fake, fake_logits):
+        ratio = tf.math.divide_no_nan(tape.gradient(rival, fake_logits), tape.gradient(loss, fake_logits))
+        *down_disc, down_fake = slope(tape, loss, game.disc, fake)
+        down_fake *= tf.cast(tf.reshape(ratio, [-1, 1, 1, 1]), down_fake.dtype)
+        gen_weights = [v.value for v in game.gen.trainable_variables]
+        return down_disc, tape.gradient(fake, gen_weights, output_gradients=down_fake)
+
+    return _at_once(game, real, slopes)
+
+
+def _at_once(game: Game, real: tf.Tensor, slopes: Callable[..., tuple]) -> dict[str, tf.Tensor]:
+    """Play one batch and move both nets by ``slopes(tape, D's loss, G's loss, fake images, their logits)``."""
     z = game.draw(real.shape[0], "gen")
     with tf.GradientTape(persistent=True) as tape:
         fake = game.apply("images", game.gen(z, training=True), "gen", "fake")
         loss, fake_logits, scalars = disc_loss(game, real, fake)
         rival = gen_loss(game, fake_logits)
-    ratio = tf.math.divide_no_nan(tape.gradient(rival, fake_logits), tape.gradient(loss, fake_logits))
-    *down_disc, down_fake = slope(tape, loss, game.disc, fake)
-    down_fake *= tf.cast(tf.reshape(ratio, [-1, 1, 1, 1]), down_fake.dtype)
-    down_gen = tape.gradient(fake, [v.value for v in game.gen.trainable_variables], output_gradients=down_fake)
+    down_disc, down_gen = slopes(tape, loss, rival, fake, fake_logits)  # both, before either net moves
     norms = {"grad_norm/disc": descend_disc(game, down_disc), "grad_norm/gen": descend_gen(game, down_gen)}
     return scalars | norms | {"loss/gen": rival}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import os
 import subprocess
@@ -119,16 +120,18 @@ def several_workers(strategy: tf.distribute.Strategy) -> bool:
 
 def highest(strategy: tf.distribute.Strategy, value: int) -> int:
     """The greatest of the workers' values; all of them must ask at the same time. Without other workers, the value itself."""
-    if not several_workers(strategy):
-        return value
+    return int(_exchange(strategy)(tf.constant(value, tf.int64))) if several_workers(strategy) else value
 
+
+@functools.cache  # the run asks after each chunk of steps
+def _exchange(strategy: tf.distribute.Strategy) -> Any:
     @tf.function
-    def exchange(own: tf.Tensor) -> Any:
+    def exchange(own: tf.Tensor) -> tf.Tensor:
         def all_of_them() -> tf.Tensor:
             context = tf.distribute.get_replica_context()
             place = tf.one_hot(context.replica_id_in_sync_group, context.num_replicas_in_sync, dtype=tf.int64)
             return context.all_reduce("SUM", place * own)
 
-        return strategy.experimental_local_results(strategy.run(all_of_them))[0]
+        return tf.reduce_max(strategy.experimental_local_results(strategy.run(all_of_them))[0])
 
-    return int(tf.reduce_max(exchange(tf.constant(value, tf.int64))))
+    return exchange

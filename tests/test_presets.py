@@ -8,6 +8,7 @@ import pytest
 
 from gan_zoo import run
 from gan_zoo.config import load_preset
+from tests.test_parts import NARROW
 
 EXPERIMENTS = Path(__file__).parent.parent / "experiments"
 PRESETS = sorted(path.stem for path in EXPERIMENTS.glob("*.py"))
@@ -21,13 +22,12 @@ COUNTS = {
     "anime64": (1_508_803, 1_508_803 - 2 * (4096 + 128 + 64 + 32), 1_084_097, 1_084_097 - 2 * (32 + 64 + 128 + 256)),
     "mnist28": (2_330_944, 2_330_944 - 2 * (12544 + 128 + 64), 212_865, 212_865),
 }
+
+
 # Narrow nets of the same families: the presets' own take seconds a step and a gigabyte a checkpoint.
-NARROW = {"conv_noise28": "(width=4, hidden=16)", "cnn_fc": "(width=4, hidden=(8,))", "dense": "((8,))"}
-
-
 def narrow(spec):
     name = spec.split("(")[0]
-    return name + NARROW.get(name, "(width=4)")
+    return name + NARROW[name]
 
 
 @pytest.mark.parametrize("name", PRESETS)

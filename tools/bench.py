@@ -5,6 +5,7 @@ a round, which other load on the machine disturbs least. PyTorch takes part if i
 """
 
 import dataclasses
+import functools
 import os
 import statistics
 import subprocess
@@ -16,21 +17,14 @@ from pathlib import Path
 from absl import flags
 
 from gan_zoo import cli
-from gan_zoo.config import Config
+from gan_zoo.config import Config, load_preset
 from gan_zoo.contracts import UserError
 
+EXPERIMENTS = Path(__file__).parent.parent / "experiments"
 CASES = {
     "dcgan64": (Config(gen="dcgan", disc="dcgan", image_size="64"), "DCGAN 64x64, 64..512 channels, 4x4 kernels, batch 64"),
     "simpsons128": (
-        Config(
-            gen="simpsons_dcgan",
-            disc="simpsons_dcgan",
-            image_size="128",
-            tricks="constant_label(0.9, 1.0),flip_images(0.5)",
-            noise="uniform(-1, 1)",
-            gen_opt="adam(4e-4, beta_1=0.5)",
-            disc_opt="adam(4e-5, beta_1=0.5)",
-        ),
+        load_preset(EXPERIMENTS / "simpsons_dcgan128.py"),
         "Simpsons DCGAN 128x128, 24 and 17 million parameters, batch 64",
     ),
     "noise28": (Config(), "conv_noise28 and cnn_fc, 26 and 56 million parameters, batch 64"),
@@ -47,6 +41,7 @@ def _define(values: flags.FlagValues) -> None:
     flags.DEFINE_bool("machine", True, "measure the machine's own limits, too", flag_values=values)
 
 
+@functools.cache  # several peers use the same settings
 def step_flops(config: Config, image_shape: tuple[int, int, int]) -> float:
     """Floating point operations of the convolutions and matrix products of one step, read off its graph."""
     import numpy as np
@@ -154,20 +149,21 @@ def start_seconds() -> dict[str, float]:
     """Seconds from the command to its help, and to the end of a run of one step of the demo."""
     found = {}
     with tempfile.TemporaryDirectory() as folder:
-        step = ["--config=experiments/demo.py", "--steps=1", "--eval_every=0", f"--workdir={folder}/run"]
+        step = [f"--config={EXPERIMENTS / 'demo.py'}", "--steps=1", "--eval_every=0", f"--workdir={folder}/run"]
         for name, words in (("--help", ["--help"]), ("the demo's first step, grid, checkpoint and export", step)):
             began = time.perf_counter()
-            root = Path(__file__).parent.parent
-            subprocess.run([sys.executable, "-m", "gan_zoo.run", *words], cwd=root, check=True, capture_output=True)
+            subprocess.run(
+                [sys.executable, "-m", "gan_zoo.run", *words], cwd=EXPERIMENTS.parent, check=True, capture_output=True
+            )
             found[name] = time.perf_counter() - began
     return found
 
 
 def evaluation_seconds(samples: int = 2000) -> dict[str, float]:
     """Seconds of one evaluation in training of the demo's nets, drawing included, the real side being known."""
-    from gan_zoo import build, config, loop
+    from gan_zoo import build, loop
 
-    settings = config.load_preset(str(Path(__file__).parent.parent / "experiments" / "demo.py"))
+    settings = load_preset(EXPERIMENTS / "demo.py")
     data = build.load_data(settings)
     game = build.build_game(settings, data.image_shape)
     with tempfile.TemporaryDirectory() as folder:

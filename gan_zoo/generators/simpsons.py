@@ -31,7 +31,7 @@ def simpsons_dcgan(width: int = 64, latent: int = 100, *, image_shape):
     z = keras.Input((latent,), name="noise")
     x = layers.Dense(math.prod(sizes[0]) * 16 * width)(z)
     x = layers.LeakyReLU(0.2)(layers.Reshape((*sizes[0], 16 * width))(x))
-    x = _climb(x, sizes[1:], [8 * width, 4 * width, 2 * width, width])
+    x = _climb(x, sizes[1:], width)
     x = Conv2DTranspose(image_shape[-1], 5, 1, "same", kernel_initializer=dcgan_init(), dtype=floatx())(x)
     return keras.Model(z, layers.Activation("tanh", dtype=floatx())(x), name="simpsons_dcgan_generator")
 
@@ -54,14 +54,14 @@ def simpsons_stages(width: int = 64, latent: int = 100, *, image_shape):
     z = keras.Input((latent,), name="noise")
     x = layers.Dense(math.prod(sizes[0]) * 16 * width, use_bias=False, kernel_initializer=dcgan_init())(z)
     x = layers.LeakyReLU(0.2)(BatchNorm(epsilon=5e-5)(layers.Reshape((*sizes[0], 16 * width))(x)))
-    x = _climb(x, sizes[1:], [8 * width, 4 * width, 2 * width, width])
+    x = _climb(x, sizes[1:], width)
     x = Conv2D(image_shape[-1], 5, 1, "same", kernel_initializer=dcgan_init(), dtype=floatx())(x)
     return keras.Model(z, layers.Activation("tanh", dtype=floatx())(x), name="simpsons_stages_generator")
 
 
-def _climb(x, sizes, widths):
-    for size, filters in zip(sizes, widths, strict=True):
-        x = Conv2DTranspose(filters, 5, 2, "same", kernel_initializer=dcgan_init())(x)
+def _climb(x, sizes, width):
+    for size, factor in zip(sizes, (8, 4, 2, 1), strict=True):
+        x = Conv2DTranspose(factor * width, 5, 2, "same", kernel_initializer=dcgan_init())(x)
         x = layers.LeakyReLU(0.2)(BatchNorm(epsilon=5e-5)(crop_to(x, size)))
     return x
 

@@ -16,11 +16,9 @@ class Conv2D(keras.layers.Conv2D):
 
     def convolution_op(self, inputs, kernel):
         """See Keras."""
-        (stride, other), (height, width) = self.strides, _halves(inputs.shape, self.strides)
-        plain = (
-            self.padding != "same" or self.data_format != "channels_last" or self.groups > 1 or set(self.dilation_rate) != {1}
-        )
-        if plain or stride != other or not _better_by_products(inputs, kernel, stride, height * width):
+        stride = self.strides[0]
+        places = -(-inputs.shape[1] // stride) * -(-inputs.shape[2] // stride)
+        if not _better_by_products(self, inputs, kernel, places):
             return super().convolution_op(inputs, kernel)
 
         @tf.custom_gradient
@@ -39,12 +37,8 @@ class Conv2DTranspose(keras.layers.Conv2DTranspose):
 
     def call(self, inputs):
         """See Keras."""
-        (stride, other), (_, height, width, _) = self.strides, inputs.shape
-        plain = self.padding != "same" or self.data_format != "channels_last" or self.output_padding is not None
-        if plain or set(self.dilation_rate) != {1} or stride != other:
-            return super().call(inputs)
-        kernel = tf.convert_to_tensor(self.kernel)
-        if not _better_by_products(inputs, kernel, stride, height * width):
+        stride, kernel, (_, height, width, _) = self.strides[0], tf.convert_to_tensor(self.kernel), inputs.shape
+        if not _better_by_products(self, inputs, kernel, height * width):
             return super().call(inputs)
 
         @tf.custom_gradient
@@ -59,14 +53,13 @@ class Conv2DTranspose(keras.layers.Conv2DTranspose):
         return self.activation(y + self.bias if self.use_bias else y)
 
 
-def _halves(shape, strides) -> tuple[int, int]:
-    return -(-shape[1] // strides[0]), -(-shape[2] // strides[1])
-
-
-def _better_by_products(x, kernel, stride: int, places: int) -> bool:
-    """Whether :func:`filter_gradient` is the faster one, as measured for kernels of 3 to 5, 64 to 1024 channels."""
-    size, channels = kernel.shape[0], min(kernel.shape[2:])
-    if x.dtype != "bfloat16" or channels < 64 or kernel.shape[1] != size or tf.config.list_physical_devices("GPU"):
+def _better_by_products(layer, x, kernel, places: int) -> bool:
+    """Whether :func:`filter_gradient` applies and is the faster one, as measured for kernels of 3 to 5, 64 to 1024 channels."""
+    size, stride, channels = kernel.shape[0], layer.strides[0], min(kernel.shape[2:])
+    usual = layer.padding == "same" and layer.data_format == "channels_last" and set(layer.dilation_rate) == {1}
+    usual = usual and getattr(layer, "groups", 1) == 1 and getattr(layer, "output_padding", None) is None
+    square = set(layer.strides) == {stride} and kernel.shape[1] == size
+    if not (usual and square) or x.dtype != "bfloat16" or channels < 64 or tf.config.list_physical_devices("GPU"):
         return False
     return places <= 16 or (places <= 64 and (size % stride == 0 or channels >= 256))
 
