@@ -80,8 +80,10 @@ def build_game(config: Config, image_shape: tuple[int, int, int]) -> step.Game:
     Raises:
         UserError: Parts do not fit each other or the images.
     """
-    keras.utils.set_random_seed(config.seed)
+    # Each net starts from a seed of its own, so that runs that differ in one of them start with the same other one.
+    keras.utils.set_random_seed(randomness.stream(config.seed, "gen"))
     gen = build_generator(config, image_shape)
+    keras.utils.set_random_seed(randomness.stream(config.seed, "disc"))
     with _arithmetic(config):
         disc = registry.discriminators.build(config.specs("disc")[0], image_shape=image_shape)
     _check_net(disc, f"the discriminator '{config.disc}'")

@@ -5,7 +5,6 @@ a round, which other load on the machine disturbs least. PyTorch takes part if i
 """
 
 import dataclasses
-import functools
 import os
 import statistics
 import subprocess
@@ -39,41 +38,6 @@ def _define(values: flags.FlagValues) -> None:
     flags.DEFINE_integer("batch", 64, "images a step", 2, flag_values=values)
     flags.DEFINE_list("parts", ["step", *PARTS], "what to measure", flag_values=values)
     flags.DEFINE_bool("machine", True, "measure the machine's own limits, too", flag_values=values)
-
-
-@functools.cache  # several peers use the same settings
-def step_flops(config: Config, image_shape: tuple[int, int, int]) -> float:
-    """Floating point operations of the convolutions and matrix products of one step, read off its graph."""
-    import numpy as np
-    import tensorflow as tf
-
-    from gan_zoo import build
-
-    game = build.build_game(config, image_shape)
-    batch = tf.TensorSpec([config.batch * game.update.batches, *image_shape], tf.float32)
-    graph = tf.function(lambda real: game.update.run(game, real)).get_concrete_function(batch).graph
-    # TensorFlow drops what leads neither to a result nor to a change of a variable.
-    live, todo = set(), [tensor.op for tensor in graph.outputs] + list(graph.control_outputs)
-    while todo:
-        op = todo.pop()
-        if op not in live:
-            live.add(op)
-            todo += [tensor.op for tensor in op.inputs] + list(op.control_inputs)
-    total = 0.0
-    for op in live:
-        if op.type == "MatMul":
-            rows, inner = op.inputs[0].shape if not op.get_attr("transpose_a") else op.inputs[0].shape[::-1]
-            total += 2.0 * rows * inner * op.outputs[0].shape[1]
-        elif op.type in ("Conv2D", "Conv2DBackpropInput", "Conv2DBackpropFilter"):
-            # Each of the three multiplies once for each place of the smaller map and each weight of the kernel.
-            if op.type == "Conv2D":
-                small, kernel = op.outputs[0].shape, op.inputs[1].shape
-            elif op.type == "Conv2DBackpropInput":
-                small, kernel = op.inputs[2].shape, op.inputs[1].shape
-            else:
-                small, kernel = op.inputs[2].shape, op.outputs[0].shape
-            total += 2.0 * float(np.prod(small[:3])) * float(np.prod(kernel))
-    return total
 
 
 def settings_of(peer: str, config: Config) -> Config:
@@ -221,6 +185,7 @@ def _measure_steps(values: flags.FlagValues) -> None:
     from bench_peers import PEERS
 
     from gan_zoo import machine
+    from gan_zoo.flops import step_flops
 
     if unknown := [name for name in values.peers if name not in PEERS]:
         raise UserError(f"there is no peer '{unknown[0]}' here; choose from: {', '.join(PEERS)} (torch must be installed).")

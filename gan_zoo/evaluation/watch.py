@@ -145,7 +145,8 @@ class Watch:
         return lines
 
     def _write(self, step: int, results: list[Result], final: bool = False) -> None:
-        """Append the whole protocol of some results to ``evaluations.jsonl``."""
-        lines = [json.dumps({"step": step, "final": final, **result.as_dict()}) + "\n" for result in results]
+        """Append the whole protocol of some results, each with its floor, to ``evaluations.jsonl``."""
+        about = [{"step": step, "final": final, "floor": self.floor.get(r.stamp.metric), **r.as_dict()} for r in results]
+        lines = [json.dumps(record) + "\n" for record in about]
         with (self._folder / "evaluations.jsonl").open("ab") as f:
             f.write("".join(lines).encode())

@@ -1,0 +1,28 @@
+"""Is quality sold for speed? The fast ways to train, each against float32, our layers and the alternating update.
+
+    python tools/compare.py --study=experiments/studies/speed.py --data_dir=img_align_celeba.zip --workdir=runs/speed --jobs=2
+"""
+
+from pathlib import Path
+
+from gan_zoo.config import Config
+
+question = "Does training get worse when it is made faster: bfloat16, our layers, simultaneous and one-stage updates?"
+base = Config(
+    gen="dcgan(width=32)",
+    disc="dcgan(width=32)",
+    data="celeba(crop='close_v1')",
+    image_size="32",
+    batch=64,
+    steps=2000,
+    log_every=25,
+    plugins=str(Path(__file__).with_name("keras_layers.py")),
+)
+variants = {
+    "float32": {},
+    "Keras' layers": {"gen": "keras_dcgan(width=32)", "disc": "keras_dcgan(width=32)"},
+    "bfloat16": {"precision": "bfloat16"},
+    "simultaneous": {"update": "simultaneous"},
+    "one stage": {"update": "one_stage"},
+    "one stage, bfloat16": {"update": "one_stage", "precision": "bfloat16"},
+}

@@ -1,0 +1,475 @@
+"""Is one way of training better than another, on your data, and how sure is that? A grid of variants and seeds, in one command.
+
+    python tools/compare.py --workdir=runs/ema --data_dir=my.zip --gen=dcgan --disc=dcgan 'plain:' 'ema: --ema=0.999'
+    python tools/compare.py --workdir=runs/beta --study=experiments/studies/beta1.py --data_dir=my.zip --seeds=3
+
+Before ``NAME:`` stands what a variant is called, behind it the flags of gan_zoo.run in which it differs from all the flags
+given outside; the first is the baseline. A study is a Python file that sets ``question``, ``base`` (a Config) and ``variants``
+(a dictionary of names and changed settings). All variants see the same images in the same order from the same seeds, and start
+with the same weights where their nets are the same. They train for equal numbers of images, equal time or equal arithmetic
+(--images, --minutes, --petaflop). The same command goes on where it stopped; more seeds or variants may be added later.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import dataclasses
+import json
+import math
+import os
+import re
+import runpy
+import shlex
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import filelock
+from absl import flags
+from results import Record, folder_of, markdown, records, results
+from tqdm import tqdm
+
+from gan_zoo import cli, config
+from gan_zoo.atomic import write_json
+from gan_zoo.config import Config
+from gan_zoo.contracts import UserError, user_path
+
+# What all variants share: scores on other data, of other sizes or by other networks cannot be held against each other.
+SHARED = ("data", "data_dir", "image_size", "channels", "holdout", "extractor", "eval_samples", "seed", "strategy")
+# What the comparison sets for each run.
+OURS = ("workdir", "steps", "eval_every", "eval_budget", "sample_every", "save_every", "log_every")
+BUDGETS = ("images", "minutes", "petaflop")
+
+
+def _define(values: flags.FlagValues) -> None:
+    config.define_flags(values)
+    flags.DEFINE_string("study", "", "a Python file that sets question, base and variants", flag_values=values)
+    flags.DEFINE_integer("seeds", 3, "runs of each variant, with the seeds from --seed on", 1, 100, flag_values=values)
+    flags.DEFINE_integer("images", None, "budget of each run: images seen; by default those of --steps", 1, flag_values=values)
+    flags.DEFINE_float("minutes", None, "budget: minutes of training at the speed first measured", 0.01, flag_values=values)
+    flags.DEFINE_float("petaflop", None, "budget: arithmetic, in 10^15 operations", 1e-6, flag_values=values)
+    flags.DEFINE_integer("evals", 8, "evaluations of each run, evenly spaced, the last at its end", 1, flag_values=values)
+    flags.DEFINE_integer("jobs", 0, "runs at a time; by default one a GPU, else one", 0, flag_values=values)
+    flags.DEFINE_string(
+        "baseline", "", "the variant that the others are held against; the first by default", flag_values=values
+    )
+    flags.DEFINE_enum("choose", "best", ["best", "last"], "which score of a run counts", flag_values=values)
+    flags.DEFINE_float("target", None, "a distance; told is when runs reach it", 0.0, flag_values=values)
+    flags.DEFINE_string("save", "", "a .json to keep the results in, for tools/leaderboard.py", flag_values=values)
+    flags.DEFINE_bool("page", True, "make report.html at the end", flag_values=values)
+
+
+def _settings(words: list[str], what: str) -> dict[str, Any]:
+    """The settings that the flags of one variant change; of a preset, all but what is shared or ours."""
+    values = flags.FlagValues()
+    config.define_flags(values)
+    try:
+        if rest := values(["variant", *words])[1:]:
+            raise UserError(f"'{rest[0]}' in {what} is no flag; write --name=value.")
+    except flags.Error as e:
+        raise UserError(f"{what}: {' '.join(str(e).split())}; python -m gan_zoo.run --help lists the flags.") from None
+    found: dict[str, Any] = {}
+    if values.config:
+        preset = dataclasses.asdict(config.load_preset(values.config))
+        found = {name: value for name, value in preset.items() if name not in (*SHARED, *OURS)}
+    return found | {f.name: values[f.name].value for f in dataclasses.fields(Config) if values[f.name].present}
+
+
+def _asked(values: flags.FlagValues, rest: list[str]) -> tuple[str, Config, dict[str, dict[str, Any]]]:
+    """The question, the settings of all, and the variants with what they change."""
+    base, question, variants = config.from_flags(values), "", {}
+    if values.study:
+        question, base, variants = load_study(values.study)
+        base = dataclasses.replace(
+            base, **{f.name: values[f.name].value for f in dataclasses.fields(Config) if values[f.name].present}
+        )
+    for text in rest:
+        name, colon, words = text.partition(":")
+        if not colon or not name.strip() or name.startswith("-"):
+            raise UserError(f"'{text}' is no variant; write 'NAME: --flag=value ...', or 'NAME:' for one that changes nothing.")
+        if name.strip() in variants:
+            raise UserError(f"two variants are called '{name.strip()}'; rename one of them.")
+        try:
+            variants[name.strip()] = _settings(shlex.split(words), f"the variant '{name.strip()}'")
+        except ValueError as e:
+            raise UserError(f"the variant '{text}' cannot be read ({e}); check its quotes.") from None
+    if len(variants) < 2:
+        raise UserError("a comparison takes two variants or more; write them as 'NAME: --flag=value ...', or give a --study.")
+    for name, changed in variants.items():
+        if wrong := [field for field in changed if field in (*SHARED, *OURS)]:
+            raise UserError(
+                f"the variant '{name}' sets --{wrong[0]}, which all variants must share; give it outside of the variants"
+                + (", or --images, --minutes or --petaflop as the budget." if wrong[0] == "steps" else ".")
+            )
+        try:
+            dataclasses.replace(base, **changed)
+        except UserError as e:
+            raise UserError(f"the variant '{name}': {e}") from None
+    return question, base, variants
+
+
+def load_study(path: str) -> tuple[str, Config, dict[str, dict[str, Any]]]:
+    """Run a study's file and take its ``question``, ``base`` and ``variants``.
+
+    Raises:
+        UserError: There is no such file, it fails, or it does not set them.
+    """
+    file = user_path(path)
+    if not file.is_file():
+        raise UserError(f"there is no study {path}; check --study.")
+    try:
+        found = runpy.run_path(str(file))
+    except UserError as e:
+        raise UserError(f"the study {path}: {e}") from None
+    except (Exception, SystemExit) as e:
+        raise UserError(f"the study {path} fails with {type(e).__name__}: {' '.join(str(e).split())}; mend it.") from e
+    base, variants = found.get("base"), found.get("variants")
+    fields = {f.name for f in dataclasses.fields(Config)}
+    if not (isinstance(base, Config) and isinstance(variants, dict) and all(isinstance(v, dict) for v in variants.values())):
+        raise UserError(f"the study {path} must set base = Config(...) and variants = {{'name': dict(setting=value), ...}}.")
+    for name, changed in variants.items():
+        if strange := sorted(set(map(str, changed)) - fields):
+            raise UserError(f"the study {path}: its variant '{name}' sets '{strange[0]}', which is no setting of a run.")
+    return str(found.get("question", "")), base, {str(name): dict(changed) for name, changed in variants.items()}
+
+
+def _slugs(names: list[str]) -> dict[str, str]:
+    """Names of folders, one a variant, all different."""
+    found: dict[str, str] = {}
+    for name in names:
+        slug = re.sub(r"[^\w.=+-]+", "-", name, flags=re.ASCII).strip("-.")[:60] or "variant"
+        while slug.lower() in (other.lower() for other in found.values()):  # disks that do not tell a from A
+            slug += "_"
+        found[name] = slug
+    return found
+
+
+def _plan(values: flags.FlagValues, rest: list[str], folder: Path) -> tuple[Record, dict[str, Config]]:
+    """What is compared, as ``comparison.json`` has it, and the settings of each variant but for its seed and folder.
+
+    What an earlier call found (speeds, sizes) is taken over; that it asked for the same is checked.
+    """
+    question, base, variants = _asked(values, rest)
+    given = [name for name in BUDGETS if values[name].value is not None]
+    if len(given) > 1:
+        raise UserError(f"--{given[0]} and --{given[1]} are two budgets; give one.")
+    kind = given[0] if given else "images"
+    budget = values[kind].value if given else base.steps * base.batch
+    baseline = values.baseline or next(iter(variants))
+    if baseline not in variants:
+        raise UserError(f"--baseline={baseline} is none of the variants ({', '.join(variants)}).")
+    old = _earlier(folder)
+    slugs = _slugs([*old.get("variants", {}), *(name for name in variants if name not in old.get("variants", {}))])
+    about: Record = {
+        "name": folder.resolve().name,
+        "question": question,
+        "baseline": baseline,
+        "score": "",
+        "choose": values.choose,
+        "target": values["target"].value,
+        "seeds": list(range(base.seed, base.seed + values.seeds)),
+        "budget": {kind: budget},
+        "evals": values.evals,
+        "command": shlex.join(["python", "tools/compare.py", *sys.argv[1:]]),
+        "base": _changed(base),
+        "variants": {name: {"settings": changed, "slug": slugs[name]} for name, changed in variants.items()},
+    }
+    _agree(old, about, folder)
+    for name, variant in old.get("variants", {}).items():
+        if name in variants:
+            about["variants"][name] = {**variant, **about["variants"][name]}
+        else:
+            about["variants"][name] = variant  # of an earlier call; it stays in the tables
+    if old:
+        about["seeds"] = sorted({*old["seeds"], *about["seeds"]})
+    configs = {name: dataclasses.replace(base, **variant["settings"]) for name, variant in about["variants"].items()}
+    return about, configs
+
+
+def _changed(settings: Config) -> dict[str, Any]:
+    """The settings that are not the defaults, but for those that the comparison sets."""
+    default = dataclasses.asdict(Config())
+    apart = (*OURS, "seed", "data_dir", "keep")
+    return {k: v for k, v in dataclasses.asdict(settings).items() if v != default[k] and k not in apart}
+
+
+def _earlier(folder: Path) -> Record:
+    """The ``comparison.json`` of an earlier call, or an empty record."""
+    path = folder / "comparison.json"
+    if not path.is_file():
+        if folder.is_dir() and any(not p.name.startswith(".") for p in folder.iterdir()):
+            raise UserError(f"{folder} holds files but no comparison; choose an empty or new folder as --workdir.")
+        return {}
+    try:
+        old = json.loads(path.read_text(encoding="utf-8"))
+        _ = old["variants"], old["seeds"], old["budget"], old["base"], old["evals"]
+        return old
+    except (OSError, ValueError, KeyError, TypeError) as e:
+        raise UserError(f"{path} cannot be read ({type(e).__name__}: {e}); restore it, or choose another --workdir.") from None
+
+
+def _agree(old: Record, new: Record, folder: Path) -> None:
+    """Refuse to go on with a comparison of other settings, whose finished runs would mean something else."""
+    if not old:
+        return
+    changed = [f"{name} {old[name]!r} -> {new[name]!r}" for name in ("budget", "evals", "base") if old[name] != new[name]]
+    changed += [
+        f"{name} {old['variants'][name]['settings']!r} -> {variant['settings']!r}"
+        for name, variant in new["variants"].items()
+        if name in old["variants"] and old["variants"][name]["settings"] != variant["settings"]
+    ]
+    if changed:
+        raise UserError(
+            f"{folder} holds a comparison of other settings ({'; '.join(changed)}); give the old ones to go on with it, or "
+            "another --workdir."
+        )
+
+
+def _measure(about: Record, configs: dict[str, Config], places: list[dict[str, Any]]) -> None:
+    """Fill in what the budget and the tables need to know of each variant: sizes, arithmetic, speed, and so its steps."""
+    from gan_zoo import build, registry
+    from gan_zoo.datasets import cache_dir
+    from gan_zoo.evaluation import protocol
+    from gan_zoo.flops import step_flops
+
+    base = configs[about["baseline"]]
+    data = build.load_data(base)  # complaints about the data come before the first run
+    shape = data.image_shape
+    about["data"] = f"{data.name} {'x'.join(map(str, shape))}, {len(data.images):,} images"
+    about["score"] = protocol.named("FD", registry.extractors.build(base.specs("extractor")[0], cache_dir=cache_dir()))
+    (kind, amount), *_ = about["budget"].items()
+    for name, variant in about["variants"].items():
+        if "steps" in variant:
+            continue
+        settings = configs[name]
+        game = build.build_game(settings, shape)
+        variant["parameters"] = {what: net.count_params() for what, net in (("gen", game.gen), ("disc", game.disc))}
+        flops = step_flops(settings, shape)
+        variant["gflop_per_image"] = flops / settings.batch / 1e9
+        variant["images_per_second"] = None
+        if kind == "minutes":
+            print(f"measuring the speed of {name} ...", flush=True)
+            variant["images_per_second"] = _speed(settings, places[0])
+            steps = 60 * amount * variant["images_per_second"] / settings.batch
+        else:
+            steps = amount / settings.batch if kind == "images" else amount * 1e15 / flops
+        variant["steps"] = max(1, round(steps))
+        print(f"{name}: {variant['steps']:,} steps, {variant['gflop_per_image']:.3g} GFLOP an image", flush=True)
+
+
+def _speed(settings: Config, place: dict[str, Any], least_seconds: float = 15.0, least: int = 6) -> float:
+    """Images/s of a run that is stopped as soon as enough of it was seen: the median over chunks of steps but the first."""
+    with tempfile.TemporaryDirectory() as folder:
+        workdir = Path(folder) / "run"
+        quick = dataclasses.replace(
+            settings, workdir=str(workdir), steps=10**6, log_every=5, eval_every=0, sample_every=10**6, save_every=10**6
+        )
+        run = _start(quick, Path(folder) / "log.txt", place)
+        began = None
+        try:
+            while True:
+                speeds = [r["speed/images_per_second"] for r in records(workdir / "metrics.jsonl") if "loss/disc" in r]
+                began = began or (time.monotonic() if speeds else None)
+                if len(speeds) > least and began and time.monotonic() - began > least_seconds:
+                    return sorted(speeds[1:])[len(speeds[1:]) // 2]
+                if run.poll() is not None:
+                    raise UserError(f"the speed cannot be measured: {_last_words(Path(folder) / 'log.txt')}")
+                time.sleep(0.5)
+        finally:
+            run.kill()
+            run.wait()
+
+
+def _run_settings(settings: Config, variant: Record, seed: int, evals: int, workdir: Path) -> Config:
+    """The settings of one run of a variant."""
+    every = math.ceil(variant["steps"] / evals)
+    return dataclasses.replace(
+        settings, seed=seed, workdir=str(workdir), steps=variant["steps"], eval_every=every, eval_budget=1.0,
+        sample_every=every, save_every=every, log_every=min(settings.log_every, every),
+    )  # fmt: skip
+
+
+def _places(jobs: int) -> list[dict[str, Any]]:
+    """Where runs may run at the same time: a GPU each, or a share of the processor's cores each."""
+    gpus = _gpus()
+    if gpus:
+        return [{"gpu": gpus[k % len(gpus)]} for k in range(jobs or len(gpus))]
+    if not hasattr(os, "sched_setaffinity"):
+        return [{}] * max(1, jobs)
+    cores = sorted(os.sched_getaffinity(0))
+    jobs = max(1, jobs)
+    return [{"cores": set(cores[k::jobs] or [cores[k % len(cores)]])} for k in range(jobs)]
+
+
+def _gpus() -> list[str]:
+    if visible := os.environ.get("CUDA_VISIBLE_DEVICES"):
+        return [gpu for gpu in visible.split(",") if gpu.strip() not in ("", "-1")]
+    try:
+        said = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, timeout=20).stdout
+    except (OSError, subprocess.SubprocessError):
+        return []
+    return [str(k) for k, _ in enumerate(line for line in said.splitlines() if line.startswith("GPU "))]
+
+
+def _start(settings: Config, log: Path, place: dict[str, Any]) -> subprocess.Popen:
+    """Start a run in a process group of its own; what it says goes to a file."""
+    default = dataclasses.asdict(Config())
+    changed = {k: v for k, v in dataclasses.asdict(settings).items() if v != default[k]}
+    words = [
+        sys.executable,
+        "-m",
+        "gan_zoo.run",
+        *(f"--{k}={str(v).lower() if isinstance(v, bool) else v}" for k, v in changed.items()),
+    ]
+
+    def prepare() -> None:  # in the new process
+        with contextlib.suppress(OSError, AttributeError):
+            ctypes.CDLL(None).prctl(1, signal.SIGTERM)  # Linux: save and stop when this process is killed
+        if place.get("cores"):
+            os.sched_setaffinity(0, place["cores"])
+
+    env = {**os.environ, **({"CUDA_VISIBLE_DEVICES": place["gpu"]} if place.get("gpu") else {})}
+    log.parent.mkdir(exist_ok=True)
+    with log.open("wb") as out:
+        return subprocess.Popen(
+            words,
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            env=env,
+            start_new_session=True,
+            preexec_fn=prepare,
+        )
+
+
+def _last_words(log: Path) -> str:
+    lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+    return lines[-1].removeprefix("gan_zoo: ") if lines else "it said nothing"
+
+
+class _Grid:
+    """The runs of a comparison, some of them going on."""
+
+    def __init__(self, about: Record, configs: dict[str, Config], folder: Path, places: list[dict[str, Any]]):
+        self.about, self.folder, self.places = about, folder, places
+        # Seed by seed, so that an interrupted comparison has whole pairs.
+        order = [(name, seed) for seed in about["seeds"] for name in about["variants"]]
+        self.settings = {
+            (name, seed): _run_settings(
+                configs[name], about["variants"][name], seed, about["evals"], folder / folder_of(about, name, seed)
+            )
+            for name, seed in order
+        }
+        self.failures: dict[str, str] = {}
+        self.going: dict[int, tuple[tuple[str, int], subprocess.Popen]] = {}
+        self.stopped = 0
+
+    def log(self, key: tuple[str, int]) -> Path:
+        return self.folder / "logs" / f"{folder_of(self.about, *key)}.txt"
+
+    def note(self) -> Record:
+        """Bring ``results.json`` up to date."""
+        found = results(self.about, self.folder, self.failures)
+        write_json(self.folder / "results.json", found)
+        return found
+
+    def run(self) -> Record:
+        """Run what is not done; returns the results."""
+        found = self.note()
+        waiting = [(r["variant"], r["seed"]) for r in found["runs"] if r["state"] != "done"]
+        total = sum(s.steps * s.batch for s in self.settings.values())
+        with tqdm(total=total, unit=" images", unit_scale=True, disable=None, smoothing=0.05) as bar, self._signals():
+            while (waiting or self.going) and not (self.stopped and not self.going):
+                for place, _ in enumerate(self.places):
+                    if place not in self.going and waiting and not self.stopped:
+                        key = waiting.pop(0)
+                        self.going[place] = key, _start(self.settings[key], self.log(key), self.places[place])
+                time.sleep(0.5)
+                for place, (key, process) in list(self.going.items()):
+                    if process.poll() is not None:
+                        del self.going[place]
+                        self._ended(key, process.returncode)
+                        self.note()
+                bar.update(self._images() - bar.n)
+                bar.set_postfix_str(", ".join(folder_of(self.about, *key) for key, _ in self.going.values()), refresh=False)
+        return self.note()
+
+    def _images(self) -> int:
+        done = (records(Path(s.workdir) / "metrics.jsonl") for s in self.settings.values())
+        return sum(log[-1].get("images", 0) for log in done if log)
+
+    def _ended(self, key: tuple[str, int], code: int) -> None:
+        run = folder_of(self.about, *key)
+        if code and not self.stopped:
+            self.failures[run] = _last_words(self.log(key)) if code > 0 else f"it was ended by signal {-code}"
+            tqdm.write(f"{run} failed: {self.failures[run]}")
+        elif not code:
+            tqdm.write(f"{run} is done")
+
+    @contextlib.contextmanager
+    def _signals(self) -> Iterator[None]:
+        """Pass Ctrl-C and SIGTERM on to the runs, which save and stop."""
+
+        def stop(number: int, frame: Any) -> None:
+            self.stopped = number
+            for _, process in self.going.values():
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGTERM)
+
+        old = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in old.items():
+                signal.signal(number, handler)
+
+
+def _main(values: flags.FlagValues, rest: list[str]) -> int:
+    if not values["workdir"].present:
+        raise UserError("a comparison needs a folder; give --workdir=runs/NAME.")
+    if values.save and user_path(values.save).suffix != ".json":
+        raise UserError(f"--save={values.save} must end in .json.")
+    folder = user_path(values.workdir)
+    about, configs = _plan(values, rest, folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = filelock.FileLock(folder / ".lock", timeout=0)
+    try:
+        lock.acquire()
+    except filelock.Timeout:
+        raise UserError(f"{folder} is in use by another process; wait for it, or choose another --workdir.") from None
+    with lock:
+        cli.load_tensorflow(values.verbose)
+        places = _places(values.jobs)
+        _measure(about, configs, places)
+        write_json(folder / "comparison.json", about)
+        grid = _Grid(about, configs, folder, places)
+        found = grid.run()
+    print("\n".join(["", about["question"], *markdown(about, found)]))
+    if grid.stopped:
+        print(f"stopped; the same command goes on from there. Results so far: {folder / 'results.json'}")
+        return 128 + grid.stopped
+    if values.save:
+        save = user_path(values.save)
+        save.parent.mkdir(parents=True, exist_ok=True)
+        write_json(save, {"comparison": about, "results": found, "machine": _machine(found, folder)})
+        print(f"{save}: kept for the leaderboard")
+    return 0
+
+
+def _machine(found: Record, folder: Path) -> Record:
+    """Versions, devices and commit of the first run."""
+    try:
+        saved = json.loads((folder / found["runs"][0]["folder"] / "config.json").read_text(encoding="utf-8"))
+        return {name: saved.get(name) for name in ("versions", "machine", "commit")}
+    except (OSError, ValueError):
+        return {}
+
+
+if __name__ == "__main__":
+    sys.exit(cli.call(_main, _define, __doc__))

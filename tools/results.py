@@ -1,0 +1,208 @@
+"""What came of a comparison: its runs' logs read, variants held against the baseline seed by seed, tables made."""
+
+from __future__ import annotations
+
+import json
+import math
+import statistics
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from gan_zoo import rundir
+from gan_zoo.contracts import UserError
+from gan_zoo.evaluation.paired import paired, sentence
+from gan_zoo.evaluation.protocol import Result
+
+Record = dict[str, Any]
+
+
+def folder_of(comparison: Record, variant: str, seed: int) -> str:
+    """The name of a run's folder within that of its comparison."""
+    return f"{comparison['variants'][variant]['slug']}-seed{seed}"
+
+
+def records(path: Path) -> list[Record]:
+    """The lines of a ``metrics.jsonl`` or ``evaluations.jsonl``, without what is missing, cut short or foreign."""
+    found = []
+    try:
+        lines = path.read_bytes().splitlines()
+    except OSError:
+        return []
+    for line in lines:
+        try:
+            record = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(record, dict) and isinstance(record.get("step"), int):
+            found.append(record)
+    return found
+
+
+def outcome(folder: Path, steps: int, score: str, target: float | None = None) -> Record:
+    """What a run's folder says of it.
+
+    Args:
+        folder: The run's; it may be missing.
+        steps: At which it is done.
+        score: The key of the score, such as ``eval/FD-embedded``.
+        target: A distance to reach.
+
+    Returns:
+        A record of ``state`` (``done``, ``running`` or ``missing``), ``best``, ``best_step``, ``last``, ``ratio`` (of the last
+        score to the best), ``images``, ``seconds`` (of training, evaluations apart), ``target_images`` and ``target_seconds``
+        (at the first evaluation that reached the target), ``precision`` and ``recall`` at the best step. None for what is not
+        there.
+    """
+    log = records(folder / "metrics.jsonl")
+    seconds, at, scored = 0.0, 0, []
+    found: Record = dict.fromkeys(("best", "best_step", "last", "ratio", "images", "seconds", "target_images"))
+    found |= dict.fromkeys(("target_seconds", "precision", "recall"))
+    for record in log:
+        speed = record.get("speed/images_per_second")
+        if speed and record["step"] > at:
+            per_step = record["images"] / record["step"]
+            seconds += (record["step"] - at) * per_step / speed
+            at = record["step"]
+            found["images"], found["seconds"] = record["images"], seconds
+        if isinstance(value := record.get(score), (int, float)):
+            scored.append((value, record, seconds))
+            if target is not None and value <= target and found["target_images"] is None:
+                found["target_images"], found["target_seconds"] = record["images"], seconds
+    if scored:
+        best, record, _ = min(scored, key=lambda each: each[0])
+        last = scored[-1][0]
+        found |= {"best": best, "best_step": record["step"], "last": last, "ratio": last / best if best > 0 else None}
+        extractor = score.partition("-")[2]
+        for name in ("precision", "recall"):
+            found[name] = record.get(f"eval/{name}-{extractor}", record.get(f"eval/{name}"))
+    found["state"] = "done" if _finished(folder, at, steps) else "running" if log else "missing"
+    return found
+
+
+def _finished(folder: Path, at: int, steps: int) -> bool:
+    """Whether a run has come to its end and made its exports."""
+    try:
+        return at >= steps and rundir.exported(folder) == steps
+    except UserError:
+        return False
+
+
+def results(comparison: Record, folder: Path, failures: Mapping[str, str] | None = None) -> Record:
+    """All that came out so far, as ``results.json`` has it.
+
+    Args:
+        comparison: What ``comparison.json`` says.
+        folder: Of the comparison.
+        failures: Why runs failed, by the names of their folders.
+    """
+    failures = failures or {}
+    key, choose, seeds = f"eval/{comparison['score']}", comparison["choose"], comparison["seeds"]
+
+    def all_runs(target: float | None) -> dict[tuple[str, int], Record]:
+        found = {}
+        for name, variant in comparison["variants"].items():
+            for seed in seeds:
+                run = folder_of(comparison, name, seed)
+                about = outcome(folder / run, variant["steps"], key, target)
+                if run in failures:
+                    about["state"] = "failed"
+                found[name, seed] = {"variant": name, "seed": seed, "folder": run, "why": failures.get(run, ""), **about}
+        return found
+
+    runs = all_runs(None)
+    base = [runs[comparison["baseline"], seed]["best"] for seed in seeds]
+    known = [value for value in base if value is not None]
+    target = comparison.get("target") or (max(known) if known else None)
+    runs = all_runs(target)
+    stamp, floor = _stamp(folder, runs.values(), comparison["score"])
+    return {
+        "score": stamp or comparison["score"],
+        "floor": floor,
+        "target": target,
+        "complete": all(run["state"] in ("done", "failed") for run in runs.values()),
+        "runs": list(runs.values()),
+        "variants": {name: _summary([runs[name, seed] for seed in seeds]) for name in comparison["variants"]},
+        "comparisons": [
+            _comparison(comparison, runs, name, choose) for name in comparison["variants"] if name != comparison["baseline"]
+        ],
+    }
+
+
+def _summary(runs: list[Record]) -> Record:
+    """The medians over a variant's runs; geometric means of scores."""
+    found: Record = {state: sum(run["state"] == state for run in runs) for state in ("done", "failed")}
+    found["reached"] = sum(run["target_images"] is not None for run in runs)
+    for name in ("best", "last"):
+        values = [run[name] for run in runs if run[name]]
+        found[name] = math.exp(statistics.fmean(map(math.log, values))) if values else None
+    for name in ("ratio", "target_images", "target_seconds", "precision", "recall", "seconds"):
+        values = [run[name] for run in runs if run[name] is not None]
+        found[name] = statistics.median(values) if values else None
+    return found
+
+
+def _comparison(comparison: Record, runs: Mapping[tuple[str, int], Record], name: str, choose: str) -> Record:
+    """One variant against the baseline, over the seeds that both have finished."""
+    baseline, score = comparison["baseline"], comparison["score"]
+    both = [(runs[name, seed], runs[baseline, seed]) for seed in comparison["seeds"]]
+    ended = [(a, b) for a, b in both if a["state"] in ("done", "failed") and b["state"] in ("done", "failed")]
+    scored = [(a, b) for a, b in ended if a["state"] == b["state"] == "done" and a[choose] and b[choose]]
+    record: Record = {"variant": name, "baseline": baseline, "choose": choose}
+    failed = [sum(pair[i]["state"] == "failed" for pair in ended) for i in (0, 1)]
+    if scored:
+        found = paired([a[choose] for a, _ in scored], [b[choose] for _, b in scored])
+        record |= found._asdict() | {"sentence": sentence(found, name, baseline, f"{choose} {score}")}
+    else:
+        record |= {"n": 0, "ratio": None, "low": None, "high": None, "verdict": "no evidence"}
+        record["sentence"] = f"{name} against {baseline}: nothing to compare yet."
+    if failed[0] == len(ended) > 1 and not failed[1]:
+        record |= {"verdict": "worse", "sentence": f"{name} is worse than {baseline}: all {len(ended)} of its runs failed."}
+    elif any(failed):
+        record["sentence"] += (
+            f" Left out: of {len(ended)} runs each, {failed[0]} of {name} and {failed[1]} of {baseline} failed."
+        )
+    return record
+
+
+def _stamp(folder: Path, runs, score: str) -> tuple[str, float | None]:
+    """How the scores were made, and what real images score, from the first run that says so."""
+    for run in runs:
+        for record in records(folder / run["folder"] / "evaluations.jsonl"):
+            if record.get("metric") == score and not record.get("final"):
+                try:
+                    return Result.from_dict(record).stamp.short(), record.get("floor")
+                except (KeyError, TypeError, AttributeError):
+                    continue
+    return "", None
+
+
+def show(value: float | None, digits: int = 3) -> str:
+    """A number for a table."""
+    return "" if value is None else f"{value:.{digits}g}" if abs(value) < 1e4 else f"{value:,.0f}"
+
+
+def markdown(comparison: Record, found: Record) -> Iterator[str]:
+    """The leaderboard and the verdicts, best variant first, as lines of Markdown."""
+    label = comparison["score"]
+    titles = ["variant", "runs", f"best {label}", "last", "last/best", "ratio to baseline (95 %)"]
+    titles += [f"reached {show(found['target'])}", "images to it", "precision, recall"]
+    yield "| " + " | ".join(titles) + " |"
+    yield "|---|---|---|---|---|---|---|---|---|"
+    against = {each["variant"]: each for each in found["comparisons"]}
+    ranked = sorted(found["variants"].items(), key=lambda item: item[1][comparison["choose"]] or math.inf)
+    for name, row in ranked:
+        each = against.get(name)
+        span = "baseline" if each is None else show(each["ratio"])
+        if each and each.get("low") is not None:
+            span += f" ({show(each['low'])} to {show(each['high'])}), {each['verdict']}"
+        elif each:
+            span += f" {each['verdict']}"
+        total = len(comparison["seeds"])
+        count = f"{row['done']}/{total}" + (f", {row['failed']} failed" if row["failed"] else "")
+        cells = [name, count, show(row["best"]), show(row["last"]), show(row["ratio"]), span, f"{row['reached']}/{total}"]
+        cells += [show(row["target_images"]), ", ".join(filter(None, (show(row["precision"], 2), show(row["recall"], 2))))]
+        yield "| " + " | ".join(cells) + " |"
+    yield ""
+    for each in found["comparisons"]:
+        yield f"- {each['sentence']}"
