@@ -102,7 +102,9 @@ def sentence(found: Paired, variant: str, baseline: str, score: str) -> str:
             f"is {found.ratio:.2f} times as high)."
         )
     if found.low == found.high:
-        return f"no evidence of a difference between {variant} and {baseline}: each pair has the same {score}, or the same ratio."
+        return (
+            f"no evidence of a difference between {variant} and {baseline}: each pair has the same {score}, or the same ratio."
+        )
     interval = f"{100 * found.confidence:.0f} % interval {found.low:.2f} to {found.high:.2f}"
     span = f"{found.ratio:.2f} times as high ({interval}, {seeds})"
     if found.verdict != "no evidence":
