@@ -195,7 +195,7 @@ def _plan(values: flags.FlagValues, rest: list[str], folder: Path) -> tuple[Reco
 def _changed(settings: Config) -> dict[str, Any]:
     """The settings that are not the defaults, but for those that the comparison sets."""
     default = dataclasses.asdict(Config())
-    apart = (*OURS, "seed", "data_dir", "keep")
+    apart = (*OURS, "seed", "data_dir", "keep", "plugins")
     return {k: v for k, v in dataclasses.asdict(settings).items() if v != default[k] and k not in apart}
 
 
@@ -382,7 +382,8 @@ class _Grid:
     def run(self) -> Record:
         """Run what is not done; returns the results."""
         found = self.note()
-        waiting = [(r["variant"], r["seed"]) for r in found["runs"] if r["state"] != "done"]
+        done = {(r["variant"], r["seed"]) for r in found["runs"] if r["state"] == "done"}
+        waiting = [key for key in self.settings if key not in done]
         total = sum(s.steps * s.batch for s in self.settings.values())
         with tqdm(total=total, unit=" images", unit_scale=True, disable=None, smoothing=0.05) as bar, self._signals():
             while (waiting or self.going) and not (self.stopped and not self.going):

@@ -1,4 +1,4 @@
-"""The DCGAN pair of gan_zoo out of Keras' own layers, to be compared with: ``--plugins=experiments/studies/keras_layers.py``."""
+"""The DCGAN pair of gan_zoo out of Keras' own layers, to be compared with (``--plugins=`` and this file's path)."""
 
 from __future__ import annotations
 

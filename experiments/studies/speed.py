@@ -1,6 +1,6 @@
 """Is quality sold for speed? The fast ways to train, each against float32, our layers and the alternating update.
 
-python tools/compare.py --study=experiments/studies/speed.py --data_dir=img_align_celeba.zip --workdir=runs/speed --jobs=2
+python tools/compare.py --study=experiments/studies/speed.py --data_dir=celeba.zip --workdir=runs/speed
 """
 
 from pathlib import Path

@@ -69,14 +69,15 @@ def paired(variant: Sequence[float], baseline: Sequence[float], confidence: floa
     error = float(logs.std(ddof=1)) / math.sqrt(n)
     t = float(stats.t.ppf((1 + confidence) / 2, n - 1))
     low, high = mean - t * error, mean + t * error
-    ends = _bootstrap(logs, confidence) if bootstrap else (None, None)
+    least, most = _bootstrap(logs, confidence) if bootstrap else (None, None)
     return Paired(
         n,
         math.exp(mean),
         math.exp(low),
         math.exp(high),
         confidence,
-        *ends,
+        least,
+        most,
         math.exp(min(700.0, (t + float(stats.t.ppf(POWER, n - 1))) * error)),
         "better" if high < 0 else "worse" if low > 0 else "no evidence",
     )
@@ -98,8 +99,8 @@ def sentence(found: Paired, variant: str, baseline: str, score: str) -> str:
     seeds = f"{found.n} seed{'s' if found.n > 1 else ''}"
     if found.low is None or found.high is None:
         return (
-            f"{variant} against {baseline}: no evidence of a difference, since one seed tells nothing about others (its {score} "
-            f"is {found.ratio:.2f} times as high)."
+            f"{variant} against {baseline}: no evidence of a difference, since one seed tells nothing about others (its "
+            f"{score} is {found.ratio:.2f} times as high)."
         )
     if found.low == found.high:
         return (

@@ -1,0 +1,31 @@
+"""Does noise of the shape of the image help, and do convolutions then dense layers, as in the CelebA 28x28 project?
+
+    python tools/compare.py --study=experiments/studies/noise_shape.py --data_dir=celeba.zip --workdir=runs/noise_shape
+
+The project's pair has 82 million parameters; this one is its narrow sister. A tenth of the images is held out, so that
+``tools/nearest.py`` can tell whether the runs copy.
+"""
+
+from pathlib import Path
+
+from gan_zoo.config import Config
+
+question = "Does image-shaped noise help, and is a convolutional pair better than a dense one at 28x28?"
+base = Config(
+    gen="conv_noise28(width=16, hidden=512)",
+    disc="cnn_fc(width=16, hidden=(512, 128), dropout=0.4)",
+    data="celeba(crop='close_v1')",
+    image_size="28",
+    holdout=0.1,
+    batch=64,
+    steps=1200,
+    log_every=25,
+    plugins=str(Path(__file__).with_name("noise_nets.py")),
+)
+variants = {
+    "image-shaped noise": {},
+    "vector of 100": {"gen": "vector_noise28(100, width=16, hidden=512)"},
+    "vector of 2352": {"gen": "vector_noise28(2352, width=16, hidden=512)"},
+    "dense pair": {"gen": "dense", "disc": "dense"},
+    "dcgan pair": {"gen": "dcgan(width=32)", "disc": "dcgan(width=32)"},
+}
