@@ -18,7 +18,7 @@ base = Config(
     image_size="28",
     holdout=0.1,
     batch=64,
-    steps=1200,
+    steps=1000,
     log_every=25,
     plugins=str(Path(__file__).with_name("noise_nets.py")),
 )

@@ -12,7 +12,7 @@ base = Config(
     data="celeba(crop='close_v1')",
     image_size="32",
     batch=64,
-    steps=1200,
+    steps=1000,
     log_every=25,
 )
 
