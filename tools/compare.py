@@ -280,7 +280,7 @@ def _speed(settings: Config, place: dict[str, Any], least_seconds: float = 15.0,
                     return sorted(speeds[1:])[len(speeds[1:]) // 2]
                 if run.poll() is not None:
                     raise UserError(f"the speed cannot be measured: {_last_words(Path(folder) / 'log.txt')}")
-                time.sleep(0.5)
+                time.sleep(0.2)
         finally:
             run.kill()
             run.wait()
@@ -391,7 +391,7 @@ class _Grid:
                     if place not in self.going and waiting and not self.stopped:
                         key = waiting.pop(0)
                         self.going[place] = key, _start(self.settings[key], self.log(key), self.places[place])
-                time.sleep(0.5)
+                time.sleep(0.2)
                 for place, (key, process) in list(self.going.items()):
                     if process.poll() is not None:
                         del self.going[place]
@@ -455,12 +455,19 @@ def _main(values: flags.FlagValues, rest: list[str]) -> int:
     if grid.stopped:
         print(f"stopped; the same command goes on from there. Results so far: {folder / 'results.json'}")
         return 128 + grid.stopped
+    if values.page:
+        _report(folder)
     if values.save:
         save = user_path(values.save)
         save.parent.mkdir(parents=True, exist_ok=True)
         write_json(save, {"comparison": about, "results": found, "machine": _machine(found, folder)})
         print(f"{save}: kept for the leaderboard")
     return 0
+
+
+def _report(folder: Path) -> None:
+    """Make the page about it."""
+    subprocess.run([sys.executable, str(Path(__file__).with_name("report.py")), str(folder)], check=False)
 
 
 def _machine(found: Record, folder: Path) -> Record:
