@@ -94,7 +94,7 @@ def test_the_leaderboard_is_made_of_kept_results_and_overwrites_only_its_own(too
     text = out.read_text()
     assert "## Which?" in text
     rows = [line for line in text.splitlines() if line.startswith("| ") and not line.startswith("| variant")]
-    assert rows[0] == "| b | 2/2 | 10 | 10 | 1 | 0.5 (0.4 to 0.6), better | 1/2 | 99 | 0.5, 0.25 |"
+    assert rows[0] == "| b | 2/2 | 10 | 10 | 1 | 0.5 (0.4 to 0.6), better | 1/2 | 99 | 0.5, 0.25, - |"
     assert rows[1].startswith("| a | 2/2 | 20 | 20 | 1 | baseline | 1/2 |")
     assert "- b is better." in text
     tool("leaderboard", kept, f"--out={out}")

@@ -15,6 +15,7 @@ from gan_zoo.evaluation.paired import paired, sentence
 from gan_zoo.evaluation.protocol import Result
 
 Record = dict[str, Any]
+BESIDE = ("precision", "recall", "diversity")  # what stands beside the score
 
 
 def folder_of(comparison: Record, variant: str, seed: int) -> str:
@@ -51,13 +52,14 @@ def outcome(folder: Path, steps: int, score: str, target: float | None = None) -
     Returns:
         A record of ``state`` (``done``, ``running`` or ``missing``), ``best``, ``best_step``, ``last``, ``ratio`` (of the last
         score to the best), ``images``, ``seconds`` (of training, evaluations apart), ``target_images`` and ``target_seconds``
-        (at the first evaluation that reached the target), ``precision`` and ``recall`` at the best step. None for what is not
+        (at the first evaluation that reached the target), ``precision``, ``recall`` and ``diversity``
+        at the best step. None for what is not
         there.
     """
     log = records(folder / "metrics.jsonl")
     seconds, at, scored = 0.0, 0, []
     found: Record = dict.fromkeys(("best", "best_step", "last", "ratio", "images", "seconds", "target_images"))
-    found |= dict.fromkeys(("target_seconds", "precision", "recall"))
+    found |= dict.fromkeys(("target_seconds", *BESIDE))
     for record in log:
         speed = record.get("speed/images_per_second")
         if speed and record["step"] > at:
@@ -74,7 +76,7 @@ def outcome(folder: Path, steps: int, score: str, target: float | None = None) -
         last = scored[-1][0]
         found |= {"best": best, "best_step": record["step"], "last": last, "ratio": last / best if best > 0 else None}
         extractor = score.partition("-")[2]
-        for name in ("precision", "recall"):
+        for name in BESIDE:
             found[name] = record.get(f"eval/{name}-{extractor}", record.get(f"eval/{name}"))
     found["state"] = "done" if _finished(folder, at, steps) else "running" if log else "missing"
     return found
@@ -136,7 +138,7 @@ def _summary(runs: list[Record]) -> Record:
     for name in ("best", "last"):
         values = [run[name] for run in runs if run[name]]
         found[name] = math.exp(statistics.fmean(map(math.log, values))) if values else None
-    for name in ("ratio", "target_images", "target_seconds", "precision", "recall", "seconds"):
+    for name in ("ratio", "target_images", "target_seconds", "seconds", *BESIDE):
         values = [run[name] for run in runs if run[name] is not None]
         found[name] = statistics.median(values) if values else None
     return found
@@ -186,7 +188,7 @@ def markdown(comparison: Record, found: Record) -> Iterator[str]:
     """The leaderboard and the verdicts, best variant first, as lines of Markdown."""
     label = comparison["score"]
     titles = ["variant", "runs", f"best {label}", "last", "last/best", "ratio to baseline (95 %)"]
-    titles += [f"reached {show(found['target'])}", "images to it", "precision, recall"]
+    titles += [f"reached {show(found['target'])}", "images to it", ", ".join(BESIDE)]
     yield "| " + " | ".join(titles) + " |"
     yield "|---|---|---|---|---|---|---|---|---|"
     against = {each["variant"]: each for each in found["comparisons"]}
@@ -201,7 +203,7 @@ def markdown(comparison: Record, found: Record) -> Iterator[str]:
         total = len(comparison["seeds"])
         count = f"{row['done']}/{total}" + (f", {row['failed']} failed" if row["failed"] else "")
         cells = [name, count, show(row["best"]), show(row["last"]), show(row["ratio"]), span, f"{row['reached']}/{total}"]
-        cells += [show(row["target_images"]), ", ".join(filter(None, (show(row["precision"], 2), show(row["recall"], 2))))]
+        cells += [show(row["target_images"], 5), ", ".join(show(row.get(each), 2) or "-" for each in BESIDE)]
         yield "| " + " | ".join(cells) + " |"
     yield ""
     for each in found["comparisons"]:
