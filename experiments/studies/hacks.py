@@ -23,7 +23,6 @@ variants = {
     "none": {},
     "swapped": {"tricks": "swap_labels"},
     "smoothed": {"tricks": "label_smooth(0.7, 1.2, 0.0, 0.3)"},
-    "one-sided smoothing": {"tricks": "label_smooth(0.9)"},
     "5 % flipped": {"tricks": "flip_labels(0.05)"},
     "all three": {"tricks": "swap_labels,flip_labels(0.05),label_smooth(0.7, 1.2, 0.0, 0.3)"},
 }

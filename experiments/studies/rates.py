@@ -26,5 +26,4 @@ variants = {
     "G 4e-4, D 4e-5": _rates(4e-4, 4e-5),
     "G 4e-4, D 2e-4": _rates(4e-4, 2e-4),
     "G 2e-4, D 4e-4": _rates(2e-4, 4e-4),
-    "G 4e-4, D 4e-4": _rates(4e-4, 4e-4),
 }
