@@ -145,7 +145,9 @@ class Watch:
         return lines
 
     def _write(self, step: int, results: list[Result], final: bool = False) -> None:
-        """Append the whole protocol of some results to ``evaluations.jsonl``."""
-        lines = [json.dumps({"step": step, "final": final, **result.as_dict()}) + "\n" for result in results]
+        """Append the whole protocol of some results to ``evaluations.jsonl``, each beside its floor."""
+        floor = self.floor.get
+        records = [{"step": step, "final": final, **r.as_dict(), "floor": floor(r.stamp.metric)} for r in results]
+        lines = [json.dumps(record) + "\n" for record in records]
         with (self._folder / "evaluations.jsonl").open("ab") as f:
             f.write("".join(lines).encode())
