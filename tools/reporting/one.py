@@ -234,8 +234,8 @@ def _settings(run: Run) -> Html:
     rest = {k: v for k, v in run.settings.items() if k not in given}
     parts = [table(columns, [row(*item) for item in given.items()], class_="settings")] if given else []
     if rest:
-        names = fold(f"{len(rest)} settings at their defaults", table(columns[:2], [row(*i)[:2] for i in rest.items()]))
-        parts.append(names)
+        defaults = table(columns[:2], [row(*item)[:2] for item in rest.items()], class_="settings")
+        parts.append(fold(f"{len(rest)} settings at their defaults", defaults))
     if run.settings:
         commit = run.record.get("commit")
         exact = f"At commit {str(commit).rstrip('+')[:12]}" if commit else "Of a version that is not known"

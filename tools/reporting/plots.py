@@ -23,6 +23,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormat
 
 COLOURS = 8
 _STEPS = [1, 2, 2.5, 5, 10]  # between ticks
+_MOST = 1e30
 _POINTS = 300  # of a line; more are averaged, since no screen shows them
 _COLOUR = {f"#00a0{i:02x}": f"var(--c{i})" for i in range(COLOURS)}
 _INK, _MUTE, _RULE = "#00b000", "#00b001", "#00b002"
@@ -92,10 +93,13 @@ def chart(
         floor: A level to draw dashed.
         marks: Points to mark.
     """
+    # What no axis can hold is a file's mistake.
+    lines = [line._replace(points=[p for p in line.points if max(map(abs, p)) < _MOST]) for line in lines]
+    floor, marks = (None if floor is None or abs(floor) >= _MOST else floor), [(x, y) for x, y in marks if abs(y) < _MOST]
     values = [y for line in lines for _, y in line.points] + ([] if floor is None else [floor])
     if not any(line.points for line in lines):
         return ""
-    log = log and min(values) > 0
+    log = log and min(values) > 1 / _MOST
     with _style():
         figure, axes = _figure(2.5)
         for line in lines:
@@ -139,15 +143,15 @@ class Interval(NamedTuple):
 
 def forest(rows: Sequence[Interval], *, x: str, about: str) -> str:
     """Ratios with their intervals on a logarithmic axis, and a line at 1; "" where there is no row."""
-    rows = [row for row in rows if row.ratio > 0]
+    rows = [row for row in rows if 1 / _MOST < row.ratio < _MOST]
     if not rows:
         return ""
     with _style():
-        figure, axes = _figure(0.75 + 0.5 * len(rows))
+        figure, axes = _figure(0.75 + 0.5 * len(rows), 0.05)
         ends = [1.0]
         for i, row in enumerate(rows):
             at, colour = -i, _colour(row.colour)
-            if row.low is not None and row.high is not None and 0 < row.low <= row.high:
+            if row.low is not None and row.high is not None and 1 / _MOST < row.low <= row.high < _MOST:
                 axes.plot([row.low, row.high], [at, at], color=colour, linewidth=2.4)
                 ends += [row.low, row.high]
             axes.plot([row.ratio], [at], "o", color=colour, markersize=7)
@@ -187,10 +191,11 @@ def _colour(number: int) -> str:
     return f"#00a0{number % COLOURS:02x}"
 
 
-def _figure(height: float) -> tuple[Figure, Any]:
-    figure = Figure(figsize=(4.6, height), layout="constrained")
+def _figure(height: float, left: float = 0.5) -> tuple[Figure, Any]:
+    """A figure with its axes; margins in inches, alike in all, so that those above each other are in line."""
+    figure = Figure(figsize=(4.6, height))
     figure.patch.set_alpha(0)
-    axes = figure.add_subplot()
+    axes = figure.add_axes((left / 4.6, 0.44 / height, (4.55 - left) / 4.6, (height - 0.52) / height))
     axes.patch.set_alpha(0)
     return figure, axes
 
