@@ -223,8 +223,8 @@ def test_page_of_a_run(report, tmp_path):
     )
     assert "Training time20 s160 images/s" in page.text  # 3200 images at 160 a second
     assert "Collapse since step 300: recall is 0.001" in page.text
-    assert page.row("FD-embedded ↓")[1:4] == ["15.00± 0.20", "10.00± 0.20", "0.9500"]
-    assert page.row("FD-embedded ↓")[4] == "@51b9, 2k fake/5k real train, none, lanczos 64, no EMA"
+    assert page.row("FD-embedded\u00a0↓")[1:4] == ["15.00± 0.20", "10.00± 0.20", "0.9500"]
+    assert page.row("FD-embedded\u00a0↓")[4] == "@51b9, 2k fake/5k real train, none, lanczos 64, no EMA"
     assert page.row("loss") == ["loss", "hinge", "non_saturating"]
     assert "with changes that were not committed" in page.text
     assert "python tools/nearest.py" in page.text
@@ -475,10 +475,10 @@ def test_what_tools_recorded_is_kept_apart(report, undrawn, tmp_path):
         file.write(json.dumps(line) + "\n")
     report(folder)
     page = Page(folder / "report.html")
-    found = [row for row in page.rows if row[0] == "FD-embedded ↓"]
+    found = [row for row in page.rows if row[0] == "FD-embedded\u00a0↓"]
     assert found[0][1] == "15.00± 0.20"
     assert found[1] == [
-        "FD-embedded ↓",
+        "FD-embedded\u00a0↓",
         "400",
         "3.250",
         "FD-embedded@51b9 (2k fake/5k real train, none, lanczos 64, no EMA)",
@@ -503,13 +503,18 @@ def test_frames_keep_to_their_budget(parts, tmp_path):
     assert [step for step, _ in exact] == list(range(12))
     assert notes == []
     assert all((decoded(uri) == grid(step, 96)).all() for step, uri in exact)
-    budget = 90e3
-    found, notes = parts["read"].uris(run, budget)
-    assert sum(len(base64.b64decode(uri.partition(",")[2])) for _, uri in found) <= budget
-    assert (found[0][0], found[-1][0]) == (0, 11)
-    assert (decoded(found[-1][1]) == grid(11, 96)).all()
-    assert "compressed with loss" in notes[0]
-    assert notes[1].startswith(f"{len(found)} of 12 grids are shown")
+    # Without loss, one takes 28 kB; with loss 8, and at half its size 1.5.
+    for budget, shown, words in (
+        (135e3, 12, "the last grid is exact, those before it are compressed with loss"),
+        (60e3, 12, "the grids are compressed with loss and at half their size"),
+        (9e3, 5, "the grids are compressed with loss and at half their size"),
+    ):
+        found, notes = parts["read"].uris(run, budget)
+        assert sum(len(base64.b64decode(uri.partition(",")[2])) for _, uri in found) <= budget
+        assert (found[0][0], found[-1][0], len(found)) == (0, 11, shown)
+        assert notes[0] == words
+        assert (decoded(found[-1][1]).shape == (96, 96, 3)) == ("exact" in words)
+    assert notes[1].startswith("5 of 12 grids are shown")
 
 
 def test_means_of_curves(parts):

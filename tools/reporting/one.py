@@ -154,7 +154,7 @@ def _alarms(now: Sequence[Any], before: Sequence[Any]) -> Html:
 
 
 _BETTER = {"FD": "↓", "FID": "↓", "KD": "↓", "KID": "↓", "SWD": "↓", "CS": "↑", "IS": "↑", "precision": "↑", "recall": "↑"}
-_BETTER |= {"density": "↑", "coverage": "↑", "diversity": "→ 1", "spectrum": "→ 0"}
+_BETTER |= {"density": "↑", "coverage": "↑", "diversity": "→\u00a01", "spectrum": "→\u00a00"}
 
 
 def _metrics(run: Run) -> Html:
@@ -177,7 +177,7 @@ def _metrics(run: Run) -> Html:
         return join([float(result.value), error])
 
     def name(metric: str) -> Html:
-        return join([metric, tag("small", f" {_BETTER.get(metric.split('-')[0], '')}")])
+        return join([metric, tag("small", f"\u00a0{_BETTER.get(metric.split('-')[0], '')}")])
 
     for record in {r["result"].stamp.metric: r for r in at_end}.values():
         result, metric = record["result"], record["result"].stamp.metric
@@ -202,7 +202,7 @@ def _metrics(run: Run) -> Html:
         whole = {k: v for k, v in stamp._asdict().items() if k in ("extractor", "extractor_hash", "data_hash", "seed")}
         parts.append(fold("The whole stamp", pairs({**whole, **dictionary(stamp.versions)})))
     about = "±: standard error over the choice of images; another training seed moves a number far more. ↓ lower is better, "
-    return section("Scores", *parts, about=about + "↑ higher, → towards.")
+    return section("Metrics", *parts, about=about + "↑ higher, → towards.")
 
 
 def _neighbours(run: Run, budget: float) -> Html:
@@ -257,25 +257,34 @@ def show(value: Any) -> str:
 def body(run: Run, frames: Frames, place: int, alone: bool) -> Html:
     """All of one run but its title."""
     now, before = run.alarms()
-    scores = [_score(run), _chart(run, *SHARES)]
-    player = frames.player([("", {"": run})], still=alone)
-    gif = " The same as a film: samples.gif in its folder." if (run.folder / "samples.gif").is_file() else ""
-    about = f"Always from the same noise.{gif} {capital('; '.join(frames.notes[place]))}"
     return join(
         [
             tag("p", _story(run, now), class_="story"),
             notice(run.missing) if alone else "",
             _facts(run),
             _alarms(now, before),
-            section(
-                "Samples", tag("div", player, tag("div", *scores), class_="beside") if any(scores) else player, about=about
-            ),
+            _samples(run, frames, place, alone),
             section("Training", _curves(run)),
             _metrics(run),
             _neighbours(run, 1e6 if alone else 2e5),
             _settings(run),
         ]
     )
+
+
+def _samples(run: Run, frames: Frames, place: int, alone: bool) -> Html:
+    """The grids with their slider, and beside them what they were judged to be."""
+    player = frames.player([("", {"": run})], still=alone)
+    scores = [found for found in (_score(run), _chart(run, *SHARES)) if found]
+    notes = capital("; ".join(frames.notes[place]))
+    if not player:
+        return section("Scores", tag("div", *scores, class_="charts") if scores else "", about=notes)
+    # The film has the same pixels; with it, the page would be twice as large.
+    film = " The same as a film: samples.gif in the run's folder." if (run.folder / "samples.gif").is_file() else ""
+    about = f"Always from the same noise.{film} {notes}"
+    if not scores:
+        return section("Samples", player, about=about)
+    return section("Samples and scores", tag("div", player, tag("div", *scores), class_="beside"), about=about)
 
 
 def of_run(run: Run, date: str) -> str:

@@ -104,7 +104,7 @@ def chart(
         figure, axes = _figure(2.5)
         for line in lines:
             points = _thinned(line.points)
-            how = {"linewidth": 0.9, "alpha": 0.45} if line.weak else {}
+            how = {"linewidth": 0.9, "alpha": 0.3} if line.weak else {}
             # A line of one point would not be seen.
             dot = {"marker": "o", "markersize": 3} if len(points) == 1 else {}
             style = "-" if line.colour < COLOURS else "--"

@@ -347,8 +347,7 @@ def uris(run: Run, budget: float) -> tuple[list[tuple[int, str]], list[str]]:
 
     Args:
         run: The run.
-        budget: Bytes that they may take. Where they do not fit without loss, all but the last are compressed with loss, and
-            then made fewer.
+        budget: Bytes that they may take.
 
     Returns:
         (step, URI) of each, and what was left out, in words.
@@ -360,16 +359,39 @@ def uris(run: Run, budget: float) -> tuple[list[tuple[int, str]], list[str]]:
     if len(opened) < len(chosen):
         broken = len(chosen) - len(opened)
         notes.append(f"{broken} {'grids' if broken > 1 else 'grid'} of samples cannot be read")
-    last = [(step, _webp(picture)) for step, picture in opened[-1:]]
-    exact = sum(len(data) for _, data in last) * len(opened) <= budget  # the last is as a rule the largest
-    coded = [(step, _webp(picture, None if exact else 88)) for step, picture in opened[:-1]] + last
-    if not exact:
-        notes.append("the last grid is exact, those before it are compressed with loss")
-    while sum(len(data) for _, data in coded) > budget and len(coded) > 2:
-        coded = _spread(coded, max(2, len(coded) * 2 // 3))
+    coded, loss = _fitting(opened, budget)
+    notes += [loss] if loss else []
     if len(coded) < many:
         notes.append(f"{len(coded)} of {many} grids are shown, the others lie in samples/")
     return [(step, _uri(data)) for step, data in coded], notes
+
+
+def _fitting(opened: Sequence[tuple[int, Image.Image]], budget: float) -> tuple[list[tuple[int, bytes]], str]:
+    """(step, WebP) of grids within so many bytes, and in words what that cost them, or "".
+
+    Given up are first exact pixels (those of the last grid only where it takes a third of all), then half of them, then grids.
+    """
+
+    def size(coded: Sequence[tuple[int, bytes]]) -> int:
+        return sum(len(data) for _, data in coded)
+
+    last = [(step, _webp(picture)) for step, picture in opened[-1:]]
+    if size(last) * len(opened) <= budget:  # the last is as a rule the largest
+        coded = [(step, _webp(picture)) for step, picture in opened[:-1]] + last
+        if size(coded) <= budget:
+            return coded, ""
+    loss = "the last grid is exact, those before it are compressed with loss"
+    if size(last) * 3 > budget:
+        last, loss = [], "the grids are compressed with loss"
+    rest = opened[: len(opened) - len(last)]
+    coded = [(step, _webp(picture, 88)) for step, picture in rest]
+    if size(coded + last) > budget:
+        coded = [(step, _webp(picture.reduce(2), 85)) for step, picture in rest]
+        loss += " and at half their size"
+    coded += last
+    while size(coded) > budget and len(coded) > 2:
+        coded = _spread(coded, max(2, len(coded) * 2 // 3))
+    return coded, loss
 
 
 def picture_uri(path: Path, budget: float) -> str:
