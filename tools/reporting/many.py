@@ -295,7 +295,7 @@ def _forest(results: dict[str, Any], colours: dict[str, int]) -> Html:
         return Html("")
     svg = plots.forest(drawn, x="ratio to the baseline (logarithmic); left of 1: better", about="ratios with their intervals")
     share = {number(c.get("confidence")) for c in records(results.get("comparisons"))}
-    percent = f"{100 * share.pop():g} \u00a0% interval" if len(share) == 1 and None not in share else "interval"
+    percent = f"{100 * share.pop():g} % interval" if len(share) == 1 and None not in share else "interval"
     heads = ["ratio", percent, "bootstrap", "seeds"]
     columns = [
         Column("variant", False),
