@@ -53,6 +53,7 @@ def test_real_images_score_as_the_floor_and_noise_far_above_it(make, tmp_path):
     score = next(r for r in records if r["metric"] == "FD-random_conv")
     assert (score["n_real"], score["n_fake"], score["split"], score["data_hash"]) == (300, 100, "train", "abc")
     assert score["extractor_hash"]
+    assert {r["metric"]: r["floor"] for r in records} == watch.floor
 
 
 def test_a_planted_collapse_is_told_within_two_evaluations_and_once(make, tmp_path):
