@@ -466,8 +466,13 @@ def _main(values: flags.FlagValues, rest: list[str]) -> int:
 
 
 def _report(folder: Path) -> None:
-    """Make the page about it."""
-    subprocess.run([sys.executable, str(Path(__file__).with_name("report.py")), str(folder)], check=False)
+    """Make the page about it; what stands in its way is said, and the results stay."""
+    import report
+
+    try:
+        print(f"{report.make([folder])}: the page about it")
+    except UserError as e:
+        print(f"no page was made: {e}", file=sys.stderr)
 
 
 def _machine(found: Record, folder: Path) -> Record:
