@@ -109,7 +109,7 @@ TRICKS = {
 }
 
 
-@pytest.mark.parametrize("kind", ["mirrored", "multi_worker"])
+@pytest.mark.parametrize("kind", ["mirrored", pytest.param("multi_worker", marks=pytest.mark.slow)])
 def test_tricks_on_two_replicas_do_what_they_do_on_one(faces, tmp_path, kind):
     one = weights("default", "float64", faces, tmp_path / "one.npz", **TRICKS)
     assert weights_moved(one) > 1e-3
