@@ -66,7 +66,7 @@ class Seen(NamedTuple):
     Attributes:
         real: ``[B, H, W, C]``.
         fake: ``[B, H, W, C]``.
-        real_logits: ``[B, 1]``; in G's update None, but for a loss that is ``paired``.
+        real_logits: ``[B, 1]``; None in an update of G alone, unless the loss is ``paired``.
         fake_logits: ``[B, 1]``.
     """
 

@@ -157,7 +157,9 @@ def disc_loss(game: Game, real: tf.Tensor, fake: tf.Tensor) -> tuple[tf.Tensor, 
     loss += game.penalties("penalty", seen)
     # Where tricks swap the targets, D is right when it says so.
     upright = tf.sign(tf.reduce_mean(real_targets) - tf.reduce_mean(fake_targets))
-    right = tf.concat([upright * seen.real_logits > 0, upright * seen.fake_logits <= 0], 0)
+    # Where only differences of logits count, the line between real and fake is halfway between their means.
+    line = replicas.mean(tf.reduce_mean(seen.real_logits + seen.fake_logits)) / 2 if game.loss.paired else 0.0
+    right = tf.concat([upright * (seen.real_logits - line) > 0, upright * (seen.fake_logits - line) <= 0], 0)
     scalars = {
         "loss/disc": loss,
         "logits/real": tf.reduce_mean(seen.real_logits),

@@ -32,8 +32,9 @@ CODE = textwrap.dedent(
     iterator = feed.stream(images, 8, 0, 0, distribution, None, game.update.batches)
     means = [run(iterator, tf.constant(n, tf.int64)) for n in (7, 13)][-1]
     if strategy.worker()[1] == 0:
+        told = [float(v) for trick in game.tricks if trick.metrics for v in trick.metrics().values()]
         nets = {"gen": game.gen, "disc": game.disc, "ema": game.ema}
-        np.savez(out, loss=float(means["loss/disc"]),
+        np.savez(out, loss=float(means["loss/disc"]), told=np.array(told, float),
                  **{f"{name}{i}": v.numpy() for name, net in nets.items() for i, v in enumerate(net.variables)},
                  **{f"trick{i}-{j}": v.numpy() for i, trick in enumerate(game.tricks) for j, v in enumerate(trick.variables)})
     strategy.highest(distribution, 0)

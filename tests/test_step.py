@@ -204,6 +204,15 @@ def test_several_updates_of_d_use_images_and_noise_of_their_own():
     assert float(scalars["loss/disc"]) == pytest.approx(np.mean(losses))
 
 
+def test_d_is_right_by_differences_where_the_loss_knows_nothing_else():
+    far = [[3 + 100], [-1 + 0.0]]  # logits 102, -2 on real, 101, 101 on fake images: the line is at 75.5
+    g = game(loss=registry.losses.build("relativistic_pairing"))
+    g.disc.set_weights([np.array(far, np.float32)])
+    assert float(step.disc_update(g, REAL)["accuracy/disc"]) == pytest.approx(0.25)
+    g.disc.set_weights([np.array([[3.0], [-3.0]], np.float32)])  # 0, -6 on real, -3, -3 on fake images: the line is at -3
+    assert float(step.disc_update(g, REAL)["accuracy/disc"]) == pytest.approx(0.75)
+
+
 def test_d_is_right_by_the_labels_it_is_given():
     swap = registry.tricks.build("swap_labels", step=None, image_shape=None, seed=0)
     loss = registry.losses.build("non_saturating")
