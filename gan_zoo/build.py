@@ -104,14 +104,20 @@ def build_game(config: Config, image_shape: tuple[int, int, int]) -> step.Game:
             f"--update={config.update} cannot go with the loss '{config.loss}', which is flat in places; change one."
         )
     specs = config.specs("tricks")
-    tricks = tuple(registry.tricks.build(spec, step=count, image_shape=image_shape, seed=config.seed) for spec in specs)
+    offered = {"step": count, "image_shape": image_shape, "seed": config.seed, "batch": config.batch, "disc": disc}
+    tricks = tuple(registry.tricks.build(spec, **offered) for spec in specs)
     for spec, trick in zip(specs, tricks, strict=True):
         if not loss.uses_targets and (trick.real_targets or trick.fake_targets or trick.gen_targets):
             raise UserError(
                 f"--tricks={spec} changes targets, but the loss '{config.loss}' has none; leave out one of the two."
             )
-        if trick.penalty and update.one_way_back:
+        if (trick.penalty or trick.gen_penalty) and update.one_way_back:
             raise UserError(f"--update={config.update} cannot go with the penalty of --tricks={spec}; use another --update.")
+        if trick.fake_images and update.same_fakes:
+            raise UserError(
+                f"--update={config.update} shows D and G the same fakes, and --tricks={spec} changes those of D alone; use "
+                "--update=alternating."
+            )
     gen_opt, disc_opt = (registry.optimizers.build(config.specs(name)[0]) for name in ("gen_opt", "disc_opt"))
     gen_opt.build(gen.trainable_variables)
     disc_opt.build(disc.trainable_variables)

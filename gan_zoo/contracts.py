@@ -47,15 +47,33 @@ class Loss(NamedTuple):
     Attributes:
         disc: ``(real_logits, fake_logits, real_targets, fake_targets) -> [B, 1]``; all arguments float32 ``[B, 1]``.
         gen: ``(fake_logits, targets) -> [B, 1]``; ``targets`` is what G wants D to say of its images (1 unless a trick
-            changes it).
+            changes it). If ``paired``, it gets the logits of real images, ``[B, 1]``, as a third argument.
         uses_targets: whether the targets mean anything to this loss. Label tricks are refused under a loss that ignores them.
         flat: whether D's loss has no slope for some logits.
+        paired: whether G's loss compares its images with real ones, which D then sees in G's update, too.
     """
 
     disc: Callable[..., Any]
     gen: Callable[..., Any]
     uses_targets: bool = True
     flat: bool = False
+    paired: bool = False
+
+
+class Seen(NamedTuple):
+    """What D has seen in an update, and what it said of it; images as they are after all tricks, logits float32.
+
+    Attributes:
+        real: ``[B, H, W, C]``.
+        fake: ``[B, H, W, C]``.
+        real_logits: ``[B, 1]``; None in an update of G alone, unless the loss is ``paired``.
+        fake_logits: ``[B, 1]``.
+    """
+
+    real: Any
+    fake: Any
+    real_logits: Any
+    fake_logits: Any
 
 
 class Trick(NamedTuple):
@@ -67,10 +85,15 @@ class Trick(NamedTuple):
         gen_targets: ``(targets [B, 1], seed) -> [B, 1]``, for G's update.
         real_images: ``(images [B, H, W, C], seed) -> [B, H, W, C]``: real images alone, before all else. What it does becomes
             part of the data that G learns.
+        fake_images: The same for fake images, in D's update only.
         images: ``(images [B, H, W, C], seed) -> [B, H, W, C]``: what D sees, real and fake alike, in both updates. It must be
             differentiable.
-        penalty: ``(disc, real, fake, seed) -> scalar``, already weighted, added to D's loss. The images are those after
-            ``images``; the scalar is a mean over the batch.
+        observe: ``(seen: Seen) -> None``, in D's update, before its penalties: for tricks that keep a record of logits.
+        penalty: ``(disc, seen: Seen, seed) -> scalar``, already weighted, added to D's loss; a mean over the batch.
+        gen_penalty: ``(disc, seen: Seen, seed) -> scalar``, the same for G's loss.
+        gen_weights: ``(fake_logits [B, 1]) -> [B, 1]``: factors of what each image adds to G's loss.
+        gradients: ``(gradients, net) -> gradients``, lists, before they are applied; ``net`` is ``gen`` or ``disc``. They are
+            this replica's share: the sum over replicas is what the optimizer takes.
         after_disc: ``(disc) -> None``, after each update of D.
         metrics: ``() -> {name: scalar}``, read at the end of a chunk.
         variables: State to save in checkpoints.
@@ -80,8 +103,13 @@ class Trick(NamedTuple):
     fake_targets: Callable[..., Any] | None = None
     gen_targets: Callable[..., Any] | None = None
     real_images: Callable[..., Any] | None = None
+    fake_images: Callable[..., Any] | None = None
     images: Callable[..., Any] | None = None
+    observe: Callable[..., Any] | None = None
     penalty: Callable[..., Any] | None = None
+    gen_penalty: Callable[..., Any] | None = None
+    gen_weights: Callable[..., Any] | None = None
+    gradients: Callable[..., Any] | None = None
     after_disc: Callable[..., Any] | None = None
     metrics: Callable[..., Any] | None = None
     variables: tuple = ()
@@ -94,11 +122,13 @@ class Update(NamedTuple):
         run: ``(game, real [batches * B, H, W, C]) -> {name: scalar}``, the scalars of :data:`gan_zoo.step.SCALARS`.
         batches: Of real images that one step uses.
         one_way_back: Whether G learns by way of D's loss. Then penalties and losses that are flat in places are refused.
+        same_fakes: Whether D and G learn from the same fakes. Then tricks that change those of D alone are refused.
     """
 
     run: Callable[..., Any]
     batches: int = 1
     one_way_back: bool = False
+    same_fakes: bool = False
 
 
 class Dataset(NamedTuple):

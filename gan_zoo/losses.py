@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import tensorflow as tf
 
+from gan_zoo import replicas
 from gan_zoo.contracts import Loss
 from gan_zoo.registry import losses
 
@@ -23,6 +24,8 @@ def _bce_disc(real, fake, real_targets, fake_targets):
 @losses.register
 def non_saturating(disc_weight: float = 1.0) -> Loss:
     """D: cross-entropy; G maximises log D(G(z)) (Goodfellow et al. 2014, arXiv:1406.2661, end of section 3).
+
+    With plain targets it is what others call the logistic loss: softplus(-real) + softplus(fake) for D, softplus(-fake) for G.
 
     Args:
         disc_weight: Of D's loss, the sum over real and fake; 0.5 makes it their mean.
@@ -70,4 +73,40 @@ def hinge() -> Loss:
         gen=lambda fake, _: -fake,
         uses_targets=False,
         flat=True,
+    )
+
+
+@losses.register
+def relativistic_average() -> Loss:
+    """Is an image more real than the mean of the others? RaSGAN (Jolicoeur-Martineau 2018, arXiv:1807.00734, section 4.2).
+
+    Cross-entropy of real - mean(fake) and of fake - mean(real); for G with the targets exchanged. The means are over the whole
+    batch, of all replicas. Real and fake logits may drift together: only their difference means something.
+    """
+
+    def against(logits, others):
+        return logits - replicas.mean(tf.reduce_mean(others))
+
+    return Loss(
+        disc=lambda real, fake, real_targets, fake_targets: _bce_disc(
+            against(real, fake), against(fake, real), real_targets, fake_targets
+        ),
+        gen=lambda fake, targets, real: _bce_disc(against(fake, real), against(real, fake), targets, 1.0 - targets),
+        paired=True,
+    )
+
+
+@losses.register
+def relativistic_pairing() -> Loss:
+    """Is this image more real than that one? Each fake has one real partner: RpGAN, the loss of R3GAN.
+
+    D: softplus(fake - real); G: softplus(real - fake) (Huang et al. 2024, arXiv:2501.05441, equation 2, with softplus;
+    Jolicoeur-Martineau 2018, arXiv:1807.00734, section 4.1). R3GAN adds the tricks ``r1`` and ``r2``, without which it need not
+    converge. Only the difference of real and fake logits means something.
+    """
+    return Loss(
+        disc=lambda real, fake, *_: tf.nn.softplus(fake - real),
+        gen=lambda fake, _, real: tf.nn.softplus(real - fake),
+        uses_targets=False,
+        paired=True,
     )

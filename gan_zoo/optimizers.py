@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import keras as _keras
 import tensorflow as tf
 
@@ -33,28 +35,80 @@ class FusedAdam(_keras.optimizers.Adam):
         return None
 
 
+class Schedule(_keras.optimizers.schedules.LearningRateSchedule):
+    """A learning rate that depends on the number of updates of its net alone, and so goes on exactly in a resumed run."""
+
+    def __init__(self, rate: float, shape: str, until: int, warmup: int):
+        """From ``rate`` down to 0 at update ``until`` (unless constant), after a linear rise over ``warmup`` updates."""
+        self.rate, self.shape, self.until, self.warmup = rate, shape, until, warmup
+
+    def __call__(self, step):
+        """The rate of update ``step``, counted from 0."""
+        t = tf.cast(step, tf.float32)
+        gone = tf.minimum(t / self.until, 1.0) if self.until else 0.0
+        factor = 0.5 + 0.5 * tf.cos(math.pi * gone) if self.shape == "cosine" else 1.0 - gone
+        rise = tf.minimum((t + 1.0) / self.warmup, 1.0) if self.warmup else 1.0
+        return tf.constant(self.rate, tf.float32) * factor * rise
+
+    def get_config(self):
+        """For saving."""
+        return {"rate": self.rate, "shape": self.shape, "until": self.until, "warmup": self.warmup}
+
+
+def _rate(learning_rate: float, schedule: str, until: int, warmup: int) -> float | Schedule:
+    """What Keras takes for a learning rate."""
+    _check(learning_rate=learning_rate)
+    if schedule not in ("constant", "linear", "cosine"):
+        raise ValueError(f"schedule='{schedule}' is unknown; give constant, linear or cosine.")
+    if (schedule == "constant") == bool(until):
+        raise ValueError(f"until={until} does not go with schedule='{schedule}': linear and cosine need it, constant has none.")
+    for name, value in (("until", until), ("warmup", warmup)):
+        if value < 0 or value != int(value):
+            raise ValueError(f"{name}={value} must be a whole number, 0 or more.")
+    if schedule == "constant" and not warmup:
+        return float(learning_rate)
+    return Schedule(float(learning_rate), schedule, int(until), int(warmup))
+
+
 @optimizers.register
-def adam(learning_rate: float = 2e-4, beta_1: float = 0.5, beta_2: float = 0.999, epsilon: float = 1e-8):
-    """Adam (Kingma & Ba 2014, arXiv:1412.6980), with DCGAN's learning rate and beta_1 as defaults."""
-    _check(learning_rate=learning_rate, epsilon=epsilon)
+def adam(
+    learning_rate: float = 2e-4,
+    beta_1: float = 0.5,
+    beta_2: float = 0.999,
+    epsilon: float = 1e-8,
+    schedule: str = "constant",
+    until: int = 0,
+    warmup: int = 0,
+):
+    """Adam (Kingma & Ba 2014, arXiv:1412.6980), with DCGAN's learning rate and beta_1 as defaults.
+
+    Args:
+        learning_rate: Of a step; under a schedule its highest.
+        beta_1: Decay of the first moment.
+        beta_2: Of the second.
+        epsilon: Added to the root of the second moment.
+        schedule: ``constant``, or falling to 0: ``linear`` or ``cosine``, half a wave of it.
+        until: Updates of the net after which it is 0; D has several in a step under ``--update='alternating(K)'``.
+        warmup: Updates over which it first rises, linearly.
+    """
+    rate = _rate(learning_rate, schedule, until, warmup)
+    _check(epsilon=epsilon)
     for name, beta in (("beta_1", beta_1), ("beta_2", beta_2)):
         if not 0 <= beta < 1:
             raise ValueError(f"{name}={beta} is no decay; give a value from 0 to below 1.")
-    return FusedAdam(float(learning_rate), float(beta_1), float(beta_2), float(epsilon))
+    return FusedAdam(rate, float(beta_1), float(beta_2), float(epsilon))
 
 
 @optimizers.register
-def rmsprop(learning_rate: float = 5e-5, rho: float = 0.9):
-    """RMSprop, as Arjovsky et al. 2017 (arXiv:1701.07875) train critics with."""
-    _check(learning_rate=learning_rate)
-    return _keras.optimizers.RMSprop(float(learning_rate), float(rho))
+def rmsprop(learning_rate: float = 5e-5, rho: float = 0.9, schedule: str = "constant", until: int = 0, warmup: int = 0):
+    """RMSprop, as Arjovsky et al. 2017 (arXiv:1701.07875) train critics with; schedules as those of ``adam``."""
+    return _keras.optimizers.RMSprop(_rate(learning_rate, schedule, until, warmup), float(rho))
 
 
 @optimizers.register
-def sgd(learning_rate: float = 0.01, momentum: float = 0.0):
-    """Gradient descent with momentum."""
-    _check(learning_rate=learning_rate)
-    return _keras.optimizers.SGD(float(learning_rate), float(momentum))
+def sgd(learning_rate: float = 0.01, momentum: float = 0.0, schedule: str = "constant", until: int = 0, warmup: int = 0):
+    """Gradient descent with momentum; schedules as those of ``adam``."""
+    return _keras.optimizers.SGD(_rate(learning_rate, schedule, until, warmup), float(momentum))
 
 
 def _check(**positive: float) -> None:

@@ -23,6 +23,16 @@ def at(stream: int, step: tf.Tensor) -> tf.Tensor:
     return tf.stack([tf.constant(stream, tf.int64), tf.cast(step, tf.int64)])
 
 
+def fork(seed: tf.Tensor, k: int) -> tf.Tensor:
+    """The ``k``-th further seed of a place that draws several times; streams of places lie below 2**32, so it meets none."""
+    return seed + tf.constant([k << 32, 0], tf.int64)
+
+
+def order(count: int, seed: tf.Tensor) -> tf.Tensor:
+    """A random order of ``range(count)``, the same on all replicas."""
+    return tf.argsort(tf.random.stateless_uniform([count], seed, alg="philox"))
+
+
 def _mine(draw, shape: Sequence[int]) -> tf.Tensor:
     """Draw for the global batch, and take this replica's part of it."""
     context = tf.distribute.get_replica_context()

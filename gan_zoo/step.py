@@ -13,8 +13,8 @@ import keras
 import tensorflow as tf
 from keras.config import floatx
 
-from gan_zoo import randomness
-from gan_zoo.contracts import Loss, Trick, Update
+from gan_zoo import randomness, replicas
+from gan_zoo.contracts import Loss, Seen, Trick, Update
 
 # What the two updates return, to be averaged over a chunk.
 SCALARS = ("loss/disc", "loss/gen", "logits/real", "logits/fake", "accuracy/disc", "grad_norm/disc", "grad_norm/gen")
@@ -68,22 +68,40 @@ class Game(NamedTuple):
                 value = f(value, self.seed_at(hook, i, *place))
         return value
 
+    def show(self, real: tf.Tensor, who: str) -> tf.Tensor:
+        """Real images as D is to see them in the update of ``who``."""
+        return self.apply("images", self.apply("real_images", real), who, "real")
+
+    def logits(self, images: tf.Tensor) -> tf.Tensor:
+        """What D says of images, in training, as float32 [B, 1]."""
+        return tf.cast(self.disc(images, training=True), floatx())
+
+    def penalties(self, hook: str, seen: Seen) -> tf.Tensor:
+        """The sum of what one hook of all tricks adds to a loss."""
+        hooks = [(i, f) for i, trick in enumerate(self.tricks) if (f := getattr(trick, hook)) is not None]
+        return sum((f(self.disc, seen, self.seed_at(hook, i)) for i, f in hooks), tf.zeros([], floatx()))
+
 
 def disc_update(game: Game, real: tf.Tensor) -> dict[str, tf.Tensor]:
     """Update D on real images [B, H, W, C] and as many of G's; returns scalars to log."""
     fake = game.gen(game.draw(real.shape[0], "disc"), training=True)  # outside the tape: G is not to move
-    fake = game.apply("images", fake, "disc", "fake")
+    fake = game.apply("images", game.apply("fake_images", fake), "disc", "fake")
     with tf.GradientTape() as tape:
         loss, _, scalars = disc_loss(game, real, fake)
     return scalars | {"grad_norm/disc": descend_disc(game, slope(tape, loss, game.disc))}
 
 
-def gen_update(game: Game, batch: int) -> dict[str, tf.Tensor]:
-    """Update G on ``batch`` images of its own; returns scalars to log."""
-    z = game.draw(batch, "gen")
+def gen_update(game: Game, real: tf.Tensor) -> dict[str, tf.Tensor]:
+    """Update G on as many images of its own as there are real ones [B, H, W, C]; returns scalars to log.
+
+    D sees the real ones only for a loss or a trick that compares with them.
+    """
+    z = game.draw(real.shape[0], "gen")
+    real = game.show(real, "gen")
+    real_logits = game.logits(real) if game.loss.paired else None
     with tf.GradientTape() as tape:
         fake = game.apply("images", game.gen(z, training=True), "gen", "fake")
-        loss = gen_loss(game, tf.cast(game.disc(fake, training=True), floatx()))
+        loss = gen_loss(game, Seen(real, fake, real_logits, game.logits(fake)))
     return {"loss/gen": loss, "grad_norm/gen": descend_gen(game, slope(tape, loss, game.gen))}
 
 
@@ -99,70 +117,77 @@ def one_stage_update(game: Game, real: tf.Tensor) -> dict[str, tf.Tensor]:
     and of D's loss at its logit.
     """
 
-    def slopes(tape, loss, rival, fake, fake_logits):
-        ratio = tf.math.divide_no_nan(tape.gradient(rival, fake_logits), tape.gradient(loss, fake_logits))
-        *down_disc, down_fake = slope(tape, loss, game.disc, fake)
+    def slopes(tape, loss, rival, seen):
+        ratio = tf.math.divide_no_nan(tape.gradient(rival, seen.fake_logits), tape.gradient(loss, seen.fake_logits))
+        *down_disc, down_fake = slope(tape, loss, game.disc, seen.fake)
         down_fake *= tf.cast(tf.reshape(ratio, [-1, 1, 1, 1]), down_fake.dtype)
         gen_weights = [v.value for v in game.gen.trainable_variables]
-        return down_disc, tape.gradient(fake, gen_weights, output_gradients=down_fake)
+        return down_disc, tape.gradient(seen.fake, gen_weights, output_gradients=down_fake)
 
     return _at_once(game, real, slopes)
 
 
 def _at_once(game: Game, real: tf.Tensor, slopes: Callable[..., tuple]) -> dict[str, tf.Tensor]:
-    """Play one batch and move both nets by ``slopes(tape, D's loss, G's loss, fake images, their logits)``."""
+    """Play one batch and move both nets by ``slopes(tape, D's loss, G's loss, what D has seen)``."""
     z = game.draw(real.shape[0], "gen")
     with tf.GradientTape(persistent=True) as tape:
         fake = game.apply("images", game.gen(z, training=True), "gen", "fake")
-        loss, fake_logits, scalars = disc_loss(game, real, fake)
-        rival = gen_loss(game, fake_logits)
-    down_disc, down_gen = slopes(tape, loss, rival, fake, fake_logits)  # both, before either net moves
+        loss, seen, scalars = disc_loss(game, real, fake)
+        rival = gen_loss(game, seen)
+    down_disc, down_gen = slopes(tape, loss, rival, seen)  # both, before either net moves
     norms = {"grad_norm/disc": descend_disc(game, down_disc), "grad_norm/gen": descend_gen(game, down_gen)}
     return scalars | norms | {"loss/gen": rival}
 
 
-def disc_loss(game: Game, real: tf.Tensor, fake: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, dict[str, tf.Tensor]]:
+def disc_loss(game: Game, real: tf.Tensor, fake: tf.Tensor) -> tuple[tf.Tensor, Seen, dict[str, tf.Tensor]]:
     """D's loss on real images [B, H, W, C] as they come and fake ones as D is to see them.
 
     Returns:
-        The loss, a mean over the batch, penalties included; the logits [B, 1] of the fake images; scalars to log.
+        The loss, a mean over the batch, penalties included; what D has seen; scalars to log.
     """
     batch = real.shape[0]
-    real = game.apply("images", game.apply("real_images", real), "disc", "real")
+    real = game.show(real, "disc")
     real_targets = game.apply("real_targets", tf.ones([batch, 1], floatx()), "real")
     fake_targets = game.apply("fake_targets", tf.zeros([batch, 1], floatx()), "fake")
-    real_logits = tf.cast(game.disc(real, training=True), floatx())
-    fake_logits = tf.cast(game.disc(fake, training=True), floatx())
-    loss = tf.reduce_mean(game.loss.disc(real_logits, fake_logits, real_targets, fake_targets))
-    for i, trick in enumerate(game.tricks):
-        if trick.penalty is not None:
-            loss += trick.penalty(game.disc, real, fake, game.seed_at("penalty", i))
+    seen = Seen(real, fake, game.logits(real), game.logits(fake))
+    loss = tf.reduce_mean(game.loss.disc(seen.real_logits, seen.fake_logits, real_targets, fake_targets))
+    for trick in game.tricks:
+        if trick.observe is not None:
+            trick.observe(seen)
+    loss += game.penalties("penalty", seen)
     # Where tricks swap the targets, D is right when it says so.
     upright = tf.sign(tf.reduce_mean(real_targets) - tf.reduce_mean(fake_targets))
-    right = tf.concat([upright * real_logits > 0, upright * fake_logits <= 0], 0)
+    # Where only differences of logits count, the line between real and fake is halfway between their means.
+    line = replicas.mean(tf.reduce_mean(seen.real_logits + seen.fake_logits)) / 2 if game.loss.paired else 0.0
+    right = tf.concat([upright * (seen.real_logits - line) > 0, upright * (seen.fake_logits - line) <= 0], 0)
     scalars = {
         "loss/disc": loss,
-        "logits/real": tf.reduce_mean(real_logits),
-        "logits/fake": tf.reduce_mean(fake_logits),
+        "logits/real": tf.reduce_mean(seen.real_logits),
+        "logits/fake": tf.reduce_mean(seen.fake_logits),
         "accuracy/disc": tf.reduce_mean(tf.cast(right, floatx())),
     }
-    return loss, fake_logits, scalars
+    return loss, seen, scalars
 
 
-def gen_loss(game: Game, fake_logits: tf.Tensor) -> tf.Tensor:
-    """G's loss, a mean over the batch, given what D says of its images [B, 1]."""
-    return tf.reduce_mean(game.loss.gen(fake_logits, game.apply("gen_targets", tf.ones_like(fake_logits))))
+def gen_loss(game: Game, seen: Seen) -> tf.Tensor:
+    """G's loss, a mean over the batch, penalties included, given its images and what D says of them."""
+    targets = game.apply("gen_targets", tf.ones_like(seen.fake_logits))
+    each = game.loss.gen(seen.fake_logits, targets, *([seen.real_logits] if game.loss.paired else []))
+    for trick in game.tricks:
+        if trick.gen_weights is not None:
+            each *= trick.gen_weights(seen.fake_logits)
+    return tf.reduce_mean(each) + game.penalties("gen_penalty", seen)
 
 
 def slope(tape: tf.GradientTape, loss: tf.Tensor, net: keras.Model, *more: tf.Tensor) -> list[tf.Tensor]:
     """This replica's share of the gradient of a loss that is a mean over its part of the batch, by a net's weights and more."""
-    share = tf.constant(1.0 / _replicas(), loss.dtype)
+    share = tf.constant(1.0 / replicas.count(), loss.dtype)
     return tape.gradient(loss, [*(v.value for v in net.trainable_variables), *more], output_gradients=share)
 
 
 def descend_disc(game: Game, gradients: list[tf.Tensor]) -> tf.Tensor:
     """One step of D's optimizer, and what tricks do after it; returns the norm of this replica's gradient."""
-    norm = _descend(gradients, game.disc, game.disc_opt)
+    norm = _descend(game, gradients, "disc")
     for trick in game.tricks:
         if trick.after_disc is not None:
             trick.after_disc(game.disc)
@@ -171,17 +196,18 @@ def descend_disc(game: Game, gradients: list[tf.Tensor]) -> tf.Tensor:
 
 def descend_gen(game: Game, gradients: list[tf.Tensor]) -> tf.Tensor:
     """One step of G's optimizer; returns the norm of this replica's gradient."""
-    return _descend(gradients, game.gen, game.gen_opt)
+    return _descend(game, gradients, "gen")
 
 
-def _replicas() -> int:
-    return tf.distribute.get_strategy().num_replicas_in_sync
-
-
-def _descend(gradients: list[tf.Tensor], net: keras.Model, optimizer: keras.Optimizer) -> tf.Tensor:
+def _descend(game: Game, gradients: list[tf.Tensor], net: str) -> tf.Tensor:
     """One step down; returns the norm of this replica's gradient. Keras sums the gradients over replicas."""
-    optimizer.apply(gradients, net.trainable_variables)
-    return tf.linalg.global_norm(gradients) * _replicas()
+    norm = tf.linalg.global_norm(gradients) * replicas.count()
+    for trick in game.tricks:
+        if trick.gradients is not None:
+            gradients = trick.gradients(gradients, net)
+    model, optimizer = (game.gen, game.gen_opt) if net == "gen" else (game.disc, game.disc_opt)
+    optimizer.apply(gradients, model.trainable_variables)
+    return norm
 
 
 def follow(game: Game) -> None:

@@ -20,9 +20,10 @@ def alternating(disc_steps: int = 1) -> Update:
         raise ValueError(f"disc_steps={disc_steps} must be a whole number, 1 or more.")
 
     def run(game, real):
-        turns = [step.disc_update(game._replace(turn=k), part) for k, part in enumerate(tf.split(real, disc_steps))]
+        parts = tf.split(real, disc_steps)
+        turns = [step.disc_update(game._replace(turn=k), part) for k, part in enumerate(parts)]
         means = {name: sum(turn[name] for turn in turns) / disc_steps for name in turns[0]}
-        return means | step.gen_update(game, real.shape[0] // disc_steps)
+        return means | step.gen_update(game, parts[-1])
 
     return Update(run, disc_steps)
 
@@ -34,7 +35,7 @@ def simultaneous() -> Update:
     One pass through G and one less through D than ``alternating``. It is how the DCGAN tutorial of TensorFlow trains, and
     where analyses of GAN training start (Mescheder et al. 2018, arXiv:1801.04406, section 2).
     """
-    return Update(step.simultaneous_update)
+    return Update(step.simultaneous_update, same_fakes=True)
 
 
 @updates.register
@@ -47,4 +48,4 @@ def one_stage() -> Update:
     ``least_squares`` or fake targets above 0. Refused are losses for D with flat parts (``hinge``), from which G would learn
     nothing, and penalties, whose slope G should not follow.
     """
-    return Update(step.one_stage_update, one_way_back=True)
+    return Update(step.one_stage_update, one_way_back=True, same_fakes=True)

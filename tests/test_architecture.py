@@ -15,7 +15,7 @@ PACKAGE = ROOT / "gan_zoo"
 # Imports point one way: a module may import from its own layer and from those before it.
 LAYERS = [
     {"contracts", "atomic", "images", "registry", "config", "cli"},
-    {"layers", "randomness", "strategy", "machine", "evaluation", "rundir"},
+    {"layers", "randomness", "replicas", "strategy", "machine", "evaluation", "rundir"},
     {"generators", "discriminators", "losses", "tricks", "noises", "optimizers", "datasets"},
     {"step", "updates", "report", "feed", "checkpoints", "build", "flops"},
     {"loop"},

@@ -8,6 +8,7 @@ import tensorflow as tf
 from gan_zoo import build, registry
 from gan_zoo.config import Config
 from gan_zoo.contracts import Loss, UserError
+from gan_zoo.evaluation import tfgan
 from gan_zoo.layers import BatchNorm
 
 # Parts that make one size only.
@@ -237,6 +238,11 @@ FORMULAS = {
     "least_squares": (lambda r, f, a, b: ((r - a) ** 2 + (f - b) ** 2) / 2, lambda f, c: (f - c) ** 2 / 2),
     "wasserstein": (lambda r, f, a, b: f - r, lambda f, c: -f),
     "hinge": (lambda r, f, a, b: np.maximum(0, 1 - r) + np.maximum(0, 1 + f), lambda f, c: -f),
+    "relativistic_average": (
+        lambda r, f, a, b: bce(r - f.mean(), a) + bce(f - r.mean(), b),
+        lambda f, c, r: bce(f - r.mean(), c) + bce(r - f.mean(), 1 - c),
+    ),
+    "relativistic_pairing": (lambda r, f, a, b: np.log1p(np.exp(f - r)), lambda f, c, r: np.log1p(np.exp(r - f))),
 }
 
 
@@ -248,7 +254,8 @@ def test_losses_are_their_formulas(name):
     a, b, c = (np.array(v, np.float32)[:, None] for v in ([1, 0.9, 0], [0, 0.1, 1], [1, 0, 0.8]))
     disc, gen = FORMULAS[name]
     np.testing.assert_allclose(loss.disc(r, f, a, b), disc(r, f, a, b), rtol=1e-5, atol=1e-6)
-    np.testing.assert_allclose(loss.gen(f, c), gen(f, c), rtol=1e-5, atol=1e-6)
+    more = [r] if loss.paired else []
+    np.testing.assert_allclose(loss.gen(f, c, *more), gen(f, c, *more), rtol=1e-5, atol=1e-6)
 
 
 def test_d_loss_can_be_halved_without_touching_that_of_g():
@@ -260,6 +267,41 @@ def test_d_loss_can_be_halved_without_touching_that_of_g():
         registry.losses.build("non_saturating(disc_weight=0)")
 
 
+@pytest.mark.parametrize(
+    ("name", "theirs"),
+    [
+        ("non_saturating", "modified"),
+        ("minimax", "minimax"),
+        ("least_squares", "least_squares"),
+        ("wasserstein", "wasserstein"),
+        ("hinge", "wasserstein_hinge"),
+        ("relativistic_average", "relativistic"),
+    ],
+)
+def test_losses_and_their_gradients_are_those_of_tf_gan(name, theirs):
+    losses, loss = tfgan.load().losses.wargs, registry.losses.build(name)
+    real, fake = (tf.random.stateless_normal([7, 1], [0, k], stddev=2.0) for k in (0, 1))
+    found = []
+    with tf.GradientTape(persistent=True) as tape:
+        tape.watch([real, fake])
+        ours = (
+            tf.reduce_mean(loss.disc(real, fake, tf.ones([7, 1]), tf.zeros([7, 1]))),
+            tf.reduce_mean(loss.gen(fake, tf.ones([7, 1]), *([real] if loss.paired else []))),
+        )
+        smooth = {"label_smoothing": 0.0} if name in ("non_saturating", "minimax") else {}
+        both = (real, fake) if loss.paired else (fake,)
+        their_disc = getattr(losses, f"{theirs}_discriminator_loss")(real, fake, **smooth)
+        their_gen = getattr(losses, f"{theirs}_generator_loss")(*both)
+    constant = np.log1p(np.exp(-1)) if name == "minimax" else 0.0  # theirs has D's loss on real logits of 1 in it
+    for mine, other, more in zip(ours, (their_disc, their_gen), (0.0, constant), strict=True):
+        found.append(float(mine))
+        np.testing.assert_allclose(mine, other + more, rtol=1e-5)
+        for by in (real, fake):
+            one, two = (tape.gradient(value, by, unconnected_gradients="zero") for value in (mine, other))
+            np.testing.assert_allclose(one, two, rtol=1e-4, atol=1e-7)
+    assert np.abs(found).min() > 1e-3
+
+
 @pytest.mark.parametrize("name", registry.losses)
 def test_g_climbs_and_d_separates_even_where_the_logits_are_extreme(name):
     loss = registry.losses.build(name)
@@ -268,7 +310,7 @@ def test_g_climbs_and_d_separates_even_where_the_logits_are_extreme(name):
     with tf.GradientTape(persistent=True) as tape:
         tape.watch([fake, real])
         d = loss.disc(real, fake, one, zero)
-        g = loss.gen(fake, one)
+        g = loss.gen(fake, one, *([real] if loss.paired else []))
     for value in (d, g):
         assert np.isfinite(value).all()
     assert tape.gradient(g, fake)[1] < 0  # descending G's loss raises the logit of its images
@@ -317,6 +359,36 @@ def test_optimizer_arguments_arrive():
             registry.optimizers.build(bad)
     with pytest.raises(UserError, match="'Adamant'"):
         registry.optimizers.build("keras('Adamant')")
+
+
+@pytest.mark.parametrize(
+    ("spec", "rates"),
+    [
+        ("sgd(0.5, warmup=2)", [0.25, 0.5, 0.5, 0.5, 0.5, 0.5]),
+        ("sgd(0.5, schedule='linear', until=4)", [0.5, 0.375, 0.25, 0.125, 0, 0]),
+        (
+            "rmsprop(0.5, schedule='cosine', until=4, warmup=2)",
+            [0.25, 0.25 + 0.125 * 2**0.5, 0.25, 0.25 - 0.125 * 2**0.5, 0, 0],
+        ),
+        ("adam(0.5, schedule='linear', until=2)", [0.5, 0.25, 0, 0, 0, 0]),
+    ],
+)
+def test_schedules_of_the_learning_rate(spec, rates):
+    optimizer, variable = registry.optimizers.build(spec), keras.Variable([3.0])
+    optimizer.build([variable])
+    for rate in rates:
+        before = variable.numpy()
+        assert float(optimizer.learning_rate) == pytest.approx(rate, abs=1e-7)
+        optimizer.apply([tf.constant([1.0])], [variable])
+        assert (variable.numpy() < before) == (rate > 0)
+        if "sgd" in spec:
+            np.testing.assert_allclose(before - variable.numpy(), rate, rtol=1e-5)
+
+
+@pytest.mark.parametrize("spec", ["adam(schedule='step')", "sgd(schedule='linear')", "adam(until=5)", "rmsprop(warmup=-1)"])
+def test_impossible_schedules_are_refused(spec):
+    with pytest.raises(UserError, match=r"schedule|until|warmup"):
+        registry.optimizers.build(spec)
 
 
 def test_the_one_pass_adam_is_keras_adam():

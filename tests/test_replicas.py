@@ -32,9 +32,11 @@ CODE = textwrap.dedent(
     iterator = feed.stream(images, 8, 0, 0, distribution, None, game.update.batches)
     means = [run(iterator, tf.constant(n, tf.int64)) for n in (7, 13)][-1]
     if strategy.worker()[1] == 0:
+        told = [float(v) for trick in game.tricks if trick.metrics for v in trick.metrics().values()]
         nets = {"gen": game.gen, "disc": game.disc, "ema": game.ema}
-        np.savez(out, loss=float(means["loss/disc"]),
-                 **{f"{name}{i}": v.numpy() for name, net in nets.items() for i, v in enumerate(net.variables)})
+        np.savez(out, loss=float(means["loss/disc"]), told=np.array(told, float),
+                 **{f"{name}{i}": v.numpy() for name, net in nets.items() for i, v in enumerate(net.variables)},
+                 **{f"trick{i}-{j}": v.numpy() for i, trick in enumerate(game.tricks) for j, v in enumerate(trick.variables)})
     strategy.highest(distribution, 0)
     """
 )
@@ -96,6 +98,29 @@ def test_two_devices_and_two_workers_do_what_one_device_does(faces, tmp_path, fl
     assert_same(one, weights("mirrored", floatx, faces, tmp_path / "two.npz", update=update), atol)
     if update != "alternating(2)":
         assert_same(one, weights("multi_worker", floatx, faces, tmp_path / "workers.npz", update=update), atol)
+
+
+# Tricks with state, and with statistics of the whole batch; then as many at once as go together.
+TRICKS = {
+    "gen": "dense((8,))",
+    "disc": "dcgan(width=4, norm=False, dropout=0.3, minibatch_std=True)",
+    "loss": "relativistic_average",
+    "tricks": "history_pool(12),ada(start=0.5),spectral_norm,gradient_penalty(1.0,every=3),lecam,feature_matching(alone=False),"
+    "top_k(0.5,0.7,every=5),clip_gradients(0.1)",
+    "gen_opt": "adam(1e-3, epsilon=1e-2, schedule='cosine', until=50, warmup=4)",
+}
+ALL = {"tricks": TRICKS["tricks"] + ",diff_augment,dragan(1.0),r1(0.1),r2(0.1,every=2),consistency(1.0,1.0)"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "more"), [("mirrored", {}), *(pytest.param(k, ALL, marks=pytest.mark.slow) for k in ("mirrored", "multi_worker"))]
+)
+def test_tricks_on_two_replicas_do_what_they_do_on_one(faces, tmp_path, kind, more):
+    one = weights("default", "float64", faces, tmp_path / "one.npz", **TRICKS | more)
+    assert weights_moved(one) > 1e-3
+    two = weights(kind, "float64", faces, tmp_path / "two.npz", **TRICKS | more)
+    assert any(name.startswith("trick") for name in one)
+    assert_same(one, two, 1e-12)
 
 
 def weights_moved(found):

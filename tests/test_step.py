@@ -53,7 +53,7 @@ def test_d_update_by_hand():
 
 def test_g_update_by_hand():
     g = game()
-    scalars = step.gen_update(g, 2)
+    scalars = step.gen_update(g, REAL)
     assert float(scalars["loss/gen"]) == pytest.approx(-1.0)
     np.testing.assert_allclose(g.gen.get_weights()[0], [[1 + 0.1 * 3, 2 + 0.1 * -1]], rtol=1e-6)
     np.testing.assert_allclose(g.disc.get_weights()[0], [[3], [-1]])  # and G's leaves D alone
@@ -69,29 +69,71 @@ def test_every_hook_of_a_trick_is_used_where_its_contract_says():
 
         return hook
 
-    def penalty(disc, real, fake, seed):
-        np.testing.assert_array_equal(real, REAL * 2 + 1)  # after real_images and images, in this order
+    def penalty(disc, seen, seed):
+        np.testing.assert_array_equal(seen.real, REAL * 2 + 1)  # after real_images and images, in this order
+        np.testing.assert_array_equal(seen.fake, [[[[11.0, 21.0]]]] * 2)  # after fake_images and images
+        np.testing.assert_array_equal(seen.real_logits, [[6.0], [-2.0]])
+        np.testing.assert_array_equal(seen.fake_logits, [[12.0]] * 2)
+        assert observed == [seen]
         return tf.constant(10.0)
 
+    def gen_penalty(disc, seen, seed):
+        np.testing.assert_array_equal(seen.real, REAL * 2 + 1)
+        np.testing.assert_array_equal(seen.fake, [[[[2.0, 3.0]]]] * 2)  # G learns from what it has just made
+        assert seen.real_logits is None
+        return tf.constant(20.0)
+
+    def gradients(values, net):
+        nets.append(net)
+        return [value * 0 + 1 for value in values]
+
+    observed, nets = [], []
     trick = Trick(
         real_targets=note("real", lambda t: t * 5),
         fake_targets=note("fake", lambda t: t + 7),
         gen_targets=note("gen", lambda t: t * 3),
         real_images=note("mirror", lambda x: x * 2),
+        fake_images=note("old", lambda x: x * 10),
         images=note("images", lambda x: x + 1),
+        observe=observed.append,
         penalty=penalty,
-        after_disc=lambda disc: disc.set_weights([disc.get_weights()[0] * 0]),
+        gen_penalty=gen_penalty,
+        gen_weights=lambda logits: tf.constant([[0.0], [4.0]]),
+        gradients=gradients,
+        after_disc=lambda disc: disc.set_weights([disc.get_weights()[0] - 1]),
     )
     targets = Loss(
         disc=lambda r, f, a, b: a * 100 + b * 1000 + 0 * (r + f), gen=lambda f, c: c * 100 + 0 * f, uses_targets=True
     )
     g = game([trick], targets)
     assert float(step.disc_update(g, REAL)["loss/disc"]) == 500 + 7000 + 10
-    np.testing.assert_array_equal(g.disc.get_weights()[0], 0)
-    assert float(step.gen_update(g, 2)["loss/gen"]) == 300
-    order = ["images", "mirror", "images", "real", "fake", "images", "gen"]  # fake, then real; then what G makes
-    assert [name for name, _ in calls] == order
-    assert len({seed for _, seed in calls}) == 7  # each draws for itself
+    np.testing.assert_allclose(g.disc.get_weights()[0], [[3 - 0.1 - 1], [-1 - 0.1 - 1]], rtol=1e-6)
+    assert float(step.gen_update(g, REAL)["loss/gen"]) == 300 * (0 + 4) / 2 + 20
+    np.testing.assert_allclose(g.gen.get_weights()[0], [[1 - 0.1, 2 - 0.1]], rtol=1e-6)
+    assert nets == ["disc", "gen"]
+    order = ["old", "images", "mirror", "images", "real", "fake"]  # D's fakes, then what is real
+    assert [name for name, _ in calls] == [*order, "mirror", "images", "images", "gen"]
+    seeds = [seed for _, seed in calls]
+    # Each draws for itself; only which real images are mirrored, say, is one draw a step, since it is the data.
+    assert len(set(seeds)) == len(seeds) - 1
+    assert seeds[2] == seeds[6]
+
+
+def test_a_loss_that_compares_gives_g_the_logits_of_real_images():
+    got = []
+
+    def gen(fake, targets, real):
+        got.append((fake.numpy().ravel().tolist(), real.numpy().ravel().tolist()))
+        return fake + 0 * real
+
+    loss = Loss(disc=lambda real, fake, *_: fake - real, gen=gen, paired=True)
+    for update in registry.updates:
+        g = game(loss=loss, update=update)
+        g.update.run(g, REAL)
+        assert np.abs(g.gen.get_weights()[0] - [[1, 2]]).min() > 0.05
+    # D is (3, -1); where D moves first it is (2.95, -1.05)
+    np.testing.assert_allclose(got[0], [[0.85, 0.85], [1.9, -2.1]], rtol=1e-6)
+    assert got[1:] == [([1.0, 1.0], [2.0, -2.0])] * 2
 
 
 def test_simultaneous_update_by_hand():
@@ -121,15 +163,13 @@ def test_one_stage_does_what_simultaneous_does(loss):
         np.testing.assert_allclose(one, two, rtol=1e-5)
 
 
-def test_a_penalty_is_refused_by_an_update_that_cannot_carry_it(refused, tmp_path):
-    plugin = tmp_path / "pull.py"
-    plugin.write_text(
-        "from gan_zoo.contracts import Trick\nfrom gan_zoo.registry import tricks\n\n\n"
-        '@tricks.register\ndef pull():\n    """Pull."""\n    return Trick(penalty=lambda disc, real, fake, seed: 0.0)\n'
-    )
-    said = refused(f"--plugins={plugin}", "--tricks=pull", "--update=one_stage")
-    assert "--update=one_stage cannot go with the penalty of --tricks=pull" in said
+def test_what_an_update_cannot_carry_is_refused(refused):
+    for trick in ("consistency", "feature_matching"):
+        said = refused(f"--tricks={trick}", "--update=one_stage")
+        assert f"--update=one_stage cannot go with the penalty of --tricks={trick}" in said
     assert "cannot go with the loss 'hinge'" in refused("--loss=hinge", "--update=one_stage")
+    for update in ("simultaneous", "one_stage"):
+        assert "use --update=alternating" in refused("--tricks=history_pool", f"--update={update}")
 
 
 @pytest.mark.parametrize("loss", registry.losses)
@@ -166,6 +206,15 @@ def test_several_updates_of_d_use_images_and_noise_of_their_own():
     assert float(scalars["loss/disc"]) == pytest.approx(np.mean(losses))
 
 
+def test_d_is_right_by_differences_where_the_loss_knows_nothing_else():
+    far = [[3 + 100], [-1 + 0.0]]  # logits 102, -2 on real, 101, 101 on fake images: the line is at 75.5
+    g = game(loss=registry.losses.build("relativistic_pairing"))
+    g.disc.set_weights([np.array(far, np.float32)])
+    assert float(step.disc_update(g, REAL)["accuracy/disc"]) == pytest.approx(0.25)
+    g.disc.set_weights([np.array([[3.0], [-3.0]], np.float32)])  # 0, -6 on real, -3, -3 on fake images: the line is at -3
+    assert float(step.disc_update(g, REAL)["accuracy/disc"]) == pytest.approx(0.75)
+
+
 def test_d_is_right_by_the_labels_it_is_given():
     swap = registry.tricks.build("swap_labels", step=None, image_shape=None, seed=0)
     loss = registry.losses.build("non_saturating")
@@ -197,8 +246,8 @@ def test_tricks_apply_in_the_order_given():
     double = Trick(gen_targets=lambda t, seed: t * 2)
     add = Trick(gen_targets=lambda t, seed: t + 1)
     loss = Loss(disc=None, gen=lambda f, c: c + 0 * f)
-    assert float(step.gen_update(game([double, add], loss), 2)["loss/gen"]) == 3
-    assert float(step.gen_update(game([add, double], loss), 2)["loss/gen"]) == 4
+    assert float(step.gen_update(game([double, add], loss), REAL)["loss/gen"]) == 3
+    assert float(step.gen_update(game([add, double], loss), REAL)["loss/gen"]) == 4
 
 
 def test_the_average_follows_with_a_ramp():
@@ -223,7 +272,7 @@ def test_a_chunk_of_n_is_n_steps_and_its_scalars_are_means():
     losses = []
     for _ in range(3):
         losses.append(float(step.disc_update(twin, one)["loss/disc"]))
-        step.gen_update(twin, 2)
+        step.gen_update(twin, one)
     assert float(means["loss/disc"]) == pytest.approx(np.mean(losses))
     np.testing.assert_allclose(g.gen.get_weights()[0], twin.gen.get_weights()[0], rtol=1e-6)
 

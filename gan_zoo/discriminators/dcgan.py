@@ -6,7 +6,7 @@ import keras
 from keras import layers
 from keras.config import floatx
 
-from gan_zoo.layers import BatchNorm, Conv2D, Dropout, dcgan_init, ladder
+from gan_zoo.layers import BatchNorm, Conv2D, Dropout, MinibatchStd, dcgan_init, ladder
 from gan_zoo.registry import discriminators
 
 
@@ -18,6 +18,7 @@ def dcgan(
     norm: bool = True,
     dropout: float = 0.0,
     max_width: int = 512,
+    minibatch_std: bool = False,
     *,
     image_shape,
 ):
@@ -33,6 +34,7 @@ def dcgan(
         norm: Whether there is batch norm; turn it off under a penalty on the gradient of single samples.
         dropout: Rate after each activation; the paper has none.
         max_width: The doubling ends here.
+        minibatch_std: Whether the last layer also sees how much the images of a batch differ.
         image_shape: (H, W, C), any.
     """
     steps = len(ladder(*image_shape[:2])) - 1
@@ -44,5 +46,6 @@ def dcgan(
         x = Conv2D(min(max_width, width * 2**i), kernel, 2, "same", use_bias=bare, kernel_initializer=dcgan_init())(x)
         x = layers.LeakyReLU(slope)(x if bare else BatchNorm()(x))
         x = Dropout(dropout)(x) if dropout else x
+    x = MinibatchStd()(x) if minibatch_std else x
     logits = layers.Dense(1, kernel_initializer=dcgan_init(), dtype=floatx())(layers.Flatten()(x))
     return keras.Model(image, logits, name="dcgan_discriminator")

@@ -1,0 +1,28 @@
+"""Computing a net in full precision for once."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+import keras
+from keras.config import floatx
+
+
+@contextlib.contextmanager
+def full_precision(net: keras.Model) -> Iterator[None]:
+    """In the body, layers of mixed precision compute in the type of their weights: for penalties on small differences."""
+    mixed = [layer for layer in (net, *layers_of(net)) if layer.compute_dtype != layer.variable_dtype]
+    policies = [layer.dtype_policy for layer in mixed]
+    try:
+        for layer in mixed:
+            layer.dtype_policy = floatx()
+        yield
+    finally:
+        for layer, policy in zip(mixed, policies, strict=True):
+            layer.dtype_policy = policy
+
+
+def layers_of(net: keras.Model) -> list[keras.Layer]:
+    """All layers of a net, those of nets within it included."""
+    return [part for layer in net.layers for part in (layer, *(layers_of(layer) if isinstance(layer, keras.Model) else ()))]
