@@ -18,8 +18,8 @@ USAGE = """Check a part, yours or ours, against its contract: one line a check, 
     python -m gan_zoo.check 'two_layers(width=64)' --plugins=mine.py
     python -m gan_zoo.check dcgan --table=generators --image_size=64 --channels=1
 
-It trains a few steps with a small partner on made-up images, on the CPU; that takes some seconds to a minute. Where several
-tables have a part of that name, all of them are checked."""
+It trains a few steps with a small partner on made-up images, on the CPU; that takes some seconds to a minute. Several parts
+may be given; where several tables have a part of one name, all of them are checked."""
 
 FAILED = 1
 
@@ -63,20 +63,20 @@ def _tables_of(spec: registry.Spec, wanted: str) -> list[str]:
 
 
 def _main(values: flags.FlagValues, rest: list[str]) -> int:
-    if len(rest) != 1:
-        raise UserError(f"one part is wanted, such as 'two_layers(width=64)', but {len(rest)} were given.")
+    if not rest:
+        raise UserError("a part is wanted, such as 'two_layers(width=64)', but none was given; --help shows more.")
     if values.channels not in (1, 3):
         raise UserError(f"--channels={values.channels} is not possible; give 1 (grey) or 3 (colour).")
     config.load_plugins(values.plugins)
-    spec = registry.parse_spec(rest[0])
     shape = (*config.Config(image_size=values.image_size).size, values.channels)
-    tables = _tables_of(spec, values.table)
+    specs = [registry.parse_spec(text) for text in rest]
+    parts = [(table, spec) for spec in specs for table in _tables_of(spec, values.table)]
     cli.load_tensorflow(values.verbose)
     from gan_zoo.check import contract
 
     contract.two_devices()
     failed = 0
-    for table in tables:
+    for table, spec in parts:
         print(f"{table}: {spec}, {'x'.join(map(str, shape))}", flush=True)
         for line in contract.check(contract.Part(table, spec, shape, values.data_dir), verbose=values.verbose):
             print(f"  {line}", flush=True)

@@ -83,18 +83,19 @@ class Line(NamedTuple):
 Check = Callable[[Part], None]
 
 
-def check(part: Part, verbose: bool = False) -> Iterator[Line]:
-    """Run all checks of the part's table; after one that the others build on has failed, the others are skipped.
+def check(part: Part, tests: Sequence[Check] | None = None, verbose: bool = False) -> Iterator[Line]:
+    """Run checks of a part; after one that the others build on has failed, the others are skipped.
 
     Args:
         part: What is checked.
+        tests: The checks; all of its table by default.
         verbose: Print tracebacks.
 
     Yields:
         One line a check, as soon as it is known.
     """
     broken = ""
-    for test in checks_of(part.table):
+    for test in checks_of(part.table) if tests is None else tests:
         title = (test.__doc__ or "").split("\n")[0].rstrip(".")
         if broken:
             yield Line("skipped", title, f"since '{broken}' failed")
