@@ -210,7 +210,7 @@ def _told(found: Any, trick: Any) -> str:
         "leaks": "it leaks into the samples; make it weaker or rarer, or let it decay.",
         "none seen": "no trace is seen.",
         "cannot be told": "the features do not know it well enough to tell; look at the samples.",
-        "doubtful": "it may be one of these other differences; set a run without the trick beside it (--run=OTHER --tricks=...).",
+        "doubtful": "such samples tell little of it; set a run without the trick beside this one (--run=OTHER --tricks=...).",
     }[found.verdict]
     return f"{trace}{other}: {advice}"
 
@@ -262,9 +262,7 @@ def _main(values: flags.FlagValues, rest: list[str]) -> None:
     if trained is None or not strips:
         return
     if len(data.images) < 3 * _LEAST:
-        raise UserError(
-            f"{len(data.images)} images are too few to look for traces in samples; {3 * _LEAST} at least are needed."
-        )
+        raise UserError(f"{len(data.images)} images are too few to look for traces in samples; {3 * _LEAST} are the least.")
     samples = build.sample(trained, values.n, settings.seed, place="preview")
     extractor = registry.extractors.build(settings.specs("extractor")[0], cache_dir=cache_dir())
     print(f"traces in {len(samples)} samples of step {done}, by features of {extractor.name}:")

@@ -32,9 +32,9 @@ class Leak(NamedTuple):
         interval: Its 95 % interval, by a bootstrap of all images.
         otherwise: How far the samples' mean lies off the line from real to treated, over the length of that line; both with
             features scaled to a covariance of 1.
-        verdict: ``leaks`` (5 % at least, by the whole interval), ``none seen``, ``cannot be told`` (the interval is wider than
-            one half: the features do not know the augmentation) or ``doubtful`` (a share above 0, but of samples that differ
-            otherwise more than the augmentation makes them).
+        verdict: ``cannot be told`` where the interval is wider than one half (the features do not know the augmentation), else
+            ``doubtful`` where samples differ otherwise more than the augmentation makes them, else ``leaks`` where the whole
+            interval lies above 5 %, else ``none seen``.
     """
 
     share: float
@@ -88,9 +88,9 @@ def find_leak(real: np.ndarray, treated: np.ndarray, samples: np.ndarray, *, dra
 def _verdict(share: float, low: float, high: float, otherwise: float) -> str:
     if not (np.isfinite(share) and high - low <= 0.5):
         return "cannot be told"
-    if low < 0.05:
-        return "none seen"
-    return "doubtful" if otherwise > 1 else "leaks"
+    if otherwise > 1:
+        return "doubtful"
+    return "leaks" if low > 0.05 else "none seen"
 
 
 def _whitening(x: np.ndarray) -> np.ndarray:
