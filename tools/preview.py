@@ -68,7 +68,7 @@ class Strip(NamedTuple):
     columns: list[tuple[str, np.ndarray]]
 
 
-def seen(game: Any, real: np.ndarray, step: int, only: int | None = None) -> np.ndarray:
+def seen(game: Any, real: np.ndarray, step: int, only: int | None = None, again: int = 0) -> np.ndarray:
     """Real images as D gets to see them at a step, drawn as a run of these settings draws.
 
     Args:
@@ -76,6 +76,7 @@ def seen(game: Any, real: np.ndarray, step: int, only: int | None = None) -> np.
         real: uint8 ``[N, H, W, C]``.
         step: At which tricks are; the game's own is not changed.
         only: The place of the one trick that acts; all do by default.
+        again: Another number gives other draws at the same step.
 
     Returns:
         uint8 ``[N, H, W, C]``.
@@ -84,7 +85,7 @@ def seen(game: Any, real: np.ndarray, step: int, only: int | None = None) -> np.
     game.step.assign(step)
     for first in range(0, len(real), _BATCH):
         x = images.to_float(real[first : first + _BATCH])
-        turn = game._replace(turn=first)  # each batch draws for itself
+        turn = game._replace(turn=first + 1_000_000 * again)  # each batch draws for itself
         if only is None:
             x = turn.apply("images", turn.apply("real_images", x), "disc", "real")
         else:
@@ -189,7 +190,7 @@ def leak_lines(
             continue
         treated = extractor.features(seen(game, base, step, i))
         found = find_leak(base_features, treated, sample_features)
-        planted = seen(game, control, step + 1, i)
+        planted = seen(game, control, step, i, again=1)
         plain, all_of_it = extractor.features(control), extractor.features(planted)
         scale = []
         for share in (0.0, 0.3, 1.0):
