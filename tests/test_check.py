@@ -19,6 +19,7 @@ import keras, numpy as np, tensorflow as tf
 from keras import layers
 from gan_zoo import randomness, step as steps
 from gan_zoo.contracts import Dataset, FeatureExtractor, Loss, Trick, Update
+from gan_zoo.datasets.store import pixel_hash
 from gan_zoo.registry import (
     datasets, discriminators, extractors, generators, losses, noises, optimizers, tricks, updates)
 
@@ -138,7 +139,8 @@ def pictures(mode: str = "", *, image_size, channels):
     labels = {"class": rng.integers(0, 3 if mode == "range" else 2, 20).astype("int64" if mode == "wide" else "int32")}
     if mode == "grey":
         images = images[..., :1]
-    return Dataset("pictures", images, labels, {"class": ("a", "b")}, "0" * (3 if mode == "hash" else 64), "drawn")
+    digest = "0" * 64 if mode == "hash" else pixel_hash(images)
+    return Dataset("pictures", images, labels, {"class": ("a", "b")}, digest, "" if mode == "mute" else "drawn")
 
 
 @extractors.register
@@ -205,7 +207,8 @@ WRONG = [
     ("datasets", "pictures('grey')", others.loads, "[8, 8, 1], not [8, 8, 3]"),
     ("datasets", "pictures('wide')", others.has_sound_labels, "int64, not int32"),
     ("datasets", "pictures('range')", others.has_sound_labels, "from 0 to 2, but label_values has 2 names"),
-    ("datasets", "pictures('hash')", others.says_what_it_is, "its hash has 3 digits"),
+    ("datasets", "pictures('mute')", others.says_what_it_is, "`resize` is ''"),
+    ("datasets", "pictures('hash')", others.hash_is_of_the_pixels, "its hash is 000000000000..., which is not that"),
     ("datasets", "pictures('other')", others.loads_alike, "its pixels change"),
     ("extractors", "means('flat')", others.extracts, "of shape [8], not [8, D]"),
     ("extractors", "means('batch')", others.extracts_alike, "in inference mode"),
