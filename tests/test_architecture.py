@@ -19,7 +19,7 @@ LAYERS = [
     {"generators", "discriminators", "losses", "tricks", "noises", "optimizers", "datasets"},
     {"step", "updates", "report", "feed", "checkpoints", "build", "flops"},
     {"loop"},
-    {"run"},
+    {"run", "check"},
 ]
 LEVEL = {name: i for i, names in enumerate(LAYERS) for name in names}
 

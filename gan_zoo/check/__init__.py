@@ -1,0 +1,1 @@
+"""Does a part keep its contract? ``python -m gan_zoo.check 'two_layers(width=64)' --plugins=mine.py``."""

@@ -1,0 +1,156 @@
+"""Checks of generators and discriminators."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from gan_zoo.check.contract import Part, builds, require
+
+N = 6
+
+
+def _noise(part: Part, number: int = N) -> tf.Tensor:
+    return part.game.draw(number, "check")
+
+
+def _images(part: Part, number: int = N) -> tf.Tensor:
+    return tf.random.stateless_uniform((number, *part.shape), [0, 1], -1, 1)
+
+
+def makes_images(part: Part) -> None:
+    """Its images are float32 [B, H, W, C] in [-1, 1]."""
+    for training in (True, False):
+        x = part.game.gen(_noise(part), training=training)
+        require(x.shape == (N, *part.shape), f"its images are {list(x.shape)}, not {[N, *part.shape]}; mend its last layers.")
+        require(x.dtype == tf.float32, f"its images are {x.dtype.name}; give its last layer dtype=keras.config.floatx().")
+        require(np.isfinite(x).all(), f"with training={training}, its images have NaN or infinite values.")
+        most = float(np.abs(x).max())
+        require(most <= 1, f"its images reach {most:.3g}, but [-1, 1] is the range; end it with tanh.")
+
+
+def differs_by_noise(part: Part) -> None:
+    """Different noise gives different images."""
+    spread = part.game.gen(_noise(part), training=True).numpy().std(axis=0).max()
+    require(spread > 1e-3, f"images of different noise differ by {spread:.2g} at most; let the noise reach the image.")
+
+
+def image_stands_alone(part: Part) -> None:
+    """Outside training, an image does not depend on the others of its batch."""
+    z = _noise(part)
+    whole, some = part.game.gen(z, training=False).numpy(), part.game.gen(z[:2], training=False).numpy()
+    off = np.abs(whole[:2] - some).max()
+    require(off < 1e-4, f"with training=False, an image moves by {off:.2g} with its batch; use the moving statistics then.")
+
+
+def judges_images(part: Part) -> None:
+    """Its logits are float32 [B, 1]."""
+    for training in (True, False):
+        y = part.game.disc(_images(part), training=training)
+        require(y.shape == (N, 1), f"its logits are {list(y.shape)}, not {[N, 1]}; end it with Dense(1).")
+        require(y.dtype == tf.float32, f"its logits are {y.dtype.name}; give its last layer dtype=keras.config.floatx().")
+        require(np.isfinite(y).all(), f"with training={training}, its logits are NaN or infinite.")
+
+
+def tells_images_apart(part: Part) -> None:
+    """Different images give different logits."""
+    spread = part.game.disc(_images(part), training=True).numpy().std()
+    require(spread > 0, "all images have one logit; let the image reach it.")
+
+
+def gives_no_probabilities(part: Part) -> None:
+    """It gives logits, not probabilities."""
+    net, found = part.fresh().disc, []
+    for seed in range(6):
+        _shake(net, 0.3, seed)
+        found.append(net(_images(part), training=True).numpy())
+    low, high = np.min(found), np.max(found)
+    require(low < 0 or high > 1, f"whatever its weights, it stays within {low:.3g} and {high:.3g}; leave out its last sigmoid.")
+
+
+def _shake(net: keras.Model, by: float, seed: int = 0) -> None:
+    """Move all weights a little, so that gates that begin at 0 are open."""
+    rng = np.random.default_rng(seed)
+    for v in net.trainable_variables:
+        v.assign(v.numpy() + by * rng.standard_normal(v.shape).astype(str(v.dtype)))
+
+
+def _reached(net: keras.Model, x: tf.Tensor, loss: Callable[[tf.Tensor], tf.Tensor]) -> None:
+    require(net.trainable_variables, "it has no trainable variables.")
+    _shake(net, 0.02)
+    with tf.GradientTape() as tape:
+        value = loss(net(x, training=True))
+    gradients = tape.gradient(value, [v.value for v in net.trainable_variables])
+    for v, g in zip(net.trainable_variables, gradients, strict=True):
+        require(g is not None, f"no gradient comes to {v.path}; connect it to the output, or make it trainable=False.")
+        require(np.isfinite(g).all(), f"the gradient of {v.path} is NaN or infinite.")
+        require(np.any(g != 0), f"the gradient of {v.path} is 0 everywhere; look for what cuts it off.")
+
+
+def gradient_reaches_gen(part: Part) -> None:
+    """A gradient reaches every variable."""
+    target = np.random.default_rng(0).uniform(-1, 1, (N, *part.shape)).astype(np.float32)
+    _reached(part.fresh().gen, _noise(part), lambda y: tf.reduce_mean((y - target) ** 2))
+
+
+def gradient_reaches_disc(part: Part) -> None:
+    """A gradient reaches every variable."""
+    sign = np.array([[1.0], [-2], [3], [-4], [5], [-6]], np.float32)
+    _reached(part.fresh().disc, _images(part), lambda y: tf.reduce_mean(y * sign))
+
+
+def _saved_alike(net: keras.Model, x: tf.Tensor) -> None:
+    wanted = net(x, training=False).numpy()
+    with tempfile.TemporaryDirectory() as folder:
+        net.save(Path(folder) / "net.keras")
+        try:
+            again = keras.models.load_model(Path(folder) / "net.keras")
+        except Exception as e:
+            why = f"{type(e).__name__}: {' '.join(str(e).split())[:120]}"
+            hint = "register layers of your own with @keras.saving.register_keras_serializable(), and give them get_config"
+            require(False, f"what was saved cannot be loaded ({why}); {hint}.")
+    off = np.abs(wanted - again(x, training=False)).max()
+    require(off == 0, f"the loaded net is off by {off:.2g}; save all that it computes with, and give its layers get_config.")
+
+
+def gen_saves(part: Part) -> None:
+    """Saved as .keras and loaded, it is the same."""
+    _saved_alike(part.game.gen, _noise(part))
+
+
+def disc_saves(part: Part) -> None:
+    """Saved as .keras and loaded, it is the same."""
+    _saved_alike(part.game.disc, _images(part))
+
+
+def gen_exports(part: Part) -> None:
+    """Exported as SavedModel, it makes the same images."""
+    z = _noise(part)
+    with tempfile.TemporaryDirectory() as folder:
+        part.game.gen.export(folder, verbose=False)
+        loaded = tf.saved_model.load(folder)
+        again = loaded.serve(z)
+    off = np.abs(part.game.gen(z, training=False) - again).max()
+    require(off < 1e-4, f"the exported net is off by {off:.2g}; let it compute by TensorFlow's operations alone.")
+
+
+def near_in_bfloat16(part: Part) -> None:
+    """In bfloat16, its output is that of float32 up to rounding."""
+    half = part.fresh(precision="bfloat16")
+    net, x = ("gen", _noise(part)) if part.table == "generators" else ("disc", _images(part))
+    training = part.table == "generators"
+    one, two = (getattr(game, net)(x, training=training) for game in (part.fresh(), half))
+    require(two.dtype == tf.float32, f"under --precision=bfloat16 its output is {two.dtype.name}; make its last layer float32.")
+    off, most = np.abs(one - two).max(), 0.02 + 0.1 * np.abs(one).max()
+    require(off <= most, f"in bfloat16 its output is off by {off:.2g}; compute sums over many values in float32.")
+
+
+GENERATORS = [builds, makes_images, differs_by_noise, image_stands_alone, gradient_reaches_gen, gen_saves, gen_exports]
+DISCRIMINATORS = [builds, judges_images, tells_images_apart, gives_no_probabilities, gradient_reaches_disc, disc_saves]
+GENERATORS += [near_in_bfloat16]
+DISCRIMINATORS += [near_in_bfloat16]

@@ -1,0 +1,146 @@
+"""Checks of any part in training: two steps, bfloat16, exact resume, two replicas."""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from gan_zoo import checkpoints, feed, step
+from gan_zoo.check.contract import Failed, Part, Skipped, describe, require
+
+BATCH = 8
+
+
+def images_for(part: Part) -> np.ndarray:
+    """Smooth images uint8 [64, H, W, C] of random colours, no two alike."""
+    height, width, channels = part.shape
+    y, x = np.mgrid[:height, :width] / max(height, width)
+    a, b, c = np.random.default_rng(0).uniform(-1, 1, (3, 64, 1, 1, channels))
+    return np.clip(127.5 * (1 + a * y[None, ..., None] + b * x[None, ..., None] + c), 0, 255).astype(np.uint8)
+
+
+def train(
+    part: Part, game: step.Game, chunks: tuple[int, ...], distribution: tf.distribute.Strategy | None = None, first: int = 0
+) -> dict[str, float]:
+    """Train a game for as many steps as the chunks have, from step ``first``; returns the scalars of the last chunk."""
+    distribution = distribution or tf.distribute.get_strategy()
+    run = step.compile_run(game, distribution)
+    iterator = feed.stream(images_for(part), BATCH, 0, first, distribution, None, game.update.batches)
+    return {k: float(v) for k, v in [run(iterator, tf.constant(n, tf.int64)) for n in chunks][-1].items()}
+
+
+def state(game: step.Game) -> dict[str, np.ndarray]:
+    """All numbers of both nets and of tricks."""
+    held = {f"{which} {k} ({v.name})": v for which in ("gen", "disc") for k, v in enumerate(getattr(game, which).variables)}
+    for i, trick in enumerate(game.tricks):
+        held |= {f"trick {i}, variable {k}": v for k, v in enumerate(trick.variables)}
+    return {name: v.numpy() for name, v in held.items() if tf.as_dtype(v.dtype).is_floating}
+
+
+def farthest(one: dict, two: dict, start: dict) -> tuple[float, str]:
+    """By how much two ends of training differ, as a share of the way that the weights went; and where most."""
+    way = max(float(np.abs(one[k] - start[k]).max(initial=0)) for k in one)
+    apart = {k: float(np.abs(one[k] - two[k]).max(initial=0)) for k in one}
+    worst = max(apart, key=lambda k: apart[k] if np.isfinite(apart[k]) else np.inf)
+    return apart[worst] / max(way, 1e-12), worst
+
+
+def trains(part: Part) -> None:
+    """It trains two steps."""
+    game = part.fresh()
+    start = state(game)
+    for name, value in train(part, game, (2,)).items():
+        require(np.isfinite(value), f"{name} is {value} within two steps; look for a division, a logarithm or a root at 0.")
+    end = state(game)
+    for which, net in (("gen", "the generator"), ("disc", "the discriminator")):
+        moved = [k for k in end if k.startswith(which) and (end[k] != start[k]).any()]
+        require(moved, f"{net} has not moved in two steps; no gradient comes to it.")
+
+
+def trains_in_bfloat16(part: Part) -> None:
+    """It trains two steps in bfloat16, weights in float32."""
+    game = part.fresh(precision="bfloat16")
+    for net in (game.gen, game.disc):
+        kinds = {str(v.dtype) for v in net.trainable_variables}
+        require(kinds <= {"float32"}, f"weights of {net.name} are {kinds} under --precision=bfloat16; make them float32.")
+    for name, value in train(part, game, (2,)).items():
+        require(np.isfinite(value), f"{name} is {value} in bfloat16; cast to float32 where small or large numbers matter.")
+
+
+def resumes(part: Part) -> None:
+    """Stopped and resumed, it has the weights of a run that was not."""
+    with tempfile.TemporaryDirectory() as folder:
+        whole, again = part.fresh(), part.fresh()
+        start = state(whole)
+        saver = checkpoints.Saver(whole, Path(folder), 1)
+        train(part, whole, (2,))
+        saver.save(2)
+        train(part, whole, (2,), first=2)
+        checkpoints.Saver(again, Path(folder), 1).restore()
+        train(part, again, (2,), first=2)
+    _resumed_alike(whole, again, start)
+
+
+def _resumed_alike(whole: step.Game, again: step.Game, start: dict) -> None:
+    share, where = farthest(state(whole), state(again), start)
+    require(
+        share < 1e-4,
+        f"after a stop and two more steps, {where} is off by {share:.2g} of the way that weights went; draw only through "
+        "gan_zoo.randomness with the seed given, and keep all state in variables that are saved, a trick's in its `variables`.",
+    )
+
+
+def two_replicas(part: Part) -> None:
+    """On two devices, it has the weights of one."""
+    if len(tf.config.list_logical_devices("CPU")) < 2:
+        raise Skipped("this process has one device; python -m gan_zoo.check has two.")
+    errors = []
+    for floatx, most in (("float64", 1e-6), ("float32", 5e-3)):
+        try:
+            with _floatx(floatx):
+                one, two, start = _on_devices(part, 1), _on_devices(part, 2), state(part.fresh())
+        except Exception as e:  # a part may well be written for float32 alone
+            errors.append(e)
+            continue
+        share, where = farthest(one, two, start)
+        require(
+            share < most,
+            f"after three steps on two devices, {where} is off by {share:.2g} of the way that weights went on one; make "
+            "statistics and draws those of the whole batch: gan_zoo.layers.BatchNorm and Dropout, gan_zoo.randomness with the "
+            "seed given.",
+        )
+        return
+    raise Failed(describe(errors[-1]))
+
+
+def _on_devices(part: Part, number: int) -> dict[str, np.ndarray]:
+    distribution = tf.distribute.get_strategy()
+    if number > 1:
+        devices = [device.name for device in tf.config.list_logical_devices("CPU")[:number]]
+        distribution = tf.distribute.MirroredStrategy(devices, tf.distribute.ReductionToOneDevice())
+    with distribution.scope():
+        game = part.fresh()
+    train(part, game, (3,), distribution)
+    return state(game)
+
+
+@contextlib.contextmanager
+def _floatx(name: str) -> Iterator[None]:
+    """Compute in this precision, weights and losses included."""
+    before, policy = keras.config.floatx(), keras.config.dtype_policy()
+    keras.config.set_floatx(name)
+    keras.config.set_dtype_policy(name)
+    try:
+        yield
+    finally:
+        keras.config.set_floatx(before)
+        keras.config.set_dtype_policy(policy)
+
+
+TRAINING = [trains, trains_in_bfloat16, resumes, two_replicas]

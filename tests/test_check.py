@@ -1,0 +1,308 @@
+"""gan_zoo.check finds what is wrong with parts that are wrong in one way each, and nothing with ours."""
+
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+import tensorflow as tf
+
+from gan_zoo import registry
+from gan_zoo.check import __main__ as program
+from gan_zoo.check import contract, nets, others, training, tricks
+
+ROOT = Path(__file__).parent.parent
+SHAPE = (8, 8, 3)
+PLUGIN = '''
+import keras, numpy as np, tensorflow as tf
+from keras import layers
+from gan_zoo import randomness, step as steps
+from gan_zoo.contracts import Dataset, FeatureExtractor, Loss, Trick, Update
+from gan_zoo.datasets.store import pixel_hash
+from gan_zoo.registry import (
+    datasets, discriminators, extractors, generators, losses, noises, optimizers, tricks, updates)
+
+
+class Secret(layers.Layer):
+    def call(self, x):
+        return x
+
+
+class MinusBatch(layers.Layer):
+    def call(self, x):
+        return 0.5 * (x - tf.reduce_mean(x, 0, keepdims=True))
+
+
+@generators.register
+def fine(mode: str = "", *, image_shape):
+    """Dense."""
+    z = x = keras.Input((5,))
+    if mode == "deaf":
+        x = 0.0 * x
+    x = layers.Dense(int(np.prod(image_shape)), activation=None if mode == "bright" else "tanh")(x)
+    if mode == "bright":
+        x = 9.0 * x
+    if mode == "norm":
+        x = layers.Activation("tanh")(layers.BatchNormalization()(x))
+    if mode == "cut":
+        x = keras.ops.stop_gradient(x)
+    x = layers.Reshape(image_shape, dtype="float32" if mode != "half" else None)(x)
+    x = {"secret": Secret, "batch": MinusBatch}.get(mode, lambda: lambda x: x)()(x)
+    return keras.Model(z, x)
+
+
+@discriminators.register
+def judge(mode: str = "", *, image_shape):
+    """Dense."""
+    x = keras.Input(image_shape)
+    y = layers.Dense(1, activation="sigmoid" if mode == "sure" else None)(layers.Flatten()(x))
+    return keras.Model(x, 0.0 * y if mode == "blind" else y)
+
+
+@losses.register
+def some_loss(mode: str = "", uses_targets: bool = False, flat: bool = False):
+    """Softplus of the margins, spoiled."""
+    def disc(real, fake, real_targets, fake_targets):
+        if mode == "mean":
+            return tf.reduce_mean(fake - real)
+        if mode == "log":
+            return -tf.math.log(tf.sigmoid(real)) - tf.math.log(1 - tf.sigmoid(fake))
+        if mode == "relu":
+            return tf.nn.relu(1 - real) + tf.nn.relu(1 + fake)
+        sign = -1.0 if mode == "sign" else 1.0
+        return sign * (tf.nn.softplus(-real) + tf.nn.softplus(fake)) * (real_targets if mode == "targets" else 1.0)
+    sign = -1.0 if mode == "shy" else 1.0
+    return Loss(disc, lambda fake, targets: sign * tf.nn.softplus(-fake), uses_targets, flat)
+
+
+@tricks.register
+def some_trick(mode: str = ""):
+    """Noise on what D sees, spoiled."""
+    kept = tf.Variable(0.0, trainable=False)
+
+    def images(x, seed):
+        if mode == "raises":
+            raise RuntimeError("on purpose")
+        if mode == "stateful":
+            return x + tf.random.normal(x.shape)
+        if mode == "round":
+            return tf.round(x)
+        if mode == "small":
+            return x[:, ::2]
+        if mode == "same":
+            return x + tf.cast(tf.random.stateless_normal(x.shape, seed), x.dtype)
+        if mode in ("forgets", "counts"):
+            return x * tf.cast(1 + 0.1 * kept.assign_add(1.0), x.dtype)
+        return x + randomness.normal(x.shape, seed)
+
+    if mode == "nothing":
+        return Trick(variables=(kept,))
+    if mode == "penalty":
+        return Trick(penalty=lambda disc, real, fake, seed: tf.abs(disc(real)), variables=(kept,))
+    if mode == "breaks":
+        return Trick(after_disc=lambda disc: [v.assign(v / 0.0) for v in disc.trainable_variables], variables=(kept,))
+    if mode == "metric":
+        return Trick(images=images, metrics=lambda: {"x": tf.ones([2])}, variables=(kept,))
+    return Trick(images=images, variables=() if mode == "forgets" else (kept,))
+
+
+@noises.register
+def unseeded():
+    """Of its own."""
+    return lambda shape, seed: tf.random.normal(shape)
+
+
+@noises.register
+def shared():
+    """One draw a batch."""
+    return lambda shape, seed: tf.zeros(shape) + randomness.normal([1, *shape[1:]], seed)
+
+
+@optimizers.register
+def uphill():
+    """The wrong way."""
+    return keras.optimizers.SGD(-0.1)
+
+
+@updates.register
+def silent():
+    """Without scalars."""
+    return Update(lambda game, real: {"loss/disc": steps.disc_update(game, real)["loss/disc"]})
+
+
+@datasets.register
+def pictures(mode: str = "", *, image_size, channels):
+    """Random images."""
+    rng = np.random.default_rng(None if mode == "other" else 0)
+    images = rng.integers(0, 256, (20, *image_size, channels)).astype("float32" if mode == "float" else "uint8")
+    labels = {"class": rng.integers(0, 3 if mode == "range" else 2, 20).astype("int64" if mode == "wide" else "int32")}
+    if mode == "grey":
+        images = images[..., :1]
+    digest = "0" * 64 if mode == "hash" else pixel_hash(images)
+    return Dataset("pictures", images, labels, {"class": ("a", "b")}, digest, "" if mode == "mute" else "drawn")
+
+
+@extractors.register
+def means(mode: str = ""):
+    """Mean colours."""
+    def features(images):
+        found = images.reshape(len(images), -1)[:, :8].astype("float32")
+        return found - found.mean(0) if mode == "batch" else found[0] if mode == "flat" else found
+    return FeatureExtractor("means", "0", "none", features)
+'''
+
+
+@pytest.fixture(scope="module", autouse=True)
+def plugin(tmp_path_factory):
+    file = tmp_path_factory.mktemp("plugin") / "mine.py"
+    file.write_text(PLUGIN)
+    patch = pytest.MonkeyPatch()
+    patch.setattr(registry, "_plugin_files", [])
+    registry.add_plugin_file(file)
+    yield file
+    patch.undo()
+    for table in registry.tables.values():
+        for name in [n for n, f in table._loaded.items() if f.__module__.startswith("gan_zoo_plugin")]:
+            del table._loaded[name]
+        table.forget_index()
+
+
+def found(table, spec, test):
+    (line,) = contract.check(contract.Part(table, spec, SHAPE), [test])
+    return line
+
+
+WRONG = [
+    ("generators", "fine('bright')", nets.makes_images, "but [-1, 1] is the range; end it with tanh"),
+    ("generators", "fine('deaf')", nets.differs_by_noise, "let the noise reach the image"),
+    ("generators", "fine('batch')", nets.image_stands_alone, "use the moving statistics"),
+    ("generators", "fine('cut')", nets.gradient_reaches_gen, "no gradient comes to"),
+    ("generators", "fine('secret')", nets.gen_saves, "register_keras_serializable"),
+    ("generators", "fine('half')", nets.near_in_bfloat16, "its output is bfloat16; make its last layer float32"),
+    ("discriminators", "judge('sure')", nets.gives_no_probabilities, "leave out its last sigmoid"),
+    ("discriminators", "judge('blind')", nets.tells_images_apart, "all images have one logit"),
+    ("losses", "some_loss('mean')", others.is_per_sample, "`disc` gives [] for 3 samples"),
+    ("losses", "some_loss('log')", others.is_finite, "real logit -1000 and fake logit -1000"),
+    ("losses", "some_loss('sign')", others.has_the_right_signs, "D's loss does not fall as real logits rise (slope 0.377541)"),
+    ("losses", "some_loss('shy')", others.has_the_right_signs, "G's loss does not fall"),
+    ("losses", "some_loss('targets')", others.says_whether_targets_matter, "say uses_targets=True"),
+    ("losses", "some_loss(uses_targets=True)", others.says_whether_targets_matter, "say uses_targets=False"),
+    ("losses", "some_loss('relu')", others.says_whether_it_is_flat, "say flat=True"),
+    ("tricks", "some_trick('nothing')", tricks.does_something, "it has no hook"),
+    ("tricks", "some_trick('small')", tricks.keeps_shape, "images makes [16, 4, 8, 3] of [16, 8, 8, 3]"),
+    ("tricks", "some_trick('stateful')", tricks.obeys_the_seed, "other values for the same seed"),
+    ("tricks", "some_trick('round')", tricks.passes_the_gradient, "so G would learn nothing"),
+    ("tricks", "some_trick('penalty')", tricks.penalty_is_a_number, "of shape [16, 1]; take the mean over the batch"),
+    ("tricks", "some_trick('breaks')", tricks.leaves_disc_sound, "NaN or infinite"),
+    ("tricks", "some_trick('metric')", tricks.metrics_are_numbers, "x is no finite number"),
+    ("tricks", "some_trick('forgets')", tricks.state_is_known, "it makes 1 variables that are not in its `variables`"),
+    ("tricks", "some_trick('forgets')", training.resumes, "keep all state in variables that are saved"),
+    ("tricks", "some_trick('raises')", training.trains, "it raises RuntimeError: on purpose (mine.py, line "),
+    ("noises", "unseeded", others.draws_by_seed, "one seed gives two draws"),
+    ("noises", "shared", others.draws, "images of one batch get the same noise"),
+    ("optimizers", "uphill", others.descends, "turn the sign"),
+    ("updates", "silent", others.gives_scalars, "differing: accuracy/disc, grad_norm/disc"),
+    ("datasets", "pictures('float')", others.loads, "float32, not uint8"),
+    ("datasets", "pictures('grey')", others.loads, "[8, 8, 1], not [8, 8, 3]"),
+    ("datasets", "pictures('wide')", others.has_sound_labels, "int64, not int32"),
+    ("datasets", "pictures('range')", others.has_sound_labels, "from 0 to 2, but label_values has 2 names"),
+    ("datasets", "pictures('mute')", others.says_what_it_is, "`resize` is ''"),
+    ("datasets", "pictures('hash')", others.hash_is_of_the_pixels, "its hash is 000000000000..., which is not that"),
+    ("datasets", "pictures('other')", others.loads_alike, "its pixels change"),
+    ("extractors", "means('flat')", others.extracts, "of shape [8], not [8, D]"),
+    ("extractors", "means('batch')", others.extracts_alike, "in inference mode"),
+]
+
+
+@pytest.mark.parametrize(("table", "spec", "test", "words"), WRONG, ids=lambda x: x if isinstance(x, str) else "")
+def test_what_is_wrong_is_found_and_said(table, spec, test, words):
+    line = found(table, spec, test)
+    assert (line.state, words in line.why) == ("FAILED", True), line
+    assert "\n" not in str(line)
+
+
+@pytest.mark.parametrize("table", ["losses", "noises", "optimizers", "updates", "extractors", "tricks"])
+def test_our_own_parts_pass(table):
+    ours = [name for name, entry in registry.tables[table].entries().items() if entry.module.startswith("gan_zoo.")]
+    if table == "extractors":
+        ours = ["embedded", "random_conv"]  # the others need a file or a network
+    needing = {"keras": "keras('Lion', learning_rate=1e-3)"}
+    for name in ours:
+        for line in contract.check(contract.Part(table, needing.get(name, name), SHAPE), quick(table)):
+            assert line.state != "FAILED", f"{name}: {line}"
+
+
+def quick(table):
+    return [test for test in contract.checks_of(table) if test not in training.TRAINING]
+
+
+def test_sound_parts_of_ones_own_pass():
+    for table, spec in (("datasets", "pictures"), ("extractors", "means"), ("losses", "some_loss('relu', flat=True)")):
+        for line in contract.check(contract.Part(table, spec, SHAPE), quick(table)):
+            assert line.state == "ok" or line.why in ("it is no classifier",), line
+
+
+def test_every_table_has_checks():
+    for table in registry.tables:
+        assert contract.checks_of(table), table
+
+
+def test_state_that_is_listed_is_resumed():
+    assert found("tricks", "some_trick('counts')", training.resumes).state == "ok"
+
+
+def test_a_part_that_cannot_be_built_fails_once_and_the_rest_is_skipped(capsys, plugin):
+    code = program.main(["conv_noise28", f"--plugins={plugin}"])
+    lines = capsys.readouterr().out.strip().splitlines()[1:]
+    assert code == 1
+    assert lines[0].startswith("  FAILED:  It is built") and "28x28 images only, not 32x32" in lines[0]
+    assert all(line.startswith("  skipped: ") for line in lines[1:])
+
+
+def test_two_devices_find_what_is_each_replicas_own(plugin):
+    code = textwrap.dedent("""
+        import sys
+        from gan_zoo import registry
+        from gan_zoo.check import contract, training
+        contract.two_devices()
+        registry.add_plugin_file(sys.argv[1])
+        for table, spec in (("generators", "fine"), ("generators", "fine('norm')"), ("tricks", "some_trick('same')")):
+            for line in contract.check(contract.Part(table, spec, (8, 8, 3)), [training.two_replicas]):
+                print(line)
+        """)
+    done = subprocess.run([sys.executable, "-c", code, str(plugin)], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert [line.split(" ")[0] for line in done.stdout.splitlines()] == ["ok", "FAILED:", "FAILED:"], done.stdout
+
+
+def test_in_a_process_of_one_device_replicas_are_skipped_and_it_is_said():
+    if len(tf.config.list_logical_devices("CPU")) > 1:
+        pytest.skip("this process has two devices")
+    line = found("losses", "hinge", training.two_replicas)
+    assert (line.state, "one device" in line.why) == ("skipped", True)
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (["--help"], 0, "gan_zoo.check"),
+        (["hinje"], 2, "no table has a part 'hinje'; did you mean hinge?"),
+        (["hinge", "--table=generator"], 2, "no table 'generator'; there are: generators"),
+        (["hinge", "--table=tricks"], 2, "no trick 'hinge'"),
+        (["dcgan(wdth=3)"], 2, "'wdth'"),
+        ([], 2, "a part is wanted"),
+        (["dcgan", "--channels=2"], 2, "--channels=2"),
+        (["dcgan", "--image_size=x"], 2, "--image_size=x"),
+        (["dcgan", "--plugins=none.py"], 2, "no plugin file none.py"),
+    ],
+)
+def test_bad_input_costs_no_tensorflow(words, code, said):
+    block = (
+        "import sys; sys.modules.update(tensorflow=None, keras=None, tensorflow_gan=None); "
+        "from gan_zoo.check.__main__ import main; sys.exit(main())"
+    )
+    done = subprocess.run([sys.executable, "-c", block, *words], capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == code, done.stderr
+    assert said in done.stdout + done.stderr
+    assert code == 0 or len(done.stderr.strip().splitlines()) == 1

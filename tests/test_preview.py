@@ -1,0 +1,216 @@
+"""tools/preview.py: what tricks do to images and targets, and the share of samples in which an augmentation shows."""
+
+import importlib
+import json
+import re
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from gan_zoo import cli, images, registry
+from gan_zoo.evaluation.leaks import find_leak
+
+TOOLS = Path(__file__).parent.parent / "tools"
+PLUGIN = '''
+import tensorflow as tf
+from gan_zoo import randomness
+from gan_zoo.contracts import Trick
+from gan_zoo.registry import tricks
+
+
+@tricks.register
+def hole(rate: float = 1.0):
+    """A grey square at a place of its own in each image, with this rate."""
+    def images(x, seed):
+        n, h, w, _ = x.shape
+        top, left, whether = (randomness.uniform([n, 1, 1, 1], seed + k) for k in range(3))
+        y, z = tf.range(h, dtype=x.dtype)[None, :, None, None], tf.range(w, dtype=x.dtype)[None, None, :, None]
+        inside = (tf.abs(y - top * h) < h / 4) & (tf.abs(z - left * w) < w / 4) & (whether < rate)
+        return tf.where(inside, tf.zeros_like(x), x)
+    return Trick(images=images)
+
+
+@tricks.register
+def grain(stddev: float = 0.1):
+    """Noise."""
+    return Trick(images=lambda x, seed: x + randomness.normal(x.shape, seed, stddev))
+
+
+@tricks.register
+def brighter():
+    """Real images 0.5 brighter, then all that D sees 0.25 darker."""
+    return Trick(real_images=lambda x, seed: x + 0.5, images=lambda x, seed: x - 0.25)
+'''
+
+
+@pytest.fixture(scope="module")
+def preview():
+    sys.path.insert(0, str(TOOLS))
+    try:
+        yield importlib.import_module("preview")
+    finally:
+        sys.path.remove(str(TOOLS))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def plugin(tmp_path_factory):
+    file = tmp_path_factory.mktemp("plugin") / "augment.py"
+    file.write_text(PLUGIN)
+    patch = pytest.MonkeyPatch()
+    patch.setattr(registry, "_plugin_files", [])
+    registry.add_plugin_file(file)
+    yield file
+    patch.undo()
+    for name in ("hole", "grain", "brighter"):
+        registry.tricks._loaded.pop(name, None)
+    registry.tricks.forget_index()
+
+
+@pytest.fixture
+def tool(preview, capsys, tmp_path, monkeypatch, faces, plugin):
+    """Call the tool in an empty folder: tool(*words) -> what it printed."""
+    monkeypatch.chdir(tmp_path)
+
+    def call(*words, code=0, data=True):
+        capsys.readouterr()
+        own = [f"--data_dir={faces}", "--image_size=16", f"--plugins={plugin}"] if data else []
+        got = cli.call(preview._main, preview._define, preview.__doc__, [*own, *map(str, words)])
+        out, err = capsys.readouterr()
+        assert got == code, err
+        if code:
+            assert len(err.strip().splitlines()) == 1, err
+        return err.strip() if code else out
+
+    return call
+
+
+def discs(n, seed):
+    """Discs of any colour and place on grounds of any colour, uint8 [n, 16, 16, 3], with the variety that real images have."""
+    rng = np.random.default_rng(seed)
+    y, x = np.mgrid[:16, :16]
+    made = np.repeat(rng.integers(0, 100, (n, 1, 1, 3)), 16, 1).repeat(16, 2)
+    for image in made:
+        cy, cx = rng.uniform(4, 12, 2)
+        image[(y - cy) ** 2 + (x - cx) ** 2 < rng.uniform(10, 30)] = rng.integers(100, 255, 3)
+    return made.astype(np.uint8)
+
+
+@pytest.fixture(scope="module")
+def extractor():
+    return registry.extractors.build("embedded", cache_dir=None)
+
+
+def game_of(tricks):
+    from gan_zoo import build
+    from gan_zoo.config import Config
+
+    return build.build_game(Config(gen="dense((8,), 8)", disc="dense((8,))", tricks=tricks, image_size="16"), (16, 16, 3))
+
+
+@pytest.mark.parametrize("trick", ["hole", "hole(0.5)", "grain(0.2)"])
+def test_planted_shares_are_found_within_the_interval(preview, extractor, trick):
+    game, real, other = game_of(trick), discs(700, 0), discs(500, 1)
+    base = extractor.features(real)
+    treated = extractor.features(preview.seen(game, real, 0, 0))
+    plain, spoiled = extractor.features(other), extractor.features(preview.seen(game, other, 99, 0))
+    for share, verdict in ((0.0, "none seen"), (0.3, "leaks"), (1.0, "leaks")):
+        mixed = np.where(np.arange(500)[:, None] < 500 * share, spoiled, plain)
+        found = find_leak(base, treated, mixed)
+        low, high = found.interval
+        assert low <= share <= high, found
+        assert high - low < 0.4, found
+        assert found.verdict == verdict, found
+        assert found.otherwise < 0.5
+
+
+def test_the_share_is_that_of_the_means_and_what_lies_off_the_line_is_told():
+    rng = np.random.default_rng(0)
+    real, shift = rng.normal(size=(4000, 3)), np.array([1.0, 0.0, 0.0])
+    found = find_leak(real, real + shift, rng.normal(size=(4000, 3)) + [0.25, 0.0, 3.0])
+    assert found.share == pytest.approx(0.25, abs=0.15)  # what lies off the line counts a little, too
+    assert found.otherwise == pytest.approx(3.0, rel=0.1)
+    assert found.verdict == "doubtful"
+    assert find_leak(real, real + 1e-3 * rng.normal(size=(4000, 3)), real[:500]).verdict == "cannot be told"
+
+
+def test_a_real_images_trick_acts_before_and_what_is_shown_is_what_a_run_draws(preview):
+    game = game_of("brighter,hole")
+    grey = np.full((4, 16, 16, 3), 100, np.uint8)
+    value = int(images.to_uint8(images.to_float(np.uint8([[[[100]]]])) + 0.25)[0, 0, 0, 0])
+    assert set(np.unique(preview.seen(game, grey, 3, 0))) == {value}
+    game.step.assign(3)
+    wanted = game.apply("images", game.apply("real_images", images.to_float(grey)), "disc", "real")
+    np.testing.assert_array_equal(preview.seen(game, grey, 3), images.to_uint8(wanted))
+    assert int(game.step.numpy()) == 3
+    assert (preview.seen(game, grey, 4) != preview.seen(game, grey, 3)).any()
+
+
+def test_the_picture_has_originals_and_draws_in_their_places(preview, tool, tmp_path, faces):
+    out = tool("--tricks=flip_images(1.0),brighter", "--rows=3", "--draws=2", "--step=10", "--out=p.png")
+    assert "p.png: 3 strips of 3 images" in out
+    sheet = np.asarray(Image.open(tmp_path / "p.png"))
+    assert sheet.shape[0] == 3 * (2 * 15 + 3 * 66 + 7)
+    from gan_zoo.config import Config
+
+    shown = preview._load(Config(data="files", data_dir=str(faces), image_size="16"), 3).images
+    for k, image in enumerate(shown):
+        top = 30 + k * 66
+        big = images.enlarge(image, 64)
+        np.testing.assert_array_equal(sheet[top : top + 64, 4:68], big)
+        for column in range(1, 5):  # two draws at step 0 and two at step 10
+            left = 4 + column * 66
+            np.testing.assert_array_equal(sheet[top : top + 64, left : left + 64], big[:, ::-1])
+
+
+def numbers(words):
+    """Mean, least, most, flipped and the sign of per cent, as 0."""
+    return [0.0 if word == "%" else float(word) for word in words]
+
+
+def test_targets_are_tabled(tool, tmp_path):
+    lines = tool("--tricks=flip_labels(0.25),label_smooth(0.8)").splitlines()
+    assert not (tmp_path / "preview.png").exists()  # nothing to draw
+    rows = {(line.split("  ")[0].strip(), line.split("->")[0].split()[-2]): line.split("->")[1].split() for line in lines[1:]}
+    mean, least, most, flipped, _ = numbers(rows["flip_labels(0.25)", "real"])
+    assert (least, most) == (0, 1)
+    assert mean == pytest.approx(0.75, abs=0.03) and flipped == pytest.approx(25, abs=3)
+    mean, least, most, flipped, _ = numbers(rows["label_smooth(0.8)", "real"])
+    assert (mean, least, most, flipped) == (0.8, 0.8, 0.8, 0)
+    mean, _, most, flipped, _ = numbers(rows["all together", "fake"])
+    assert most == 0.8 and mean == pytest.approx(0.2, abs=0.03) and flipped == pytest.approx(25, abs=3)
+
+
+def test_a_run_is_asked_for_traces(tool, train, tmp_path, monkeypatch, plugin):
+    assert train("--tricks=flip_images,instance_noise(0.5,decay_steps=2)", "--batch=4") == 0
+    few = tool(f"--run={tmp_path / 'run'}", data=False, code=2)
+    assert "96 images are too few" in few and "192 are the least" in few
+    assert (tmp_path / "run" / "preview.png").is_file()
+    monkeypatch.setattr("preview._LEAST", 8)
+    out = tool(f"--run={tmp_path / 'run'}", data=False)
+    assert "traces in 2000 samples of step 6, by features of embedded" in out
+    assert "instance_noise(0.5, decay_steps=2), as at step 0: " in out  # where it has not decayed
+    assert "flip_images, as at step 6: " in out and "100 % is what is wanted" in out
+    noise = out.split("instance_noise(")[1].splitlines()[1]
+    low, high = map(int, re.search(r"; 100 % planted -> .* interval (-?\d+) to (-?\d+)\)$", noise).groups())
+    assert low <= 100 <= high and high - low < 60, noise  # of its strength at step 0
+    other = tool(f"--run={tmp_path / 'run'}", "--tricks=grain(0.3)", f"--plugins={plugin}", data=False)
+    assert "grain(0.3), as at step 6: " in other and "flip_images" not in other
+    assert json.loads((tmp_path / "run" / "config.json").read_text())["config"]["tricks"].startswith("flip_images")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ((), "there are no tricks to show"),
+        (("--tricks=grain", "--out=p.jpg"), "must end in .png"),
+        (("--tricks=grian",), "did you mean"),
+        (("--tricks=label_smooth", "--loss=hinge"), "changes targets"),
+        (("--run=nowhere",), "is no folder"),
+        (("one",), "is no flag"),
+    ],
+)
+def test_bad_input_is_one_sentence(tool, words, said):
+    assert said in tool(*words, code=2)
