@@ -66,6 +66,9 @@ def stream(
                 tf.numpy_function(gather, [k], tf.uint8, stateful=False), [batches * share, *images.shape[1:]]
             )
 
-        return tf.data.Dataset.counter(start=step * mine).map(load).prefetch(4)
+        # Nothing is left to tune here, and the tuner's thread can miss that a run ends: it held the end back for up to 60 s.
+        options = tf.data.Options()
+        options.autotune.enabled = False
+        return tf.data.Dataset.counter(start=step * mine).map(load).prefetch(4).with_options(options)
 
     return iter(strategy.distribute_datasets_from_function(pipeline))

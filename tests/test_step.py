@@ -1,5 +1,7 @@
 """The updates against numbers worked out by hand, and the things that make a run exact."""
 
+import types
+
 import keras
 import numpy as np
 import pytest
@@ -272,6 +274,17 @@ def test_every_replica_gets_its_share_of_each_batch_of_a_step():
     a, b = (v.numpy().ravel() for v in next(two).values)
     order = feed.Order(24, 3)(8, 8)
     assert [*a, *b] == [*order[0:2], *order[4:6], *order[2:4], *order[6:8]]
+
+
+def test_no_tuner_of_tf_data_waits_when_the_stream_ends():
+    # The thread of the tuner could miss the end and sleep on for up to a minute, and the run with it.
+    made = []
+    strategy = types.SimpleNamespace(
+        num_replicas_in_sync=1,
+        distribute_datasets_from_function=lambda f: made.append(f(tf.distribute.InputContext())) or made[0],
+    )
+    feed.stream(np.zeros((4, 1, 1, 1), np.uint8), 2, 0, 0, strategy)
+    assert made[0].options().autotune.enabled is False
 
 
 @pytest.mark.parametrize(
