@@ -22,7 +22,7 @@ def modules():
     """The tools, imported as they import each other: from their own folder."""
     sys.path.insert(0, str(TOOLS))
     try:
-        yield {name: importlib.import_module(name) for name in ("interpolate", "make_gif", "sample")}
+        yield {name: importlib.import_module(name) for name in ("interpolate", "make_gif", "sample", "export")}
     finally:
         sys.path.remove(str(TOOLS))
 
@@ -248,3 +248,132 @@ def test_make_gif_of_several_refuses_in_a_sentence(tool, tmp_path, words, says):
     assert says in tool("make_gif", *words, code=2)
     assert [p.name for p in Path().glob("*.gif")] == ["mine.gif"]
     assert Path("mine.gif").read_text() == "mine"
+
+
+# export
+
+
+def blocks(readme):
+    """The Python of a README, by the headings before it."""
+    parts = readme.read_text().split("```")
+    return {parts[i].strip().rpartition("\n")[2]: parts[i + 1].removeprefix("python") for i in range(0, len(parts) - 1, 2)}
+
+
+def test_exports_make_the_images_of_the_run(tool, trained, monkeypatch):
+    out = tool("export", trained, "--format=savedmodel,keras,tflite", "--step=2", "--out=deep/x")
+    assert out.count("differs from G by at most") == 3
+    folder = Path("deep/x")
+    assert sorted(p.name for p in folder.iterdir()) == sorted(
+        ["README.md", "generator.keras", "generator.tflite", "model.json", "savedmodel"]
+    )
+    record = json.loads((folder / "model.json").read_text())
+    config = json.loads((trained / "config.json").read_text())
+    assert (record["step"], record["ema"], record["commit"]) == (2, True, config["commit"])
+    assert record["trained_on"]["hash"] == config["data"]["hash"]
+    assert record["input"]["shape"] == [None, 100]
+    assert record["input"]["noise"]["arguments"] == {"stddev": 1.0}
+    assert record["output"]["shape"] == [None, 16, 16, 3]
+    assert all(form["differs_by"] < 1e-5 for form in record["formats"].values())
+    # As the README says, from the noise of the run: the images that tools/sample.py draws of that step.
+    from gan_zoo import build
+
+    game, _ = build.restore(trained, 2)
+    tool("sample", trained, "--n=5", "--seed=2", "--step=2", "--out=a.npz")
+    drawn = np.load("a.npz")["images"]
+    uses = blocks(folder / "README.md")
+    monkeypatch.chdir(folder)
+    scope = {}
+    exec(uses["The noise:"], scope)
+    assert (scope["z"].shape, scope["z"].dtype) == ((16, 100), np.float32)
+    for name in ("`savedmodel`:", "`generator.keras`:"):
+        scope = {"z": build.noise(game, 5, 2)}
+        exec(uses[name], scope)
+        assert np.abs(images.to_uint8(scope["images"]).astype(int) - drawn).max() <= 1
+
+
+def test_a_bfloat16_run_is_exported_in_float32_and_nothing_is_overwritten(tool, flat):
+    tool("export", flat, "--format=tflite")
+    before = (flat / "export-2" / "generator.tflite").read_bytes()
+    out = tool("export", flat, "--format=keras")
+    assert "export-2-2/generator.keras" in out
+    assert (flat / "export-2" / "generator.tflite").read_bytes() == before
+    record = json.loads((flat / "export-2" / "model.json").read_text())
+    assert record["input"]["shape"] == [None, 28, 28, 3]
+    assert record["input"]["noise"]["arguments"] == {"low": -1.0, "high": 1.0}
+    assert "uniform(-1.0, 1.0, (n, 28, 28, 3))" in (flat / "export-2" / "README.md").read_text()
+
+
+def test_onnx_makes_the_images_of_the_run(tool, flat):
+    pytest.importorskip("tf2onnx")
+    pytest.importorskip("onnxruntime")
+    tool("export", flat, "--format=onnx", "--out=x")
+    assert json.loads(Path("x/model.json").read_text())["formats"]["onnx"]["differs_by"] < 1e-5
+
+
+def test_a_format_that_fails_leaves_nothing(modules, tool, flat, monkeypatch):
+    form = modules["export"].FORMATS["keras"]
+    wrong = form._replace(run=lambda path, z: form.run(path, z) + 2e-4)
+    monkeypatch.setitem(modules["export"].FORMATS, "keras", wrong)
+    said = tool("export", flat, "--format=keras", "--out=x", code=2)
+    assert "the keras makes other images than G: they differ by 0.0002, where 0.0001 is allowed" in said
+
+    def broken(net, path):
+        raise NotImplementedError("no such operation")
+
+    monkeypatch.setitem(modules["export"].FORMATS, "keras", form._replace(write=broken))
+    said = tool("export", flat, "--format=savedmodel,keras", "--out=x", code=2)
+    assert "cannot be written as keras (NotImplementedError: no such operation)" in said
+    assert not list(Path().iterdir())
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["{run}", "--format=coreml"], "'coreml' is unknown; give some of savedmodel, keras, tflite, onnx"),
+        (["{run}", "--format=,"], "there is none"),
+        (["{run}", "--format=onnx"], "--format=onnx needs tf2onnx: pip install tf2onnx"),
+        (["{run}", "--out=mine"], "--out=mine exists already and is left as it is"),
+        (["{run}", "--best", "--step=2"], "name two checkpoints"),
+        (["{run}", "--step=3"], "there is no checkpoint of step 3"),
+        (["mine"], "holds no run"),
+    ],
+)
+def test_export_refuses_in_a_sentence(tool, trained, monkeypatch, words, says):
+    find = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "tf2onnx" else find(name) or "there")
+    Path("mine").mkdir()
+    Path("mine/x").touch()
+    assert says in tool("export", *(w.format(run=trained) for w in words), code=2)
+    assert [str(p) for p in Path().rglob("*")] == ["mine", "mine/x"]
+
+
+# HParams
+
+
+def test_hparams_tell_settings_scores_and_columns(tmp_path):
+    import tensorflow as tf
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+    from tensorboard.plugins.hparams import plugin_data_pb2
+
+    from gan_zoo.hparams import hparams
+
+    hparams(tmp_path / "study" / "a", {"loss": "hinge", "lr": 2e-4, "ema": True}, {"FD": 12.5})
+    events = EventAccumulator(str(tmp_path / "study" / "a" / "tensorboard"))
+    events.Reload()
+    plugin = {
+        tag: plugin_data_pb2.HParamsPluginData.FromString(content)
+        for tag, content in events.PluginTagToContent("hparams").items()
+    }
+    start = plugin["_hparams_/session_start_info"].session_start_info
+    assert start.group_name == "study/a"
+    assert {k: v.WhichOneof("kind") for k, v in start.hparams.items()} == {
+        "loss": "string_value",
+        "lr": "number_value",
+        "ema": "bool_value",
+    }
+    assert start.hparams["lr"].number_value == 2e-4
+    columns = plugin["_hparams_/experiment"].experiment
+    assert [c.name for c in columns.hparam_infos] == ["loss", "lr", "ema"]
+    assert [(c.name.tag, c.display_name) for c in columns.metric_infos] == [("final/FD", "FD")]
+    (point,) = events.Tensors("final/FD")
+    assert tf.make_ndarray(point.tensor_proto) == 12.5
