@@ -11,6 +11,8 @@ from tensorboard.plugins.hparams import api
 def hparams(folder: Path, settings: dict[str, str | int | float | bool], metrics: dict[str, float]) -> None:
     """Write a finished run's line for the HPARAMS tab, beside its curves in ``folder/tensorboard``.
 
+    The line is named after the folder and the one above it. Written again, the newest scores show beside the first settings.
+
     Args:
         folder: The run's.
         settings: Those in which the runs of a comparison differ. All of them need the same names here and in ``metrics``, since
