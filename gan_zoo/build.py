@@ -150,6 +150,27 @@ def _inference(net: keras.Model) -> Callable[[tf.Tensor], tf.Tensor]:
     return tf.function(lambda z: net(z, training=False))
 
 
+def noise(game: step.Game, number: int, seed: int, *, place: str = "sample", first: int = 0, batch: int = 64) -> np.ndarray:
+    """The noise float32 ``[number, ...]`` from which :func:`sample` draws images ``first`` and on.
+
+    ``first`` is a multiple of ``batch``. Row i depends on ``seed``, ``place``, ``batch`` and ``first + i`` alone.
+    """
+    shape, source = (batch, *game.gen.input_shape[1:]), randomness.stream(seed, place)
+    blocks = range(first, first + number, batch)
+    return np.concatenate([game.noise(shape, randomness.at(source, tf.constant(at))) for at in blocks])[:number]
+
+
+def generate(game: step.Game, z: np.ndarray, *, from_ema: bool = True, batch: int = 64) -> np.ndarray:
+    """The images uint8 ``[N, H, W, C]`` of noise ``[N, ...]``: of the average if there is one and it is wanted, or of G."""
+    net = game.ema if game.ema is not None and from_ema else game.gen
+    drawn = []
+    for first in range(0, len(z), batch):
+        part = z[first : first + batch]
+        full = np.concatenate([part, np.zeros((batch - len(part), *part.shape[1:]), part.dtype)])  # one shape to compile
+        drawn.append(images.to_uint8(_inference(net)(full))[: len(part)])
+    return np.concatenate(drawn)
+
+
 def sample(
     game: step.Game, number: int, seed: int, *, from_ema: bool = True, place: str = "sample", batch: int = 64
 ) -> np.ndarray:
@@ -160,11 +181,10 @@ def sample(
     Returns:
         uint8 ``[number, H, W, C]``.
     """
-    net = game.ema if game.ema is not None and from_ema else game.gen
     drawn = []
-    for first in range(0, number, batch):
-        at = randomness.at(randomness.stream(seed, place), tf.constant(first))
-        drawn.append(images.to_uint8(_inference(net)(game.noise((batch, *net.input_shape[1:]), at))))
+    for first in range(0, number, batch):  # block by block, since noise may be large
+        z = noise(game, batch, seed, place=place, first=first, batch=batch)
+        drawn.append(generate(game, z, from_ema=from_ema, batch=batch))
     return np.concatenate(drawn)[:number]
 
 

@@ -93,7 +93,7 @@ def one_folder(rest: list[str]) -> Path:
 
 
 @contextlib.contextmanager
-def _held_stderr() -> Iterator[None]:
+def held_stderr() -> Iterator[None]:
     """Hold back what native code writes to descriptor 2, and let it out only if the body fails."""
     sys.stderr.flush()
     keep = os.dup(2)
@@ -122,6 +122,6 @@ def load_tensorflow(verbose: bool) -> None:
 
         return
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    with _held_stderr():
+    with held_stderr():
         import tensorflow as tf
     tf.get_logger().setLevel("ERROR")

@@ -72,21 +72,22 @@ def save_npz(path: Path, images: np.ndarray) -> None:
         np.savez_compressed(f, images=images)
 
 
-def save_gif(path: Path, frames: Iterable[np.ndarray], fps: float, loop: bool = True) -> None:
-    """Write an animation; the last frame stays for a second.
+def save_gif(path: Path, frames: Iterable[np.ndarray], fps: float, loop: bool = True, hold: bool = True) -> None:
+    """Write an animation.
 
     Args:
         path: The file to write, as a whole or not at all.
         frames: uint8 ``[H, W, C]``, all of one shape.
         fps: Frames a second, up to 50 (the format counts in hundredths of a second).
         loop: Whether it starts again.
+        hold: Whether the last frame stays for a second.
     """
     pictures = [f[..., 0] if f.shape[-1] == 1 else f for f in frames]
     each = max(20, round(1000 / fps))
     # "loop" counts repetitions in the file, where 0 stands for "for ever" and its absence for "once".
     options: dict[str, Any] = {"loop": 0} if loop else {}
     # Pillow wants one number, not a list of one.
-    options["duration"] = [each] * (len(pictures) - 1) + [max(each, 1000)] if len(pictures) > 1 else each
+    options["duration"] = [each] * (len(pictures) - 1) + [max(each, 1000)] if hold and len(pictures) > 1 else each
     with whole_file(path) as part:
         iio.imwrite(part, pictures, extension=".gif", **options)
 
@@ -117,7 +118,7 @@ def gif_of(
     chosen = list(paths[::every])
     if chosen[-1] != paths[-1]:
         chosen.append(paths[-1])
-    frames = [frame for path in chosen if (frame := _read(path)) is not None]
+    frames = [frame for path in chosen if (frame := read(path)) is not None]
     frames = [frame for frame in frames if frame.shape == frames[-1].shape]  # --samples may have changed on the way
     if not frames:
         raise ValueError("there are no frames that can be read")
@@ -125,7 +126,7 @@ def gif_of(
     return len(frames)
 
 
-def _read(path: Path) -> np.ndarray | None:
+def read(path: Path) -> np.ndarray | None:
     """A picture on the disk as uint8 [H, W, C], or None where the file is damaged."""
     try:
         with Image.open(path) as picture:

@@ -17,7 +17,7 @@ LAYERS = [
     {"contracts", "atomic", "images", "registry", "config", "cli"},
     {"layers", "randomness", "replicas", "strategy", "machine", "evaluation", "rundir"},
     {"generators", "discriminators", "losses", "tricks", "noises", "optimizers", "datasets"},
-    {"step", "updates", "report", "feed", "checkpoints", "build", "flops"},
+    {"step", "updates", "report", "feed", "checkpoints", "build", "flops", "hparams"},
     {"loop"},
     {"run", "check"},
 ]

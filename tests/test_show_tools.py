@@ -1,0 +1,379 @@
+"""The tools that show or hand on what a run learned: interpolate, make_gif of several runs, export; and HParams."""
+
+import importlib
+import importlib.util
+import json
+import sys
+from pathlib import Path
+
+import imageio.v3 as iio
+import numpy as np
+import pytest
+from PIL import Image
+
+from gan_zoo import cli, images, run
+from tests.conftest import SMALL
+
+TOOLS = Path(__file__).parent.parent / "tools"
+
+
+@pytest.fixture(scope="module")
+def modules():
+    """The tools, imported as they import each other: from their own folder."""
+    sys.path.insert(0, str(TOOLS))
+    try:
+        yield {name: importlib.import_module(name) for name in ("interpolate", "make_gif", "sample", "export")}
+    finally:
+        sys.path.remove(str(TOOLS))
+
+
+@pytest.fixture
+def tool(modules, capsys, tmp_path, monkeypatch):
+    """Call a tool in this process, in an empty folder: tool(name, *words) -> what it printed."""
+    monkeypatch.chdir(tmp_path)
+
+    def call(name, *words, code=0):
+        capsys.readouterr()
+        got = cli.call(modules[name]._main, modules[name]._define, modules[name].__doc__, [str(w) for w in words])
+        out, err = capsys.readouterr()
+        assert got == code, err
+        if code:
+            assert err.startswith("gan_zoo: ")
+            assert len(err.strip().splitlines()) == 1, err
+        return err.strip() if code else out
+
+    return call
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory, faces):
+    folder = tmp_path_factory.mktemp("trained") / "run"
+    assert run.main([*SMALL, f"--data_dir={faces}", f"--workdir={folder}", "--ema=0.5", "--steps=4"]) == 0
+    return folder
+
+
+@pytest.fixture(scope="module")
+def flat(tmp_path_factory, faces):
+    """A run with uniform noise of the shape of an image, in bfloat16."""
+    folder = tmp_path_factory.mktemp("flat") / "run"
+    flags = ("--gen=conv_noise28(width=2, hidden=4)", "--image_size=28", "--noise=uniform", "--steps=2", "--precision=bfloat16")
+    assert run.main([*SMALL, f"--data_dir={faces}", f"--workdir={folder}", *flags]) == 0
+    return folder
+
+
+# interpolate
+
+
+def test_slerp_turns_and_grows_evenly_and_meets_its_ends(modules):
+    slerp = modules["interpolate"].slerp
+    rng = np.random.default_rng(0)
+    a, b = rng.normal(size=(2, 3, 4, 2)).astype(np.float32)
+    b *= 3
+    assert np.array_equal(slerp(a, b, 0), a)
+    assert np.array_equal(slerp(a, b, 1), b)
+    angle = np.arccos((a * b).sum() / np.linalg.norm(a) / np.linalg.norm(b))
+    for t in (0.1, 0.5, 0.75):
+        z = slerp(a, b, t)
+        assert (z.shape, z.dtype) == (a.shape, a.dtype)
+        assert np.linalg.norm(z) == pytest.approx((1 - t) * np.linalg.norm(a) + t * np.linalg.norm(b), rel=1e-5)
+        assert np.arccos((a * z).sum() / np.linalg.norm(a) / np.linalg.norm(z)) == pytest.approx(t * angle, rel=1e-4)
+        # In the plane of both, so on no detour.
+        rest = z.ravel() - np.linalg.lstsq(np.stack([a.ravel(), b.ravel()], 1), z.ravel(), rcond=None)[0] @ [
+            a.ravel(),
+            b.ravel(),
+        ]
+        assert np.abs(rest).max() < 1e-5
+    x, y = np.eye(2)
+    np.testing.assert_allclose(slerp(x, y, 1 / 3), [np.cos(np.pi / 6), np.sin(np.pi / 6)], atol=1e-12)
+
+
+def test_slerp_where_there_is_no_turn_is_straight(modules):
+    slerp, a = modules["interpolate"].slerp, np.array([1.0, 2.0])
+    np.testing.assert_allclose(slerp(a, 3 * a, 0.25), 1.5 * a)
+    np.testing.assert_allclose(slerp(a, -a, 0.25), 0.5 * a)
+    np.testing.assert_allclose(slerp(0 * a, a, 0.25), 0.25 * a)
+
+
+def test_a_walk_meets_its_corners_and_closes(modules):
+    module = modules["interpolate"]
+    corners = np.random.default_rng(1).normal(size=(3, 5)).astype(np.float32)
+    closed = module.walk(corners, 4, module.slerp, loop=True)
+    assert closed.shape == (12, 5)
+    np.testing.assert_array_equal(closed[::4], corners)
+    np.testing.assert_allclose(module.slerp(corners[2], corners[0], 0.75), closed[-1])
+    there = module.walk(corners, 4, module.linear, loop=False)
+    np.testing.assert_array_equal(there[::4], corners)
+    np.testing.assert_allclose(there[5], 0.75 * corners[1] + 0.25 * corners[2], rtol=1e-6)
+    assert len(there) == 9
+
+
+def cells(path, rows, columns, side=16):
+    sheet = iio.imread(path)
+    assert sheet.shape[:2] == (rows * (side + 2) + 2, columns * (side + 2) + 2)
+    return np.array(
+        [[sheet[2 + r * (side + 2) :, 2 + c * (side + 2) :][:side, :side] for c in range(columns)] for r in range(rows)]
+    )
+
+
+def test_corners_are_the_images_that_sample_draws(tool, trained):
+    tool("sample", trained, "--n=6", "--seed=3", "--out=a.npz")
+    drawn = np.load("a.npz")["images"]
+    out = tool("interpolate", trained, "--n=3", "--seed=3", "--steps=2", "--walks=2", "--size=0", "--out=w.png")
+    assert "6 rows from corner to corner (slerp, normal noise)" in out
+    assert "step 4" in out
+    rows = cells("w.png", 6, 3)
+    for walk, k in np.ndindex(2, 3):
+        np.testing.assert_array_equal(rows[3 * walk + k, 0], drawn[3 * walk + k])
+        np.testing.assert_array_equal(rows[3 * walk + k, 2], drawn[3 * walk + (k + 1) % 3])
+        assert (rows[3 * walk + k, 1] != drawn[3 * walk + k]).any()
+    tool("interpolate", trained, "--from_seeds=3,8", "--steps=1", "--noloop", "--size=0", "--noema", "--step=2", "--out=v.png")
+    row = cells("v.png", 1, 2)[0]
+    for seed, image in zip((3, 8), row, strict=True):
+        tool("sample", trained, "--n=1", f"--seed={seed}", "--noema", "--step=2", f"--out={seed}.npz")
+        np.testing.assert_array_equal(image, np.load(f"{seed}.npz")["images"][0])
+
+
+def test_a_film_of_uniform_noise_is_straight_and_finds_a_free_name(tool, flat):
+    for name in ("walk.gif", "walk-2.gif"):
+        out = tool("interpolate", flat, "--n=2", "--steps=3", "--size=32", "--walks=3")
+        assert f"{name}: 6 frames between 2 corners (linear, uniform noise)" in out
+        with Image.open(flat / name) as gif:
+            assert (gif.n_frames, gif.info["loop"], gif.size) == (6, 0, (62, 62))
+            gif.seek(5)
+            assert gif.info["duration"] == 60  # the last stays no longer than others
+
+
+def test_a_film_for_other_programs(modules, tool, trained, tmp_path, monkeypatch):
+    find = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "imageio_ffmpeg" else find(name))
+    assert "pip install imageio-ffmpeg" in tool("interpolate", trained, "--out=a.mp4", code=2)
+    monkeypatch.undo()
+    monkeypatch.chdir(tmp_path)
+    pytest.importorskip("imageio_ffmpeg")
+    tool("interpolate", trained, "--n=2", "--steps=4", "--size=0", "--walks=2", "--fps=8", "--out=a.mp4")
+    assert iio.immeta("a.mp4", plugin="FFMPEG")["fps"] == 8
+    assert iio.imread("a.mp4", plugin="FFMPEG").shape == (8, 20, 38, 3)
+    modules["interpolate"].save_mp4(Path("b.mp4"), [np.zeros((19, 31, 1), np.uint8)] * 3, 5)
+    assert iio.imread("b.mp4", plugin="FFMPEG").shape == (3, 20, 32, 3)
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ([], "one run's folder is wanted"),
+        (["{run}", "--from_seeds=1"], "--from_seeds=1 names no seeds"),
+        (["{run}", "--from_seeds=1,-2"], "--from_seeds=1,-2 names no seeds"),
+        (["{run}", "--from_seeds=1,2", "--n=3"], "leave out one of the two"),
+        (["{run}", "--best", "--step=2"], "name two checkpoints"),
+        (["{run}", "--best"], "there is no best checkpoint"),
+        (["{run}", "--step=3"], "there is no checkpoint of step 3"),
+        (["{run}", "--fps=nan"], "is no rate"),
+        (["{run}", "--out=w.jpg"], "must end in .gif or .mp4 or .png"),
+        (["{run}", "--out={run}/config.json"], "must end in"),
+        (["{run}", "--out=mine.png"], "--out=mine.png exists already and is left as it is"),
+        (["."], "holds no run"),
+    ],
+)
+def test_interpolate_refuses_in_a_sentence(tool, trained, words, says):
+    Path("mine.png").write_text("mine")
+    assert says in tool("interpolate", *(w.format(run=trained) for w in words), code=2)
+    assert [p.name for p in Path().iterdir()] == ["mine.png"]
+    assert Path("mine.png").read_text() == "mine"
+
+
+# make_gif of several runs
+
+
+def fake_run(folder, grids, batch=8):
+    (folder / "samples").mkdir(parents=True)
+    record = {"config": {"batch": batch}, "data": {"hash": "", "count": 1, "shape": [8, 8, 3]}}
+    (folder / "config.json").write_text(json.dumps(record))
+    for step, (shape, level) in grids.items():
+        images.save_png(folder / "samples" / f"{step:08d}.png", np.full(shape, level, np.uint8))
+    return folder
+
+
+def levels(path, film_widths, head):
+    """Of each frame, the grey level in the middle of each film's column, just below the titles."""
+    starts = np.cumsum([0, *(w + 8 for w in film_widths[:-1])])
+    frames = iio.imread(path, index=None)
+    return [[int(f[head + 5, x + w // 2, 0]) for x, w in zip(starts, film_widths, strict=True)] for f in frames]
+
+
+def test_films_side_by_side_are_matched_by_step_or_by_images(modules, tool, tmp_path):
+    small = (20, 30, 1)
+    a = fake_run(tmp_path / "a", {0: (small, 0), 10: (small, 10), 20: (small, 20)}, batch=8)
+    # Of another size than the last, and so left out: a's step 5. Larger grids, other steps, and twice the batch: b.
+    images.save_png(a / "samples" / "00000005.png", np.full((9, 9, 1), 200, np.uint8))
+    b = fake_run(tmp_path / "b", {5: ((60, 40, 3), 105), 15: ((60, 40, 3), 115)}, batch=16)
+    (b / "samples" / "00000016.png").write_bytes(b"damaged")
+    out = tool("make_gif", a, b, "--out=both.gif")
+    assert out.startswith("both.gif: 5 frames of a, b,")
+    head = modules["make_gif"]._HEAD
+    widths = (90, 40)  # a's grids are enlarged to the height of b's: 3 times
+    assert iio.imread("both.gif", index=0).shape == (head + 60, 90 + 8 + 40, 3)
+    assert levels("both.gif", widths, head) == [[0, 255], [0, 105], [10, 105], [10, 115], [20, 115]]
+    tool("make_gif", a, b, "--by=images", "--out=images.gif")  # moments 0, 80 (twice), 160, 240
+    assert levels("images.gif", widths, head) == [[0, 255], [10, 105], [20, 105], [20, 115]]
+    tool("make_gif", a, b, "--every=3", "--size=120", "--noloop")
+    assert levels("side-by-side.gif", (120, 80), head) == [[0, 255], [10, 115], [20, 115]]
+    titles = iio.imread("both.gif", index=0)[:head].min(axis=2) < 128
+    assert titles[:, :90].any()
+    assert titles[:, 98:].any()
+
+
+def test_runs_of_one_name_are_told_apart(modules):
+    names = modules["make_gif"].names_of
+    assert names([Path("/x/one/run"), Path("/x/two/run")]) == ["one/run", "two/run"]
+    assert names([Path("/x/one/a"), Path("/x/two/b")]) == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["a", "a"], "a is given twice"),
+        (["a", "nowhere"], "there is no folder nowhere"),
+        (["a", "."], "holds no run"),
+        (["a", "empty"], "there are no samples that can be read in empty/samples"),
+        (["a", "b", "--out=mine.gif"], "--out=mine.gif exists already"),
+        (["a", "b", "--out=x.mp4"], "must end in .gif"),
+        (["a", "--by=images"], "--by is for several runs"),
+    ],
+)
+def test_make_gif_of_several_refuses_in_a_sentence(tool, tmp_path, words, says):
+    for name in ("a", "b"):
+        fake_run(tmp_path / name, {0: ((9, 9, 1), 0)})
+    fake_run(tmp_path / "empty", {})
+    Path("mine.gif").write_text("mine")
+    assert says in tool("make_gif", *words, code=2)
+    assert [p.name for p in Path().glob("*.gif")] == ["mine.gif"]
+    assert Path("mine.gif").read_text() == "mine"
+
+
+# export
+
+
+def blocks(readme):
+    """The Python of a README, by the headings before it."""
+    parts = readme.read_text().split("```")
+    return {parts[i].strip().rpartition("\n")[2]: parts[i + 1].removeprefix("python") for i in range(0, len(parts) - 1, 2)}
+
+
+def test_exports_make_the_images_of_the_run(tool, trained, monkeypatch):
+    out = tool("export", trained, "--format=savedmodel,keras,tflite", "--step=2", "--out=deep/x")
+    assert out.count("differs from G by at most") == 3
+    folder = Path("deep/x")
+    assert sorted(p.name for p in folder.iterdir()) == sorted(
+        ["README.md", "generator.keras", "generator.tflite", "model.json", "savedmodel"]
+    )
+    record = json.loads((folder / "model.json").read_text())
+    config = json.loads((trained / "config.json").read_text())
+    assert (record["step"], record["ema"], record["commit"]) == (2, True, config["commit"])
+    assert record["trained_on"]["hash"] == config["data"]["hash"]
+    assert record["input"]["shape"] == [None, 100]
+    assert record["input"]["noise"]["arguments"] == {"stddev": 1.0}
+    assert record["output"]["shape"] == [None, 16, 16, 3]
+    assert all(form["differs_by"] < 1e-5 for form in record["formats"].values())
+    # As the README says, from the noise of the run: the images that tools/sample.py draws of that step.
+    from gan_zoo import build
+
+    game, _ = build.restore(trained, 2)
+    tool("sample", trained, "--n=5", "--seed=2", "--step=2", "--out=a.npz")
+    drawn = np.load("a.npz")["images"]
+    uses = blocks(folder / "README.md")
+    monkeypatch.chdir(folder)
+    scope = {}
+    exec(uses["The noise:"], scope)
+    assert (scope["z"].shape, scope["z"].dtype) == ((16, 100), np.float32)
+    for name in ("`savedmodel`:", "`generator.keras`:"):
+        scope = {"z": build.noise(game, 5, 2)}
+        exec(uses[name], scope)
+        assert np.abs(images.to_uint8(scope["images"]).astype(int) - drawn).max() <= 1
+
+
+def test_a_bfloat16_run_is_exported_in_float32_and_nothing_is_overwritten(tool, flat):
+    tool("export", flat, "--format=tflite")
+    before = (flat / "export-2" / "generator.tflite").read_bytes()
+    out = tool("export", flat, "--format=keras")
+    assert "export-2-2/generator.keras" in out
+    assert (flat / "export-2" / "generator.tflite").read_bytes() == before
+    record = json.loads((flat / "export-2" / "model.json").read_text())
+    assert record["input"]["shape"] == [None, 28, 28, 3]
+    assert record["input"]["noise"]["arguments"] == {"low": -1.0, "high": 1.0}
+    assert "uniform(-1.0, 1.0, (n, 28, 28, 3))" in (flat / "export-2" / "README.md").read_text()
+
+
+def test_onnx_makes_the_images_of_the_run(tool, flat):
+    pytest.importorskip("tf2onnx")
+    pytest.importorskip("onnxruntime")
+    tool("export", flat, "--format=onnx", "--out=x")
+    assert json.loads(Path("x/model.json").read_text())["formats"]["onnx"]["differs_by"] < 1e-5
+
+
+def test_a_format_that_fails_leaves_nothing(modules, tool, flat, monkeypatch):
+    form = modules["export"].FORMATS["keras"]
+    wrong = form._replace(run=lambda path, z: form.run(path, z) + 2e-4)
+    monkeypatch.setitem(modules["export"].FORMATS, "keras", wrong)
+    said = tool("export", flat, "--format=keras", "--out=x", code=2)
+    assert "the keras makes other images than G: they differ by 0.0002, where 0.0001 is allowed" in said
+
+    def broken(net, path):
+        raise NotImplementedError("no such operation")
+
+    monkeypatch.setitem(modules["export"].FORMATS, "keras", form._replace(write=broken))
+    said = tool("export", flat, "--format=savedmodel,keras", "--out=x", code=2)
+    assert "cannot be written as keras (NotImplementedError: no such operation)" in said
+    assert not list(Path().iterdir())
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["{run}", "--format=coreml"], "'coreml' is unknown; give some of savedmodel, keras, tflite, onnx"),
+        (["{run}", "--format=,"], "there is none"),
+        (["{run}", "--format=onnx"], "--format=onnx needs tf2onnx: pip install tf2onnx"),
+        (["{run}", "--out=mine"], "--out=mine exists already and is left as it is"),
+        (["{run}", "--best", "--step=2"], "name two checkpoints"),
+        (["{run}", "--step=3"], "there is no checkpoint of step 3"),
+        (["mine"], "holds no run"),
+    ],
+)
+def test_export_refuses_in_a_sentence(tool, trained, monkeypatch, words, says):
+    find = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "tf2onnx" else find(name) or "there")
+    Path("mine").mkdir()
+    Path("mine/x").touch()
+    assert says in tool("export", *(w.format(run=trained) for w in words), code=2)
+    assert [str(p) for p in Path().rglob("*")] == ["mine", "mine/x"]
+
+
+# HParams
+
+
+def test_hparams_tell_settings_scores_and_columns(tmp_path):
+    import tensorflow as tf
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+    from tensorboard.plugins.hparams import plugin_data_pb2
+
+    from gan_zoo.hparams import hparams
+
+    hparams(tmp_path / "study" / "a", {"loss": "hinge", "lr": 2e-4, "ema": True}, {"FD": 12.5})
+    events = EventAccumulator(str(tmp_path / "study" / "a" / "tensorboard"))
+    events.Reload()
+    plugin = {
+        tag: plugin_data_pb2.HParamsPluginData.FromString(content)
+        for tag, content in events.PluginTagToContent("hparams").items()
+    }
+    start = plugin["_hparams_/session_start_info"].session_start_info
+    assert start.group_name == "study/a"
+    assert {k: v.WhichOneof("kind") for k, v in start.hparams.items()} == {
+        "loss": "string_value",
+        "lr": "number_value",
+        "ema": "bool_value",
+    }
+    assert start.hparams["lr"].number_value == 2e-4
+    columns = plugin["_hparams_/experiment"].experiment
+    assert [c.name for c in columns.hparam_infos] == ["loss", "lr", "ema"]
+    assert [(c.name.tag, c.display_name) for c in columns.metric_infos] == [("final/FD", "FD")]
+    (point,) = events.Tensors("final/FD")
+    assert tf.make_ndarray(point.tensor_proto) == 12.5
