@@ -1,18 +1,36 @@
 """The Keras layers and shapes that several families share."""
 
+from gan_zoo.layers.attention import SelfAttention, attention_at
+from gan_zoo.layers.basis import Basis
 from gan_zoo.layers.conv import Conv2D, Conv2DTranspose, filter_gradient
+from gan_zoo.layers.dense import Dense
 from gan_zoo.layers.dropout import Dropout
-from gan_zoo.layers.norm import BatchNorm, batch_norm_across_replicas
+from gan_zoo.layers.glu import glu
+from gan_zoo.layers.norm import BatchNorm, batch_norm_across_replicas, norm_kind, normalise
+from gan_zoo.layers.residual import inverted_bottleneck, scaled
+from gan_zoo.layers.resize import DownConv2D, UpConv2D, Upsample2D
 from gan_zoo.layers.shapes import crop_to, dcgan_init, ladder
 
 __all__ = [
+    "Basis",
     "BatchNorm",
     "Conv2D",
     "Conv2DTranspose",
+    "Dense",
+    "DownConv2D",
     "Dropout",
+    "SelfAttention",
+    "UpConv2D",
+    "Upsample2D",
+    "attention_at",
     "batch_norm_across_replicas",
     "crop_to",
     "dcgan_init",
     "filter_gradient",
+    "glu",
+    "inverted_bottleneck",
     "ladder",
+    "norm_kind",
+    "normalise",
+    "scaled",
 ]
