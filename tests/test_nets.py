@@ -9,7 +9,8 @@ from gan_zoo import build, layers, registry
 from gan_zoo.config import Config
 from gan_zoo.contracts import UserError
 from gan_zoo.generators.lightweight import excite
-from tests.test_parts import NARROW, ONLY
+from tests.test_parts import NARROW
+from tests.test_replicas import assert_same, weights
 
 
 def random(shape, seed=0):
@@ -378,7 +379,6 @@ def test_unet_noise_is_convolutional_and_lets_every_value_of_the_noise_speak():
     assert reached[-8:, -8:].any()  # by way of the smallest map
 
 
-GENERATORS = sorted(set(registry.generators) - set(ONLY))
 PAIRS = [
     ("sagan", "resnet"),
     ("r3gan", "r3gan"),
@@ -387,11 +387,11 @@ PAIRS = [
 ]
 
 
-def play(gen, disc):
+def play(gen, disc, compiled):
     config = Config(gen=gen + NARROW[gen], disc=disc + NARROW[disc], image_size="28", batch=4)
     game = build.build_game(config, (28, 28, 3))
     before = [v.numpy() for net in (game.gen, game.disc) for v in net.trainable_variables]
-    step = tf.function(game.update.run)
+    step = tf.function(game.update.run) if compiled else game.update.run
     for seed in range(2):
         scalars = step(game, tf.random.stateless_uniform([4, 28, 28, 3], [0, seed], -1, 1))
         game.step.assign_add(1)
@@ -403,11 +403,28 @@ def play(gen, disc):
 
 @pytest.mark.parametrize(("gen", "disc"), PAIRS)
 def test_pairs_play(gen, disc):
-    play(gen, disc)
+    play(gen, disc, compiled=True)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("disc", registry.discriminators)
-@pytest.mark.parametrize("gen", GENERATORS)
+@pytest.mark.parametrize("gen", registry.generators)
 def test_every_generator_plays_every_discriminator(gen, disc):
-    play(gen, disc)
+    play(gen, disc, compiled=False)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("gen", "disc"),
+    [
+        ("sagan(width=4, attention=8)", "sagan(width=4, attention=8)"),
+        ("unet_noise(width=4)", "patch(width=4, norm='batch')"),
+        ("lightweight(width=4, reach=2)", "lightweight(width=4)"),
+        ("r3gan(width=4, group=4)", "r3gan(width=4, group=4)"),
+        ("dcgan(width=4, up='nearest', norm='layer')", "dcgan(width=4, norm='instance')"),
+    ],
+)
+def test_two_devices_do_with_them_what_one_does(gen, disc, faces, tmp_path):
+    settings = {"gen": gen, "disc": disc, "gen_opt": "sgd(0.01)", "disc_opt": "sgd(0.01)"}
+    one = weights("default", "float64", faces, tmp_path / "one.npz", **settings)
+    assert_same(one, weights("mirrored", "float64", faces, tmp_path / "two.npz", **settings), 1e-10)
