@@ -13,7 +13,7 @@ class Conv2D(keras.layers.Conv2D):
     In bfloat16, TensorFlow's filter gradient of a small map is the slowest operation of a DCGAN's step: down to a fifth of the
     machine's speed (measured with ``tools/bench.py``'s nets on an EPYC with AVX512-BF16); here it is matrix products. And
     without a GPU, grouped convolutions are one convolution a group, since TensorFlow's own takes 20 to 300 times as long as
-    these, more than a convolution without groups (measured for groups of 16 of 128 to 1024 channels).
+    these, more than a convolution without groups (measured with groups of 16, for 128 and 256 channels).
     """
 
     def convolution_op(self, inputs, kernel):
