@@ -29,7 +29,8 @@ def r3gan(
 
     Differs from the paper: narrower (its 32x32 nets have 768 channels at every size), bilinear resampling without its further
     smoothing, and a tanh. The paper trains the pair under a relativistic loss with the penalties R1 and R2, which stand in for
-    the norms that it has not. Where there is no GPU, grouped convolutions are computed group by group, see :class:`gan_zoo.layers.Conv2D`.
+    the norms that it has not. Without a GPU, grouped convolutions are computed group by group, see
+    :class:`gan_zoo.layers.Conv2D`.
 
     Args:
         width: Channels of the last map; doubled at each size below it.
