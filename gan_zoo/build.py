@@ -16,7 +16,7 @@ from gan_zoo import checkpoints, images, randomness, registry, rundir, step
 from gan_zoo.config import Config
 from gan_zoo.contracts import Dataset, UserError, user_path
 from gan_zoo.datasets import cache_dir
-from gan_zoo.layers import batch_norm_across_replicas
+from gan_zoo.layers import batch_norm_across_replicas, mixes_images
 
 
 def load_data(config: Config) -> Dataset:
@@ -102,6 +102,11 @@ def build_game(config: Config, image_shape: tuple[int, int, int]) -> step.Game:
     if loss.flat and update.one_way_back:
         raise UserError(
             f"--update={config.update} cannot go with the loss '{config.loss}', which is flat in places; change one."
+        )
+    if update.one_way_back and mixes_images(disc):
+        raise UserError(
+            f"--update={config.update} cannot go with the discriminator '{config.disc}', whose batch norm mixes the images of "
+            "a batch; take one without, such as --disc='dcgan(norm=False)', or --update=simultaneous."
         )
     specs = config.specs("tricks")
     offered = {"step": count, "image_shape": image_shape, "seed": config.seed, "batch": config.batch, "disc": disc}

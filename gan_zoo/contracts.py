@@ -121,7 +121,8 @@ class Update(NamedTuple):
     Attributes:
         run: ``(game, real [batches * B, H, W, C]) -> {name: scalar}``, the scalars of :data:`gan_zoo.step.SCALARS`.
         batches: Of real images that one step uses.
-        one_way_back: Whether G learns by way of D's loss. Then penalties and losses that are flat in places are refused.
+        one_way_back: Whether G learns by way of D's loss. Then penalties, losses that are flat in places, and nets D in which
+            images of a batch see each other are refused.
         same_fakes: Whether D and G learn from the same fakes. Then tricks that change those of D alone are refused.
     """
 

@@ -398,7 +398,7 @@ def _fits(value: Any, default: Any) -> bool:
     if isinstance(default, (int, float)):
         return isinstance(value, (int, float)) and not isinstance(value, bool)
     if isinstance(default, str):
-        return isinstance(value, str)
+        return isinstance(value, (str, bool))  # some kinds were once on or off; the part says if it takes that
     if isinstance(default, tuple):
         return isinstance(value, (tuple, list))
     return True

@@ -165,9 +165,12 @@ def test_one_stage_does_what_simultaneous_does(loss):
 
 def test_what_an_update_cannot_carry_is_refused(refused):
     for trick in ("consistency", "feature_matching"):
-        said = refused(f"--tricks={trick}", "--update=one_stage")
+        said = refused(f"--tricks={trick}", "--update=one_stage", "--disc=dcgan(width=8, norm=False)")
         assert f"--update=one_stage cannot go with the penalty of --tricks={trick}" in said
     assert "cannot go with the loss 'hinge'" in refused("--loss=hinge", "--update=one_stage")
+    # Under batch norm in D, G learns nothing from the rescaled slopes of D's loss.
+    assert "whose batch norm mixes the images of a batch" in refused("--update=one_stage")
+    assert "whose batch norm" in refused("--update=one_stage", "--disc=dcgan(width=8, norm=False, minibatch_std=True)")
     for update in ("simultaneous", "one_stage"):
         assert "use --update=alternating" in refused("--tricks=history_pool", f"--update={update}")
 

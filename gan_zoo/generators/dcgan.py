@@ -6,12 +6,22 @@ import keras
 from keras import layers
 from keras.config import floatx
 
-from gan_zoo.layers import BatchNorm, Conv2DTranspose, crop_to, dcgan_init, ladder
+from gan_zoo.layers import Conv2D, Conv2DTranspose, UpConv2D, Upsample2D, crop_to, dcgan_init, ladder, norm_kind, normalise
 from gan_zoo.registry import generators
 
 
 @generators.register
-def dcgan(width: int = 64, kernel: int = 4, slope: float = 0.2, latent: int = 100, max_width: int = 512, *, image_shape):
+def dcgan(
+    width: int = 64,
+    kernel: int = 4,
+    slope: float = 0.2,
+    latent: int = 100,
+    max_width: int = 512,
+    up: str = "transposed",
+    norm: str = "batch",
+    *,
+    image_shape,
+):
     """Transposed convolutions up from 1-D noise (Radford et al. 2015, arXiv:1511.06434).
 
     Noise [B, latent] -> dense -> a small map -> stride-2 transposed convolutions, each with batch norm and LeakyReLU -> tanh
@@ -27,10 +37,17 @@ def dcgan(width: int = 64, kernel: int = 4, slope: float = 0.2, latent: int = 10
         slope: Of LeakyReLU; 0 is ReLU.
         latent: Number of noise values.
         max_width: The doubling ends here.
+        up: How maps grow: by ``transposed`` convolutions, or by ``nearest`` or ``bilinear`` doubling and then a convolution of
+            stride 1, which has no checkerboard (Odena et al. 2016, distill.pub/2016/deconv-checkerboard; ``kernel=3`` goes
+            well with it).
+        norm: ``batch``, ``layer``, ``instance`` or ``none``, see :func:`gan_zoo.layers.normalise`.
         image_shape: (H, W, C), any.
     """
     if min(width, kernel, latent, max_width) < 1:
         raise ValueError(f"width={width}, kernel={kernel}, latent={latent} and max_width={max_width} must be 1 or more.")
+    if up not in ("transposed", "nearest", "bilinear"):
+        raise ValueError(f"up={up!r} must be transposed, nearest or bilinear.")
+    norm = norm_kind(norm)
     height, breadth, channels = image_shape
     sizes = ladder(height, breadth)
     widths = [min(max_width, width * 2**i) for i in reversed(range(len(sizes) - 1))]
@@ -38,12 +55,21 @@ def dcgan(width: int = 64, kernel: int = 4, slope: float = 0.2, latent: int = 10
         raise ValueError(f"images of {height}x{breadth} are too small for a convolutional ladder; use dense or larger images.")
 
     z = keras.Input((latent,), name="noise")
-    x = layers.Dense(sizes[0][0] * sizes[0][1] * widths[0], use_bias=False, kernel_initializer=dcgan_init())(z)
+    x = layers.Dense(sizes[0][0] * sizes[0][1] * widths[0], use_bias=norm == "none", kernel_initializer=dcgan_init())(z)
     x = layers.Reshape((*sizes[0], widths[0]))(x)
-    x = layers.LeakyReLU(slope)(BatchNorm()(x))
+    x = layers.LeakyReLU(slope)(normalise(x, norm))
     for size, filters in zip(sizes[1:-1], widths[1:], strict=True):
-        x = Conv2DTranspose(filters, kernel, 2, "same", use_bias=False, kernel_initializer=dcgan_init())(x)
-        x = layers.LeakyReLU(slope)(BatchNorm()(crop_to(x, size)))
-    x = Conv2DTranspose(channels, kernel, 2, "same", kernel_initializer=dcgan_init(), dtype=floatx())(x)
+        x = _double(x, up, filters, kernel, use_bias=norm == "none")
+        x = layers.LeakyReLU(slope)(normalise(crop_to(x, size), norm))
+    x = _double(x, up, channels, kernel, dtype=floatx())
     x = layers.Activation("tanh", dtype=floatx())(crop_to(x, sizes[-1]))
     return keras.Model(z, x, name="dcgan_generator")
+
+
+def _double(x, up, filters, kernel, **how):
+    how |= {"padding": "same", "kernel_initializer": dcgan_init()}
+    if up == "transposed":
+        return Conv2DTranspose(filters, kernel, 2, **how)(x)
+    if up == "nearest":
+        return UpConv2D(filters, kernel, **how)(x)
+    return Conv2D(filters, kernel, **how)(Upsample2D(2, interpolation="bilinear")(x))

@@ -1,4 +1,4 @@
-"""Convolutions whose filter gradient is fast in bfloat16."""
+"""Convolutions that are fast on a CPU, too."""
 
 from __future__ import annotations
 
@@ -8,27 +8,24 @@ import tensorflow as tf
 
 @keras.saving.register_keras_serializable("gan_zoo")
 class Conv2D(keras.layers.Conv2D):
-    """Keras' convolution; in bfloat16 on a CPU, where its map is small, with a filter gradient of matrix products.
+    """Keras' convolution, but fast on a CPU where TensorFlow's is not: small maps in bfloat16, and groups.
 
-    TensorFlow's own is then the slowest operation of a DCGAN's step: down to a fifth of the machine's speed (measured with
-    ``tools/bench.py``'s nets on an EPYC with AVX512-BF16).
+    In bfloat16, TensorFlow's filter gradient of a small map is the slowest operation of a DCGAN's step: down to a fifth of the
+    machine's speed (measured with ``tools/bench.py``'s nets on an EPYC with AVX512-BF16); here it is matrix products. And
+    without a GPU, grouped convolutions are one convolution a group, since TensorFlow's own takes 20 to 300 times as long as
+    these, more than a convolution without groups (measured with groups of 16, for 128 and 256 channels).
     """
 
     def convolution_op(self, inputs, kernel):
         """See Keras."""
+        if self.groups > 1 and not tf.config.list_physical_devices("GPU"):
+            pairs = zip(tf.split(inputs, self.groups, -1), tf.split(kernel, self.groups, -1), strict=True)
+            return tf.concat([super(Conv2D, self).convolution_op(x, k) for x, k in pairs], -1)
         stride = self.strides[0]
         places = -(-inputs.shape[1] // stride) * -(-inputs.shape[2] // stride)
-        if not _better_by_products(self, inputs, kernel, places):
+        if not (_usual(self, kernel) and _better_by_products(inputs, kernel, stride, places)):
             return super().convolution_op(inputs, kernel)
-
-        @tf.custom_gradient
-        def convolve(x, k):
-            def grad(dy):
-                return tf.nn.conv2d_transpose(dy, k, tf.shape(x), stride, "SAME"), filter_gradient(x, dy, k.shape[0], stride)
-
-            return tf.nn.conv2d(x, k, stride, "SAME"), grad
-
-        return convolve(inputs, tf.convert_to_tensor(kernel))
+        return convolve(inputs, kernel, stride)
 
 
 @keras.saving.register_keras_serializable("gan_zoo")
@@ -38,28 +35,63 @@ class Conv2DTranspose(keras.layers.Conv2DTranspose):
     def call(self, inputs):
         """See Keras."""
         stride, kernel, (_, height, width, _) = self.strides[0], tf.convert_to_tensor(self.kernel), inputs.shape
-        if not _better_by_products(self, inputs, kernel, height * width):
+        if not (_usual(self, kernel) and _better_by_products(inputs, kernel, stride, height * width)):
             return super().call(inputs)
-
-        @tf.custom_gradient
-        def convolve(x, k):
-            def grad(dy):
-                return tf.nn.conv2d(dy, k, stride, "SAME"), filter_gradient(dy, x, k.shape[0], stride)
-
-            size = tf.stack([tf.shape(x)[0], stride * height, stride * width, k.shape[2]])
-            return tf.nn.conv2d_transpose(x, k, size, stride, "SAME"), grad
-
-        y = convolve(inputs, kernel)
+        y = convolve_transpose(inputs, kernel, stride)
         return self.activation(y + self.bias if self.use_bias else y)
 
 
-def _better_by_products(layer, x, kernel, places: int) -> bool:
-    """Whether :func:`filter_gradient` applies and is the faster one, as measured for kernels of 3 to 5, 64 to 1024 channels."""
-    size, stride, channels = kernel.shape[0], layer.strides[0], min(kernel.shape[2:])
-    usual = layer.padding == "same" and layer.data_format == "channels_last" and set(layer.dilation_rate) == {1}
-    usual = usual and getattr(layer, "groups", 1) == 1 and getattr(layer, "output_padding", None) is None
-    square = set(layer.strides) == {stride} and kernel.shape[1] == size
-    if not (usual and square) or x.dtype != "bfloat16" or channels < 64 or tf.config.list_physical_devices("GPU"):
+def convolve(inputs, kernel, stride: int):
+    """A convolution with padding ``same``: [B, H, W, C] and [size, size, C, D] -> [B, H / stride, W / stride, D], rounded up.
+
+    Its filter gradient is computed in the faster way, see :class:`Conv2D`.
+    """
+    places = -(-inputs.shape[1] // stride) * -(-inputs.shape[2] // stride)
+    if not _better_by_products(inputs, kernel, stride, places):
+        return tf.nn.conv2d(inputs, kernel, stride, "SAME")
+
+    @tf.custom_gradient
+    def op(x, k):
+        def grad(dy):
+            return tf.nn.conv2d_transpose(dy, k, tf.shape(x), stride, "SAME"), filter_gradient(x, dy, k.shape[0], stride)
+
+        return tf.nn.conv2d(x, k, stride, "SAME"), grad
+
+    return op(inputs, tf.convert_to_tensor(kernel))
+
+
+def convolve_transpose(inputs, kernel, stride: int):
+    """The transpose of :func:`convolve`: [B, H, W, D] and [size, size, C, D] -> [B, stride H, stride W, C]."""
+    height, width = inputs.shape[1:3]
+
+    def forward(x, k):
+        size = tf.stack([tf.shape(x)[0], stride * height, stride * width, k.shape[2]])
+        return tf.nn.conv2d_transpose(x, k, size, stride, "SAME")
+
+    if not _better_by_products(inputs, kernel, stride, height * width):
+        return forward(inputs, kernel)
+
+    @tf.custom_gradient
+    def op(x, k):
+        def grad(dy):
+            return tf.nn.conv2d(dy, k, stride, "SAME"), filter_gradient(dy, x, k.shape[0], stride)
+
+        return forward(x, k), grad
+
+    return op(inputs, tf.convert_to_tensor(kernel))
+
+
+def _usual(layer, kernel) -> bool:
+    """Whether a layer is a plain convolution with a square kernel and padding ``same``."""
+    plain = layer.padding == "same" and layer.data_format == "channels_last" and set(layer.dilation_rate) == {1}
+    plain = plain and getattr(layer, "groups", 1) == 1 and getattr(layer, "output_padding", None) is None
+    return plain and set(layer.strides) == {layer.strides[0]} and kernel.shape[0] == kernel.shape[1]
+
+
+def _better_by_products(x, kernel, stride: int, places: int) -> bool:
+    """Whether :func:`filter_gradient` is the faster one, as measured for kernels of 3 to 5, 64 to 1024 channels."""
+    size, channels = kernel.shape[0], min(kernel.shape[2:])
+    if x.dtype != "bfloat16" or channels < 64 or tf.config.list_physical_devices("GPU"):
         return False
     return places <= 16 or (places <= 64 and (size % stride == 0 or channels >= 256))
 

@@ -100,3 +100,35 @@ class BatchNorm(keras.layers.Layer):
     def get_config(self):
         """For saving."""
         return {**super().get_config(), "momentum": self.momentum, "epsilon": self.epsilon}
+
+
+NORMS = ("batch", "layer", "instance", "none")
+
+
+def norm_kind(norm: str | bool) -> str:
+    """The kind of normalisation that an option asks for: one of NORMS, where True is ``batch`` and False is ``none``.
+
+    Raises:
+        ValueError: There is no such kind.
+    """
+    kind = {True: "batch", False: "none"}.get(norm, norm) if isinstance(norm, bool) else norm
+    if kind not in NORMS:
+        raise ValueError(f"norm={norm!r} must be one of {', '.join(NORMS)}.")
+    return str(kind)
+
+
+def normalise(x, kind: str):
+    """A map [B, H, W, C] normalised, then scaled and shifted by channel; returns the same shape.
+
+    Args:
+        x: The map.
+        kind: What shares a mean and a variance: each channel over the batch (``batch``, :class:`BatchNorm`), each sample
+            (``layer``, Ba et al. 2016, arXiv:1607.06450, which leaves samples independent, as penalties on the gradient of
+            single samples need: Gulrajani et al. 2017, arXiv:1704.00028, section 4), each channel of each sample
+            (``instance``, Ulyanov et al. 2016, arXiv:1607.08022), or nothing (``none``, which gives x back).
+    """
+    if kind == "none":
+        return x
+    if kind == "batch":
+        return BatchNorm()(x)
+    return keras.layers.GroupNormalization(1 if kind == "layer" else -1, epsilon=1e-5)(x)

@@ -8,6 +8,9 @@ from collections.abc import Iterator
 import keras
 from keras.config import floatx
 
+from gan_zoo.layers.norm import BatchNorm
+from gan_zoo.layers.spread import MinibatchStd
+
 
 @contextlib.contextmanager
 def full_precision(net: keras.Model) -> Iterator[None]:
@@ -24,5 +27,10 @@ def full_precision(net: keras.Model) -> Iterator[None]:
 
 
 def layers_of(net: keras.Model) -> list[keras.Layer]:
-    """All layers of a net, those of nets within it included."""
-    return [part for layer in net.layers for part in (layer, *(layers_of(layer) if isinstance(layer, keras.Model) else ()))]
+    """All layers of a net, those of nets and layers within it included."""
+    return list(net._flatten_layers(include_self=False))
+
+
+def mixes_images(net: keras.Model) -> bool:
+    """Whether what a net says of an image depends on the others of its batch, in training."""
+    return any(isinstance(layer, (BatchNorm, MinibatchStd, keras.layers.BatchNormalization)) for layer in layers_of(net))

@@ -40,7 +40,7 @@ class Normed(NamedTuple):
         self.v.assign(v)
 
 
-def normalise(net: keras.Model) -> list[Normed]:
+def normalise_spectrum(net: keras.Model) -> list[Normed]:
     """From now on, let all layers of a net that have a kernel use it divided by its largest singular value.
 
     The layers themselves are changed, since any net may come; its weights stay what they were, under their names. The division

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from gan_zoo import replicas
 from gan_zoo.contracts import Trick
-from gan_zoo.layers import normalise
+from gan_zoo.layers import normalise_spectrum
 from gan_zoo.registry import tricks
 
 
@@ -23,7 +23,7 @@ def spectral_norm(*, disc: keras.Model) -> Trick:
     Args:
         disc: D, from the framework, whose layers are changed.
     """
-    normed = normalise(disc)
+    normed = normalise_spectrum(disc)
     if not normed:
         raise ValueError("D has no layer with a kernel, so that there is nothing to normalise.")
 

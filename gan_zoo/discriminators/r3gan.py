@@ -1,0 +1,44 @@
+"""The discriminator of R3GAN."""
+
+from __future__ import annotations
+
+import keras
+from keras import layers
+from keras.config import floatx
+
+from gan_zoo.layers import Conv2D, Dense, inverted_bottleneck, ladder, scaled
+from gan_zoo.registry import discriminators
+
+
+@discriminators.register
+def r3gan(width: int = 64, blocks: int = 2, group: int = 16, expansion: int = 2, max_width: int = 256, *, image_shape):
+    """Residual blocks without a norm, in grouped convolutions (R3GAN, Huang et al. 2024, arXiv:2501.05441, section 3).
+
+    [B, H, W, C] -> 1x1 convolution -> at every size ``blocks`` blocks (:func:`gan_zoo.layers.inverted_bottleneck`), then
+    bilinear halving and, where the width changes, a 1x1 convolution -> at the last size one weight a place and channel, summed
+    over places -> dense -> logits [B, 1].
+
+    Differs from the paper as its generator does, see there.
+
+    Args:
+        width: Channels of the first map; doubled at each halving.
+        blocks: Blocks at each size.
+        group: Channels in each group of the 3x3 convolutions; it must divide ``expansion`` times the width.
+        expansion: How much wider blocks are inside.
+        max_width: The doubling ends here.
+        image_shape: (H, W, C), any.
+    """
+    if min(width, blocks, group, expansion, max_width) < 1:
+        raise ValueError("width, blocks, group, expansion and max_width must all be 1 or more.")
+    sizes = ladder(image_shape[0], image_shape[1])[::-1]
+    image = keras.Input(image_shape, name="image")
+    x = Conv2D(width, 1, use_bias=False, kernel_initializer=scaled())(image)
+    for i in range(len(sizes)):
+        x = layers.AveragePooling2D(2, padding="same")(x) if i else x  # what halving bilinearly is
+        if (filters := min(max_width, width * 2**i)) != x.shape[-1]:
+            x = Conv2D(filters, 1, use_bias=False, kernel_initializer=scaled())(x)
+        for _ in range(blocks):
+            x = inverted_bottleneck(x, expansion, group, blocks * len(sizes))
+    x = layers.DepthwiseConv2D(sizes[-1], use_bias=False, depthwise_initializer=scaled())(x)
+    logits = Dense(1, kernel_initializer=scaled(), dtype=floatx())(layers.Flatten()(x))
+    return keras.Model(image, logits, name="r3gan_discriminator")

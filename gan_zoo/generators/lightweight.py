@@ -1,0 +1,64 @@
+"""The generator of FastGAN, for small data sets."""
+
+from __future__ import annotations
+
+import math
+
+import keras
+from keras import layers
+from keras.config import floatx
+
+from gan_zoo.layers import Conv2D, Dense, UpConv2D, crop_to, dcgan_init, glu, ladder, normalise
+from gan_zoo.registry import generators
+
+
+@generators.register
+def lightweight(width: int = 64, reach: int = 3, latent: int = 256, max_width: int = 512, *, image_shape):
+    """One convolution a doubling, and skip-layer excitation (FastGAN, Liu et al. 2021, arXiv:2101.04775, section 3.1).
+
+    Noise [B, latent] -> dense, batch norm, GLU -> a small map -> doublings, each a nearest-neighbour resize, 3x3 convolution,
+    batch norm and GLU -> 3x3 convolution -> tanh [B, H, W, C]. Each map of ``reach`` or more sizes above another is multiplied,
+    channel by channel, by what :func:`excite` makes of the lower one.
+
+    Differs from the paper: its maps lie 4 sizes apart (8 and 128 pixels), of which images of 32 pixels have 3; no noise in the
+    hidden maps, so that an image is a function of its noise; one convolution a size throughout; the first map by a dense
+    layer, which a transposed convolution from 1x1 is.
+
+    Args:
+        width: Channels of the last hidden map; doubled at each size below it.
+        reach: How many sizes a skip spans; 4 is the paper's.
+        latent: Number of noise values.
+        max_width: The doubling ends here.
+        image_shape: (H, W, C), any whose ladder (:func:`gan_zoo.layers.ladder`) has more than ``reach`` sizes.
+    """
+    if min(width, reach, latent, max_width) < 1:
+        raise ValueError(f"width={width}, reach={reach}, latent={latent} and max_width={max_width} must be 1 or more.")
+    height, breadth, channels = image_shape
+    sizes = ladder(height, breadth)
+    if len(sizes) <= reach:
+        raise ValueError(f"reach={reach} is too far for images of {height}x{breadth}, which take {len(sizes) - 1} doublings.")
+    widths = [min(max_width, width * 2**i) for i in reversed(range(len(sizes)))]
+    init = {"use_bias": False, "kernel_initializer": dcgan_init()}
+
+    z = keras.Input((latent,), name="noise")
+    x = Dense(math.prod(sizes[0]) * 2 * widths[0], **init)(z)
+    maps = [glu(normalise(layers.Reshape((*sizes[0], 2 * widths[0]))(x), "batch"))]
+    for i, (size, filters) in enumerate(zip(sizes[1:], widths[1:], strict=True), 1):
+        x = crop_to(UpConv2D(2 * filters, 3, **init)(maps[-1]), size)
+        x = glu(normalise(x, "batch"))
+        maps.append(excite(maps[i - reach], x, 2 ** (i - reach)) if i >= reach else x)
+    x = Conv2D(channels, 3, padding="same", kernel_initializer=dcgan_init(), dtype=floatx())(maps[-1])
+    return keras.Model(z, layers.Activation("tanh", dtype=floatx())(x), name="lightweight_generator")
+
+
+def excite(low, high, factor: int):
+    """Skip-layer excitation (equations 1 and 2): ``high`` times a gate in (0, 1) for each channel, read from ``low``.
+
+    low [B, h, w, c] is pooled by ``factor``, convolved by a kernel of the size that it then has to [B, 1, 1, C], LeakyReLU 0.1,
+    then by a 1x1 kernel, sigmoid; high and the result are [B, H, W, C].
+    """
+    channels, how = high.shape[-1], {"use_bias": False, "kernel_initializer": dcgan_init()}
+    gate = layers.AveragePooling2D(factor, padding="same")(low) if factor > 1 else low
+    gate = layers.LeakyReLU(0.1)(Conv2D(channels, gate.shape[1:3], **how)(gate))
+    gate = layers.Activation("sigmoid")(Conv2D(channels, 1, **how)(gate))
+    return layers.Multiply()([high, gate])

@@ -1,0 +1,57 @@
+"""The generator of R3GAN."""
+
+from __future__ import annotations
+
+import keras
+from keras import layers
+from keras.config import floatx
+
+from gan_zoo.layers import Basis, Conv2D, Dense, Upsample2D, crop_to, inverted_bottleneck, ladder, scaled
+from gan_zoo.registry import generators
+
+
+@generators.register
+def r3gan(
+    width: int = 64,
+    blocks: int = 2,
+    group: int = 16,
+    expansion: int = 2,
+    latent: int = 64,
+    max_width: int = 256,
+    *,
+    image_shape,
+):
+    """Residual blocks without a norm, in grouped convolutions (R3GAN, Huang et al. 2024, arXiv:2501.05441, section 3).
+
+    Noise [B, latent] -> dense, times a learned small map (:class:`gan_zoo.layers.Basis`) -> at every size ``blocks`` blocks
+    (:func:`gan_zoo.layers.inverted_bottleneck`), then bilinear doubling and, where the width changes, a 1x1 convolution -> 1x1
+    convolution -> tanh [B, H, W, C].
+
+    Differs from the paper: narrower (its 32x32 nets have 768 channels at every size), bilinear resampling without its further
+    smoothing, and a tanh. The paper trains the pair under a relativistic loss with the penalties R1 and R2, which stand in for
+    the norms that it has not. Without a GPU, grouped convolutions are computed group by group, see
+    :class:`gan_zoo.layers.Conv2D`.
+
+    Args:
+        width: Channels of the last map; doubled at each size below it.
+        blocks: Blocks at each size.
+        group: Channels in each group of the 3x3 convolutions; it must divide ``expansion`` times the width.
+        expansion: How much wider blocks are inside.
+        latent: Number of noise values.
+        max_width: The doubling ends here.
+        image_shape: (H, W, C), any.
+    """
+    if min(width, blocks, group, expansion, latent, max_width) < 1:
+        raise ValueError("width, blocks, group, expansion, latent and max_width must all be 1 or more.")
+    sizes = ladder(image_shape[0], image_shape[1])
+    widths = [min(max_width, width * 2**i) for i in reversed(range(len(sizes)))]
+    z = keras.Input((latent,), name="noise")
+    x = Basis(sizes[0])(Dense(widths[0], use_bias=False, kernel_initializer=scaled())(z))
+    for i, (size, filters) in enumerate(zip(sizes, widths, strict=True)):
+        if filters != x.shape[-1]:  # before the doubling: the same as after it, with a quarter of the arithmetic
+            x = Conv2D(filters, 1, use_bias=False, kernel_initializer=scaled())(x)
+        x = crop_to(Upsample2D(2, interpolation="bilinear")(x), size) if i else x
+        for _ in range(blocks):
+            x = inverted_bottleneck(x, expansion, group, blocks * len(sizes))
+    x = Conv2D(image_shape[-1], 1, use_bias=False, kernel_initializer=scaled(), dtype=floatx())(x)
+    return keras.Model(z, layers.Activation("tanh", dtype=floatx())(x), name="r3gan_generator")

@@ -1,0 +1,11 @@
+"""Gated linear units."""
+
+from __future__ import annotations
+
+import keras
+
+
+def glu(x):
+    """One half of the channels, gated by the other (Dauphin et al. 2017, arXiv:1612.08083): [..., 2 C] -> [..., C]."""
+    values, gates = keras.ops.split(x, 2, -1)
+    return values * keras.ops.sigmoid(gates)
