@@ -7,7 +7,7 @@ from pathlib import Path
 
 from gan_zoo.config import Config
 
-question = "Does training get worse when it is made faster: bfloat16, our layers, simultaneous and one-stage updates?"
+question = "Does training get worse when it is made faster: bfloat16, our own layers, simultaneous updates?"
 base = Config(
     gen="dcgan(width=32)",
     disc="dcgan(width=32)",
@@ -23,6 +23,4 @@ variants = {
     "Keras' layers": {"gen": "keras_dcgan(width=32)", "disc": "keras_dcgan(width=32)"},
     "bfloat16": {"precision": "bfloat16"},
     "simultaneous": {"update": "simultaneous"},
-    "one stage": {"update": "one_stage"},
-    "one stage, bfloat16": {"update": "one_stage", "precision": "bfloat16"},
 }
