@@ -227,7 +227,7 @@ def test_the_studies_can_be_read(module, path):
         pytest.skip("a plugin of a study")
     question, base, variants = module.load_study(path)
     assert question.endswith("?")
-    assert len(variants) >= 3
+    assert len(variants) >= 2
     assert f"--study=experiments/studies/{path.name}" in path.read_text()
     assert load_preset.__name__  # the base is a Config, whose check read all specs
     assert base.specs("gen")

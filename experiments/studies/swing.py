@@ -19,5 +19,4 @@ base = Config(
 variants = {
     "convolutional and dense": {},
     "dcgan": {"gen": "dcgan(width=32)", "disc": "dcgan(width=32)"},
-    "dense": {"gen": "dense", "disc": "dense"},
 }
