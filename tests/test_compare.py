@@ -249,4 +249,6 @@ def test_with_real_runs_equal_variants_are_equal(module, faces, tmp_path):
     assert kept["machine"]["versions"]["tensorflow"]
     assert "FD-embedded@" in kept["results"]["score"]
     assert kept["results"]["floor"] > 0
+    # the run's own events, and those of the line in HPARAMS
+    assert len(list((tmp_path / "grid" / "plain-seed0" / "tensorboard").glob("events*"))) == 2
     assert (tmp_path / "grid" / "report.html").exists()

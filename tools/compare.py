@@ -32,7 +32,7 @@ from typing import Any
 
 import filelock
 from absl import flags
-from results import Record, folder_of, markdown, records, results
+from results import Record, folder_of, markdown, outcome, records, results
 from tqdm import tqdm
 
 from gan_zoo import cli, config
@@ -412,6 +412,18 @@ class _Grid:
             tqdm.write(f"{run} failed: {self.failures[run]}")
         elif not code:
             tqdm.write(f"{run} is done")
+            self._tell_tensorboard(key)
+
+    def _tell_tensorboard(self, key: tuple[str, int]) -> None:
+        """Put a finished run into TensorBoard's HPARAMS, with the settings in which variants differ."""
+        from gan_zoo.hparams import hparams
+
+        settings = self.settings[key]
+        about = outcome(Path(settings.workdir), settings.steps, f"eval/{self.about['score']}")
+        if about["best"] is not None:
+            differ = sorted({name for variant in self.about["variants"].values() for name in variant["settings"]})
+            shown = {"variant": key[0], "seed": key[1]} | {name: getattr(settings, name) for name in differ}
+            hparams(Path(settings.workdir), shown, {name: about[name] for name in ("best", "last")})
 
     @contextlib.contextmanager
     def _signals(self) -> Iterator[None]:
