@@ -61,7 +61,9 @@ def _define(values: flags.FlagValues) -> None:
     )
     flags.DEFINE_enum("choose", "best", ["best", "last"], "which score of a run counts", flag_values=values)
     flags.DEFINE_float("target", None, "a distance; told is when runs reach it", 0.0, flag_values=values)
-    flags.DEFINE_string("save", "", "a .json to keep the results in, for tools/leaderboard.py", flag_values=values)
+    flags.DEFINE_string(
+        "save", "", "a .json to keep the results in, for tools/leaderboard.py; a .png comes with it", flag_values=values
+    )
     flags.DEFINE_bool("page", True, "make report.html at the end", flag_values=values)
 
 
@@ -470,10 +472,13 @@ def _main(values: flags.FlagValues, rest: list[str]) -> int:
     if values.page:
         _report(folder)
     if values.save:
+        import picture  # here, so that bad input need not wait for matplotlib
+
         save = user_path(values.save)
         save.parent.mkdir(parents=True, exist_ok=True)
         write_json(save, {"comparison": about, "results": found, "machine": _machine(found, folder)})
-        print(f"{save}: kept for the leaderboard")
+        picture.draw(about, found, folder, save.with_suffix(".png"))
+        print(f"{save}, and a picture beside it: kept for the leaderboard")
     return 0
 
 

@@ -5,6 +5,7 @@ is written by hand.
 """
 
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -23,9 +24,12 @@ def _define(values: flags.FlagValues) -> None:
     flags.DEFINE_string("out", "", "the .md to write; experiments/RESULTS.md by default", flag_values=values)
 
 
-def _read(path: Path) -> Record:
+def _read(path: Path, home: Path) -> Record:
+    """A kept comparison, with the way from the page's folder to its picture if there is one."""
     try:
         kept = json.loads(path.read_text(encoding="utf-8"))
+        if path.with_suffix(".png").is_file():
+            kept["picture"] = Path(os.path.relpath(path.with_suffix(".png").resolve(), home)).as_posix()
         _ = list(markdown(kept["comparison"], kept["results"]))
         return kept
     except (OSError, ValueError, KeyError, TypeError) as e:
@@ -54,7 +58,10 @@ def page(kept: dict[str, Record]) -> str:
         if versions:
             where = f"{machine.get('cores', '?')} cores" if not any("GPU" in d for d in machine.get("devices", [])) else "a GPU"
             lines += [f"TensorFlow {versions.get('tensorflow')}, gan_zoo {versions.get('gan_zoo')}, {where} a run."]
-        lines += ["", *markdown(about, found), "", f"    {about['command']}"]
+        lines += ["", *markdown(about, found), ""]
+        if each.get("picture"):
+            lines += [f"![intervals and samples]({each['picture']})", ""]
+        lines += [f"    {about['command']}"]
     return "\n".join(lines) + "\n"
 
 
@@ -65,7 +72,7 @@ def _main(values: flags.FlagValues, rest: list[str]) -> None:
     out = user_path(values.out) if values.out else ROOT / "experiments" / "RESULTS.md"
     if out.exists() and not out.read_text(encoding="utf-8", errors="replace").startswith(MARK):
         raise UserError(f"{out} was not made by this tool; give another --out.")
-    text = page({path.stem: _read(path) for path in paths})
+    text = page({path.stem: _read(path, out.resolve().parent) for path in paths})
     with whole_file(out) as part:
         part.write_text(text, encoding="utf-8")
     print(f"{out}: {len(paths)} comparisons")

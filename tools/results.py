@@ -132,8 +132,9 @@ def results(comparison: Record, folder: Path, failures: Mapping[str, str] | None
 
 
 def _summary(runs: list[Record]) -> Record:
-    """The medians over a variant's runs; geometric means of scores."""
+    """The medians over a variant's finished runs; geometric means of scores."""
     found: Record = {state: sum(run["state"] == state for run in runs) for state in ("done", "failed")}
+    runs = [run for run in runs if run["state"] == "done"]
     found["reached"] = sum(run["target_images"] is not None for run in runs)
     for name in ("best", "last"):
         values = [run[name] for run in runs if run[name]]
