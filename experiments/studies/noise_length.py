@@ -16,6 +16,5 @@ base = Config(
     log_every=25,
 )
 variants = {
-    f"{values} values": {"gen": f"dcgan(width=32, latent={values})"} if values != 100 else {}
-    for values in (100, 2, 10, 1000)
+    f"{values} values": {"gen": f"dcgan(width=32, latent={values})"} if values != 100 else {} for values in (100, 2, 10, 1000)
 }
