@@ -113,8 +113,8 @@ def _strips(game: Any, specs: list[registry.Spec], real: np.ndarray, steps: list
 def _untouched(strips: list[Strip], step: str) -> list[str]:
     """A sentence on each strip in which no image has changed."""
     return [
-        f"{strip.title}: changes none of these images at step {step}; what grows in training shows with --run, --step, or another "
-        "start of it, such as ada(start=0.5)."
+        f"{strip.title}: changes none of these images at step {step}; what grows in training shows with --run, --step, or "
+        "another start of it, such as ada(start=0.5)."
         for strip in strips
         if all((column == strip.columns[0][1]).all() for _, column in strip.columns)
     ]

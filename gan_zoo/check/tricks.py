@@ -197,9 +197,8 @@ def keeps_gradients_sound(part: Part) -> None:
 
 def leaves_disc_sound(part: Part) -> None:
     """`after_disc` leaves D's weights finite."""
-    game = part.fresh()
-    if game.tricks[0].after_disc is None:
-        raise Skipped("it has no after_disc")
+    _hooks(part, ("after_disc",))
+    game: Any = part.fresh()
     game.tricks[0].after_disc(game.disc)
     bad = [v.path for v in game.disc.trainable_variables if not np.isfinite(v.numpy()).all()]
     require(not bad, f"after it, {', '.join(bad)} is NaN or infinite.")
