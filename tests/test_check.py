@@ -11,6 +11,7 @@ import tensorflow as tf
 from gan_zoo import registry
 from gan_zoo.check import __main__ as program
 from gan_zoo.check import contract, nets, others, training, tricks
+from gan_zoo.contracts import Trick
 
 ROOT = Path(__file__).parent.parent
 SHAPE = (8, 8, 3)
@@ -61,7 +62,7 @@ def judge(mode: str = "", *, image_shape):
 
 
 @losses.register
-def some_loss(mode: str = "", uses_targets: bool = False, flat: bool = False):
+def some_loss(mode: str = "", uses_targets: bool = False, flat: bool = False, paired: bool = False):
     """Softplus of the margins, spoiled."""
     def disc(real, fake, real_targets, fake_targets):
         if mode == "mean":
@@ -73,7 +74,12 @@ def some_loss(mode: str = "", uses_targets: bool = False, flat: bool = False):
         sign = -1.0 if mode == "sign" else 1.0
         return sign * (tf.nn.softplus(-real) + tf.nn.softplus(fake)) * (real_targets if mode == "targets" else 1.0)
     sign = -1.0 if mode == "shy" else 1.0
-    return Loss(disc, lambda fake, targets: sign * tf.nn.softplus(-fake), uses_targets, flat)
+    def gen(fake, targets, real=None):
+        if mode == "half" and paired:
+            return tf.reduce_mean(fake - real)
+        return sign * tf.nn.softplus(-fake)
+    strict = {"two": lambda fake, targets: gen(fake, targets), "three": lambda fake, targets, real: gen(fake, targets)}
+    return Loss(disc, strict.get(mode, gen), uses_targets, flat, paired)
 
 
 @tricks.register
@@ -99,7 +105,27 @@ def some_trick(mode: str = ""):
     if mode == "nothing":
         return Trick(variables=(kept,))
     if mode == "penalty":
-        return Trick(penalty=lambda disc, real, fake, seed: tf.abs(disc(real)), variables=(kept,))
+        return Trick(penalty=lambda disc, seen, seed: tf.abs(seen.real_logits), variables=(kept,))
+    if mode == "root":
+        return Trick(penalty=lambda disc, seen, seed: tf.sqrt(tf.reduce_mean(0.0 * disc(seen.real))), variables=(kept,))
+    if mode == "no slope":
+        return Trick(gen_penalty=lambda disc, seen, seed: tf.reduce_mean(disc(seen.real)), variables=(kept,))
+    if mode == "unpaired":
+        return Trick(gen_penalty=lambda disc, seen, seed: tf.reduce_mean(seen.fake_logits - seen.real_logits), variables=(kept,))
+    if mode == "odds":
+        return Trick(observe=lambda seen: kept.assign(tf.reduce_mean(seen.fake_logits) / kept), variables=(kept,))
+    if mode in ("less", "none", "mean"):
+        weigh = {"less": tf.identity, "none": tf.zeros_like, "mean": tf.reduce_mean}[mode]
+        return Trick(gen_weights=weigh, variables=(kept,))
+    if mode in ("unit", "first", "flat"):
+        change = {
+            "unit": lambda g: [x / tf.linalg.global_norm(g) for x in g],
+            "first": lambda g: g[:1],
+            "flat": lambda g: [tf.reshape(x, [-1]) for x in g],
+        }[mode]
+        return Trick(gradients=lambda g, net: change(g) if net == "disc" else g, variables=(kept,))
+    if mode == "old fakes":
+        return Trick(fake_images=lambda x, seed: tf.concat([x, x], 0), variables=(kept,))
     if mode == "breaks":
         return Trick(after_disc=lambda disc: [v.assign(v / 0.0) for v in disc.trainable_variables], variables=(kept,))
     if mode == "metric":
@@ -182,6 +208,15 @@ WRONG = [
     ("generators", "fine('half')", nets.near_in_bfloat16, "its output is bfloat16; make its last layer float32"),
     ("discriminators", "judge('sure')", nets.gives_no_probabilities, "leave out its last sigmoid"),
     ("discriminators", "judge('blind')", nets.tells_images_apart, "all images have one logit"),
+    (
+        "losses",
+        "some_loss('two',paired=True)",
+        others.says_whether_it_is_paired,
+        "must take (fake_logits, targets, real_logits)",
+    ),
+    ("losses", "some_loss('three')", others.says_whether_it_is_paired, "say paired=True"),
+    ("losses", "some_loss(paired=True)", others.says_whether_it_is_paired, "leave out paired=True"),
+    ("losses", "some_loss('half',paired=True)", others.is_per_sample, "`gen` gives [] for 3 samples"),
     ("losses", "some_loss('mean')", others.is_per_sample, "`disc` gives [] for 3 samples"),
     ("losses", "some_loss('log')", others.is_finite, "real logit -1000 and fake logit -1000"),
     ("losses", "some_loss('sign')", others.has_the_right_signs, "D's loss does not fall as real logits rise (slope 0.377541)"),
@@ -190,10 +225,21 @@ WRONG = [
     ("losses", "some_loss(uses_targets=True)", others.says_whether_targets_matter, "say uses_targets=False"),
     ("losses", "some_loss('relu')", others.says_whether_it_is_flat, "say flat=True"),
     ("tricks", "some_trick('nothing')", tricks.does_something, "it has no hook"),
-    ("tricks", "some_trick('small')", tricks.keeps_shape, "images makes [16, 4, 8, 3] of [16, 8, 8, 3]"),
+    ("tricks", "some_trick('small')", tricks.keeps_shape, "images makes [8, 4, 8, 3] of [8, 8, 8, 3]"),
     ("tricks", "some_trick('stateful')", tricks.obeys_the_seed, "other values for the same seed"),
     ("tricks", "some_trick('round')", tricks.passes_the_gradient, "so G would learn nothing"),
-    ("tricks", "some_trick('penalty')", tricks.penalty_is_a_number, "of shape [16, 1]; take the mean over the batch"),
+    ("tricks", "some_trick('penalty')", tricks.penalty_is_a_number, "of shape [8, 1]; take the mean over the batch"),
+    ("tricks", "some_trick('root')", tricks.penalty_is_a_number, "the gradient of its penalty is NaN or infinite"),
+    ("tricks", "some_trick('no slope')", tricks.gen_penalty_is_a_number, "does not depend on G's images"),
+    ("tricks", "some_trick('unpaired')", tricks.gen_penalty_is_a_number, "it raises "),
+    ("tricks", "some_trick('odds')", tricks.keeps_sound_records, "variables[0] is NaN or infinite"),
+    ("tricks", "some_trick('less')", tricks.weighs_images, "a factor is -3"),
+    ("tricks", "some_trick('none')", tricks.weighs_images, "G would learn nothing"),
+    ("tricks", "some_trick('mean')", tricks.weighs_images, "makes [] of [8, 1]"),
+    ("tricks", "some_trick('unit')", tricks.keeps_gradients_sound, "where it is 0 in size; look for a division by its norm"),
+    ("tricks", "some_trick('first')", tricks.keeps_gradients_sound, "it makes 1; return one for each"),
+    ("tricks", "some_trick('flat')", tricks.keeps_gradients_sound, "] of [4, 4, 3, 8]; keep the shapes"),
+    ("tricks", "some_trick('old fakes')", tricks.keeps_shape, "fake_images makes [16, 8, 8, 3] of [8, 8, 8, 3]"),
     ("tricks", "some_trick('breaks')", tricks.leaves_disc_sound, "NaN or infinite"),
     ("tricks", "some_trick('metric')", tricks.metrics_are_numbers, "x is no finite number"),
     ("tricks", "some_trick('forgets')", tricks.state_is_known, "it makes 1 variables that are not in its `variables`"),
@@ -227,7 +273,7 @@ def test_our_own_parts_pass(table):
     ours = [name for name, entry in registry.tables[table].entries().items() if entry.module.startswith("gan_zoo.")]
     if table == "extractors":
         ours = ["embedded", "random_conv"]  # the others need a file or a network
-    needing = {"keras": "keras('Lion', learning_rate=1e-3)"}
+    needing = {"keras": "keras('Lion', learning_rate=1e-3)", "history_pool": "history_pool(8)"}
     for name in ours:
         for line in contract.check(contract.Part(table, needing.get(name, name), SHAPE), quick(table)):
             assert line.state != "FAILED", f"{name}: {line}"
@@ -246,10 +292,15 @@ def test_sound_parts_of_ones_own_pass():
 def test_every_table_has_checks():
     for table in registry.tables:
         assert contract.checks_of(table), table
+    assert set(tricks.KNOWN) == set(Trick._fields)
 
 
-def test_state_that_is_listed_is_resumed():
-    assert found("tricks", "some_trick('counts')", training.resumes).state == "ok"
+def test_state_that_is_listed_is_no_fault():
+    for test in (tricks.obeys_the_seed, training.resumes):
+        assert found("tricks", "some_trick('counts')", test).state == "ok"
+    part = contract.Part("tricks", "history_pool(8)", SHAPE)  # full after two calls
+    tricks.obeys_the_seed(part)
+    assert int(part.game.tricks[0].variables[1]) == 0, "it leaves the state as it was"
 
 
 def test_a_part_that_cannot_be_built_fails_once_and_the_rest_is_skipped(capsys, plugin):

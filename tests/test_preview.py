@@ -165,6 +165,25 @@ def test_the_picture_has_originals_and_draws_in_their_places(preview, tool, tmp_
             np.testing.assert_array_equal(sheet[top : top + 64, left : left + 64], big[:, ::-1])
 
 
+def test_what_a_state_decides_is_shown_as_it_stands(preview):
+    game, real = game_of("ada(most=1.0)"), discs(8, 0)
+    np.testing.assert_array_equal(preview.seen(game, real, 0), real)  # it starts at p = 0
+    game.tricks[0].variables[0].assign(1.0)
+    changed = (preview.seen(game, real, 0) != real).any((1, 2, 3))
+    assert changed.all()
+    assert float(game.tricks[0].variables[0]) == 1.0, "looking leaves it as it was"
+
+
+def test_what_cannot_be_seen_is_said(tool, tmp_path):
+    out = tool("--tricks=history_pool(8),clip_gradients,top_k,ada,ada(start=0.8)", "--batch=8", "--rows=2", "--draws=2")
+    assert "history_pool(8): changes the fakes that D learns from" in out
+    for name in ("clip_gradients", "top_k"):
+        assert f"{name}: works on losses, gradients or weights" in out
+    assert "3 strips" in out
+    (line,) = [line for line in out.splitlines() if "changes none" in line]
+    assert line.startswith("ada: all that D sees: changes none of these images at step 0; ")
+
+
 def numbers(words):
     """Mean, least, most, flipped and the sign of per cent, as 0."""
     return [0.0 if word == "%" else float(word) for word in words]

@@ -1,6 +1,7 @@
 """What do tricks do to my images? ``python tools/preview.py --tricks=instance_noise --data_dir=my.zip --image_size=64``.
 
     python tools/preview.py --tricks='instance_noise(0.3,decay_steps=1000)' --data_dir=my.zip --step=800    at steps 0 and 800
+    python tools/preview.py --tricks='diff_augment,ada(start=0.8)' --data_dir=my.zip     ada at the p that it may come to
     python tools/preview.py --config=experiments/demo.py --tricks='flip_images,label_smooth(0.7,1.2)'
     python tools/preview.py --run=runs/mine                       its tricks, on its data; and do they show in its samples?
     python tools/preview.py --run=runs/plain --tricks=flip_images    the same for tricks that it was not trained with
@@ -107,6 +108,24 @@ def _strips(game: Any, specs: list[registry.Spec], real: np.ndarray, steps: list
         Strip(title, [("original", real), *((f"step {step}", seen(game, real, step, only)) for step in at)])
         for title, only in wanted
     ]
+
+
+def _untouched(strips: list[Strip], step: str) -> list[str]:
+    """A sentence on each strip in which no image has changed."""
+    return [
+        f"{strip.title}: changes none of these images at step {step}; what grows in training shows with --run, --step, or "
+        "another start of it, such as ada(start=0.5)."
+        for strip in strips
+        if all((column == strip.columns[0][1]).all() for _, column in strip.columns)
+    ]
+
+
+def _unseen(trick: Any) -> str:
+    """What a trick works on that cannot be shown."""
+    if trick.fake_images:
+        return "changes the fakes that D learns from, and none of the images and targets shown here."
+    rest = (trick.penalty, trick.gen_penalty, trick.gen_weights, trick.gradients, trick.after_disc)
+    return "works on losses, gradients or weights, of which there is nothing to show." if any(rest) else ""
 
 
 def _whom(trick: Any) -> str:
@@ -252,14 +271,15 @@ def _main(values: flags.FlagValues, rest: list[str]) -> None:
     lines = target_table(game, specs)
     strips = _strips(game, specs, data.images[: values.rows], steps, values.draws)
     for spec, trick in zip(specs, game.tricks, strict=True):
-        if trick.penalty or trick.after_disc:
-            print(f"{spec}: works on D's loss or weights, of which there is nothing to show.")
+        if unseen := _unseen(trick):
+            print(f"{spec}: {unseen}")
     if lines:
         print("\n".join(lines))
     if strips:
         out.parent.mkdir(parents=True, exist_ok=True)
         images.save_png(out, sheet(strips))
         print(f"{out}: {len(strips)} strips of {min(values.rows, len(data.images))} images of {data.name}")
+        print("".join(f"{line}\n" for line in _untouched(strips, " or ".join(map(str, steps)))), end="")
     if trained is None or not strips:
         return
     if len(data.images) < 3 * _LEAST:

@@ -50,7 +50,8 @@ class Part:
         """The settings of a small run that uses the part; optimizers that do not blow up the rounding of tiny gradients."""
         settings: dict = {
             "gen": "dcgan(width=8)",
-            "disc": "dcgan(width=8)",
+            # Tricks that follow the gradient of single images refuse a D with batch norm.
+            "disc": "dcgan(width=8, norm=False)" if self.table == "tricks" else "dcgan(width=8)",
             "gen_opt": "adam(1e-3, epsilon=1e-2)",
             "disc_opt": "sgd(0.05)",
             "image_size": f"{self.shape[0]}x{self.shape[1]}",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 
 import keras
 import numpy as np
@@ -10,7 +11,7 @@ import tensorflow as tf
 
 from gan_zoo import registry, step
 from gan_zoo.check.contract import Part, Skipped, builds, require
-from gan_zoo.contracts import Dataset, FeatureExtractor, user_path
+from gan_zoo.contracts import Dataset, FeatureExtractor, Loss, user_path
 from gan_zoo.datasets import cache_dir
 from gan_zoo.datasets.store import pixel_hash
 
@@ -21,12 +22,35 @@ def _column(*values: float) -> tf.Tensor:
     return tf.constant(values, tf.float32)[:, None]
 
 
+def _gen(loss: Loss, fake: tf.Tensor, targets: tf.Tensor, real: tf.Tensor) -> tf.Tensor:
+    """G's loss, which sees real logits if it is paired."""
+    return loss.gen(fake, targets, *([real] if loss.paired else []))
+
+
+def says_whether_it_is_paired(part: Part) -> None:
+    """`paired` is true."""
+    loss, x = part.game.loss, _column(0.3, -1, 2)
+    wanted = ("fake_logits", "targets", "real_logits")[: 3 if loss.paired else 2]
+    try:
+        inspect.signature(loss.gen).bind(*wanted)
+    except TypeError:
+        require(
+            False,
+            f"`gen` must take ({', '.join(wanted)}) if paired={loss.paired}; say paired=True if it compares with real ones.",
+        )
+    alike = loss.paired and np.array_equal(_gen(loss, x, ONES, x), _gen(loss, x, ONES, x + 1.0))
+    require(not alike, "G's loss ignores real logits; leave out paired=True, for which D sees real images once more a step.")
+
+
+says_whether_it_is_paired.first = True  # type: ignore[attr-defined]
+
+
 def is_per_sample(part: Part) -> None:
     """One value a sample: [B, 1]."""
     loss = part.game.loss
     for name, value in (
         ("disc", loss.disc(_column(0.3, -1, 2), _column(-0.5, 0.1, 1), ONES, ZEROS)),
-        ("gen", loss.gen(_column(0.3, -1, 2), ONES)),
+        ("gen", _gen(loss, _column(0.3, -1, 2), ONES, _column(-0.5, 0.1, 1))),
     ):
         value = tf.convert_to_tensor(value)
         require(
@@ -37,10 +61,10 @@ def is_per_sample(part: Part) -> None:
 
 def _slopes(part: Part, real: tf.Tensor, fake: tf.Tensor) -> dict[str, np.ndarray]:
     """D's loss and G's, and their slopes by the logits; missing ones count as 0."""
-    n = len(real)
+    loss, ones = part.game.loss, tf.ones_like(real)
     with tf.GradientTape(persistent=True) as tape:
         tape.watch([real, fake])
-        d, g = part.game.loss.disc(real, fake, tf.ones([n, 1]), tf.zeros([n, 1])), part.game.loss.gen(fake, tf.ones([n, 1]))
+        d, g = loss.disc(real, fake, ones, tf.zeros_like(real)), _gen(loss, fake, ones, real)
     zero = tf.UnconnectedGradients.ZERO
     found = {"disc": d, "gen": g, "real": tape.gradient(d, real, unconnected_gradients=zero)}
     found["fake"] = tape.gradient(d, fake, unconnected_gradients=zero)
@@ -73,7 +97,7 @@ def says_whether_targets_matter(part: Part) -> None:
     """`uses_targets` is true."""
     loss, x = part.game.loss, _column(0.3, -1, 2)
     moved = np.any(loss.disc(x, x, ONES, ZEROS) != loss.disc(x, x, 0.8 * ONES, ZEROS + 0.1))
-    moved |= np.any(loss.gen(x, ONES) != loss.gen(x, 0.8 * ONES))
+    moved |= np.any(_gen(loss, x, ONES, x + 0.5) != _gen(loss, x, 0.8 * ONES, x + 0.5))
     said = part.game.loss.uses_targets
     require(moved or not said, "it ignores its targets; say uses_targets=False, so that label tricks are refused with it.")
     require(said or not moved, "its targets change it; say uses_targets=True.")
@@ -93,6 +117,7 @@ def says_whether_it_is_flat(part: Part) -> None:
 
 LOSSES = [
     builds,
+    says_whether_it_is_paired,
     is_per_sample,
     is_finite,
     has_the_right_signs,
