@@ -284,19 +284,16 @@ def _forest(results: dict[str, Any], colours: dict[str, int]) -> Html:
         low, high = number(c.get("low")), number(c.get("high"))
         if ratio is not None:
             drawn.append(plots.Interval(name, ratio, low, high, colours.get(name, 0)))
-        interval, boot = (
-            f"{a:.2f} to {b:.2f}" if a is not None and b is not None else None
-            for a, b in ((low, high), (number(c.get("bootstrap_low")), number(c.get("bootstrap_high"))))
-        )
+        interval = f"{low:.2f} to {high:.2f}" if low is not None and high is not None else None
         n, detectable = number(c.get("n")), number(c.get("detectable"))
         shown = [None if x is None else f"{x:.2f}" for x in (ratio, detectable)]
-        rows.append((name, shown[0], interval, boot, None if n is None else int(n), shown[1]))
+        rows.append((name, shown[0], interval, None if n is None else int(n), shown[1]))
     if not rows:
         return Html("")
     svg = plots.forest(drawn, x="ratio to the baseline (logarithmic); left of 1: better", about="ratios with their intervals")
     share = {number(c.get("confidence")) for c in records(results.get("comparisons"))}
     percent = f"{100 * share.pop():g} % interval" if len(share) == 1 and None not in share else "interval"
-    heads = ["ratio", percent, "bootstrap", "seeds"]
+    heads = ["ratio", percent, "seeds"]
     columns = [
         Column("variant", False),
         *map(Column, heads),
