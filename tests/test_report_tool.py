@@ -412,7 +412,7 @@ def test_page_of_a_comparison(report, tmp_path):
     board = [row for row in page.rows if row[0] in ("a baseline", "b") and len(row) == 11]
     assert [row[0] for row in board] == ["b", "a baseline"]  # the best first
     assert board[1][1:] == ["12.34", "15.00", "1.25", "1/2", "1,600", "–", "–", "–", "371k + 168k", "–"]
-    assert [row for row in page.rows if row[0] == "b" and len(row) == 6] == [["b", "1.50", "1.20 to 1.90", "–", "2", "1.25"]]
+    assert [row for row in page.rows if row[0] == "b" and len(row) == 5] == [["b", "1.50", "1.20 to 1.90", "2", "1.25"]]
     assert "FD-embedded@51b9, real against real 0.9500, target 14.20; lower is better." in page.text
     pictures = [json.loads(attrs["data-runs"]) for attrs in page.of("img") if "src" in attrs]
     assert pictures == [{"0": 0, "1": 1}, {"0": 2, "1": 3}]
