@@ -78,10 +78,11 @@ def hinge() -> Loss:
 
 @losses.register
 def relativistic_average() -> Loss:
-    """Is an image more real than the mean of the others? RaSGAN (Jolicoeur-Martineau 2018, arXiv:1807.00734, section 4.2).
+    """Is an image more real than the mean of the others? RaSGAN (Jolicoeur-Martineau 2018, arXiv:1807.00734).
 
-    Cross-entropy of real - mean(fake) and of fake - mean(real); for G with the targets exchanged. The means are over the whole
-    batch, of all replicas. Real and fake logits may drift together: only their difference means something.
+    Cross-entropy of real - mean(fake) and of fake - mean(real), their sum, where the author's code takes half of it; for G with
+    the targets exchanged. The means are over the whole batch, of all replicas. Real and fake logits may drift together: only
+    their difference means something.
     """
 
     def against(logits, others):
@@ -100,8 +101,8 @@ def relativistic_average() -> Loss:
 def relativistic_pairing() -> Loss:
     """Is this image more real than that one? Each fake has one real partner: RpGAN, the loss of R3GAN.
 
-    D: softplus(fake - real); G: softplus(real - fake) (Huang et al. 2024, arXiv:2501.05441, equation 2, with softplus;
-    Jolicoeur-Martineau 2018, arXiv:1807.00734, section 4.1). R3GAN adds the tricks ``r1`` and ``r2``, without which it need not
+    D: softplus(fake - real); G: softplus(real - fake), as in the authors' code (Huang et al. 2024, arXiv:2501.05441, section
+    2.2; Jolicoeur-Martineau 2018, arXiv:1807.00734). R3GAN adds the tricks ``r1`` and ``r2``, without which it need not
     converge. Only the difference of real and fake logits means something.
     """
     return Loss(

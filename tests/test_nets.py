@@ -220,6 +220,9 @@ def test_r3gan_starts_from_kernels_of_the_size_that_fix_up_gives():
     for found in stds.values():
         assert len(found) == 8
         np.testing.assert_allclose(found, expected, rtol=0.05)
+    (head,) = (layer for layer in net.layers if isinstance(layer, keras.layers.DepthwiseConv2D))
+    assert head.kernel.shape == (4, 4, 256, 1)
+    assert head.kernel.numpy().std() * 16**0.5 == pytest.approx(1, rel=0.05)  # each channel is a sum over 16 places
 
 
 def test_groups_that_do_not_fit_are_refused():

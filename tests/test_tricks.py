@@ -9,7 +9,7 @@ from gan_zoo import build as builder
 from gan_zoo import randomness, registry
 from gan_zoo.config import Config
 from gan_zoo.contracts import Seen, Trick, UserError
-from gan_zoo.layers import Conv2D, Conv2DTranspose, MinibatchStd, full_precision, normalise
+from gan_zoo.layers import Conv2D, Conv2DTranspose, MinibatchStd, full_precision, normalise_spectrum
 from gan_zoo.tricks import transforms
 
 SEED = tf.constant([5, 0], tf.int64)
@@ -330,16 +330,17 @@ def test_feature_matching_by_hand(alone):
     assert any(moved)
 
 
-@pytest.mark.parametrize("kind", ["dense", "conv", "transposed"])
+@pytest.mark.parametrize("kind", ["dense", "conv", "transposed", "depthwise"])
 def test_spectral_norm_converges_to_the_largest_singular_value(kind):
     keras.utils.set_random_seed(1)
     make = {"dense": lambda: keras.layers.Dense(5), "conv": lambda: Conv2D(5, 3), "transposed": lambda: Conv2DTranspose(5, 3)}
+    make["depthwise"] = lambda: keras.layers.DepthwiseConv2D(3)
     x = keras.Input((4,) if kind == "dense" else (6, 6, 4))
     net = keras.Model(x, make[kind]()(x))
     kernel = net.layers[-1].kernel
-    (normed,) = normalise(net)
+    (normed,) = normalise_spectrum(net)
     matrix = kernel.numpy()
-    matrix = np.reshape(matrix.transpose(0, 1, 3, 2) if kind == "transposed" else matrix, (-1, 5))
+    matrix = np.reshape(matrix.transpose(0, 1, 3, 2) if kind == "transposed" else matrix, (-1, 4 if kind == "depthwise" else 5))
     largest = np.linalg.svd(matrix, compute_uv=False)[0]
     normed.iterate(200)
     assert float(normed.sigma()) == pytest.approx(largest, rel=1e-5)
@@ -354,7 +355,7 @@ def test_the_gradient_of_spectral_norm_is_that_of_the_formula():
     x = keras.Input((4,))
     net = keras.Model(x, keras.layers.Dense(3, use_bias=False)(x))
     weights = net.layers[-1].kernel.numpy().astype(np.float64)
-    (normed,) = normalise(net)
+    (normed,) = normalise_spectrum(net)
     normed.iterate(300)
     u, s, v = np.linalg.svd(weights, full_matrices=False)
     given, down = np.eye(4, dtype=np.float32), np.random.default_rng(0).normal(size=(4, 3))

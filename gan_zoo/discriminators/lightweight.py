@@ -20,7 +20,7 @@ def lightweight(width: int = 64, norm: str = "batch", max_width: int = 512, *, i
 
     Differs from the paper: it has no decoders that reconstruct real images from D's maps, nor that loss, which keeps D from
     overfitting to few images; use augmentation of what D sees instead. It sees images at their own size only, and the mean of
-    the logits is taken before the loss.
+    the logits is taken before the loss. The authors' code also has spectral normalisation, and excitations as those of G.
 
     Args:
         width: Channels of the first convolution; doubled at each block.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import keras
 from keras import layers
 from keras.config import floatx
@@ -18,7 +20,8 @@ def r3gan(width: int = 64, blocks: int = 2, group: int = 16, expansion: int = 2,
     bilinear halving and, where the width changes, a 1x1 convolution -> at the last size one weight a place and channel, summed
     over places -> dense -> logits [B, 1].
 
-    Differs from the paper as its generator does, see there.
+    Differs from the paper: narrower, as its generator; halving is the mean of 2x2 pixels, where the authors' code weights 4x4
+    by (1, 3, 3, 1) in each direction; and the last layer has a bias, which means nothing under the paper's loss.
 
     Args:
         width: Channels of the first map; doubled at each halving.
@@ -39,6 +42,8 @@ def r3gan(width: int = 64, blocks: int = 2, group: int = 16, expansion: int = 2,
             x = Conv2D(filters, 1, use_bias=False, kernel_initializer=scaled())(x)
         for _ in range(blocks):
             x = inverted_bottleneck(x, expansion, group, blocks * len(sizes))
-    x = layers.DepthwiseConv2D(sizes[-1], use_bias=False, depthwise_initializer=scaled())(x)
+    # A channel reads only its own map, where Keras' fan-in of a depthwise kernel counts those of all channels.
+    alone = keras.initializers.RandomNormal(stddev=math.prod(sizes[-1]) ** -0.5)
+    x = layers.DepthwiseConv2D(sizes[-1], use_bias=False, depthwise_initializer=alone)(x)
     logits = Dense(1, kernel_initializer=scaled(), dtype=floatx())(layers.Flatten()(x))
     return keras.Model(image, logits, name="r3gan_discriminator")

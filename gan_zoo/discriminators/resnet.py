@@ -19,8 +19,8 @@ def resnet(width: int = 64, max_width: int = 1024, smallest: int = 4, flat: int 
     [B, H, W, C] -> one residual block a halving -> ``flat`` blocks at the last size -> ReLU, sum over places -> dense ->
     logits [B, 1]. A block is ReLU, 3x3 convolution, ReLU, 3x3 convolution, average pooling, plus the pooled input by a 1x1
     convolution (Gulrajani et al. 2017, arXiv:1704.00028, appendix F); the first one has no ReLU at its start. At 128x128 the
-    blocks are those of the paper's table 6: 64 to 1024 channels and one more of 1024; at 48x48 those of table 5; at 32x32
-    those of table 4 with ``width=128, max_width=128, smallest=8, flat=2``.
+    blocks are those of the paper's table 6b: 64 to 1024 channels and one more of 1024; at 48x48 those of table 5; at 32x32
+    those of table 4 with ``width=128, max_width=128, smallest=8, flat=2``. Kernels start as in the authors' code.
 
     Differs from the paper: its spectral normalisation is not part of the net here. It computes the same otherwise, see
     :class:`gan_zoo.layers.DownConv2D`.
@@ -40,7 +40,8 @@ def sagan(width: int = 64, attention: int = 16, max_width: int = 1024, smallest:
     """Residual blocks and self-attention in one map (Zhang et al. 2019, arXiv:1805.08318, section 3).
 
     As ``resnet``, with :class:`gan_zoo.layers.SelfAttention` after the block that ends in the chosen map. Differs from the
-    paper: no class projection, and its spectral normalisation is not part of the net here.
+    paper: no class projection, its spectral normalisation is not part of the net here, and the channels of a block grow in its
+    second convolution, as in ``resnet``, where the authors' code has them grow in the first.
 
     Args:
         width: Channels of the first block; doubled at each block.

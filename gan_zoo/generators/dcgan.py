@@ -29,7 +29,8 @@ def dcgan(
     :func:`gan_zoo.layers.ladder`.
 
     Differs from the paper: LeakyReLU where the paper has ReLU (``slope=0`` gives it); 64..512 channels where figure 1 has
-    128..1024 (``width=128, max_width=1024``); 4x4 kernels, as in its authors' code.
+    128..1024 (``width=128, max_width=1024``); 4x4 kernels, as in the Torch code of one of its authors, where figure 1 and the
+    first code have 5x5.
 
     Args:
         width: Channels of the last hidden map; doubled at each size below it.

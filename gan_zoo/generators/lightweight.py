@@ -20,9 +20,10 @@ def lightweight(width: int = 64, reach: int = 3, latent: int = 256, max_width: i
     batch norm and GLU -> 3x3 convolution -> tanh [B, H, W, C]. Each map of ``reach`` or more sizes above another is multiplied,
     channel by channel, by what :func:`excite` makes of the lower one.
 
-    Differs from the paper: its maps lie 4 sizes apart (8 and 128 pixels), of which images of 32 pixels have 3; no noise in the
-    hidden maps, so that an image is a function of its noise; one convolution a size throughout; the first map by a dense
-    layer, which a transposed convolution from 1x1 is.
+    Differs from the paper: its maps lie 4 sizes apart (8 and 128 pixels), of which images of 32 pixels have 3; the first map by
+    a dense layer, which a transposed convolution from 1x1 is. The authors' code also has noise in the hidden maps (here an
+    image is a function of its noise), two convolutions at every other size, spectral normalisation, and a second image of 128
+    pixels.
 
     Args:
         width: Channels of the last hidden map; doubled at each size below it.
@@ -52,10 +53,10 @@ def lightweight(width: int = 64, reach: int = 3, latent: int = 256, max_width: i
 
 
 def excite(low, high, factor: int):
-    """Skip-layer excitation (equations 1 and 2): ``high`` times a gate in (0, 1) for each channel, read from ``low``.
+    """Skip-layer excitation (equation 1): ``high`` times a gate in (0, 1) for each channel, read from ``low``.
 
-    low [B, h, w, c] is pooled by ``factor``, convolved by a kernel of the size that it then has to [B, 1, 1, C], LeakyReLU 0.1,
-    then by a 1x1 kernel, sigmoid; high and the result are [B, H, W, C].
+    low [B, h, w, c] is pooled by ``factor``, convolved by a kernel of the size that it then has to [B, 1, 1, C], LeakyReLU 0.1
+    (in the authors' code swish), then by a 1x1 kernel, sigmoid; high and the result are [B, H, W, C].
     """
     channels, how = high.shape[-1], {"use_bias": False, "kernel_initializer": dcgan_init()}
     gate = layers.AveragePooling2D(factor, padding="same")(low) if factor > 1 else low

@@ -27,10 +27,9 @@ def r3gan(
     (:func:`gan_zoo.layers.inverted_bottleneck`), then bilinear doubling and, where the width changes, a 1x1 convolution -> 1x1
     convolution -> tanh [B, H, W, C].
 
-    Differs from the paper: narrower (its 32x32 nets have 768 channels at every size), bilinear resampling without its further
-    smoothing, and a tanh. The paper trains the pair under a relativistic loss with the penalties R1 and R2, which stand in for
-    the norms that it has not. Without a GPU, grouped convolutions are computed group by group, see
-    :class:`gan_zoo.layers.Conv2D`.
+    Differs from the paper: narrower (its nets for CIFAR-10 have 768 channels at every size), and a tanh. The paper trains the
+    pair under a relativistic loss with the penalties R1 and R2 and Adam without momentum, beta_1 = 0. Without a GPU, grouped
+    convolutions are computed group by group, see :class:`gan_zoo.layers.Conv2D`.
 
     Args:
         width: Channels of the last map; doubled at each size below it.

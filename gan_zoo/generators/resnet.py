@@ -21,7 +21,7 @@ def resnet(width: int = 64, latent: int = 128, max_width: int = 1024, *, image_s
     [B, H, W, C]. A block is batch norm, ReLU, doubling, 3x3 convolution, batch norm, ReLU, 3x3 convolution, plus the doubled
     input by a 1x1 convolution (Gulrajani et al. 2017, arXiv:1704.00028, appendix F). At 128x128 the maps are those of the
     paper's table 6: 4x4x1024, then 1024, 512, 256, 128 and 64 channels; at 48x48 those of table 5; at 32x32 those of table 4
-    with ``width=256, max_width=256``. At other sizes see :func:`gan_zoo.layers.ladder`.
+    with ``width=256, max_width=256``. At other sizes see :func:`gan_zoo.layers.ladder`. Kernels start as in the authors' code.
 
     Differs from the paper in how it computes, not in what: see :class:`gan_zoo.layers.UpConv2D`.
 
@@ -41,8 +41,8 @@ def sagan(width: int = 64, attention: int = 16, latent: int = 128, max_width: in
     As ``resnet``, with :class:`gan_zoo.layers.SelfAttention` after the block that ends in the chosen map. The paper has it at
     32 or 64 for 128x128 images; 16 is for ours, as its memory grows with the fourth power of the map's side.
 
-    Differs from the paper: unconditional, so plain batch norm; and its spectral normalisation, of both nets, is not part of
-    the net here.
+    Differs from the paper: unconditional, so plain batch norm; its spectral normalisation, of both nets, is not part of the net
+    here; and kernels start as those of ``resnet``, where the authors' code has no factor 2 for the 3x3 ones.
 
     Args:
         width: Channels of the last hidden map; doubled at each size below it.

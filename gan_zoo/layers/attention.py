@@ -16,7 +16,8 @@ class SelfAttention(keras.layers.Layer):
     ``C / ratio`` channels and v back to C are 1x1 convolutions without bias. gamma starts at 0, so that the layer does nothing
     at first. The softmax is computed in float32.
 
-    Differs from the paper's code, which halves the map that f and h read and gives h C/2 channels; the paper's text does not.
+    Differs from the paper's code, which halves the sides of what f and h give by max pooling, and where h has C / 2 channels;
+    the paper's text has neither.
     """
 
     def __init__(self, ratio: int = 8, **kwargs):

@@ -12,7 +12,7 @@ GAIN = (2 / (1 + SLOPE**2)) ** 0.5  # what keeps the variance under a LeakyReLU
 
 
 def inverted_bottleneck(x, expansion: int, group: int, blocks: int):
-    """X plus a branch that is 0 at first (Huang et al. 2024, arXiv:2501.05441, section 3.3): [B, H, W, C] -> the same shape.
+    """X plus a branch that is 0 at first (Huang et al. 2024, arXiv:2501.05441, section 3): [B, H, W, C] -> the same shape.
 
     The branch: 1x1 convolution to ``expansion`` C channels, LeakyReLU 0.2, 3x3 convolution in groups, LeakyReLU, 1x1
     convolution back. Fix-up (Zhang et al. 2019, arXiv:1901.09321) instead of a norm: the last kernel starts at 0 and the two

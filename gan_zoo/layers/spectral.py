@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -16,7 +17,7 @@ class Normed(NamedTuple):
 
     Attributes:
         kernel: The variable, as it trains.
-        matrix: How it is seen as a matrix: ``kernel -> [inputs, outputs]``.
+        matrix: How it is seen as a matrix: ``kernel -> [inputs, outputs]``, where inputs are weights that meet in one output.
         u: [inputs], the estimate of its left singular vector.
         v: [outputs], of its right one.
     """
@@ -53,7 +54,10 @@ def _normalise(layer: keras.Layer) -> Normed:
     kernel, plain = layer.kernel, layer.call
     # A transposed convolution has its outputs before its inputs.
     swap = [0, 1, 3, 2] if isinstance(layer, keras.layers.Conv2DTranspose) else list(range(len(kernel.shape)))
-    inputs, outputs = int(tf.reduce_prod(kernel.shape)) // kernel.shape[swap[-1]], kernel.shape[swap[-1]]
+    # A depthwise one has one or more outputs for each input, each of height * width weights of its own.
+    depthwise = isinstance(layer, keras.layers.DepthwiseConv2D)
+    outputs = math.prod(kernel.shape[2:]) if depthwise else kernel.shape[swap[-1]]
+    inputs = math.prod(kernel.shape) // outputs
 
     def matrix(value):
         return tf.reshape(tf.transpose(value, swap), [inputs, outputs])

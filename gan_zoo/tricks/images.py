@@ -151,7 +151,8 @@ def history_pool(size: int = 256, *, image_shape, batch: int) -> Trick:
     """Half of the fakes that D learns from are of earlier steps (Shrivastava et al. 2016, arXiv:1612.07828, section 2.3).
 
     A pool of ``size`` images fills first, while D sees the newest ones; then, at each update of D, the second half of the whole
-    batch, of all replicas, is exchanged for as many random ones of the pool. The pool is part of every checkpoint.
+    batch, of all replicas, is exchanged for as many random ones of the pool. (In the paper, the new ones take the places of
+    others, drawn anew.) The pool is part of every checkpoint.
 
     Args:
         size: Images in the pool, rounded down to a multiple of half a batch.

@@ -15,7 +15,8 @@ def label_smooth(low: float = 0.9, high: float | None = None, fake_low: float = 
     """D's target 1 becomes a draw from U(low, high), and 0 one from U(fake_low, fake_high), anew for each sample.
 
     One-sided with 0.9 by default (Salimans et al. 2016, arXiv:1606.03498, section 3.4); ranges as in the list of GAN hacks by
-    Chintala et al. 2016. After ``flip_labels``, a flipped target is smoothed as what it was flipped to.
+    Chintala et al. 2016, number 6, which has 0.7 to 1.2 and 0 to 0.3. After ``flip_labels``, a flipped target is smoothed as
+    what it was flipped to.
 
     Args:
         low: Least target in place of 1.
@@ -38,7 +39,7 @@ def label_smooth(low: float = 0.9, high: float | None = None, fake_low: float = 
 
 @tricks.register
 def flip_labels(rate: float = 0.05) -> Trick:
-    """Each of D's targets t becomes 1 - t with probability ``rate`` (the list of GAN hacks by Chintala et al. 2016)."""
+    """Each of D's targets t becomes 1 - t with probability ``rate`` (GAN hacks by Chintala et al. 2016, number 6)."""
     if not 0 <= rate <= 1:
         raise ValueError(f"rate={rate} is no probability; give a value from 0 to 1.")
 
@@ -50,7 +51,7 @@ def flip_labels(rate: float = 0.05) -> Trick:
 
 @tricks.register
 def swap_labels() -> Trick:
-    """Real is 0 and fake 1, for D and for G alike (the list of GAN hacks by Chintala et al. 2016, number 4).
+    """Real is 0 and fake 1, for D and for G alike (after the list of GAN hacks by Chintala et al. 2016, number 2).
 
     Give it before other label tricks: then 1, whatever it now means, is smoothed as 1.
     """

@@ -2,7 +2,8 @@
 
 Those on D's gradient compute D in full precision under any ``--precision``, and without dropout: it is the slope of the net
 itself that they bound. ``every=k`` makes them lazy (Karras et al. 2019, StyleGAN2, arXiv:1912.04958, section 3.1): k times the
-penalty in every k-th step, which is the same on average and costs a k-th.
+penalty in every k-th step, which is the same on average and costs a k-th. StyleGAN2's code makes an update of its own of it,
+with Adam's constants changed to suit; here it is part of the loss in that step.
 """
 
 from __future__ import annotations
@@ -44,8 +45,8 @@ def gradient_penalty(weight: float = 10.0, every: int = 1, *, step, disc=None) -
 def dragan(weight: float = 10.0, stddev: float = 0.25, every: int = 1, *, step, disc=None) -> Trick:
     """DRAGAN: weight * (|D'(x)| - 1)^2 around real images (Kodali et al. 2017, arXiv:1705.07215).
 
-    Each x is a real image plus N(0, stddev^2), the paper's perturbation; its authors' code takes uniform noise of half the
-    data's standard deviation instead, and a D with batch norm, which is refused here.
+    Each x is a real image plus N(0, stddev^2), the paper's perturbation. Its authors' code adds uniform noise from 0 to half
+    the standard deviation of the batch instead, times a share from U(0, 1) for each image. A D with batch norm is refused.
 
     Args:
         weight: The paper's lambda.
@@ -68,7 +69,8 @@ def r1(gamma: float = 10.0, every: int = 1, *, step, disc=None) -> Trick:
     """Add gamma / 2 * |D'(x)|^2 at real images (Mescheder et al. 2018, arXiv:1801.04406, equation 9).
 
     Args:
-        gamma: Larger for larger images: StyleGAN2 takes 10 at 1024 pixels and below 1 at 64.
+        gamma: Larger for larger images: StyleGAN2 takes 10 at 1024 pixels, and the code of its successor ADA proposes 0.0002 *
+            side^2 / batch, 0.013 at 64 pixels and 64 images; R3GAN's code lowers that of ``r1`` and ``r2`` from 2 to 0.2 there.
         every: Steps from one penalty to the next; StyleGAN2 takes 16.
         step: The step variable, from the framework.
         disc: D, from the framework; one with batch norm is refused.
@@ -84,14 +86,17 @@ def r2(gamma: float = 10.0, every: int = 1, *, step, disc=None) -> Trick:
 
 @tricks.register
 def lecam(weight: float = 0.3, decay: float = 0.99, start: int = 0, *, step) -> Trick:
-    """Keep logits close to the running mean of the other kind (Tseng et al. 2021, arXiv:2104.03310, section 3).
+    """Keep logits close to the running mean of the other kind (Tseng et al. 2021, arXiv:2104.03310, equation 4).
 
     weight * mean((real logit - m_fake)^2 + (fake logit - m_real)^2), where m_real and m_fake are moving averages of the logits
     of all replicas; they begin at the first batch's means.
 
+    Differs from the authors' code, which squares relu(real logit - m_fake) and relu(m_real - fake logit), against instability
+    early on: there, a logit on the wrong side of the other kind's mean costs nothing.
+
     Args:
         weight: The paper's lambda.
-        decay: Share of the averages that a step keeps.
+        decay: Share of the averages that a step keeps; 0.99 is of their StyleGAN2, 0.9 of their BigGAN, which starts at 1000.
         start: The step at which the penalty begins; the averages are kept from step 0.
         step: The step variable, from the framework.
     """
@@ -119,7 +124,7 @@ def lecam(weight: float = 0.3, decay: float = 0.99, start: int = 0, *, step) -> 
 
 @tricks.register
 def consistency(real: float = 10.0, fake: float = 10.0, shift: float = 0.125, flip: bool = True) -> Trick:
-    """D is to say the same of an image and of its augmented self: bCR (Zhao et al. 2020, arXiv:2002.04724, algorithm 1).
+    """D is to say the same of an image and of its augmented self: bCR (Zhao et al. 2020, arXiv:2002.04724).
 
     real * mean((D(x) - D(T(x)))^2) over real images x, and the same over fake ones; G's loss is as it was. With ``fake=0`` it
     is CR (Zhang et al. 2019, arXiv:1910.12027). T is drawn for each image.
@@ -155,7 +160,8 @@ def feature_matching(weight: float = 1.0, alone: bool = True) -> Trick:
     """G matches the mean of D's last features on real images (Salimans et al. 2016, arXiv:1606.03498, section 3.1).
 
     weight * |mean f(x) - mean f(G(z))|^2, f being what enters D's last layer; the means are over the whole batch, of all
-    replicas. D sees real images in G's update, too.
+    replicas. D sees real images in G's update, too. Features are summed, as in the paper; the authors' code takes their mean,
+    and for colour images that of absolute differences.
 
     Args:
         weight: Of the distance.

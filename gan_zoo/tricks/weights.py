@@ -15,10 +15,10 @@ from gan_zoo.registry import tricks
 def spectral_norm(*, disc: keras.Model) -> Trick:
     """D uses each kernel divided by its largest singular value (Miyato et al. 2018, arXiv:1802.05957, algorithm 1).
 
-    One power iteration after each update of D, where the paper has one before each: so real and fake images, penalties and G
-    all meet the same weights, and evaluations change nothing. It begins with 20. Gradients pass through the singular value, as
-    in the paper; biases and the factors of norms are left alone. The singular value is that of the kernel as a matrix [height *
-    width * inputs, outputs].
+    One power iteration after each update of D, where the paper has one before each and its authors' code one at each call in
+    training: so real and fake images, penalties and G all meet the same weights, and evaluations change nothing. It begins with
+    20. Gradients pass through the singular value, as in the paper; biases and the factors of norms are left alone. The singular
+    value is that of the kernel as a matrix [height * width * inputs, outputs], the inputs being those of one group.
 
     Args:
         disc: D, from the framework, whose layers are changed.
@@ -77,7 +77,7 @@ def clip_gradients(norm: float = 1.0, gen: bool = True, disc: bool = True) -> Tr
 
 @tricks.register
 def top_k(least: float = 0.5, decay: float = 0.99, every: int = 1000, *, step) -> Trick:
-    """G learns only from those of its images that D finds most real (Sinha et al. 2020, arXiv:2002.06224, algorithm 1).
+    """G learns only from those of its images that D finds most real (Sinha et al. 2020, arXiv:2002.06224).
 
     Of B images of the whole batch, of all replicas, it is the best k = B * max(least, decay^n) (rounded), where n grows by 1
     every ``every`` steps; in the paper, every epoch. Its loss is the mean over these.
