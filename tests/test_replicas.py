@@ -99,7 +99,7 @@ def test_two_devices_and_two_workers_do_what_one_device_does(faces, tmp_path, fl
     start = weights_moved(one)
     assert start > 0.01
     assert_same(one, weights("mirrored", floatx, faces, tmp_path / "two.npz", **settings), atol)
-    if update != "alternating(2)":
+    if update == "simultaneous":  # the others by mirroring alone, for the time that workers take to start
         assert_same(one, weights("multi_worker", floatx, faces, tmp_path / "workers.npz", **settings), atol)
 
 
