@@ -93,11 +93,9 @@ def _drawn(plt: Any, comparison: Record, found: Record, folder: Path, count: int
         max(left.get_xlim()[0], min([0.2, *(0.8 * r for r in ratios)])),
         min(left.get_xlim()[1], max([50, *(1.25 * r for r in ratios)])),
     )
-    ticks = [
-        t
-        for t in (0.01, 0.1, 0.25, 0.5, 0.7, 1, 1.4, 2, 4, 8, 16, 32, 100, 1000)
-        if left.get_xlim()[0] <= t <= left.get_xlim()[1]
-    ]
+    low, high = left.get_xlim()
+    wide, narrow = (1e-4, 1e-3, 0.01, 0.1, 1, 10, 100, 1000, 1e4), (0.25, 0.5, 0.7, 1, 1.4, 2, 4, 8, 16, 32)
+    ticks = [t for t in (wide if high / low > 300 else narrow) if low <= t <= high]
     left.set_xticks(ticks, [f"{t:g}" for t in ticks])
     left.minorticks_off()
     left.set_yticks(range(len(names)), labels)
