@@ -12,6 +12,8 @@ import threading
 import time
 from pathlib import Path
 
+import filelock
+import numpy as np
 import pytest
 
 from gan_zoo import cli
@@ -24,7 +26,7 @@ STUDIES = sorted((TOOLS.parent / "experiments" / "studies").glob("*.py"))
 # Writes what a run writes, in no time: a score that halves at each evaluation and depends on the loss and the seed.
 STAND_IN = textwrap.dedent(
     """
-    import json, sys, time
+    import json, os, sys, time
     from pathlib import Path
     about = json.loads(sys.argv[1])
     folder, steps, every = Path(about["workdir"]), about["steps"], about["eval_every"]
@@ -32,6 +34,8 @@ STAND_IN = textwrap.dedent(
     with (folder / "starts").open("a") as f: f.write("x")
     if about["gen_opt"].startswith("sgd"):
         print("gan_zoo: training diverged before step 3: loss/gen became infinite."); sys.exit(2)
+    if about["gen_opt"].startswith("rmsprop"):
+        os.kill(os.getpid(), 9)
     score = {"non_saturating": 100.0, "hinge": 50.0, "wasserstein": 400.0}[about["loss"]] * (1 + 0.1 * about["seed"])
     lines = []
     for step in [*range(every, steps, every), steps]:
@@ -169,6 +173,106 @@ def test_ctrl_c_stops_the_runs_and_the_same_command_goes_on(compare):
     assert compare.results()["complete"]
 
 
+def test_a_run_that_was_killed_says_nothing_of_its_training(compare):
+    said = compare("plain:", "killed: --gen_opt=rmsprop", "--seeds=2")
+    (found,) = compare.results()["comparisons"]
+    assert found["verdict"] == "no evidence"
+    assert "2 of killed and 0 of plain failed. Some broke off for reasons that say nothing" in said
+    said = compare("broken: --gen_opt=sgd", "plain:", "killed: --gen_opt=rmsprop", "--seeds=2")  # another baseline
+    verdicts = {c["variant"]: c["verdict"] for c in compare.results()["comparisons"]}
+    assert verdicts == {"plain": "better", "killed": "no evidence"}
+    assert compare.results()["target"] is None  # no run of this baseline is done
+
+
+def test_verdict_and_sentence_agree_where_nothing_scatters(compare):
+    said = compare("plain:", "good: --loss=hinge", "again:", "--seeds=2")
+    assert "good is better than plain: its best FD-embedded is 0.50 times as high" in said
+    assert "between again and plain: with each of 2 seeds, both have the same best FD-embedded." in said
+
+
+def test_each_variant_keeps_its_folder_whatever_the_order_of_later_calls(compare):
+    compare("A b:", "A-b: --loss=hinge", "--seeds=1")
+    for _ in range(2):
+        compare("A-b: --loss=hinge", "A b:", "--seeds=1")
+    assert {name: v["best"] for name, v in compare.results()["variants"].items()} == pytest.approx({"A b": 25.0, "A-b": 12.5})
+    assert set(starts(compare.folder).values()) == {1}
+
+
+def test_other_data_and_damaged_records_are_refused(compare, faces, tmp_path):
+    compare("plain:", "good: --loss=hinge", "--seeds=1")
+    np.savez(tmp_path / "other.npz", images=np.zeros((96, 16, 16, 3), np.uint8))
+    other = f"--data_dir={tmp_path / 'other.npz'}"
+    assert "the data changed since" in compare("plain:", "good: --loss=hinge", "--seeds=2", other, code=2)
+    path = compare.folder / "comparison.json"
+    about = json.loads(path.read_text())
+    for damage in ({"settings": {"nonsense": 1}, "slug": "x"}, {"settings": {}, "slug": "../x"}, {"slug": "x"}, 3):
+        path.write_text(json.dumps({**about, "variants": {**about["variants"], "x": damage}}))
+        assert "comparison.json cannot be read" in compare("plain:", "good: --loss=hinge", code=2)
+
+
+def test_what_a_variant_or_a_budget_makes_impossible_is_told_with_its_name(compare):
+    said = compare("plain:", "other: --tricks=r1 --update=one_stage", code=2)
+    assert "the variant 'other': --update=one_stage cannot go with" in said
+    assert "--images=3 is 0.38 of a step of 'plain'" in compare("plain:", "other:", budget="--images=3", code=2)
+
+
+def test_a_run_that_another_process_still_saves_is_waited_for(compare):
+    words = ("plain:", "good: --loss=hinge", "--seeds=1")
+    compare(*words)
+    shutil.rmtree(compare.folder / "plain-seed0" / "generator")  # its comparison was killed, and it is about to write this
+    lock, early = filelock.FileLock(compare.folder / "plain-seed0" / ".lock", thread_local=False), []
+
+    def release():
+        while (json.loads((compare.folder / "results.json").read_text()))["complete"]:
+            time.sleep(0.01)
+        time.sleep(0.7)
+        early.append(starts(compare.folder)["plain-seed0"])
+        lock.release()
+
+    lock.acquire()
+    threading.Thread(target=release, daemon=True).start()
+    compare(*words)
+    assert early == [1]
+    assert starts(compare.folder)["plain-seed0"] == 2
+    assert compare.results()["complete"]
+
+
+def test_a_run_whose_log_is_lost_is_not_called_done(compare, module, monkeypatch):
+    def start(settings, log, place):  # as a run that is trained already
+        log.parent.mkdir(exist_ok=True)
+        log.write_text("it is trained already\n")
+        return subprocess.Popen([sys.executable, "-c", ""])
+
+    monkeypatch.setattr(module, "_start", start)
+    assert "plain-seed0 failed: files of it are missing" in compare("plain:", "good: --loss=hinge", "--seeds=1")
+
+
+def test_results_are_not_kept_over_files_of_others(compare, tmp_path):
+    kept = tmp_path / "kept.json"
+    kept.write_text('{"mine": 1}')
+    words = ("plain:", "good: --loss=hinge", "--seeds=1")
+    assert "holds something else" in compare(*words, f"--save={kept}", code=2)
+    assert kept.read_text() == '{"mine": 1}'
+    (tmp_path / "other.png").write_text("mine")
+    assert "is there already" in compare(*words, f"--save={tmp_path / 'other.json'}", code=2)
+    assert not compare.folder.exists()  # all that before anything is trained
+    for _ in range(2):
+        compare(*words, f"--save={tmp_path / 'ours.json'}")
+
+
+def test_foreign_lines_and_numbers_that_are_none_stay_out_of_the_score(module, tmp_path):
+    from results import last_record, outcome
+
+    good = '{"step": 4, "images": 32, "speed/images_per_second": 16.0, "eval/FD-x": 5.0}\n'
+    bad = ['{"step": 5}', '{"step": 6, "eval/FD-x": 1}', '{"step": 7, "images": 56, "eval/FD-x": NaN}', "[" * 10000, "\xff"]
+    bad += ['{"step": 8, "images": 64, "eval/FD-x": true}', '{"step": 9, "images": 72, "speed/images_per_second": "x"}']
+    (tmp_path / "metrics.jsonl").write_text(good + "\n".join(bad))
+    found = outcome(tmp_path, 9, "eval/FD-x")
+    assert (found["best"], found["last"], found["seconds"]) == (5.0, 5.0, 2.0)
+    assert last_record(tmp_path / "metrics.jsonl")["images"] == 72
+    assert last_record(tmp_path / "nothing") == {}
+
+
 def test_a_study_and_presets_as_variants(compare, tmp_path):
     study = tmp_path / "study.py"
     study.write_text(
@@ -201,6 +305,8 @@ def test_a_study_and_presets_as_variants(compare, tmp_path):
         (["plain:", "other: --nonsense=1"], "the variant 'other'"),
         (["plain:", "other: 'open"], "check its quotes"),
         (["plain:", "other:", "--baseline=third"], "--baseline=third"),
+        (["plain:", "two\nlines:"], "no name that can be printed in one line"),
+        (["plain:", "other:", "--target=nan"], "--target=nan is no distance"),
         (["plain:", "other:", "--petaflop=1"], "--images and --petaflop are two budgets"),
         (["plain:", "other:", "--save=x.txt"], "must end in .json"),
         (["--study=nowhere.py"], "there is no study nowhere.py"),

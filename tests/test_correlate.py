@@ -63,6 +63,11 @@ def test_a_planted_swing_is_found_with_its_sign_and_noise_is_not(tool, tmp_path,
     assert "4 of 4 runs" in said
 
 
+def test_a_run_given_twice_counts_once(tool, tmp_path):
+    folder = run(tmp_path / "a", 0, 1)
+    assert "1 of 1 runs" in tool("correlate", folder, f"{folder}/../a")
+
+
 def test_folders_without_runs_or_with_few_evaluations_are_refused(tool, tmp_path):
     assert "neither a run nor a comparison" in tool("correlate", tmp_path, code=2)
     assert "none of these 1 runs has 50 evaluations" in tool("correlate", run(tmp_path / "a", 0, 1), "--least=50", code=2)
@@ -101,6 +106,12 @@ def test_the_leaderboard_is_made_of_kept_results_and_overwrites_only_its_own(too
     out.write_text("mine")
     assert "was not made by this tool" in tool("leaderboard", kept, f"--out={out}", code=2)
     assert out.read_text() == "mine"
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / kept.name).write_text(json.dumps(KEPT))
+    two = tool("leaderboard", kept, tmp_path / "other" / kept.name, f"--out={tmp_path / 'new.md'}", code=2)
+    assert "two files are called which.json" in two
+    kept.write_text(json.dumps({**KEPT, "comparison": {k: v for k, v in KEPT["comparison"].items() if k != "budget"}}))
+    assert "holds no kept comparison" in tool("leaderboard", kept, f"--out={tmp_path / 'new.md'}", code=2)
     kept.write_text("{}")
     assert "holds no kept comparison" in tool("leaderboard", kept, f"--out={tmp_path / 'new.md'}", code=2)
 
@@ -110,6 +121,7 @@ def test_coverage_tells_students_interval_from_the_bootstrap(tool, tmp_path):
     student, bootstrap = (float(cell.split()[0]) for cell in row.split("|")[3:5])
     assert student > 90
     assert bootstrap < 80
+    assert "no standard deviation" in tool("coverage", "--scatter=nan", code=2)
     assert "whole numbers" in tool("coverage", "--seeds=x", code=2)
     kept = tmp_path / "k.json"
     kept.write_text(json.dumps(KEPT))

@@ -26,13 +26,13 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import filelock
 from absl import flags
-from results import Record, folder_of, markdown, outcome, records, results
+from results import ALARMED, Record, folder_of, last_record, markdown, outcome, records, results
 from tqdm import tqdm
 
 from gan_zoo import cli, config
@@ -44,6 +44,7 @@ from gan_zoo.contracts import UserError, user_path
 SHARED = ("data", "data_dir", "image_size", "channels", "holdout", "extractor", "eval_samples", "seed", "strategy")
 # What the comparison sets for each run.
 OURS = ("workdir", "steps", "eval_every", "eval_budget", "sample_every", "save_every", "log_every")
+STOPPED_BY_ALARM = 3  # a run's exit code
 BUDGETS = ("images", "minutes", "petaflop")
 
 
@@ -104,16 +105,26 @@ def _asked(values: flags.FlagValues, rest: list[str]) -> tuple[str, Config, dict
     if len(variants) < 2:
         raise UserError("a comparison takes two variants or more; write them as 'NAME: --flag=value ...', or give a --study.")
     for name, changed in variants.items():
+        if not name.isprintable() or not name.strip():
+            raise UserError(f"the variant {name!r} has no name that can be printed in one line; rename it.")
         if wrong := [field for field in changed if field in (*SHARED, *OURS)]:
             raise UserError(
                 f"the variant '{name}' sets --{wrong[0]}, which all variants must share; give it outside of the variants"
                 + (", or --images, --minutes or --petaflop as the budget." if wrong[0] == "steps" else ".")
             )
-        try:
-            dataclasses.replace(base, **changed)
-        except UserError as e:
-            raise UserError(f"the variant '{name}': {e}") from None
+        whole = _variant(base, name, changed)
+        # As a Config has them, and not as a study wrote them, so that the same ones look the same in comparison.json.
+        variants[name] = {field: getattr(whole, field) for field in changed}
+        if "plugins" in changed:
+            variants[name]["plugins"] = ",".join(map(str, config.load_plugins(whole.plugins)))
     return question, base, variants
+
+
+def _variant(base: Config, name: str, changed: dict[str, Any]) -> Config:
+    try:
+        return dataclasses.replace(base, **changed)
+    except UserError as e:
+        raise UserError(f"the variant '{name}': {e}") from None
 
 
 def load_study(path: str) -> tuple[str, Config, dict[str, dict[str, Any]]]:
@@ -141,10 +152,12 @@ def load_study(path: str) -> tuple[str, Config, dict[str, dict[str, Any]]]:
     return str(found.get("question", "")), base, {str(name): dict(changed) for name, changed in variants.items()}
 
 
-def _slugs(names: list[str]) -> dict[str, str]:
-    """Names of folders, one a variant, all different."""
-    found: dict[str, str] = {}
+def _slugs(names: Iterable[str], old: dict[str, str]) -> dict[str, str]:
+    """Names of folders, one a variant, all different; those that an earlier call gave stay."""
+    found = dict(old)
     for name in names:
+        if name in old:
+            continue
         slug = re.sub(r"[^\w.=+-]+", "-", name, flags=re.ASCII).strip("-.")[:60] or "variant"
         while slug.lower() in (other.lower() for other in found.values()):  # disks that do not tell a from A
             slug += "_"
@@ -163,18 +176,22 @@ def _plan(values: flags.FlagValues, rest: list[str], folder: Path) -> tuple[Reco
         raise UserError(f"--{given[0]} and --{given[1]} are two budgets; give one.")
     kind = given[0] if given else "images"
     budget = values[kind].value if given else base.steps * base.batch
+    if not math.isfinite(budget):
+        raise UserError(f"--{kind}={budget} is no budget; give a number.")
+    if (target := values["target"].value) is not None and not (math.isfinite(target) and target > 0):
+        raise UserError(f"--target={target} is no distance that a run could reach; give a number above 0.")
     baseline = values.baseline or next(iter(variants))
     if baseline not in variants:
         raise UserError(f"--baseline={baseline} is none of the variants ({', '.join(variants)}).")
     old = _earlier(folder)
-    slugs = _slugs([*old.get("variants", {}), *(name for name in variants if name not in old.get("variants", {}))])
+    slugs = _slugs(variants, {name: variant["slug"] for name, variant in old.get("variants", {}).items()})
     about: Record = {
         "name": folder.resolve().name,
         "question": question,
         "baseline": baseline,
         "score": "",
         "choose": values.choose,
-        "target": values["target"].value,
+        "target": target,
         "seeds": list(range(base.seed, base.seed + values.seeds)),
         "budget": {kind: budget},
         "evals": values.evals,
@@ -188,9 +205,11 @@ def _plan(values: flags.FlagValues, rest: list[str], folder: Path) -> tuple[Reco
             about["variants"][name] = {**variant, **about["variants"][name]}
         else:
             about["variants"][name] = variant  # of an earlier call; it stays in the tables
+            print(f"{name}: a variant of an earlier call; it stays, and what it lacks is run, too")
     if old:
+        about |= {"data_hash": old["data_hash"]} if "data_hash" in old else {}
         about["seeds"] = sorted({*old["seeds"], *about["seeds"]})
-    configs = {name: dataclasses.replace(base, **variant["settings"]) for name, variant in about["variants"].items()}
+    configs = {name: _variant(base, name, variant["settings"]) for name, variant in about["variants"].items()}
     return about, configs
 
 
@@ -210,9 +229,18 @@ def _earlier(folder: Path) -> Record:
         return {}
     try:
         old = json.loads(path.read_text(encoding="utf-8"))
-        _ = old["variants"], old["seeds"], old["budget"], old["base"], old["evals"]
+        _ = old["budget"], old["base"], old["evals"]
+        known = {f.name for f in dataclasses.fields(Config)}
+        for name, variant in old["variants"].items():
+            if strange := sorted(set(variant["settings"]) - known):
+                raise ValueError(f"the variant '{name}' sets '{strange[0]}', which this version does not know")
+            steps = variant.get("steps", 1)
+            if not (re.fullmatch(r"[\w.=+-]+", variant["slug"]) and type(steps) is int and steps > 0):
+                raise ValueError(f"the variant '{name}' is damaged")
+        if not all(type(seed) is int and seed >= 0 for seed in old["seeds"]):
+            raise ValueError("its seeds are damaged")
         return old
-    except (OSError, ValueError, KeyError, TypeError) as e:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as e:
         raise UserError(f"{path} cannot be read ({type(e).__name__}: {e}); restore it, or choose another --workdir.") from None
 
 
@@ -244,25 +272,47 @@ def _measure(about: Record, configs: dict[str, Config], places: list[dict[str, A
     data = build.load_data(base)  # complaints about the data come before the first run
     shape = data.image_shape
     about["data"] = f"{data.name} {'x'.join(map(str, shape))}, {len(data.images):,} images"
+    if about.setdefault("data_hash", data.hash) != data.hash:
+        raise UserError(
+            "the data changed since this comparison began, and scores on other data do not compare; restore the data, or "
+            "choose another --workdir."
+        )
     about["score"] = protocol.named("FD", registry.extractors.build(base.specs("extractor")[0], cache_dir=cache_dir()))
     (kind, amount), *_ = about["budget"].items()
     for name, variant in about["variants"].items():
         if "steps" in variant:
             continue
         settings = configs[name]
-        game = build.build_game(settings, shape)
+        try:
+            game = build.build_game(settings, shape)
+        except UserError as e:
+            raise UserError(f"the variant '{name}': {e}") from None
         variant["parameters"] = {what: net.count_params() for what, net in (("gen", game.gen), ("disc", game.disc))}
         flops = step_flops(settings, shape)
         variant["gflop_per_image"] = flops / settings.batch / 1e9
         variant["images_per_second"] = None
         if kind == "minutes":
             print(f"measuring the speed of {name} ...", flush=True)
-            variant["images_per_second"] = _speed(settings, places[0])
+            try:
+                variant["images_per_second"] = _speed(settings, places[0])
+            except UserError as e:
+                raise UserError(f"the variant '{name}': {e}") from None
             steps = 60 * amount * variant["images_per_second"] / settings.batch
         else:
             steps = amount / settings.batch if kind == "images" else amount * 1e15 / flops
-        variant["steps"] = max(1, round(steps))
+        variant["steps"] = round(steps)
+        if not variant["steps"]:
+            raise UserError(
+                f"--{kind}={amount:g} is {steps:.2g} of a step of '{name}'; give a larger budget, or a smaller --batch."
+            )
         print(f"{name}: {variant['steps']:,} steps, {variant['gflop_per_image']:.3g} GFLOP an image", flush=True)
+    scored = {name: math.ceil(v["steps"] / _every(v["steps"], about["evals"])) for name, v in about["variants"].items()}
+    if set(scored.values()) != {about["evals"]}:
+        print(
+            f"so few steps are not evaluated {about['evals']} times: "
+            + ", ".join(f"{name} {n}" for name, n in scored.items())
+            + ("; the best of more is lower by chance" if len(set(scored.values())) > 1 else "")
+        )
 
 
 def _speed(settings: Config, place: dict[str, Any], least_seconds: float = 15.0, least: int = 6) -> float:
@@ -288,9 +338,13 @@ def _speed(settings: Config, place: dict[str, Any], least_seconds: float = 15.0,
             run.wait()
 
 
+def _every(steps: int, evals: int) -> int:
+    return math.ceil(steps / evals)
+
+
 def _run_settings(settings: Config, variant: Record, seed: int, evals: int, workdir: Path) -> Config:
     """The settings of one run of a variant."""
-    every = math.ceil(variant["steps"] / evals)
+    every = _every(variant["steps"], evals)
     return dataclasses.replace(
         settings, seed=seed, workdir=str(workdir), steps=variant["steps"], eval_every=every, eval_budget=1.0,
         sample_every=every, save_every=every, log_every=min(settings.log_every, every),
@@ -352,7 +406,17 @@ def _start(settings: Config, log: Path, place: dict[str, Any]) -> subprocess.Pop
 
 def _last_words(log: Path) -> str:
     lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
-    return lines[-1].removeprefix("gan_zoo: ") if lines else "it said nothing"
+    return lines[-1].removeprefix("gan_zoo: ")[:500] if lines else "it said nothing"
+
+
+def _in_use(folder: Path) -> bool:
+    """Whether a process holds a run, such as one that is still saving after its comparison was killed."""
+    lock = folder / ".lock"
+    try:
+        with filelock.FileLock(lock, timeout=0) if lock.exists() else contextlib.nullcontext():
+            return False
+    except filelock.Timeout:
+        return True
 
 
 class _Grid:
@@ -370,6 +434,7 @@ class _Grid:
         }
         self.failures: dict[str, str] = {}
         self.going: dict[int, tuple[tuple[str, int], subprocess.Popen]] = {}
+        self.images: dict[tuple[str, int], int] = {}  # seen by each run
         self.stopped = 0
 
     def log(self, key: tuple[str, int]) -> Path:
@@ -386,42 +451,60 @@ class _Grid:
         found = self.note()
         done = {(r["variant"], r["seed"]) for r in found["runs"] if r["state"] == "done"}
         waiting = [key for key in self.settings if key not in done]
+        self.images = {(r["variant"], r["seed"]): int(r["images"] or 0) for r in found["runs"]}
+        told = False
         total = sum(s.steps * s.batch for s in self.settings.values())
         with tqdm(total=total, unit=" images", unit_scale=True, disable=None, smoothing=0.05) as bar, self._signals():
             while (waiting or self.going) and not (self.stopped and not self.going):
                 for place, _ in enumerate(self.places):
-                    if place not in self.going and waiting and not self.stopped:
-                        key = waiting.pop(0)
+                    if place in self.going or not waiting or self.stopped:
+                        continue
+                    key = next((key for key in waiting if not _in_use(Path(self.settings[key].workdir))), None)
+                    if key is not None:
+                        waiting.remove(key)
                         self.going[place] = key, _start(self.settings[key], self.log(key), self.places[place])
+                    elif not told and not self.going:
+                        told = True
+                        tqdm.write(f"waiting for {folder_of(self.about, *waiting[0])}, which another process still holds ...")
+                if self.stopped:  # by a signal that came while a run was being started
+                    self._tell(signal.SIGTERM)
                 time.sleep(0.2)
                 for place, (key, process) in list(self.going.items()):
                     if process.poll() is not None:
                         del self.going[place]
                         self._ended(key, process.returncode)
                         self.note()
-                bar.update(self._images() - bar.n)
+                for key, _ in self.going.values():
+                    seen = last_record(Path(self.settings[key].workdir) / "metrics.jsonl").get("images")
+                    self.images[key] = seen if isinstance(seen, int) else self.images[key]
+                bar.update(sum(self.images.values()) - bar.n)
                 bar.set_postfix_str(", ".join(folder_of(self.about, *key) for key, _ in self.going.values()), refresh=False)
         return self.note()
-
-    def _images(self) -> int:
-        done = (records(Path(s.workdir) / "metrics.jsonl") for s in self.settings.values())
-        return sum(log[-1].get("images", 0) for log in done if log)
 
     def _ended(self, key: tuple[str, int], code: int) -> None:
         run = folder_of(self.about, *key)
         if code and not self.stopped:
-            self.failures[run] = _last_words(self.log(key)) if code > 0 else f"it was ended by signal {-code}"
+            words = _last_words(self.log(key))
+            why = (
+                f"it was ended by signal {-code}" if code < 0 else f"{ALARMED}: {words}" if code == STOPPED_BY_ALARM else words
+            )
+            self.failures[run] = why
             tqdm.write(f"{run} failed: {self.failures[run]}")
         elif not code:
-            tqdm.write(f"{run} is done")
-            self._tell_tensorboard(key)
+            settings = self.settings[key]
+            about = outcome(Path(settings.workdir), settings.steps, f"eval/{self.about['score']}")
+            if about["state"] == "done":
+                tqdm.write(f"{run} is done")
+                self._tell_tensorboard(key, about)
+            else:
+                self.failures[run] = "files of it are missing or damaged; delete its folder, and the same command makes it anew"
+                tqdm.write(f"{run} failed: {self.failures[run]}")
 
-    def _tell_tensorboard(self, key: tuple[str, int]) -> None:
+    def _tell_tensorboard(self, key: tuple[str, int], about: Record) -> None:
         """Put a finished run into TensorBoard's HPARAMS, with the settings in which variants differ."""
         from gan_zoo.hparams import hparams
 
         settings = self.settings[key]
-        about = outcome(Path(settings.workdir), settings.steps, f"eval/{self.about['score']}")
         if about["best"] is not None:
             differ = sorted({name for variant in self.about["variants"].values() for name in variant["settings"]})
             shown = {"variant": key[0], "seed": key[1]} | {name: getattr(settings, name) for name in differ}
@@ -429,20 +512,27 @@ class _Grid:
 
     @contextlib.contextmanager
     def _signals(self) -> Iterator[None]:
-        """Pass Ctrl-C and SIGTERM on to the runs, which save and stop."""
+        """Pass Ctrl-C and SIGTERM on to the runs, which save and stop; a second Ctrl-C stops them at once."""
 
         def stop(number: int, frame: Any) -> None:
-            self.stopped = number
-            for _, process in self.going.values():
-                with contextlib.suppress(ProcessLookupError):
-                    os.killpg(process.pid, signal.SIGTERM)
+            again, self.stopped = self.stopped and number == signal.SIGINT, number
+            said = b"" if again else b"\nstopping when the runs have saved; Ctrl-C again stops at once, without saving.\n"
+            with contextlib.suppress(OSError):  # not print(), in the middle of which a signal may come
+                os.write(2, said)
+            self._tell(signal.SIGINT if again else signal.SIGTERM)
 
         old = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
         try:
             yield
         finally:
+            self._tell(signal.SIGTERM)  # to those that go on when this loop breaks, on a full disk for one
             for number, handler in old.items():
                 signal.signal(number, handler)
+
+    def _tell(self, number: int) -> None:
+        for _, process in list(self.going.values()):
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, number)
 
 
 def _main(values: flags.FlagValues, rest: list[str]) -> int:
@@ -452,6 +542,8 @@ def _main(values: flags.FlagValues, rest: list[str]) -> int:
         raise UserError(f"--save={values.save} must end in .json.")
     folder = user_path(values.workdir)
     about, configs = _plan(values, rest, folder)
+    if values.save:
+        _may_save(user_path(values.save), about)
     folder.mkdir(parents=True, exist_ok=True)
     lock = filelock.FileLock(folder / ".lock", timeout=0)
     try:
@@ -475,11 +567,30 @@ def _main(values: flags.FlagValues, rest: list[str]) -> int:
         import picture  # here, so that bad input need not wait for matplotlib
 
         save = user_path(values.save)
-        save.parent.mkdir(parents=True, exist_ok=True)
         write_json(save, {"comparison": about, "results": found, "machine": _machine(found, folder)})
         picture.draw(about, found, folder, save.with_suffix(".png"))
         print(f"{save}, and a picture beside it: kept for the leaderboard")
     return 0
+
+
+def _may_save(path: Path, about: Record) -> None:
+    """Before hours of training, make sure that results can be kept in a file, and take the place of older ones of theirs only.
+
+    Raises:
+        UserError: There is something else.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    picture = path.with_suffix(".png")
+    if not path.exists():
+        if picture.exists():
+            raise UserError(f"{picture}, where a picture of the results would go, is there already; give another --save.")
+        return
+    try:
+        ours = json.loads(path.read_text(encoding="utf-8"))["comparison"]["name"] == about["name"]
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        ours = False
+    if not ours:
+        raise UserError(f"{path} holds something else than results of {about['name']}; give another --save, or move it away.")
 
 
 def _report(folder: Path) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 from absl import flags
-from results import records
+from results import number, records
 from scipy import stats
 
 from gan_zoo import cli
@@ -46,11 +46,12 @@ def series(log: list[dict], score: str, scalars: list[str]) -> tuple[np.ndarray,
     images, scores, means, since = [], [], {name: [] for name in scalars}, {name: [] for name in scalars}
     for record in log:
         for name in scalars:
-            if isinstance(record.get(name), (int, float)):
-                since[name].append(record[name])
-        if isinstance(record.get(score), (int, float)) and record[score] > 0:
-            images.append(record["images"])
-            scores.append(record[score])
+            if (value := number(record, name)) is not None:
+                since[name].append(value)
+        value, seen = number(record, score), number(record, "images")
+        if value and value > 0 and seen and seen > 0:
+            images.append(seen)
+            scores.append(value)
             for name in scalars:
                 means[name].append(np.mean(since[name]) if since[name] else np.nan)
                 since[name] = []
@@ -66,6 +67,8 @@ def correlations(images: np.ndarray, scores: np.ndarray, scalar: np.ndarray) -> 
     """Spearman's correlation of the score with a scalar's level and with its swing, both without drift; NaN if undefined."""
     kept = images >= 0.2 * images[-1]
     kept[0] = False  # it has no evaluation before it
+    if kept.sum() < 5 or np.ptp(scores[kept]) == 0:  # a parabola takes three of them
+        return float("nan"), float("nan")
     swing = np.concatenate([[np.nan], np.diff(scalar)])
     x = np.log(images)
     left = without_drift(x[kept], np.log(scores)[kept])
@@ -96,7 +99,8 @@ def _score_in(log: list[dict]) -> str:
 def _main(values: flags.FlagValues, rest: list[str]) -> None:
     if not rest:
         raise UserError("runs are wanted, such as runs/NAME; give one or more.")
-    logs = {folder: records(folder / "metrics.jsonl") for path in rest for folder in runs_in(user_path(path))}
+    # By their real paths: a run that is given twice is no further evidence.
+    logs = {folder.resolve(): records(folder / "metrics.jsonl") for path in rest for folder in runs_in(user_path(path))}
     score = values.score or next(filter(None, map(_score_in, logs.values())), "")
     if not score:
         raise UserError("none of these runs was evaluated; train them with --eval_every above 0.")

@@ -6,14 +6,14 @@ mean of their variant.
 """
 
 import json
+import math
 import sys
-from pathlib import Path
 
 import numpy as np
 from absl import flags
 
 from gan_zoo import cli
-from gan_zoo.contracts import UserError
+from gan_zoo.contracts import UserError, user_path
 from gan_zoo.evaluation.paired import paired
 
 SHAPES = {
@@ -34,9 +34,11 @@ def measured(paths: list[str]) -> np.ndarray:
     found = []
     for path in paths:
         try:
-            kept = json.loads(Path(path).read_text(encoding="utf-8"))
+            kept = json.loads(user_path(path).read_text(encoding="utf-8"))
             runs, about = kept["results"]["runs"], kept["comparison"]
-            best = {(run["variant"], run["seed"]): run["best"] for run in runs if run["state"] == "done" and run["best"]}
+            best = {
+                (run["variant"], run["seed"]): run["best"] for run in runs if run["state"] == "done" and (run["best"] or 0) > 0
+            }
         except (OSError, ValueError, KeyError, TypeError) as e:
             raise UserError(f"{path} holds no kept comparison ({type(e).__name__}); give files of compare.py --save.") from None
         for name in about["variants"]:
@@ -52,8 +54,10 @@ def measured(paths: list[str]) -> np.ndarray:
 
 
 def _main(values: flags.FlagValues, rest: list[str]) -> None:
+    if not math.isfinite(values.scatter):
+        raise UserError(f"--scatter={values.scatter} is no standard deviation; give a number above 0, such as 0.2.")
     seeds = [int(n) for n in values.seeds if n.isdigit() and int(n) > 1]
-    if len(seeds) < len(values.seeds):
+    if len(seeds) < len(values.seeds) or not seeds:
         raise UserError(f"--seeds={','.join(values.seeds)} are no numbers of seeds; give whole numbers, 2 or more.")
     shapes = dict(SHAPES)
     if rest:
@@ -61,7 +65,7 @@ def _main(values: flags.FlagValues, rest: list[str]) -> None:
         if len(pool) < 10:
             raise UserError(f"there are only {len(pool)} pairs in these files; give more comparisons.")
         shapes[f"{len(pool)} measured pairs"] = lambda rng, shape: rng.choice(pool - pool.mean(), shape)
-    print("| scatter of the logarithms | seeds | Student's interval | bootstrap over seeds || wrong verdicts |")
+    print("| scatter of the logarithms | seeds | Student's interval | bootstrap over seeds | told apart though equal |")
     print("|---|---|---|---|---|")
     for name, draw in shapes.items():
         for n in seeds:

@@ -30,9 +30,9 @@ def _read(path: Path, home: Path) -> Record:
         kept = json.loads(path.read_text(encoding="utf-8"))
         if path.with_suffix(".png").is_file():
             kept["picture"] = Path(os.path.relpath(path.with_suffix(".png").resolve(), home)).as_posix()
-        _ = list(markdown(kept["comparison"], kept["results"]))
+        _ = page({path.stem: kept})
         return kept
-    except (OSError, ValueError, KeyError, TypeError) as e:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as e:
         raise UserError(f"{path} holds no kept comparison ({type(e).__name__}: {e}); make it anew with --save.") from None
 
 
@@ -72,6 +72,9 @@ def _main(values: flags.FlagValues, rest: list[str]) -> None:
     out = user_path(values.out) if values.out else ROOT / "experiments" / "RESULTS.md"
     if out.exists() and not out.read_text(encoding="utf-8", errors="replace").startswith(MARK):
         raise UserError(f"{out} was not made by this tool; give another --out.")
+    names = [path.stem for path in paths]
+    if twice := next((name for name in names if names.count(name) > 1), ""):
+        raise UserError(f"two files are called {twice}.json, which is the name of a section; rename one of them.")
     text = page({path.stem: _read(path, out.resolve().parent) for path in paths})
     with whole_file(out) as part:
         part.write_text(text, encoding="utf-8")

@@ -19,7 +19,7 @@ from interpolate import new_file
 from PIL import Image, ImageDraw, ImageFont
 
 from gan_zoo import cli, images, rundir
-from gan_zoo.contracts import UserError
+from gan_zoo.contracts import UserError, user_path
 
 _FONT = 14
 _HEAD = 2 * (_FONT + 4)
@@ -146,7 +146,7 @@ def _main(values: flags.FlagValues, rest: list[str]) -> None:
     frames = rundir.frames(folder)
     if not frames:
         raise UserError(f"there are no samples in {folder / 'samples'}; train the run first, or check the folder.")
-    out = Path(values.out or folder / "samples.gif")
+    out = user_path(values.out) if values.out else folder / "samples.gif"
     if out.suffix.lower() != ".gif":
         raise UserError(f"--out={out} must end in .gif.")
     options = {name: values[name].value for name in ("fps", "every", "size", "loop")}

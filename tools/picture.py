@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import warnings
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -43,6 +45,20 @@ def draw(comparison: Record, found: Record, folder: Path, path: Path, count: int
     matplotlib.use("agg")
     from matplotlib import pyplot as plt
 
+    # Names are text: dollar signs in them mean nothing, and letters that the font lacks need no warning.
+    with plt.rc_context({"text.parse_math": False}), warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        drawn = _drawn(plt, comparison, found, folder, count)
+    with whole_file(path) as part:  # a third of the bytes, and no difference to the eye
+        Image.open(drawn).convert("RGB").quantize(200, dither=Image.Dither.NONE).save(part, format="PNG", optimize=True)
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= 40 else f"{name[:39]}\N{HORIZONTAL ELLIPSIS}"
+
+
+def _drawn(plt: Any, comparison: Record, found: Record, folder: Path, count: int) -> io.BytesIO:
+    """The picture as the bytes of a PNG."""
     choose, seed = comparison["choose"], comparison["seeds"][0]
     names = sorted(found["variants"], key=lambda name: found["variants"][name][choose] or np.inf)
     against = {each["variant"]: each for each in found["comparisons"]}
@@ -64,12 +80,22 @@ def draw(comparison: Record, found: Record, folder: Path, path: Path, count: int
     labels = []
     for name in names:
         value = found["variants"][name][choose]
-        labels.append(f"{name}   {value:.3g}" if value else f"{name}   failed")
+        none = "failed" if found["variants"][name].get("failed") else "no score"
+        labels.append(f"{_short(name)}   {value:.3g}" if value else f"{_short(name)}   {none}")
     left.set(
-        xscale="log", ylim=(len(names) - 0.5, -0.5), xlabel=f"{choose} {comparison['score']}, ratio to {comparison['baseline']}"
+        xscale="log",
+        ylim=(len(names) - 0.5, -0.5),
+        xlabel=f"{choose} {comparison['score']}, ratio to {_short(comparison['baseline'])}",
     )
-    left.set_xlim(max(left.get_xlim()[0], 0.2), min(left.get_xlim()[1], 50))  # an interval may be as wide as it likes
-    ticks = [t for t in (0.25, 0.5, 0.7, 1, 1.4, 2, 4, 8, 16, 32) if left.get_xlim()[0] <= t <= left.get_xlim()[1]]
+    ratios = [each["ratio"] for each in found["comparisons"] if each["ratio"]]
+    # An interval may be as wide as it likes, but no ratio may lie outside.
+    left.set_xlim(
+        max(left.get_xlim()[0], min([0.2, *(0.8 * r for r in ratios)])),
+        min(left.get_xlim()[1], max([50, *(1.25 * r for r in ratios)])),
+    )
+    low, high = left.get_xlim()
+    wide, narrow = (1e-4, 1e-3, 0.01, 0.1, 1, 10, 100, 1000, 1e4), (0.25, 0.5, 0.7, 1, 1.4, 2, 4, 8, 16, 32)
+    ticks = [t for t in (wide if high / low > 300 else narrow) if low <= t <= high]
     left.set_xticks(ticks, [f"{t:g}" for t in ticks])
     left.minorticks_off()
     left.set_yticks(range(len(names)), labels)
@@ -83,5 +109,4 @@ def draw(comparison: Record, found: Record, folder: Path, path: Path, count: int
     drawn = io.BytesIO()
     figure.savefig(drawn, format="png", dpi=100)
     plt.close(figure)
-    with whole_file(path) as part:  # a third of the bytes, and no difference to the eye
-        Image.open(drawn).convert("RGB").quantize(200, dither=Image.Dither.NONE).save(part, format="PNG", optimize=True)
+    return drawn

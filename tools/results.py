@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import statistics
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -15,6 +16,7 @@ from gan_zoo.evaluation.paired import paired, sentence
 from gan_zoo.evaluation.protocol import Result
 
 Record = dict[str, Any]
+ALARMED = "an alarm stopped it"
 BESIDE = ("precision", "recall", "diversity")  # what stands beside the score
 
 
@@ -31,13 +33,35 @@ def records(path: Path) -> list[Record]:
     except OSError:
         return []
     for line in lines:
-        try:
-            record = json.loads(line)
-        except ValueError:
-            continue
-        if isinstance(record, dict) and isinstance(record.get("step"), int):
+        if record := _record(line):
             found.append(record)
     return found
+
+
+def last_record(path: Path) -> Record:
+    """The last of these lines, found without reading the others; {} where there is none."""
+    try:
+        with path.open("rb") as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - 2**16))
+            lines = file.read().splitlines()
+    except OSError:
+        return {}
+    return next(filter(None, map(_record, reversed(lines))), {})
+
+
+def _record(line: bytes) -> Record:
+    """A line of a log, or {}."""
+    try:
+        record = json.loads(line)
+    except (ValueError, RecursionError):
+        return {}
+    return record if isinstance(record, dict) and type(record.get("step")) is int else {}
+
+
+def number(record: Record, key: str) -> float | None:
+    """A finite number of a record, or None."""
+    value = record.get(key)
+    return value if type(value) in (int, float) and abs(value) < math.inf else None
 
 
 def outcome(folder: Path, steps: int, score: str, target: float | None = None) -> Record:
@@ -53,31 +77,33 @@ def outcome(folder: Path, steps: int, score: str, target: float | None = None) -
         A record of ``state`` (``done``, ``running`` or ``missing``), ``best``, ``best_step``, ``last``, ``ratio`` (of the last
         score to the best), ``images``, ``seconds`` (of training, evaluations apart), ``target_images`` and ``target_seconds``
         (at the first evaluation that reached the target), ``precision``, ``recall`` and ``diversity``
-        at the best step. None for what is not
-        there.
+        at the best step. None for what is not there.
     """
     log = records(folder / "metrics.jsonl")
     seconds, at, scored = 0.0, 0, []
     found: Record = dict.fromkeys(("best", "best_step", "last", "ratio", "images", "seconds", "target_images"))
     found |= dict.fromkeys(("target_seconds", *BESIDE))
     for record in log:
-        speed = record.get("speed/images_per_second")
+        speed, images = number(record, "speed/images_per_second"), number(record, "images")
+        if images is None:
+            continue
         if speed and record["step"] > at:
-            per_step = record["images"] / record["step"]
+            per_step = images / record["step"]
             seconds += (record["step"] - at) * per_step / speed
             at = record["step"]
-            found["images"], found["seconds"] = record["images"], seconds
-        if isinstance(value := record.get(score), (int, float)):
-            scored.append((value, record, seconds))
+            found["images"], found["seconds"] = images, seconds
+        if (value := number(record, score)) is not None:
+            scored.append((value, record))
             if target is not None and value <= target and found["target_images"] is None:
-                found["target_images"], found["target_seconds"] = record["images"], seconds
+                found["target_images"], found["target_seconds"] = images, seconds
     if scored:
-        best, record, _ = min(scored, key=lambda each: each[0])
+        best, record = min(scored, key=lambda each: each[0])
         last = scored[-1][0]
         found |= {"best": best, "best_step": record["step"], "last": last, "ratio": last / best if best > 0 else None}
         extractor = score.partition("-")[2]
         for name in BESIDE:
-            found[name] = record.get(f"eval/{name}-{extractor}", record.get(f"eval/{name}"))
+            beside = number(record, f"eval/{name}-{extractor}")
+            found[name] = number(record, f"eval/{name}") if beside is None else beside
     found["state"] = "done" if _finished(folder, at, steps) else "running" if log else "missing"
     return found
 
@@ -113,9 +139,10 @@ def results(comparison: Record, folder: Path, failures: Mapping[str, str] | None
         return found
 
     runs = all_runs(None)
-    base = [runs[comparison["baseline"], seed]["best"] for seed in seeds]
-    known = [value for value in base if value is not None]
-    target = comparison.get("target") or (max(known) if known else None)
+    base = [runs[comparison["baseline"], seed] for seed in seeds]
+    known = [run["best"] for run in base if run["state"] == "done" and run["best"] is not None]
+    target = comparison.get("target")
+    target = max(known, default=None) if target is None else target
     runs = all_runs(target)
     stamp, floor = _stamp(folder, runs.values(), comparison["score"])
     return {
@@ -137,7 +164,7 @@ def _summary(runs: list[Record]) -> Record:
     runs = [run for run in runs if run["state"] == "done"]
     found["reached"] = sum(run["target_images"] is not None for run in runs)
     for name in ("best", "last"):
-        values = [run[name] for run in runs if run[name]]
+        values = [run[name] for run in runs if run[name] and run[name] > 0]
         found[name] = math.exp(statistics.fmean(map(math.log, values))) if values else None
     for name in ("ratio", "target_images", "target_seconds", "seconds", *BESIDE):
         values = [run[name] for run in runs if run[name] is not None]
@@ -150,22 +177,38 @@ def _comparison(comparison: Record, runs: Mapping[tuple[str, int], Record], name
     baseline, score = comparison["baseline"], comparison["score"]
     both = [(runs[name, seed], runs[baseline, seed]) for seed in comparison["seeds"]]
     ended = [(a, b) for a, b in both if a["state"] in ("done", "failed") and b["state"] in ("done", "failed")]
-    scored = [(a, b) for a, b in ended if a["state"] == b["state"] == "done" and a[choose] and b[choose]]
+    done = [(a, b) for a, b in ended if a["state"] == b["state"] == "done"]
+    scored = [(a, b) for a, b in done if min(a[choose] or 0, b[choose] or 0) > 0]
     record: Record = {"variant": name, "baseline": baseline, "choose": choose}
-    failed = [sum(pair[i]["state"] == "failed" for pair in ended) for i in (0, 1)]
+    lost = [[pair[i]["why"] for pair in ended if pair[i]["state"] == "failed"] for i in (0, 1)]
     if scored:
         found = paired([a[choose] for a, _ in scored], [b[choose] for _, b in scored])
         record |= found._asdict() | {"sentence": sentence(found, name, baseline, f"{choose} {score}")}
     else:
         record |= {"n": 0, "ratio": None, "low": None, "high": None, "verdict": "no evidence"}
-        record["sentence"] = f"{name} against {baseline}: nothing to compare yet."
-    if failed[0] == len(ended) > 1 and not failed[1]:
-        record |= {"verdict": "worse", "sentence": f"{name} is worse than {baseline}: all {len(ended)} of its runs failed."}
-    elif any(failed):
-        record["sentence"] += (
-            f" Left out: of {len(ended)} runs each, {failed[0]} of {name} and {failed[1]} of {baseline} failed."
+        yet = (
+            "nothing to compare yet"
+            if len(ended) < len(both)
+            else "nothing to compare: with no seed do both have a score above 0"
         )
+        record["sentence"] = f"{name} against {baseline}: {yet}."
+    for these, others, verdict, whose in ((0, 1, "worse", "its"), (1, 0, "better", "the baseline's")):
+        if len(lost[these]) == len(ended) > 1 and not lost[others] and all(map(_by_training, lost[these])):
+            said = f"all {len(ended)} of {whose} runs failed, by divergence or an alarm"
+            return record | {"verdict": verdict, "sentence": f"{name} is {verdict} than {baseline}: {said}."}
+    if any(lost):
+        each = f"{len(ended)} run{'s' * (len(ended) > 1)} each"
+        record["sentence"] += f" Left out: of {each}, {len(lost[0])} of {name} and {len(lost[1])} of {baseline} failed."
+        if not all(map(_by_training, [*lost[0], *lost[1]])):
+            record["sentence"] += " Some broke off for reasons that say nothing of the training."
+    if 0 < len(scored) < len(done):
+        record["sentence"] += f" Left out, too: {len(done) - len(scored)} of {len(done)} pairs without a score above 0."
     return record
+
+
+def _by_training(why: str) -> bool:
+    """Whether a run failed since its training went wrong, and not for a full disk, a kill or a refused setting."""
+    return why.startswith(("training diverged", ALARMED))
 
 
 def _stamp(folder: Path, runs, score: str) -> tuple[str, float | None]:
@@ -203,7 +246,15 @@ def markdown(comparison: Record, found: Record) -> Iterator[str]:
             span += f" {each['verdict']}"
         total = len(comparison["seeds"])
         count = f"{row['done']}/{total}" + (f", {row['failed']} failed" if row["failed"] else "")
-        cells = [name, count, show(row["best"]), show(row["last"]), show(row["ratio"]), span, f"{row['reached']}/{total}"]
+        cells = [
+            name.replace("|", "\\|"),
+            count,
+            show(row["best"]),
+            show(row["last"]),
+            show(row["ratio"]),
+            span,
+            f"{row['reached']}/{total}",
+        ]
         cells += [show(row["target_images"], 5), ", ".join(show(row.get(each), 2) or "-" for each in BESIDE)]
         yield "| " + " | ".join(cells) + " |"
     yield ""

@@ -65,20 +65,20 @@ def paired(variant: Sequence[float], baseline: Sequence[float], confidence: floa
     logs = np.log(x / y)
     n, mean = len(logs), float(logs.mean())
     if n == 1:
-        return Paired(1, math.exp(mean), None, None, confidence, None, None, None, "no evidence")
+        return Paired(1, _exp(mean), None, None, confidence, None, None, None, "no evidence")
     error = float(logs.std(ddof=1)) / math.sqrt(n)
     t = float(stats.t.ppf((1 + confidence) / 2, n - 1))
     low, high = mean - t * error, mean + t * error
     least, most = _bootstrap(logs, confidence) if bootstrap else (None, None)
     return Paired(
         n,
-        math.exp(mean),
-        math.exp(low),
-        math.exp(high),
+        _exp(mean),
+        _exp(low),
+        _exp(high),
         confidence,
         least,
         most,
-        math.exp(min(700.0, (t + float(stats.t.ppf(POWER, n - 1))) * error)),
+        _exp((t + float(stats.t.ppf(POWER, n - 1))) * error),
         "better" if high < 0 else "worse" if low > 0 else "no evidence",
     )
 
@@ -91,7 +91,12 @@ def _bootstrap(logs: np.ndarray, confidence: float) -> tuple[float, float]:
     else:
         rows = np.random.default_rng(0).integers(0, n, (_DRAWS, n))
     low, high = np.quantile(logs[rows].mean(axis=1), [(1 - confidence) / 2, (1 + confidence) / 2])
-    return math.exp(low), math.exp(high)
+    return _exp(float(low)), _exp(float(high))
+
+
+def _exp(x: float) -> float:
+    """The exponential, kept among the numbers that a file can hold."""
+    return math.exp(min(700.0, max(-700.0, x)))
 
 
 def sentence(found: Paired, variant: str, baseline: str, score: str) -> str:
@@ -100,19 +105,26 @@ def sentence(found: Paired, variant: str, baseline: str, score: str) -> str:
     if found.low is None or found.high is None:
         return (
             f"{variant} against {baseline}: no evidence of a difference, since one seed tells nothing about others (its "
-            f"{score} is {found.ratio:.2f} times as high)."
+            f"{score} is {_times(found.ratio)} times as high)."
         )
-    if found.low == found.high:
+    if found.low == found.high == 1:
         return (
-            f"no evidence of a difference between {variant} and {baseline}: each pair has the same {score}, or the same ratio."
+            f"no evidence of a difference between {variant} and {baseline}: with each of {seeds}, both have the same {score}."
         )
-    interval = f"{100 * found.confidence:.0f} % interval {found.low:.2f} to {found.high:.2f}"
-    span = f"{found.ratio:.2f} times as high ({interval}, {seeds})"
+    interval = f"{100 * found.confidence:.0f} % interval {_times(found.low)} to {_times(found.high)}"
+    span = f"{_times(found.ratio)} times as high ({interval}, {seeds})"
     if found.verdict != "no evidence":
         return f"{variant} is {found.verdict} than {baseline}: its {score} is {span}."
     least = found.detectable or math.inf
-    seen = f"above {least:.2f} or below {1 / least:.2f} times" if least < 100 else "of more than a hundred times only"
+    seen = f"above {_times(least)} or below {_times(1 / least)} times" if least < 100 else "of more than a hundred times only"
     return (
         f"no evidence of a difference between {variant} and {baseline}: its {score} is {span}; with {seeds} of this scatter "
         f"you would see differences {seen}."
     )
+
+
+def _times(ratio: float) -> str:
+    """A ratio with two decimals, or with as many as it takes to tell it from 1 and from 0."""
+    if not 0.1 <= ratio < 100:
+        return f"{ratio:.2g}"
+    return f"{ratio:.2f}" if ratio == 1 or f"{ratio:.2f}" != "1.00" else f"{ratio:.4f}"

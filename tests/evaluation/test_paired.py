@@ -35,7 +35,15 @@ def test_one_seed_or_equal_runs_are_no_evidence():
     assert "one seed tells nothing" in sentence(one, "a", "b", "FD")
     same = paired([1.0, 2.0], [1.0, 2.0])
     assert (same.verdict, same.ratio) == ("no evidence", 1.0)
-    assert "each pair has the same FD" in sentence(same, "a", "b", "FD")
+    assert "both have the same FD" in sentence(same, "a", "b", "FD")
+
+
+def test_ratios_near_and_far_from_1_are_told_with_digits_that_show_them():
+    said = sentence(paired([1.001, 1.0011, 1.00105], [1, 1, 1]), "a", "b", "FD")
+    assert said.startswith("a is worse than b: its FD is 1.0010 times as high (95 % interval 1.0009 to 1.0012")
+    wide = paired([1e-200, 1e200], [1.0, 1.0])  # what no float holds is kept at its end
+    assert 0 < wide.low < 1e-300 < 1e300 < wide.high < float("inf")
+    assert len(sentence(wide, "a", "b", "FD")) < 250
 
 
 def test_the_sentences_say_what_was_found():
