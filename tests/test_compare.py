@@ -32,7 +32,7 @@ STAND_IN = textwrap.dedent(
     folder, steps, every = Path(about["workdir"]), about["steps"], about["eval_every"]
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "starts").open("a") as f: f.write("x")
-    if about["gen_opt"].startswith("sgd"):
+    if about["gen_opt"].startswith("sgd") or (about["disc_opt"].startswith("sgd") and about["seed"] == 1):
         print("gan_zoo: training diverged before step 3: loss/gen became infinite."); sys.exit(2)
     if about["gen_opt"].startswith("rmsprop"):
         os.kill(os.getpid(), 9)
@@ -148,12 +148,21 @@ def test_what_is_done_is_not_done_again_and_seeds_and_variants_may_be_added(comp
 
 
 def test_runs_that_fail_are_counted_and_the_others_go_on(compare):
-    said = compare("plain:", "broken: --gen_opt=sgd", "--seeds=2")
+    compare("plain:", "broken: --gen_opt=sgd", "--seeds=2")
+    assert compare.results()["comparisons"][0]["verdict"] == "no evidence"  # two of two say too little
+    said = compare("plain:", "broken: --gen_opt=sgd", "--seeds=3")
     found = compare.results()
-    assert found["variants"]["broken"]["failed"] == 2
+    assert found["variants"]["broken"]["failed"] == 3
     assert found["comparisons"][0]["verdict"] == "worse"
-    assert "all 2 of its runs failed" in said
+    assert "all 3 of its runs failed" in said
     assert "training diverged" in next(r["why"] for r in found["runs"] if r["variant"] == "broken")
+
+
+def test_what_fails_more_often_is_not_better_for_what_is_left_of_it(compare):
+    said = compare("plain:", "brittle: --loss=hinge --disc_opt=sgd", "--seeds=3")
+    (found,) = compare.results()["comparisons"]
+    assert (found["verdict"], found["n"]) == ("no evidence", 2)
+    assert "no evidence that brittle is better than plain, since more of its runs failed" in said
 
 
 def test_ctrl_c_stops_the_runs_and_the_same_command_goes_on(compare):
@@ -178,7 +187,7 @@ def test_a_run_that_was_killed_says_nothing_of_its_training(compare):
     (found,) = compare.results()["comparisons"]
     assert found["verdict"] == "no evidence"
     assert "2 of killed and 0 of plain failed. Some broke off for reasons that say nothing" in said
-    said = compare("broken: --gen_opt=sgd", "plain:", "killed: --gen_opt=rmsprop", "--seeds=2")  # another baseline
+    said = compare("broken: --gen_opt=sgd", "plain:", "killed: --gen_opt=rmsprop", "--seeds=3")  # another baseline
     verdicts = {c["variant"]: c["verdict"] for c in compare.results()["comparisons"]}
     assert verdicts == {"plain": "better", "killed": "no evidence"}
     assert compare.results()["target"] is None  # no run of this baseline is done

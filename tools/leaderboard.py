@@ -69,6 +69,8 @@ def _main(values: flags.FlagValues, rest: list[str]) -> None:
     paths = [user_path(p) for p in rest] or sorted((ROOT / "experiments" / "results").glob("*.json"))
     if not paths:
         raise UserError("there are no kept comparisons in experiments/results; make some with tools/compare.py --save=...")
+    if rest and not values.out:
+        raise UserError("give --out=FILE.md with single files; experiments/RESULTS.md is of all kept comparisons.")
     out = user_path(values.out) if values.out else ROOT / "experiments" / "RESULTS.md"
     if out.exists() and not out.read_text(encoding="utf-8", errors="replace").startswith(MARK):
         raise UserError(f"{out} was not made by this tool; give another --out.")

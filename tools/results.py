@@ -193,9 +193,14 @@ def _comparison(comparison: Record, runs: Mapping[tuple[str, int], Record], name
         )
         record["sentence"] = f"{name} against {baseline}: {yet}."
     for these, others, verdict, whose in ((0, 1, "worse", "its"), (1, 0, "better", "the baseline's")):
-        if len(lost[these]) == len(ended) > 1 and not lost[others] and all(map(_by_training, lost[these])):
+        # Three of three against none of three has a chance of one in twenty where both fail alike; fewer tell nothing.
+        if len(lost[these]) == len(ended) > 2 and not lost[others] and all(map(_by_training, lost[these])):
             said = f"all {len(ended)} of {whose} runs failed, by divergence or an alarm"
             return record | {"verdict": verdict, "sentence": f"{name} is {verdict} than {baseline}: {said}."}
+    if record["verdict"] == "better" and sum(map(_by_training, lost[0])) > sum(map(_by_training, lost[1])):
+        # What is left after failures is the best of it.
+        why = f"no evidence that {name} is better than {baseline}, since more of its runs failed in training; of the others:"
+        record |= {"verdict": "no evidence", "sentence": f"{why} {record['sentence']}"}
     if any(lost):
         each = f"{len(ended)} run{'s' * (len(ended) > 1)} each"
         record["sentence"] += f" Left out: of {each}, {len(lost[0])} of {name} and {len(lost[1])} of {baseline} failed."
@@ -258,5 +263,8 @@ def markdown(comparison: Record, found: Record) -> Iterator[str]:
         cells += [show(row["target_images"], 5), ", ".join(show(row.get(each), 2) or "-" for each in BESIDE)]
         yield "| " + " | ".join(cells) + " |"
     yield ""
+    if (count := len(found["comparisons"])) > 4:
+        yield f"Each of these {count} verdicts is at 95 %: where nothing differs, one in twenty is wrong by chance."
+        yield ""
     for each in found["comparisons"]:
         yield f"- {each['sentence']}"
