@@ -109,8 +109,9 @@ def _train(config: Config, folder: Path, distribution: tf.distribute.Strategy, l
         while done < config.steps and not stop:
             n = min(config.log_every - done % config.log_every, config.steps - done)
             began = time.perf_counter()
-            means = run(iterator, tf.constant(n, tf.int64))
-            scalars = {name: float(value) for name, value in means.items()}  # the chunk's one wait for the device
+            with strategy.exchanges(distribution):
+                means = run(iterator, tf.constant(n, tf.int64))
+                scalars = {name: float(value) for name, value in means.items()}  # the chunk's one wait for the device
             seconds = time.perf_counter() - began
             last, done = done, done + n
             if not all(math.isfinite(value) for value in scalars.values()):

@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -49,9 +50,10 @@ def make(name: str) -> tf.distribute.Strategy:
                 "--strategy=multi_worker needs the environment variable TF_CONFIG, which names all workers; tools/launch.py "
                 "sets it."
             )
-        options = tf.distribute.experimental.CommunicationOptions(timeout_seconds=EXCHANGE_SECONDS)
+        # Without its option timeout_seconds, for which TensorFlow starts a thread at each exchange that sleeps until then: a
+        # hundred a step, until the machine has no more. What the option is for, exchanges() does.
         with _patience():
-            return tf.distribute.MultiWorkerMirroredStrategy(communication_options=options)
+            return tf.distribute.MultiWorkerMirroredStrategy()
     return tf.distribute.get_strategy()
 
 
@@ -72,6 +74,29 @@ def _patience() -> Iterator[None]:
     finally:
         watch.kill()
         watch.wait()
+
+
+@contextlib.contextmanager
+def exchanges(strategy: tf.distribute.Strategy) -> Iterator[None]:
+    """End this process, as one that lost a peer, if the body, which exchanges with others, takes EXCHANGE_SECONDS.
+
+    A peer that is gone shows at once; this is for one that lives and never answers.
+    """
+
+    def give_up() -> None:
+        os.write(2, f"gan_zoo: another worker has not answered for {EXCHANGE_SECONDS} s; start all workers again.\n".encode())
+        os._exit(PEER_LOST)
+
+    if not several_workers(strategy):
+        yield
+        return
+    watch = threading.Timer(EXCHANGE_SECONDS, give_up)
+    watch.daemon = True
+    watch.start()
+    try:
+        yield
+    finally:
+        watch.cancel()
 
 
 def worker() -> tuple[list[str], int]:
@@ -120,7 +145,10 @@ def several_workers(strategy: tf.distribute.Strategy) -> bool:
 
 def highest(strategy: tf.distribute.Strategy, value: int) -> int:
     """The greatest of the workers' values; all of them must ask at the same time. Without other workers, the value itself."""
-    return int(_exchange(strategy)(tf.constant(value, tf.int64))) if several_workers(strategy) else value
+    if not several_workers(strategy):
+        return value
+    with exchanges(strategy):
+        return int(_exchange(strategy)(tf.constant(value, tf.int64)))
 
 
 @functools.cache  # the run asks after each chunk of steps
