@@ -28,6 +28,7 @@ clean:  ## remove the environment (runs/ stays)
 	$(PYTHON) -m venv .venv
 
 .venv/ready: setup.cfg pyproject.toml | .venv/bin/python
+	@echo "installing TensorFlow and the rest into .venv: a minute or two ..."
 	$(BIN)/python -m pip install --quiet --editable .
 	touch $@
 

@@ -21,7 +21,7 @@ import filelock
 
 from gan_zoo import __version__
 from gan_zoo.atomic import write_json
-from gan_zoo.config import Config, differences, from_json
+from gan_zoo.config import FREE, Config, differences, from_json
 from gan_zoo.contracts import UserError
 
 
@@ -123,7 +123,7 @@ def write(folder: Path, content: dict[str, Any]) -> None:
 
 
 def agree(folder: Path, config: Config, data: dict[str, Any]) -> bool:
-    """Whether there is a run to go on with (False: a new one starts here).
+    """Whether there is a run to go on with (False: a new one starts here); settings that may change are recorded anew.
 
     Raises:
         UserError: There is one, of other settings or other data.
@@ -142,6 +142,9 @@ def agree(folder: Path, config: Config, data: dict[str, Any]) -> bool:
             f"the data changed since the run in {folder} began ({old['data']['count']} images then, {data['count']} now, other "
             "pixels); restore the data, or start anew in another --workdir."
         )
+    fresh = {**old["config"], **{name: getattr(config, name) for name in FREE if name != "workdir"}}
+    if fresh != old["config"]:  # a larger --steps, say
+        write(folder, {**old, "config": fresh})
     return True
 
 

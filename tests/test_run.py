@@ -449,3 +449,10 @@ def test_what_a_tool_recorded_stays_when_the_run_goes_on_and_its_own_final_score
     records = [json.loads(line) for line in log_file.read_text().splitlines()]
     assert [r["value"] for r in records if "by" in r] == [1.0]
     assert {r["step"] for r in records if r["final"] and "by" not in r} == {4}
+
+
+def test_a_larger_number_of_steps_is_recorded(train):
+    assert train("--steps=2") == 0
+    assert train("--steps=4", "--samples=9") == 0
+    saved = rundir.read(train.folder)["config"]
+    assert (saved["steps"], saved["samples"], saved["gen"]) == (4, 9, "dcgan(width=8)")

@@ -119,7 +119,7 @@ FORMATS = {
         (),
         _write_tflite,
         _run_tflite,
-        "from ai_edge_litert.interpreter import Interpreter\n\n"
+        "from ai_edge_litert.interpreter import Interpreter  # pip install ai-edge-litert\n\n"
         'interpreter = Interpreter("generator.tflite")\n'
         'at = interpreter.get_input_details()[0]["index"]\n'
         "interpreter.resize_tensor_input(at, z.shape)\n"

@@ -22,6 +22,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from absl import flags
+from evaluate import free_path
 from PIL import Image, ImageDraw
 
 from gan_zoo import cli, config, images, registry, rundir
@@ -250,7 +251,7 @@ def _main(values: flags.FlagValues, rest: list[str]) -> None:
     specs = settings.specs("tricks")
     if not specs:
         raise UserError("there are no tricks to show; give some, such as --tricks='instance_noise(0.2),flip_images'.")
-    out = user_path(values.out) if values.out else Path(values.run and user_path(values.run)) / "preview.png"
+    out = user_path(values.out) if values.out else free_path(Path(values.run and user_path(values.run)) / "preview.png")
     if out.suffix.lower() != ".png":
         raise UserError(f"--out={out} must end in .png.")
     cli.load_tensorflow(values.verbose)
@@ -278,7 +279,9 @@ def _main(values: flags.FlagValues, rest: list[str]) -> None:
     if strips:
         out.parent.mkdir(parents=True, exist_ok=True)
         images.save_png(out, sheet(strips))
-        print(f"{out}: {len(strips)} strips of {min(values.rows, len(data.images))} images of {data.name}")
+        print(
+            f"{out}: {len(strips)} strip{'s' * (len(strips) > 1)} of {min(values.rows, len(data.images))} images of {data.name}"
+        )
         print("".join(f"{line}\n" for line in _untouched(strips, " or ".join(map(str, steps)))), end="")
     if trained is None or not strips:
         return

@@ -247,7 +247,7 @@ def markdown(comparison: Record, found: Record) -> Iterator[str]:
         span = "baseline" if each is None else show(each["ratio"])
         if each and each.get("low") is not None:
             span += f" ({show(each['low'])} to {show(each['high'])}), {each['verdict']}"
-        elif each:
+        elif each and each["n"]:
             span += f" {each['verdict']}"
         total = len(comparison["seeds"])
         count = f"{row['done']}/{total}" + (f", {row['failed']} failed" if row["failed"] else "")
@@ -263,6 +263,10 @@ def markdown(comparison: Record, found: Record) -> Iterator[str]:
         cells += [show(row["target_images"], 5), ", ".join(show(row.get(each), 2) or "-" for each in BESIDE)]
         yield "| " + " | ".join(cells) + " |"
     yield ""
+    if found["target"] is not None:
+        whence = "as asked for" if comparison.get("target") else "the worst best score of the baseline's runs"
+        yield f"Reached: runs that came to {show(found['target'])}, {whence}; images to it: of those that did, the median."
+        yield ""
     if (count := len(found["comparisons"])) > 4:
         yield f"Each of these {count} verdicts is at 95 %: where nothing differs, one in twenty is wrong by chance."
         yield ""
