@@ -6,6 +6,7 @@ is written by hand.
 
 import json
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -61,7 +62,8 @@ def page(kept: dict[str, Record]) -> str:
         lines += ["", *markdown(about, found), ""]
         if each.get("picture"):
             lines += [f"![intervals and samples]({each['picture']})", ""]
-        lines += [f"    {about['command']}"]
+        # Where the data lay on that machine is nobody's business.
+        lines += ["    " + re.sub(r"--data_dir=\S*/", "--data_dir=", about["command"])]
     return "\n".join(lines) + "\n"
 
 
