@@ -4,10 +4,16 @@ import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+import importlib
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from gan_zoo import run
+from gan_zoo import cli, run
+
+TOOLS = Path(__file__).parent.parent / "tools"
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -71,3 +77,39 @@ def refused(train, capsys):
         return err.strip()
 
     return check
+
+
+class _Tools(dict):
+    """The scripts of ``tools/`` by name, imported when they are asked for."""
+
+    def __missing__(self, name):
+        self[name] = importlib.import_module(name)
+        return self[name]
+
+
+@pytest.fixture(scope="module")
+def modules():
+    """The tools, imported as they import each other: from their own folder."""
+    sys.path.insert(0, str(TOOLS))
+    try:
+        yield _Tools()
+    finally:
+        sys.path.remove(str(TOOLS))
+
+
+@pytest.fixture
+def tool(modules, capsys, tmp_path, monkeypatch):
+    """Call a tool in this process, in an empty folder: tool(name, *words) -> what it printed."""
+    monkeypatch.chdir(tmp_path)
+
+    def call(name, *words, code=0):
+        capsys.readouterr()
+        got = cli.call(modules[name]._main, modules[name]._define, modules[name].__doc__, [str(w) for w in words])
+        out, err = capsys.readouterr()
+        assert got == code, err
+        if code:
+            assert err.startswith("gan_zoo: ")
+            assert len(err.strip().splitlines()) == 1, err
+        return err.strip() if code else out
+
+    return call

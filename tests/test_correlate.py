@@ -1,32 +1,12 @@
 """tools/correlate.py and tools/coverage.py and tools/leaderboard.py on made-up runs."""
 
-import importlib
 import json
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from gan_zoo import cli
-
 TOOLS = Path(__file__).parent.parent / "tools"
-
-
-@pytest.fixture
-def tool(capsys):
-    sys.path.insert(0, str(TOOLS))
-
-    def call(name, *words, code=0):
-        capsys.readouterr()
-        module = importlib.import_module(name)
-        got = cli.call(module._main, module._define, module.__doc__, [str(w) for w in words])
-        out, err = capsys.readouterr()
-        assert got == code, err
-        return err if code else out
-
-    yield call
-    sys.path.remove(str(TOOLS))
 
 
 def run(folder, seed, sign):

@@ -3,7 +3,6 @@
 import importlib
 import importlib.util
 import json
-import sys
 from pathlib import Path
 
 import imageio.v3 as iio
@@ -11,38 +10,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gan_zoo import cli, images, run
+from gan_zoo import images, run
 from tests.conftest import SMALL
 
 TOOLS = Path(__file__).parent.parent / "tools"
-
-
-@pytest.fixture(scope="module")
-def modules():
-    """The tools, imported as they import each other: from their own folder."""
-    sys.path.insert(0, str(TOOLS))
-    try:
-        yield {name: importlib.import_module(name) for name in ("interpolate", "make_gif", "sample", "export")}
-    finally:
-        sys.path.remove(str(TOOLS))
-
-
-@pytest.fixture
-def tool(modules, capsys, tmp_path, monkeypatch):
-    """Call a tool in this process, in an empty folder: tool(name, *words) -> what it printed."""
-    monkeypatch.chdir(tmp_path)
-
-    def call(name, *words, code=0):
-        capsys.readouterr()
-        got = cli.call(modules[name]._main, modules[name]._define, modules[name].__doc__, [str(w) for w in words])
-        out, err = capsys.readouterr()
-        assert got == code, err
-        if code:
-            assert err.startswith("gan_zoo: ")
-            assert len(err.strip().splitlines()) == 1, err
-        return err.strip() if code else out
-
-    return call
 
 
 @pytest.fixture(scope="module")

@@ -35,7 +35,7 @@ from absl import flags
 from results import ALARMED, Record, folder_of, last_record, markdown, outcome, records, results
 from tqdm import tqdm
 
-from gan_zoo import cli, config
+from gan_zoo import cli, config, rundir
 from gan_zoo.atomic import write_json
 from gan_zoo.config import Config
 from gan_zoo.contracts import UserError, user_path
@@ -606,9 +606,9 @@ def _report(folder: Path) -> None:
 def _machine(found: Record, folder: Path) -> Record:
     """Versions, devices and commit of the first run."""
     try:
-        saved = json.loads((folder / found["runs"][0]["folder"] / "config.json").read_text(encoding="utf-8"))
+        saved = rundir.read(folder / found["runs"][0]["folder"])
         return {name: saved.get(name) for name in ("versions", "machine", "commit")}
-    except (OSError, ValueError):
+    except UserError:
         return {}
 
 

@@ -64,7 +64,7 @@ def number(record: Record, key: str) -> float | None:
     return value if type(value) in (int, float) and abs(value) < math.inf else None
 
 
-def outcome(folder: Path, steps: int, score: str, target: float | None = None) -> Record:
+def outcome(folder: Path, steps: int, score: str, target: float | None = None, log: list[Record] | None = None) -> Record:
     """What a run's folder says of it.
 
     Args:
@@ -72,6 +72,7 @@ def outcome(folder: Path, steps: int, score: str, target: float | None = None) -
         steps: At which it is done.
         score: The key of the score, such as ``eval/FD-embedded``.
         target: A distance to reach.
+        log: The run's :func:`records`, where they were read already.
 
     Returns:
         A record of ``state`` (``done``, ``running`` or ``missing``), ``best``, ``best_step``, ``last``, ``ratio`` (of the last
@@ -79,7 +80,7 @@ def outcome(folder: Path, steps: int, score: str, target: float | None = None) -
         (at the first evaluation that reached the target), ``precision``, ``recall`` and ``diversity``
         at the best step. None for what is not there.
     """
-    log = records(folder / "metrics.jsonl")
+    log = records(folder / "metrics.jsonl") if log is None else log
     seconds, at, scored = 0.0, 0, []
     found: Record = dict.fromkeys(("best", "best_step", "last", "ratio", "images", "seconds", "target_images"))
     found |= dict.fromkeys(("target_seconds", *BESIDE))
@@ -127,12 +128,18 @@ def results(comparison: Record, folder: Path, failures: Mapping[str, str] | None
     failures = failures or {}
     key, choose, seeds = f"eval/{comparison['score']}", comparison["choose"], comparison["seeds"]
 
+    logs = {
+        (name, seed): records(folder / folder_of(comparison, name, seed) / "metrics.jsonl")
+        for name in comparison["variants"]
+        for seed in seeds
+    }
+
     def all_runs(target: float | None) -> dict[tuple[str, int], Record]:
         found = {}
         for name, variant in comparison["variants"].items():
             for seed in seeds:
                 run = folder_of(comparison, name, seed)
-                about = outcome(folder / run, variant["steps"], key, target)
+                about = outcome(folder / run, variant["steps"], key, target, logs[name, seed])
                 if run in failures:
                     about["state"] = "failed"
                 found[name, seed] = {"variant": name, "seed": seed, "folder": run, "why": failures.get(run, ""), **about}

@@ -7,12 +7,13 @@ from gan_zoo.layers.dense import Dense
 from gan_zoo.layers.dropout import Dropout
 from gan_zoo.layers.glu import glu
 from gan_zoo.layers.norm import BatchNorm, batch_norm_across_replicas, norm_kind, normalise
-from gan_zoo.layers.precision import full_precision, layers_of, mixes_images
+from gan_zoo.layers.precision import full_precision
 from gan_zoo.layers.residual import inverted_bottleneck, scaled
 from gan_zoo.layers.resize import DownConv2D, UpConv2D, Upsample2D
 from gan_zoo.layers.shapes import crop_to, dcgan_init, ladder
 from gan_zoo.layers.spectral import normalise_spectrum
 from gan_zoo.layers.spread import MinibatchStd
+from gan_zoo.layers.within import has_batch_norm, layers_of, mixes_images
 
 __all__ = [
     "Basis",
@@ -33,6 +34,7 @@ __all__ = [
     "filter_gradient",
     "full_precision",
     "glu",
+    "has_batch_norm",
     "inverted_bottleneck",
     "ladder",
     "layers_of",

@@ -8,8 +8,7 @@ from collections.abc import Iterator
 import keras
 from keras.config import floatx
 
-from gan_zoo.layers.norm import BatchNorm
-from gan_zoo.layers.spread import MinibatchStd
+from gan_zoo.layers.within import layers_of
 
 
 @contextlib.contextmanager
@@ -24,13 +23,3 @@ def full_precision(net: keras.Model) -> Iterator[None]:
     finally:
         for layer, policy in zip(mixed, policies, strict=True):
             layer.dtype_policy = policy
-
-
-def layers_of(net: keras.Model) -> list[keras.Layer]:
-    """All layers of a net, those of nets and layers within it included."""
-    return list(net._flatten_layers(include_self=False))
-
-
-def mixes_images(net: keras.Model) -> bool:
-    """Whether what a net says of an image depends on the others of its batch, in training."""
-    return any(isinstance(layer, (BatchNorm, MinibatchStd, keras.layers.BatchNormalization)) for layer in layers_of(net))

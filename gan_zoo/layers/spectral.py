@@ -9,7 +9,7 @@ from typing import NamedTuple
 import keras
 import tensorflow as tf
 
-from gan_zoo.layers.precision import layers_of
+from gan_zoo.layers.within import layers_of
 
 
 class Normed(NamedTuple):

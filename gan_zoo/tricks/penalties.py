@@ -16,7 +16,7 @@ from keras.config import floatx
 
 from gan_zoo import randomness, replicas
 from gan_zoo.contracts import Trick
-from gan_zoo.layers import BatchNorm, full_precision, layers_of
+from gan_zoo.layers import full_precision, has_batch_norm
 from gan_zoo.registry import tricks
 from gan_zoo.tricks import transforms
 
@@ -187,7 +187,7 @@ def _on_slope(
     _not_negative(weight=weight)
     if not isinstance(every, int) or every < 1:
         raise ValueError(f"every={every} must be a whole number, 1 or more.")
-    if disc and any(isinstance(layer, (BatchNorm, keras.layers.BatchNormalization)) for layer in layers_of(disc)):
+    if disc and has_batch_norm(disc):
         raise ValueError(
             "it needs the gradient of each image alone, and D's batch norm mixes them; take a D without, such as "
             "--disc='dcgan(norm=False)'."
