@@ -11,7 +11,9 @@ from gan_zoo.config import load_preset
 from tests.test_parts import NARROW
 
 EXPERIMENTS = Path(__file__).parent.parent / "experiments"
-PRESETS = sorted(path.stem for path in EXPERIMENTS.glob("*.py"))
+PRESETS = sorted(str(path.relative_to(EXPERIMENTS))[:-3] for at in ("*.py", "recipes/*.py") for path in EXPERIMENTS.glob(at))
+# Those to train for two steps: the recipes of other sizes differ in no part from these two.
+TRAINED = [name for name in PRESETS if "recipes" not in name or name in ("recipes/quick64", "recipes/hours64")]
 
 # Generator and discriminator, total and trainable: published (Simpsons, dense) or the sums of their layer lists in test_parts.py.
 SIMPSONS = (24_036_739, 24_034_819, 17_488_257, 17_484_289)
@@ -40,7 +42,7 @@ def test_the_dry_run_says_how_large_the_nets_are(name, capsys):
     assert counts == COUNTS.get(name, counts)
 
 
-@pytest.mark.parametrize("name", PRESETS)
+@pytest.mark.parametrize("name", TRAINED)
 def test_two_steps(name, faces, tmp_path):
     preset = load_preset(EXPERIMENTS / f"{name}.py")
     code = run.main(
@@ -61,8 +63,15 @@ def test_two_steps_at_full_width(name, faces, tmp_path):
     assert run.main([f"--config={EXPERIMENTS / name}.py", *flags, "--data=files", f"--data_dir={faces}"]) == 0
 
 
+@pytest.mark.parametrize("name", [name for name in PRESETS if "recipes" in name])
+def test_the_learning_rates_of_a_recipe_end_with_it(name):
+    recipe = load_preset(EXPERIMENTS / f"{name}.py")
+    for opt in ("gen_opt", "disc_opt"):
+        assert recipe.specs(opt)[0].kwargs["until"] == recipe.steps
+
+
 @pytest.mark.parametrize("name", PRESETS)
 def test_the_docstring_says_how_to_run_it_and_what_came_of_it(name):
     text = (EXPERIMENTS / f"{name}.py").read_text()
     assert f"--config=experiments/{name}.py" in text or name == "demo"
-    assert name in (EXPERIMENTS / "README.md").read_text()
+    assert Path(name).name in (EXPERIMENTS / name).with_name("README.md").read_text()

@@ -1,0 +1,25 @@
+"""Faces of 64 pixels in a day on one GPU: hours64.py at twice its width.
+
+    python -m gan_zoo.run --config=experiments/recipes/gpu64.py --data_dir=my_pictures.zip
+
+MEASURED
+"""
+
+import dataclasses
+from pathlib import Path
+
+from gan_zoo.config import load_preset
+
+config = dataclasses.replace(
+    load_preset(Path(__file__).with_name("hours64.py")),
+    gen="dcgan(width=128, max_width=1024)",
+    disc="dcgan(width=128, max_width=1024)",
+    gen_opt="adam(3e-4, beta_1=0.5, schedule='linear', until=500000)",
+    disc_opt="adam(4e-4, beta_1=0.5, schedule='linear', until=500000)",
+    steps=500000,
+    eval_every=10000,
+    sample_every=10000,
+    save_every=5000,
+    log_every=100,
+    workdir="runs/gpu64",
+)

@@ -1,0 +1,20 @@
+"""Faces of 128 pixels in 15 minutes on 2 cores: as quick64.py, with a fifth of the images.
+
+    python -m gan_zoo.run --config=experiments/recipes/quick128.py --data_dir=my_pictures.zip
+
+MEASURED
+"""
+
+import dataclasses
+from pathlib import Path
+
+from gan_zoo.config import load_preset
+
+config = dataclasses.replace(
+    load_preset(Path(__file__).with_name("quick64.py")),
+    image_size="128",
+    gen_opt="adam(3e-4, beta_1=0.5, schedule='linear', until=2400)",
+    disc_opt="adam(4e-4, beta_1=0.5, schedule='linear', until=2400)",
+    steps=2400,
+    workdir="runs/quick128",
+)

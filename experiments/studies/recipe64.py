@@ -1,0 +1,25 @@
+"""Does the recipe for 15 minutes at 64 pixels beat a plain DCGAN, and an old project's (S4)? Equal time on 2 cores.
+
+python tools/compare.py --study=experiments/studies/recipe64.py --data_dir=anime-faces.zip --minutes=15 --workdir=runs/recipe64
+"""
+
+from pathlib import Path
+
+from gan_zoo.config import Config, load_preset
+
+PRESETS = Path(__file__).parent.parent
+OF_NETS = ("gen", "disc", "loss", "tricks", "update", "noise", "gen_opt", "disc_opt", "ema", "batch", "precision")
+
+
+def of(preset: str) -> dict:
+    """What a preset says of nets and training; data and budget are those of the study."""
+    return {name: value for name, value in vars(load_preset(PRESETS / preset)).items() if name in OF_NETS}
+
+
+question = "At 64 pixels, in equal time: how much better than a plain DCGAN is the recipe?"
+base = Config(gen="dcgan", disc="dcgan", data="anime_faces", image_size="64", batch=64, log_every=25)
+variants = {
+    "plain DCGAN": {},
+    "anime64 (S4)": of("anime64.py"),
+    "recipe": of("recipes/quick64.py") | {"precision": "bfloat16"},
+}
