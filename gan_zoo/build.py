@@ -247,6 +247,23 @@ def draw_labels(
     return np.concatenate([rng.choice(len(shares), batch, p=shares) for rng in blocks])[:number].astype(np.int32)
 
 
+def label_of(game: step.Game, text: str) -> int:
+    """The number of the class that a user names, by its name or its number.
+
+    Raises:
+        UserError: There are no classes, or none of that name.
+    """
+    if game.classes is None:
+        raise UserError(f"--label={text} asks for a class, and this run learned none (it has no --condition); leave it out.")
+    names = game.classes.names
+    if text in names:
+        return names.index(text)
+    if text.isascii() and text.isdigit() and int(text) < len(names):
+        return int(text)
+    some = ", ".join(names[:20]) + (", ..." if len(names) > 20 else "")
+    raise UserError(f"--label={text} is no class of this run; its classes, by {game.classes.column}, are: {some}.")
+
+
 def grid_of(game: step.Game, number: int) -> tuple[np.ndarray | None, int | None, str]:
     """How a grid of samples shows the classes: labels int32 ``[number]``, images in a row, and the order in words.
 
