@@ -17,7 +17,7 @@ from gan_zoo import build, feed, registry, run, step
 from gan_zoo.conditions import condition_disc, condition_gen
 from gan_zoo.config import Config
 from gan_zoo.contracts import Classes, Dataset, Trick, UserError
-from gan_zoo.layers import BatchNorm, ClassAffine, Dense, normalise
+from gan_zoo.layers import BatchNorm, ClassAffine, Dense, full_precision, normalise
 
 ROOT = Path(__file__).parent.parent
 CLASSES = Classes("class", ("ant", "bee", "cow"), (10, 20, 30), "")
@@ -237,6 +237,10 @@ def test_penalties_stay_in_full_precision():
         images = tf.random.stateless_normal([4, 8, 8, 1], [0, 0])
         values[precision] = float(g.penalties("penalty", step.Seen(images, images, None, None)))
         assert g.disc.get_layer("class_vector").kernel.dtype == "float32"
+        before = g.disc.compute_dtype
+        with full_precision(step.Labelled(g.disc, g.labels)):  # it reaches the net itself
+            assert g.disc.compute_dtype == "float32"
+        assert before == g.disc.compute_dtype == precision
     assert values["float32"] > 0
     assert values["bfloat16"] == pytest.approx(values["float32"], rel=1e-5)
 
