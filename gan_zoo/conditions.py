@@ -106,11 +106,12 @@ def condition_gen(gen: keras.Model, classes: int) -> keras.Model:
     """A G of noise and labels, [B, ...] and int32 [B], that adds a learned vector of the class to the noise of any G.
 
     Differs from Mirza & Osindero 2014 (arXiv:1411.1784, section 3), who concatenate the two: so the net stays what it is. A
-    dense layer makes the same of both, but that here the class acts through the noise's own weights. The vectors start as
-    normal noise does.
+    dense layer makes the same of both, but that here the class acts through the noise's own weights. The vectors start at
+    normal(0, 0.3^2), small beside normal noise: with 1 in place of 0.3, ``dcgan(width=32)`` made one image a class and no other
+    after 900 steps of MNIST, where it makes many with 0.3 (one run each).
     """
     z, label = keras.Input(gen.inputs[0].shape[1:], name="noise"), keras.Input((), dtype="int32", name="label")
-    normal = keras.initializers.RandomNormal(stddev=1.0)
+    normal = keras.initializers.RandomNormal(stddev=0.3)
     vector = ClassEmbedding(classes, math.prod(z.shape[1:]), normal, dtype=floatx(), name="class_vector")(label)
     vector = layers.Reshape(z.shape[1:], dtype=floatx())(vector)
     return keras.Model([z, label], gen(layers.Add(dtype=floatx())([z, vector])), name=f"{gen.name}_of_classes")
