@@ -76,7 +76,7 @@ def build_generator(config: Config, image_shape: tuple[int, int, int], classes: 
     with _arithmetic(config):
         gen = registry.generators.build(config.specs("gen")[0], image_shape=image_shape, classes=number)
         _check_net(gen, f"the generator '{config.gen}'", labelled=number > 0)
-        if number and len(gen.inputs) == 1:
+        if number:
             gen = conditions.condition_gen(gen, number)
     if gen.output_shape[1:] != image_shape:
         raise UserError(

@@ -17,7 +17,7 @@ from gan_zoo import build, feed, registry, run, step
 from gan_zoo.conditions import condition_disc, condition_gen
 from gan_zoo.config import Config
 from gan_zoo.contracts import Classes, Dataset, Trick, UserError
-from gan_zoo.layers import BatchNorm, ClassAffine, Dense, full_precision, normalise
+from gan_zoo.layers import BatchNorm, ClassAffine, Dense, full_precision, layers_of, normalise
 
 ROOT = Path(__file__).parent.parent
 CLASSES = Classes("class", ("ant", "bee", "cow"), (10, 20, 30), "")
@@ -264,14 +264,14 @@ def test_feature_matching_matches_features_without_the_class():
     assert float(step.gen_update(g, REAL)["loss/gen"]) == pytest.approx(2 * (1.5**2 + 2.5**2), rel=1e-5)
 
 
-def test_a_generator_that_asks_for_classes_gets_them_and_others_are_wrapped():
+def test_the_class_reaches_the_noise_of_any_generator_and_the_norms_of_those_that_ask():
     for spec, number in (("dcgan(width=4)", 3), ("dense((4,))", 0), ("conv_noise28(width=4, hidden=8)", 0)):
         config = Config(gen=spec, image_size="28", condition="projection")
         net = build.build_generator(config, (28, 28, 1), CLASSES)
-        affine = [layer for layer in net.layers if isinstance(layer, ClassAffine)]
+        affine = [layer for layer in layers_of(net) if isinstance(layer, ClassAffine)]
         assert len(affine) == number
         wrapped = [layer.name for layer in net.layers if layer.name == "class_vector"]
-        assert len(wrapped) == (number == 0)
+        assert len(wrapped) == 1
         alone = build.build_generator(dataclasses.replace(config, condition=""), (28, 28, 1), CLASSES)
         assert len(alone.inputs) == 1
     # The wrapper adds the vector of the class to the noise.

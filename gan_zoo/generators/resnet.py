@@ -41,7 +41,8 @@ def resnet(width: int = 64, latent: int = 128, max_width: int = 1024, *, image_s
         latent: Number of noise values.
         max_width: The doubling ends here.
         image_shape: (H, W, C), any.
-        classes: How many, with a condition: then batch norm is conditional, as in Miyato & Koyama 2018 (arXiv:1802.05637).
+        classes: How many, with a condition: then batch norm is conditional, as in Miyato & Koyama 2018 (arXiv:1802.05637),
+            where the noise knows nothing of the class; here see :func:`gan_zoo.conditions.condition_gen`.
     """
     return _residual(width, latent, max_width, 0, image_shape, classes, "resnet_generator")
 
