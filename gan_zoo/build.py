@@ -7,14 +7,15 @@ import functools
 import hashlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from gan_zoo import checkpoints, images, randomness, registry, rundir, step
+from gan_zoo import checkpoints, conditions, images, randomness, registry, rundir, step
 from gan_zoo.config import Config
-from gan_zoo.contracts import Dataset, UserError, user_path
+from gan_zoo.contracts import Classes, Condition, Dataset, UserError, user_path
 from gan_zoo.datasets import cache_dir
 from gan_zoo.layers import batch_norm_across_replicas, mixes_images
 
@@ -40,15 +41,43 @@ def load_data(config: Config) -> Dataset:
     return data
 
 
-def build_generator(config: Config, image_shape: tuple[int, int, int]) -> keras.Model:
-    """The generator that the settings name, with fresh weights.
+def classes_of(config: Config, data: Dataset) -> Classes | None:
+    """The classes that the condition of the settings is about; None without a condition.
+
+    Raises:
+        UserError: The data set has no such labels, or they are all the same.
+    """
+    if not (specs := config.specs("condition")):
+        return None
+    column = registry.conditions.build(specs[0]).column
+    if column not in data.labels:
+        there = f"has {', '.join(data.labels)}; choose by --condition='{specs[0].name}(\"...\")'" if data.labels else "has none"
+        raise UserError(
+            f"--condition={config.condition} needs the labels '{column}', and the data set {data.name} {there}"
+            + ("." if data.labels else "; give one with labels, such as a folder for each class.")
+        )
+    labels, names = np.asarray(data.labels[column], np.int32), data.label_values[column]
+    counts = np.bincount(labels[split(config, len(labels))[0]], minlength=len(names))
+    if (counts > 0).sum() < 2:
+        raise UserError(
+            f"--condition={config.condition} needs two classes or more, and all images of {data.name} to train on are of one "
+            f"({column}: {names[int(counts.argmax())]}); leave the flag out."
+        )
+    return Classes(column, tuple(names), tuple(map(int, counts)), hashlib.sha256(labels.tobytes()).hexdigest())
+
+
+def build_generator(config: Config, image_shape: tuple[int, int, int], classes: Classes | None = None) -> keras.Model:
+    """The generator that the settings name, with fresh weights; with a condition, one of noise and labels.
 
     Raises:
         UserError: It cannot make images of that shape.
     """
+    number = len(classes.names) if classes and config.condition else 0
     with _arithmetic(config):
-        gen = registry.generators.build(config.specs("gen")[0], image_shape=image_shape)
-    _check_net(gen, f"the generator '{config.gen}'")
+        gen = registry.generators.build(config.specs("gen")[0], image_shape=image_shape, classes=number)
+        _check_net(gen, f"the generator '{config.gen}'", labelled=number > 0)
+        if number:
+            gen = conditions.condition_gen(gen, number)
     if gen.output_shape[1:] != image_shape:
         raise UserError(
             f"the generator '{config.gen}' makes images {gen.output_shape[1:]}, but {image_shape} is wanted; mend it."
@@ -69,20 +98,31 @@ def _arithmetic(config: Config) -> Iterator[None]:
         keras.config.set_dtype_policy(before)
 
 
-def _check_net(net: object, what: str) -> None:
-    if not isinstance(net, keras.Model) or not net.built or len(net.inputs) != 1 or len(net.outputs) != 1:
+def _check_net(net: object, what: str, labelled: bool = False) -> None:
+    if not isinstance(net, keras.Model) or not net.built or len(net.inputs) > 1 + labelled or len(net.outputs) != 1:
         raise UserError(f"{what} must return a built keras.Model of one input and one output; mend what it returns.")
+    if len(net.inputs) == 2 and net.inputs[1].shape != (None,):
+        raise UserError(f"{what} must take noise and labels [B], and its second input is {net.inputs[1].shape}; mend that.")
 
 
-def build_game(config: Config, image_shape: tuple[int, int, int]) -> step.Game:
+def build_game(config: Config, image_shape: tuple[int, int, int], classes: Classes | None = None) -> step.Game:
     """All that a step works with, with weights drawn from the run's seed. Call it in the strategy's scope.
+
+    Args:
+        config: The settings.
+        image_shape: (H, W, C).
+        classes: Those of :func:`classes_of`; needed if the settings have a condition.
 
     Raises:
         UserError: Parts do not fit each other or the images.
     """
+    condition = registry.conditions.build(config.specs("condition")[0]) if config.condition else None
+    classes = classes if condition else None
+    if condition and not classes:
+        raise UserError(f"--condition={config.condition} needs data with classes, and there are none here; leave it out.")
     # Each net starts from a seed of its own, so that runs that differ in one of them start with the same other one.
     keras.utils.set_random_seed(randomness.stream(config.seed, "gen"))
-    gen = build_generator(config, image_shape)
+    gen = build_generator(config, image_shape, classes)
     keras.utils.set_random_seed(randomness.stream(config.seed, "disc"))
     with _arithmetic(config):
         disc = registry.discriminators.build(config.specs("disc")[0], image_shape=image_shape)
@@ -92,9 +132,12 @@ def build_game(config: Config, image_shape: tuple[int, int, int]) -> step.Game:
             f"the discriminator '{config.disc}' maps {disc.input_shape[1:]} to {disc.output_shape[1:]}, but {image_shape} to "
             "one logit is wanted; mend it."
         )
+    if condition and classes:
+        with _arithmetic(config):
+            disc = _conditioned(disc, condition, len(classes.names), config)
     ema = None
     if config.ema:
-        ema = build_generator(config, image_shape)
+        ema = build_generator(config, image_shape, classes)
         ema.set_weights(gen.get_weights())
     count = tf.Variable(0, dtype=tf.int64, trainable=False, aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA)
     loss = registry.losses.build(config.specs("loss")[0])
@@ -102,6 +145,11 @@ def build_game(config: Config, image_shape: tuple[int, int, int]) -> step.Game:
     if loss.flat and update.one_way_back:
         raise UserError(
             f"--update={config.update} cannot go with the loss '{config.loss}', which is flat in places; change one."
+        )
+    if update.one_way_back and condition and condition.loss:
+        raise UserError(
+            f"--update={config.update} follows one loss back through D, and --condition={config.condition} gives D a second "
+            "one; use another --update, or --condition=projection."
         )
     if update.one_way_back and mixes_images(disc):
         raise UserError(
@@ -123,11 +171,29 @@ def build_game(config: Config, image_shape: tuple[int, int, int]) -> step.Game:
                 f"--update={config.update} shows D and G the same fakes, and --tricks={spec} changes those of D alone; use "
                 "--update=alternating."
             )
+        if trick.fake_images and condition:
+            raise UserError(
+                f"--tricks={spec} changes which fakes D learns from, and under --condition={config.condition} those of other "
+                "classes would get the labels of this batch; leave out one of the two."
+            )
     gen_opt, disc_opt = (registry.optimizers.build(config.specs(name)[0]) for name in ("gen_opt", "disc_opt"))
     gen_opt.build(gen.trainable_variables)
     disc_opt.build(disc.trainable_variables)
     noise = registry.noises.build(config.specs("noise")[0])
-    return step.Game(gen, disc, ema, config.ema, gen_opt, disc_opt, loss, update, tricks, noise, count, config.seed)
+    game = step.Game(gen, disc, ema, config.ema, gen_opt, disc_opt, loss, update, tricks, noise, count, config.seed)
+    return game._replace(condition=condition, classes=classes)
+
+
+def _conditioned(disc: keras.Model, condition: Condition, classes: int, config: Config) -> keras.Model:
+    try:
+        made = conditions.condition_disc(disc, condition, classes)
+    except ValueError as e:
+        raise UserError(f"the discriminator '{config.disc}' under --condition={config.condition}: {e}") from e
+    if made.outputs[0].shape != (None, 1) or len(made.outputs) != (2 if condition.loss else 1):
+        raise UserError(
+            f"--condition={config.condition} must give D logits [B, 1] and, if it has a loss, one more output; mend its `disc`."
+        )
+    return made
 
 
 def split(config: Config, count: int) -> tuple[np.ndarray, np.ndarray]:
@@ -147,12 +213,13 @@ def part_of(data: Dataset, config: Config, part: str) -> Dataset:
         return data
     rows = {"train": train, "held-out": kept}[part]
     own = hashlib.sha256(f"{data.hash} {part} {len(rows)}".encode()).hexdigest()
-    return data._replace(images=data.images[rows], labels={}, hash=own)
+    labels = {column: np.asarray(values)[rows] for column, values in data.labels.items()}
+    return data._replace(images=data.images[rows], labels=labels, hash=own)
 
 
 @functools.lru_cache(maxsize=2)  # G and its average: a run draws from them again and again, and compiles each once
 def _inference(net: keras.Model) -> Callable[[tf.Tensor], tf.Tensor]:
-    return tf.function(lambda z: net(z, training=False))
+    return tf.function(lambda *inputs: net(list(inputs) if len(inputs) > 1 else inputs[0], training=False))
 
 
 def noise(game: step.Game, number: int, seed: int, *, place: str = "sample", first: int = 0, batch: int = 64) -> np.ndarray:
@@ -160,28 +227,99 @@ def noise(game: step.Game, number: int, seed: int, *, place: str = "sample", fir
 
     ``first`` is a multiple of ``batch``. Row i depends on ``seed``, ``place``, ``batch`` and ``first + i`` alone.
     """
-    shape, source = (batch, *game.gen.input_shape[1:]), randomness.stream(seed, place)
+    shape, source = (batch, *game.noise_shape), randomness.stream(seed, place)
     blocks = range(first, first + number, batch)
     return np.concatenate([game.noise(shape, randomness.at(source, tf.constant(at))) for at in blocks])[:number]
 
 
-def generate(game: step.Game, z: np.ndarray, *, from_ema: bool = True, batch: int = 64) -> np.ndarray:
-    """The images uint8 ``[N, H, W, C]`` of noise ``[N, ...]``: of the average if there is one and it is wanted, or of G."""
+def draw_labels(
+    game: step.Game, number: int, seed: int, *, place: str = "sample", first: int = 0, batch: int = 64
+) -> np.ndarray | None:
+    """Labels int32 ``[number]`` as frequent as in the training data, for the noise of :func:`noise`; None without a condition.
+
+    Label i depends on ``seed``, ``place``, ``batch`` and ``first + i`` alone.
+    """
+    if game.classes is None:
+        return None
+    shares = np.asarray(game.classes.counts) / sum(game.classes.counts)
+    source = randomness.stream(seed, place, "labels")
+    blocks = [np.random.default_rng([source, at]) for at in range(first, first + number, batch)]
+    return np.concatenate([rng.choice(len(shares), batch, p=shares) for rng in blocks])[:number].astype(np.int32)
+
+
+def label_of(game: step.Game, text: str) -> int:
+    """The number of the class that a user names, by its name or its number.
+
+    Raises:
+        UserError: There are no classes, or none of that name.
+    """
+    if game.classes is None:
+        raise UserError(f"--label={text} asks for a class, and this run learned none (it has no --condition); leave it out.")
+    names = game.classes.names
+    if text in names:
+        return names.index(text)
+    if text.isascii() and text.isdigit() and int(text) < len(names):
+        return int(text)
+    some = ", ".join(names[:20]) + (", ..." if len(names) > 20 else "")
+    raise UserError(f"--label={text} is no class of this run; its classes, by {game.classes.column}, are: {some}.")
+
+
+def grid_of(game: step.Game, number: int) -> tuple[np.ndarray | None, int | None, str]:
+    """How a grid of samples shows the classes: labels int32 ``[number]``, images in a row, and the order in words.
+
+    Up to 16 classes have a column each; more are sorted. Without a condition: None, None and no words.
+    """
+    if game.classes is None:
+        return None, None, ""
+    names, places = game.classes.names, np.arange(number, dtype=np.int32)
+    if len(names) <= 16:
+        shown = min(len(names), number)
+        return places % len(names), shown, f"columns of samples, by {game.classes.column}: {', '.join(names[:shown])}"
+    sorted_labels = places * len(names) // number
+    return sorted_labels, None, f"samples are sorted by {game.classes.column}, from {names[0]} to {names[sorted_labels[-1]]}"
+
+
+def generate(
+    game: step.Game, z: np.ndarray, labels: np.ndarray | None = None, *, from_ema: bool = True, batch: int = 64
+) -> np.ndarray:
+    """The images uint8 ``[N, H, W, C]`` of noise ``[N, ...]``: of the average if there is one and it is wanted, or of G.
+
+    With a condition, each is of the class that ``labels`` int32 ``[N]`` has for it.
+    """
+    if (labels is None) != (game.classes is None):
+        raise ValueError("a G with a condition wants labels, and one without wants none")
     net = game.ema if game.ema is not None and from_ema else game.gen
     drawn = []
     for first in range(0, len(z), batch):
-        part = z[first : first + batch]
-        full = np.concatenate([part, np.zeros((batch - len(part), *part.shape[1:]), part.dtype)])  # one shape to compile
-        drawn.append(images.to_uint8(_inference(net)(full))[: len(part)])
+        parts = [inputs[first : first + batch] for inputs in ((z,) if labels is None else (z, labels))]
+        count = len(parts[0])  # one shape to compile
+        full = [np.concatenate([part, np.zeros((batch - count, *part.shape[1:]), part.dtype)]) for part in parts]
+        drawn.append(images.to_uint8(_inference(net)(*full))[:count])
     return np.concatenate(drawn)
 
 
 def sample(
-    game: step.Game, number: int, seed: int, *, from_ema: bool = True, place: str = "sample", batch: int = 64
+    game: step.Game,
+    number: int,
+    seed: int,
+    *,
+    labels: np.ndarray | None = None,
+    from_ema: bool = True,
+    place: str = "sample",
+    batch: int = 64,
 ) -> np.ndarray:
     """Draw images from the average if there is one and it is wanted, else from G, in inference mode.
 
-    Image i depends on ``seed`` and ``place`` alone, not on ``number``.
+    Image i depends on ``seed`` and ``place`` alone, not on ``number``; with a condition, also on label i.
+
+    Args:
+        game: Whose G it is.
+        number: Of images.
+        seed: Of noise and labels.
+        labels: int32 ``[number]``; by default, with a condition, as frequent as in the training data.
+        from_ema: Whether the average is wanted.
+        place: What they are drawn for; other places have other noise.
+        batch: Images made at a time.
 
     Returns:
         uint8 ``[number, H, W, C]``.
@@ -189,8 +327,16 @@ def sample(
     drawn = []
     for first in range(0, number, batch):  # block by block, since noise may be large
         z = noise(game, batch, seed, place=place, first=first, batch=batch)
-        drawn.append(generate(game, z, from_ema=from_ema, batch=batch))
+        own = draw_labels(game, batch, seed, place=place, first=first, batch=batch)
+        own = own if labels is None else np.resize(labels[first : first + batch], batch)
+        drawn.append(generate(game, z, own, from_ema=from_ema, batch=batch))
     return np.concatenate(drawn)[:number]
+
+
+def recorded_classes(saved: dict[str, Any]) -> Classes | None:
+    """The classes that the ``config.json`` of a run has on record; None for one without a condition."""
+    found = saved["data"].get("classes")
+    return found and Classes(found["column"], tuple(found["names"]), tuple(found["counts"]), found["hash"])
 
 
 def restore(folder: Path, at: int | None = None, *, best: bool = False) -> tuple[step.Game, int]:
@@ -201,7 +347,7 @@ def restore(folder: Path, at: int | None = None, *, best: bool = False) -> tuple
     """
     saved = rundir.read(folder)
     config = rundir.config_of(folder)
-    game = build_game(config, tuple(saved["data"]["shape"]))
+    game = build_game(config, tuple(saved["data"]["shape"]), recorded_classes(saved))
     saver = checkpoints.Saver(game, folder / "checkpoints", config.keep)
     done = saver.restore(at, best=best)
     if not saver.steps:

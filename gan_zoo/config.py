@@ -42,6 +42,11 @@ class Config:
     tricks: str = _field(
         "", "tricks, with commas: 'label_smooth(0.7,1.2),flip_labels(0.05)'; none unless asked for", table="tricks"
     )
+    condition: str = _field(
+        "",
+        "how both nets learn of classes: projection or auxiliary, of the data's labels; none unless asked for",
+        table="conditions",
+    )
     update: str = _field("alternating", "the order in which a step updates both nets", table="updates")
     noise: str = _field("normal", "what z is drawn from", table="noises")
     gen_opt: str = _field("adam(2e-4, beta_1=0.5)", "the optimizer of the generator", table="optimizers")
@@ -110,9 +115,11 @@ class Config:
                     raise UserError(f"--{field.name}: {e}") from None
 
     def specs(self, name: str) -> list[registry.Spec]:
-        """The parsed specs of a field: exactly one, but for ``tricks``."""
+        """The parsed specs of a field: exactly one, but for ``tricks``, and for ``condition``, which has at most one."""
         text = getattr(self, name)
-        return registry.parse_specs(text) if name == "tricks" else [registry.parse_spec(text)]
+        if name == "tricks" or (name == "condition" and not text.strip()):
+            return registry.parse_specs(text)
+        return [registry.parse_spec(text)]
 
     @property
     def size(self) -> tuple[int, int]:
@@ -129,6 +136,8 @@ class Config:
         if self.workdir:
             return user_path(self.workdir)
         fixed = {k: v for k, v in dataclasses.asdict(self).items() if k not in FREE}
+        if not self.condition:  # runs from before there was one are found again
+            del fixed["condition"]
         mark = hashlib.sha256(json.dumps(fixed, sort_keys=True).encode()).hexdigest()[:6]
         names = [self.specs(name)[0].name for name in ("data", "gen", "disc")]
         return Path("runs") / "-".join([*names, mark])

@@ -68,12 +68,16 @@ class Seen(NamedTuple):
         fake: ``[B, H, W, C]``.
         real_logits: ``[B, 1]``; None in an update of G alone, unless the loss is ``paired``.
         fake_logits: ``[B, 1]``.
+        real_classes: What D says of the classes of the real images, if a condition gives it a second output; else None.
+        fake_classes: The same of the fake ones.
     """
 
     real: Any
     fake: Any
     real_logits: Any
     fake_logits: Any
+    real_classes: Any = None
+    fake_classes: Any = None
 
 
 class Trick(NamedTuple):
@@ -115,11 +119,45 @@ class Trick(NamedTuple):
     variables: tuple = ()
 
 
+class Condition(NamedTuple):
+    """How both nets learn of the classes of images. Real image i and fake image i of an update have one label.
+
+    Attributes:
+        column: The column of :attr:`Dataset.labels` that says which class an image is of.
+        disc: ``(logits [B, 1], features [B, D], label int32 [B], classes) -> outputs``, symbolic tensors of Keras, float32 but
+            for the label: what a D whose last layer makes ``logits`` of ``features`` gives for images of that label. The first
+            output is its logits [B, 1]; a second one, if any, is what ``loss`` is to be fed with.
+        loss: ``(second output, labels int32 [B]) -> [B]``, already weighted: added to D's loss for real and for fake images,
+            and to G's loss for its own. None where D has one output.
+    """
+
+    column: str
+    disc: Callable[..., Any]
+    loss: Callable[..., Any] | None = None
+
+
+class Classes(NamedTuple):
+    """The classes that a run with a condition learns, as its data have them.
+
+    Attributes:
+        column: Of :attr:`Dataset.labels`.
+        names: Of the classes, in the order of their numbers.
+        counts: Images of each class to train on.
+        hash: SHA-256 (hex) of all labels in the order of the images.
+    """
+
+    column: str
+    names: tuple[str, ...]
+    counts: tuple[int, ...]
+    hash: str
+
+
 class Update(NamedTuple):
     """The order in which a step updates the two nets.
 
     Attributes:
-        run: ``(game, real [batches * B, H, W, C]) -> {name: scalar}``, the scalars of :data:`gan_zoo.step.SCALARS`.
+        run: ``(game, real [batches * B, H, W, C]) -> {name: scalar}``, the scalars of :data:`gan_zoo.step.SCALARS`. If it uses
+            several batches, :meth:`gan_zoo.step.Game.turns` tells them apart, with their labels.
         batches: Of real images that one step uses.
         one_way_back: Whether G learns by way of D's loss. Then penalties, losses that are flat in places, and nets D in which
             images of a batch see each other are refused.

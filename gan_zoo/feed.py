@@ -30,6 +30,7 @@ def stream(
     strategy: tf.distribute.Strategy,
     rows: np.ndarray | None = None,
     batches: int = 1,
+    labels: np.ndarray | None = None,
 ):
     """An endless iterator over batches of real images from ``step`` on.
 
@@ -42,29 +43,35 @@ def stream(
         rows: The places of the images to use; all by default.
         batches: How many a step uses. Each is shared out over the replicas, so that the k-th update of D within a step sees
             the same images on any number of them.
+        labels: int32 ``[N]``, of the images, or None.
 
     Returns:
-        An iterator of uint8 ``[batches * batch / replicas, H, W, C]`` a replica.
+        An iterator of uint8 ``[batches * batch / replicas, H, W, C]`` a replica; with labels, of pairs of these and of int32
+        ``[batches * batch / replicas]``.
     """
     order = Order(len(images) if rows is None else len(rows), seed)
     replicas = strategy.num_replicas_in_sync
     share = batch // replicas
+    sources = [images] if labels is None else [images, np.asarray(labels, np.int32)]
 
     def pipeline(context: tf.distribute.InputContext) -> tf.data.Dataset:
         # The pipeline of one host feeds its replicas in turn: element k is replica k % mine of step k // mine.
         mine = replicas // context.num_input_pipelines
         first_replica = context.input_pipeline_id * mine
 
-        def gather(k: np.ndarray) -> np.ndarray:
+        def gather(k: np.ndarray) -> list[np.ndarray]:
             at, replica = divmod(int(k), mine)
             firsts = [(at * batches + k) * batch + (first_replica + replica) * share for k in range(batches)]
             places = np.concatenate([order(first, share) for first in firsts])
-            return np.asarray(images[places if rows is None else rows[places]])
+            places = places if rows is None else rows[places]
+            return [np.asarray(source[places]) for source in sources]
 
-        def load(k: tf.Tensor) -> tf.Tensor:
-            return tf.ensure_shape(
-                tf.numpy_function(gather, [k], tf.uint8, stateful=False), [batches * share, *images.shape[1:]]
-            )
+        def load(k: tf.Tensor) -> tf.Tensor | tuple[tf.Tensor, ...]:
+            loaded = tf.numpy_function(gather, [k], [tf.as_dtype(source.dtype) for source in sources], stateful=False)
+            shaped = [
+                tf.ensure_shape(x, [batches * share, *source.shape[1:]]) for x, source in zip(loaded, sources, strict=True)
+            ]
+            return tuple(shaped) if len(shaped) > 1 else shaped[0]
 
         # Nothing is left to tune here, and the tuner's thread can miss that a run ends: it held the end back for up to 60 s.
         options = tf.data.Options()

@@ -9,10 +9,11 @@ import tensorflow as tf
 
 from gan_zoo import build
 from gan_zoo.config import Config
+from gan_zoo.contracts import Classes
 
 
 @functools.cache  # comparisons and benchmarks ask for the same settings again and again
-def step_flops(config: Config, image_shape: tuple[int, int, int]) -> float:
+def step_flops(config: Config, image_shape: tuple[int, int, int], classes: Classes | None = None) -> float:
     """Floating point operations of the convolutions and matrix products of one step, read off its graph.
 
     What stands in a branch that is not always taken (a penalty every 16 steps, say) is not counted.
@@ -20,9 +21,12 @@ def step_flops(config: Config, image_shape: tuple[int, int, int]) -> float:
     Args:
         config: The settings.
         image_shape: (H, W, C).
+        classes: Those of the data, for settings with a condition.
     """
-    game = build.build_game(config, image_shape)
+    game = build.build_game(config, image_shape, classes)
     batch = tf.TensorSpec([config.batch * game.update.batches, *image_shape], tf.float32)
+    if game.classes is not None:
+        game = game._replace(labels=tf.zeros([batch.shape[0]], tf.int32))
     graph = tf.function(lambda real: game.update.run(game, real)).get_concrete_function(batch).graph
     # TensorFlow drops what leads neither to a result nor to a change of a variable.
     live, todo = set(), [tensor.op for tensor in graph.outputs] + list(graph.control_outputs)

@@ -66,10 +66,13 @@ def save_png(path: Path, image: np.ndarray) -> None:
         as_pil(image).save(part, format="PNG")
 
 
-def save_npz(path: Path, images: np.ndarray) -> None:
-    """Write uint8 images [N, H, W, C] as the array ``images`` of an npz, as a whole or not at all."""
+def save_npz(path: Path, images: np.ndarray, labels: np.ndarray | None = None) -> None:
+    """Write uint8 images [N, H, W, C] as the array ``images`` of an npz, and ``labels`` [N], as a whole or not at all."""
     with whole_file(path) as part, part.open("wb") as f:
-        np.savez_compressed(f, images=images)
+        if labels is None:
+            np.savez_compressed(f, images=images)
+        else:
+            np.savez_compressed(f, images=images, labels=labels)
 
 
 def save_gif(path: Path, frames: Iterable[np.ndarray], fps: float, loop: bool = True, hold: bool = True) -> None:

@@ -16,7 +16,7 @@ from typing import Any
 import tensorflow as tf
 
 from gan_zoo import checkpoints, feed, images, machine, registry, rundir, step, strategy
-from gan_zoo.build import build_game, load_data, part_of, sample, split
+from gan_zoo.build import build_game, classes_of, grid_of, load_data, part_of, sample, split
 from gan_zoo.config import Config, load_plugins
 from gan_zoo.contracts import Dataset, UserError, user_path
 from gan_zoo.datasets import cache_dir
@@ -71,12 +71,15 @@ def _train(config: Config, folder: Path, distribution: tf.distribute.Strategy, l
         "shape": data.image_shape,
         "resize": data.resize,
     }
+    classes = classes_of(config, data)
+    if classes:
+        identity["classes"] = classes._asdict()
     resumed = lead and rundir.agree(folder, config, identity)
     replicas = distribution.num_replicas_in_sync
     if config.batch % replicas:
         raise UserError(f"--batch={config.batch} cannot be shared out over {replicas} devices; give a multiple of {replicas}.")
     with distribution.scope():
-        game = build_game(config, data.image_shape)
+        game = build_game(config, data.image_shape, classes)
         saver = checkpoints.Saver(game, folder / "checkpoints", config.keep)
     if lead and not resumed:
         rundir.write(folder, rundir.record(config, identity, machine.describe(distribution)))
@@ -96,15 +99,21 @@ def _train(config: Config, folder: Path, distribution: tf.distribute.Strategy, l
         print(f"{folder} is trained already, to step {done} of {config.steps}; a larger --steps goes on.")
         return folder
     report = Report(folder, done, config.steps, config.batch) if lead else Silent()
-    for line in (*data.notes, *saver.notes, _opening(config, folder, data, done)):
+    grid_labels, columns, order = grid_of(game, config.samples)
+
+    def draw_grid(summary: str) -> None:
+        report.grid(done, sample(game, config.samples, config.seed, labels=grid_labels), summary, columns)
+
+    for line in (*data.notes, *saver.notes, _opening(config, folder, data, done), *filter(None, [order])):
         report.say(line)
     judge = judge_of(config, folder, data) if config.eval_every and lead else None
 
     run = step.compile_run(game, distribution)
     used = rows if len(kept) else None
-    iterator = feed.stream(data.images, config.batch, config.seed, done, distribution, used, game.update.batches)
+    labels = data.labels[classes.column] if classes else None
+    iterator = feed.stream(data.images, config.batch, config.seed, done, distribution, used, game.update.batches, labels)
     if done == 0 and lead:
-        report.grid(0, sample(game, config.samples, config.seed), "before training")
+        draw_grid("before training")
     with _stop_requests() as stop:
         while done < config.steps and not stop:
             n = min(config.log_every - done % config.log_every, config.steps - done)
@@ -138,7 +147,7 @@ def _train(config: Config, folder: Path, distribution: tf.distribute.Strategy, l
             report.show(done, summary)
             if lead and due(config.sample_every):
                 speed = f"{scalars['speed/images_per_second']:.0f} images/s"
-                report.grid(done, sample(game, config.samples, config.seed), f"{summary}, {speed}")
+                draw_grid(f"{summary}, {speed}")
             if judge:
                 judge.note(record)
                 if judge.score in scalars:
@@ -264,7 +273,9 @@ def _opening(config: Config, folder: Path, data: Dataset, done: int) -> str:
     how = "not resized" if data.resize == "none" else data.resize
     return (
         f"{'going on from step ' + str(done) if done else 'training'}: {config.gen} against {config.disc}, {config.loss}, "
-        f"{config.update}, noise: {config.noise}, tricks: {config.tricks or 'none'}, {config.precision}; "
+        f"{config.update}, noise: {config.noise}, tricks: {config.tricks or 'none'}, "
+        + (f"condition: {config.condition}, " if config.condition else "")
+        + f"{config.precision}; "
         f"{held}{height}x{width}x{channels} of {data.name} ({how}); run directory: {folder}"
     )
 

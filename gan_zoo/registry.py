@@ -29,7 +29,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from gan_zoo.contracts import Dataset, FeatureExtractor, Loss, Trick, Update, UserError, user_path
+from gan_zoo.contracts import Condition, Dataset, FeatureExtractor, Loss, Trick, Update, UserError, user_path
 
 
 class Spec(NamedTuple):
@@ -428,6 +428,7 @@ generators = Registry("generators", "generator")
 discriminators = Registry("discriminators", "discriminator")
 losses = Registry("losses", "loss", makes=Loss)
 tricks = Registry("tricks", "trick", makes=Trick)
+conditions = Registry("conditions", "condition", makes=Condition)
 updates = Registry("updates", "update rule", makes=Update)
 noises = Registry("noises", "noise")
 optimizers = Registry("optimizers", "optimizer")
@@ -436,5 +437,5 @@ extractors = Registry("extractors", "feature extractor", "evaluation.extractors"
 
 tables = {
     table.name: table
-    for table in (generators, discriminators, losses, tricks, updates, noises, optimizers, datasets, extractors)
+    for table in (generators, discriminators, losses, tricks, conditions, updates, noises, optimizers, datasets, extractors)
 }

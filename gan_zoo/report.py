@@ -62,9 +62,9 @@ class Report:
         """Put a few words behind the bar."""
         self._bar.set_postfix_str(f"step {step}, {summary}", refresh=False)
 
-    def grid(self, step: int, pictures: np.ndarray, summary: str) -> None:
+    def grid(self, step: int, pictures: np.ndarray, summary: str, columns: int | None = None) -> None:
         """Save a grid of uint8 samples [N, H, W, C] as ``samples/STEP.png`` and in TensorBoard, and say so."""
-        sheet = images.grid(pictures)
+        sheet = images.grid(pictures, columns)
         images.save_png(self._samples / f"{step:08d}.png", sheet)
         with self._writer.as_default(step=step):
             tf.summary.image("samples", sheet[None])

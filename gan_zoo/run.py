@@ -54,8 +54,11 @@ def _dry_run(settings: config.Config) -> None:
 
     for name, value in dataclasses.asdict(settings).items():
         print(f"{name} = {value!r}")
-    channels = settings.channels or build.load_data(settings).image_shape[-1]
-    game = build.build_game(settings, (*settings.size, channels))
+    channels, classes = settings.channels, None
+    if settings.condition or not channels:
+        data = build.load_data(settings)
+        channels, classes = data.image_shape[-1], build.classes_of(settings, data)
+    game = build.build_game(settings, (*settings.size, channels), classes)
     for net in (game.gen, game.disc):
         net.summary(line_length=78)
     for kind, name, net in (
@@ -66,6 +69,8 @@ def _dry_run(settings: config.Config) -> None:
         trainable = sum(v.shape.num_elements() for v in net.trainable_weights)
         print(f"{kind} {name}: {total:,} parameters ({trainable:,} trainable)")
     print(f"tricks: {settings.tricks or 'none'}")
+    if classes:
+        print(f"condition: {settings.condition}, {len(classes.names)} classes by {classes.column}")
 
 
 def _main(values: flags.FlagValues, rest: list[str]) -> int:

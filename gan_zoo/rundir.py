@@ -142,6 +142,11 @@ def agree(folder: Path, config: Config, data: dict[str, Any]) -> bool:
             f"the data changed since the run in {folder} began ({old['data']['count']} images then, {data['count']} now, other "
             "pixels); restore the data, or start anew in another --workdir."
         )
+    known = json.loads(json.dumps(data.get("classes")))
+    if old["data"].get("classes") != known:
+        raise UserError(
+            f"the labels of the data changed since the run in {folder} began; restore them, or start anew in another --workdir."
+        )
     fresh = {**old["config"], **{name: getattr(config, name) for name in FREE if name != "workdir"}}
     if fresh != old["config"]:  # a larger --steps, say
         write(folder, {**old, "config": fresh})

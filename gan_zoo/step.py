@@ -14,7 +14,7 @@ import tensorflow as tf
 from keras.config import floatx
 
 from gan_zoo import randomness, replicas
-from gan_zoo.contracts import Loss, Seen, Trick, Update
+from gan_zoo.contracts import Classes, Condition, Loss, Seen, Trick, Update
 
 # What the two updates return, to be averaged over a chunk.
 SCALARS = ("loss/disc", "loss/gen", "logits/real", "logits/fake", "accuracy/disc", "grad_norm/disc", "grad_norm/gen")
@@ -37,6 +37,9 @@ class Game(NamedTuple):
         step: int64 variable, the number of steps done.
         seed: The run's.
         turn: Which of several updates of D within a step this is; each draws for itself.
+        condition: How both nets learn of classes, or None.
+        classes: Which classes there are; None without a condition.
+        labels: Of the real images of the present update, int32 [B], and so those that G is asked for; None without a condition.
     """
 
     gen: keras.Model
@@ -52,6 +55,9 @@ class Game(NamedTuple):
     step: tf.Variable
     seed: int
     turn: int = 0
+    condition: Condition | None = None
+    classes: Classes | None = None
+    labels: tf.Tensor | None = None
 
     def seed_at(self, *place: object) -> tf.Tensor:
         """The seed [2] of a place in the present step."""
@@ -59,7 +65,22 @@ class Game(NamedTuple):
 
     def draw(self, batch: int, *place: object) -> tf.Tensor:
         """Noise for ``batch`` images of this replica."""
-        return self.noise((batch, *self.gen.input_shape[1:]), self.seed_at("noise", *place))
+        return self.noise((batch, *self.noise_shape), self.seed_at("noise", *place))
+
+    @property
+    def noise_shape(self) -> tuple[int, ...]:
+        """Of one image's noise."""
+        return tuple(self.gen.inputs[0].shape[1:])
+
+    def make(self, z: tf.Tensor) -> tf.Tensor:
+        """G's images of noise, and of the labels if there are any, in training."""
+        return self.gen(_with(self.gen, z, self.labels), training=True)
+
+    def turns(self, real: tf.Tensor, number: int) -> list[tuple[Game, tf.Tensor]]:
+        """The real images [number * B, H, W, C] of several updates of D: for each, the game at its turn, and its images."""
+        labels = [None] * number if self.labels is None else tf.split(self.labels, number)
+        games = [self._replace(turn=k, labels=own) for k, own in enumerate(labels)]
+        return list(zip(games, tf.split(real, number), strict=True))
 
     def apply(self, hook: str, value: tf.Tensor, *place: object) -> tf.Tensor:
         """Send a value through one hook of all tricks."""
@@ -73,18 +94,55 @@ class Game(NamedTuple):
         return self.apply("images", self.apply("real_images", real), who, "real")
 
     def logits(self, images: tf.Tensor) -> tf.Tensor:
-        """What D says of images, in training, as float32 [B, 1]."""
-        return tf.cast(self.disc(images, training=True), floatx())
+        """D's logits of images, in training, as float32 [B, 1]."""
+        return self.says(images)[0]
+
+    def says(self, images: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor | None]:
+        """What D says of images, in training: its logits float32 [B, 1], and of their classes, if it has a second output."""
+        said = self.disc(_with(self.disc, images, self.labels), training=True)
+        logits, classes = said if isinstance(said, (list, tuple)) else (said, None)
+        return tf.cast(logits, floatx()), classes
+
+    def class_loss(self, *said: tf.Tensor | None) -> tf.Tensor:
+        """The sum of what the condition adds to a loss for what D said of classes; a mean over the batch."""
+        if self.condition is None or self.condition.loss is None:
+            return tf.zeros([], floatx())
+        return tf.add_n([tf.reduce_mean(self.condition.loss(one, self.labels)) for one in said])
 
     def penalties(self, hook: str, seen: Seen) -> tf.Tensor:
         """The sum of what one hook of all tricks adds to a loss."""
         hooks = [(i, f) for i, trick in enumerate(self.tricks) if (f := getattr(trick, hook)) is not None]
-        return sum((f(self.disc, seen, self.seed_at(hook, i)) for i, f in hooks), tf.zeros([], floatx()))
+        disc = self.disc if self.labels is None else Labelled(self.disc, self.labels)
+        return sum((f(disc, seen, self.seed_at(hook, i)) for i, f in hooks), tf.zeros([], floatx()))
+
+
+class Labelled:
+    """D as tricks know it, ``disc(images, training=True) -> logits``, with the labels of the images; all else is the net's."""
+
+    def __init__(self, net: keras.Model, labels: tf.Tensor):
+        """Fill in labels, int32 [B]."""
+        vars(self).update(net=net, labels=labels)
+
+    def __call__(self, images: tf.Tensor, training: bool = False) -> tf.Tensor:
+        """The logits [B, 1] of images [B, H, W, C]."""
+        said = self.net(_with(self.net, images, self.labels), training=training)
+        return said[0] if isinstance(said, (list, tuple)) else said
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.net, name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        setattr(self.net, name, value)
+
+
+def _with(net: keras.Model, value: tf.Tensor, labels: tf.Tensor | None) -> Any:
+    """What a net takes: a value alone, or with labels."""
+    return [value, labels] if len(net.inputs) > 1 else value
 
 
 def disc_update(game: Game, real: tf.Tensor) -> dict[str, tf.Tensor]:
     """Update D on real images [B, H, W, C] and as many of G's; returns scalars to log."""
-    fake = game.gen(game.draw(real.shape[0], "disc"), training=True)  # outside the tape: G is not to move
+    fake = game.make(game.draw(real.shape[0], "disc"))  # outside the tape: G is not to move
     fake = game.apply("images", game.apply("fake_images", fake), "disc", "fake")
     with tf.GradientTape() as tape:
         loss, _, scalars = disc_loss(game, real, fake)
@@ -100,8 +158,9 @@ def gen_update(game: Game, real: tf.Tensor) -> dict[str, tf.Tensor]:
     real = game.show(real, "gen")
     real_logits = game.logits(real) if game.loss.paired else None
     with tf.GradientTape() as tape:
-        fake = game.apply("images", game.gen(z, training=True), "gen", "fake")
-        loss = gen_loss(game, Seen(real, fake, real_logits, game.logits(fake)))
+        fake = game.apply("images", game.make(z), "gen", "fake")
+        fake_logits, fake_classes = game.says(fake)
+        loss = gen_loss(game, Seen(real, fake, real_logits, fake_logits, None, fake_classes))
     return {"loss/gen": loss, "grad_norm/gen": descend_gen(game, slope(tape, loss, game.gen))}
 
 
@@ -131,7 +190,7 @@ def _at_once(game: Game, real: tf.Tensor, slopes: Callable[..., tuple]) -> dict[
     """Play one batch and move both nets by ``slopes(tape, D's loss, G's loss, what D has seen)``."""
     z = game.draw(real.shape[0], "gen")
     with tf.GradientTape(persistent=True) as tape:
-        fake = game.apply("images", game.gen(z, training=True), "gen", "fake")
+        fake = game.apply("images", game.make(z), "gen", "fake")
         loss, seen, scalars = disc_loss(game, real, fake)
         rival = gen_loss(game, seen)
     down_disc, down_gen = slopes(tape, loss, rival, seen)  # both, before either net moves
@@ -149,12 +208,13 @@ def disc_loss(game: Game, real: tf.Tensor, fake: tf.Tensor) -> tuple[tf.Tensor, 
     real = game.show(real, "disc")
     real_targets = game.apply("real_targets", tf.ones([batch, 1], floatx()), "real")
     fake_targets = game.apply("fake_targets", tf.zeros([batch, 1], floatx()), "fake")
-    seen = Seen(real, fake, game.logits(real), game.logits(fake))
+    (real_logits, real_classes), (fake_logits, fake_classes) = game.says(real), game.says(fake)
+    seen = Seen(real, fake, real_logits, fake_logits, real_classes, fake_classes)
     loss = tf.reduce_mean(game.loss.disc(seen.real_logits, seen.fake_logits, real_targets, fake_targets))
     for trick in game.tricks:
         if trick.observe is not None:
             trick.observe(seen)
-    loss += game.penalties("penalty", seen)
+    loss += game.penalties("penalty", seen) + game.class_loss(real_classes, fake_classes)
     # Where tricks swap the targets, D is right when it says so.
     upright = tf.sign(tf.reduce_mean(real_targets) - tf.reduce_mean(fake_targets))
     # Where only differences of logits count, the line between real and fake is halfway between their means.
@@ -176,7 +236,7 @@ def gen_loss(game: Game, seen: Seen) -> tf.Tensor:
     for trick in game.tricks:
         if trick.gen_weights is not None:
             each *= trick.gen_weights(seen.fake_logits)
-    return tf.reduce_mean(each) + game.penalties("gen_penalty", seen)
+    return tf.reduce_mean(each) + game.penalties("gen_penalty", seen) + game.class_loss(seen.fake_classes)
 
 
 def slope(tape: tf.GradientTape, loss: tf.Tensor, net: keras.Model, *more: tf.Tensor) -> list[tf.Tensor]:
@@ -243,17 +303,18 @@ def compile_run(game: Game, strategy: tf.distribute.Strategy) -> Callable[..., d
     """Compile ``run(iterator, n)``: n steps in one call, n a tensor; returns the means of their scalars.
 
     The iterator gives uint8 batches ``[batches * B, H, W, C]`` a replica, as many as an update uses; they become float32 in
-    [-1, 1] here, on the device.
+    [-1, 1] here, on the device. With a condition, it gives pairs of these and of their labels, int32 ``[batches * B]``.
     """
 
-    def one(batch: tf.Tensor) -> dict[str, tf.Tensor]:
-        return game.update.run(game, tf.cast(batch, floatx()) / 127.5 - 1.0)
+    def one(batch: tf.Tensor, labels: tf.Tensor | None = None) -> dict[str, tf.Tensor]:
+        return game.update.run(game._replace(labels=labels), tf.cast(batch, floatx()) / 127.5 - 1.0)
 
     @tf.function
     def run(iterator, n: tf.Tensor) -> dict[str, tf.Tensor]:
         sums = {name: tf.zeros([], floatx()) for name in SCALARS}
         for _ in tf.range(n):
-            scalars = strategy.run(one, args=(next(iterator),))
+            fed = next(iterator)
+            scalars = strategy.run(one, args=(fed,) if game.condition is None else fed)
             sums = {k: total + strategy.reduce("MEAN", scalars[k], axis=None) for k, total in sums.items()}
             follow(game)
             game.step.assign_add(1)

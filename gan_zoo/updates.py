@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import tensorflow as tf
-
 from gan_zoo import step
 from gan_zoo.contracts import Update
 from gan_zoo.registry import updates
@@ -20,10 +18,11 @@ def alternating(disc_steps: int = 1) -> Update:
         raise ValueError(f"disc_steps={disc_steps} must be a whole number, 1 or more.")
 
     def run(game, real):
-        parts = tf.split(real, disc_steps)
-        turns = [step.disc_update(game._replace(turn=k), part) for k, part in enumerate(parts)]
-        means = {name: sum(turn[name] for turn in turns) / disc_steps for name in turns[0]}
-        return means | step.gen_update(game, parts[-1])
+        turns = game.turns(real, disc_steps)
+        told = [step.disc_update(*turn) for turn in turns]
+        means = {name: sum(one[name] for one in told) / disc_steps for name in told[0]}
+        last, part = turns[-1]
+        return means | step.gen_update(last._replace(turn=0), part)
 
     return Update(run, disc_steps)
 

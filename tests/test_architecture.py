@@ -16,7 +16,7 @@ PACKAGE = ROOT / "gan_zoo"
 LAYERS = [
     {"contracts", "atomic", "images", "registry", "config", "cli"},
     {"layers", "randomness", "replicas", "strategy", "machine", "evaluation", "rundir"},
-    {"generators", "discriminators", "losses", "tricks", "noises", "optimizers", "datasets"},
+    {"generators", "discriminators", "losses", "tricks", "conditions", "noises", "optimizers", "datasets"},
     {"step", "updates", "report", "feed", "checkpoints", "build", "flops", "hparams"},
     {"loop"},
     {"run", "check"},

@@ -284,11 +284,12 @@ def _measure(about: Record, configs: dict[str, Config], places: list[dict[str, A
             continue
         settings = configs[name]
         try:
-            game = build.build_game(settings, shape)
+            classes = build.classes_of(settings, data)
+            game = build.build_game(settings, shape, classes)
         except UserError as e:
             raise UserError(f"the variant '{name}': {e}") from None
         variant["parameters"] = {what: net.count_params() for what, net in (("gen", game.gen), ("disc", game.disc))}
-        flops = step_flops(settings, shape)
+        flops = step_flops(settings, shape, classes)
         variant["gflop_per_image"] = flops / settings.batch / 1e9
         variant["images_per_second"] = None
         if kind == "minutes":

@@ -46,25 +46,27 @@ class Format(NamedTuple):
         path: Its name in the folder.
         needs: Packages beyond gan_zoo's own, by their names in Python.
         write: ``(net, path) -> None``.
-        run: ``(path, z) -> images``, with its own runtime.
+        run: ``(path, z) -> images``, with its own runtime; for a G of classes, z is the list of noise and labels.
         use: The Python lines that do so.
+        use_classes: The same for a G of classes.
     """
 
     path: str
     needs: tuple[str, ...]
     write: Callable[[Any, Path], None]
-    run: Callable[[Path, np.ndarray], Any]
+    run: Callable[[Path, Any], Any]
     use: str
+    use_classes: str
 
 
-def _run_savedmodel(path: Path, z: np.ndarray) -> Any:
+def _run_savedmodel(path: Path, z: Any) -> Any:
     import tensorflow as tf
 
     model = tf.saved_model.load(str(path))  # it must outlive its call
     return model.serve(z)
 
 
-def _run_keras(path: Path, z: np.ndarray) -> Any:
+def _run_keras(path: Path, z: Any) -> Any:
     import keras
 
     return keras.models.load_model(path)(z, training=False)
@@ -80,23 +82,27 @@ def _write_tflite(net: Any, path: Path) -> None:
     shutil.rmtree(aside)
 
 
-def _run_tflite(path: Path, z: np.ndarray) -> Any:
+def _run_tflite(path: Path, z: Any) -> Any:
     import tensorflow as tf
 
     interpreter = tf.lite.Interpreter(model_path=str(path))
-    at = interpreter.get_input_details()[0]["index"]
-    interpreter.resize_tensor_input(at, z.shape)
+    # The order of several inputs is the converter's own; their types tell them apart.
+    inputs = {value.dtype: value for value in (z if isinstance(z, list) else [z])}
+    for given in interpreter.get_input_details():
+        interpreter.resize_tensor_input(given["index"], inputs[np.dtype(given["dtype"])].shape)
     interpreter.allocate_tensors()
-    interpreter.set_tensor(at, z)
+    for given in interpreter.get_input_details():
+        interpreter.set_tensor(given["index"], inputs[np.dtype(given["dtype"])])
     interpreter.invoke()
     return interpreter.get_tensor(interpreter.get_output_details()[0]["index"])
 
 
-def _run_onnx(path: Path, z: np.ndarray) -> Any:
+def _run_onnx(path: Path, z: Any) -> Any:
     import onnxruntime
 
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    return session.run(None, {session.get_inputs()[0].name: z})[0]
+    inputs = {"tensor(float)" if v.dtype == np.float32 else "tensor(int32)": v for v in (z if isinstance(z, list) else [z])}
+    return session.run(None, {given.name: inputs[given.type] for given in session.get_inputs()})[0]
 
 
 FORMATS = {
@@ -106,6 +112,7 @@ FORMATS = {
         lambda net, path: net.export(path, verbose=False),
         _run_savedmodel,
         'import tensorflow\n\nmodel = tensorflow.saved_model.load("savedmodel")\nimages = model.serve(z)',
+        'import tensorflow\n\nmodel = tensorflow.saved_model.load("savedmodel")\nimages = model.serve([z, label])',
     ),
     "keras": Format(
         "generator.keras",
@@ -113,6 +120,8 @@ FORMATS = {
         lambda net, path: net.save(path),
         _run_keras,
         'import gan_zoo.layers\nimport keras\n\nimages = keras.models.load_model("generator.keras")(z, training=False)',
+        "import gan_zoo.layers\nimport keras\n\n"
+        'images = keras.models.load_model("generator.keras")([z, label], training=False)',
     ),
     "tflite": Format(
         "generator.tflite",
@@ -127,6 +136,16 @@ FORMATS = {
         "interpreter.set_tensor(at, z)\n"
         "interpreter.invoke()\n"
         'images = interpreter.get_tensor(interpreter.get_output_details()[0]["index"])',
+        "from ai_edge_litert.interpreter import Interpreter  # pip install ai-edge-litert\n\n"
+        'interpreter = Interpreter("generator.tflite")\n'
+        "inputs = {value.dtype: value for value in (z, label)}  # their types tell them apart\n"
+        "for given in interpreter.get_input_details():\n"
+        '    interpreter.resize_tensor_input(given["index"], inputs[numpy.dtype(given["dtype"])].shape)\n'
+        "interpreter.allocate_tensors()\n"
+        "for given in interpreter.get_input_details():\n"
+        '    interpreter.set_tensor(given["index"], inputs[numpy.dtype(given["dtype"])])\n'
+        "interpreter.invoke()\n"
+        'images = interpreter.get_tensor(interpreter.get_output_details()[0]["index"])',
     ),
     "onnx": Format(
         "generator.onnx",
@@ -135,6 +154,9 @@ FORMATS = {
         _run_onnx,
         'import onnxruntime\n\nsession = onnxruntime.InferenceSession("generator.onnx")\n'
         "images = session.run(None, {session.get_inputs()[0].name: z})[0]",
+        'import onnxruntime\n\nsession = onnxruntime.InferenceSession("generator.onnx")\n'
+        'types = {"tensor(float)": z, "tensor(int32)": label}\n'
+        "images = session.run(None, {given.name: types[given.type] for given in session.get_inputs()})[0]",
     ),
 }
 
@@ -173,7 +195,7 @@ def _new_folder(text: str, default: Path) -> Path:
     return path
 
 
-def difference(path: Path, form: Format, z: np.ndarray, images: np.ndarray) -> float:
+def difference(path: Path, form: Format, z: Any, images: np.ndarray) -> float:
     """By how much what was exported departs from the images of the same noise, at most, in units of [-1, 1]."""
     found = np.asarray(form.run(path, z))
     return float(np.abs(found - images).max()) if found.shape == images.shape else float("inf")
@@ -193,9 +215,11 @@ def _main(values: flags.FlagValues, rest: list[str]) -> None:
     game, step = build.restore(folder, values.step, best=values.best)
     averaged = game.ema is not None and values.ema
     config = dataclasses.replace(rundir.config_of(folder), precision="float32")
-    net = build.build_generator(config, tuple(saved["data"]["shape"]))
+    net = build.build_generator(config, tuple(saved["data"]["shape"]), game.classes)
     net.set_weights((game.ema if averaged else game.gen).get_weights())
-    z = build.noise(game, CHECKED, 0)
+    z: Any = build.noise(game, CHECKED, 0)
+    if game.classes is not None:
+        z = [z, np.arange(CHECKED, dtype=np.int32) % len(game.classes.names)]
     images = np.asarray(net(z, training=False))
 
     out = _new_folder(values.out, folder / f"export-{step}")
@@ -263,6 +287,7 @@ def _record(
     apart: dict[str, float],
 ) -> dict[str, Any]:
     """What ``model.json`` says."""
+    labelled = len(net.inputs) > 1
     packages = ("tensorflow", "keras", *sorted({package for name in apart for package in FORMATS[name].needs}))
     return {
         "run": str(folder.resolve()),
@@ -273,10 +298,11 @@ def _record(
         "trained_on": {k: saved["data"][k] for k in ("name", "hash", "count") if k in saved["data"]},
         "commit": saved.get("commit"),
         "input": {
-            "shape": [None, *net.input_shape[1:]],
+            "shape": list(net.inputs[0].shape),
             "dtype": "float32",
             "noise": _noise(noise),
         },
+        **({"label": {"shape": [None], "dtype": "int32", "classes": saved["data"]["classes"]["names"]}} if labelled else {}),
         "output": {
             "shape": [None, *net.output_shape[1:]],
             "dtype": "float32",
@@ -297,15 +323,23 @@ def _readme(record: dict[str, Any]) -> str:
     noise = record["input"]["noise"]
     line = _NUMPY.get(noise["spec"].partition("(")[0], "")
     draw = line and f'n = 16\nz = numpy.random.{line.format(size=f"({size})", **noise["arguments"])}.astype("float32")'
-    uses = {"The noise": draw and f"import numpy\n\n{draw}"}
-    uses |= {f"`{form['path']}`": FORMATS[name].use for name, form in record["formats"].items()}
+    what, classes = "The noise", ""
+    if label := record.get("label"):
+        names = label["classes"]
+        draw = draw and f'{draw}\nlabel = (numpy.arange(n) % {len(names)}).astype("int32")'
+        what = "The noise and the labels"
+        listed = ", ".join(f"{i}: {name}" for i, name in enumerate(names))
+        classes = f"It also takes the class of each image by number, `label`, int32 `[n]`; {listed}.\n"
+    uses = {what: draw and f"import numpy\n\n{draw}"}
+    for name, form in record["formats"].items():
+        uses[f"`{form['path']}`"] = FORMATS[name].use_classes if classes else FORMATS[name].use
     shown = "\n".join(f"{title}:\n\n```python\n{lines}\n```\n" for title, lines in uses.items() if lines)
     return f"""# {record["generator"]}, step {record["step"]}
 
 A generator of images, trained by gan_zoo on {record["trained_on"]["name"]}; `model.json` says which exactly.
 
 It takes noise `z`, float32 `[{size}]`, drawn as `{noise["spec"]}`: {noise["meaning"]}
-It makes images, float32 `[{made}]` in [-1, 1]; `round((images + 1) * 127.5)` has them in 0 to 255.
+{classes}It makes images, float32 `[{made}]` in [-1, 1]; `round((images + 1) * 127.5)` has them in 0 to 255.
 
 {shown}"""
 

@@ -6,7 +6,8 @@
 
 Corners are noises that tools/sample.py draws too: with --n those of its first images of --seed, with --from_seeds those of its
 first image of each seed. The way between two is spherical for normal noise, whose length hardly varies, and straight for any
-other, such as uniform noise, whose cube no straight way leaves. Noise in the shape of an image is one long vector.
+other, such as uniform noise, whose cube no straight way leaves. Noise in the shape of an image is one long vector. A run with
+classes makes all images of one, --label.
 """
 
 from __future__ import annotations
@@ -42,6 +43,7 @@ def _define(values: flags.FlagValues) -> None:
     flags.DEFINE_integer(
         "size", 256, "pixels of the longer side at least, by repeating pixels; 0 keeps the size", 0, flag_values=values
     )
+    flags.DEFINE_string("label", "", "the class of all images, its name or number; the first by default", flag_values=values)
     flags.DEFINE_bool("ema", True, "from the moving average, if the run has one", flag_values=values)
     flags.DEFINE_integer("step", None, "from the checkpoint of this step; the newest by default", flag_values=values)
     flags.DEFINE_bool("best", False, "from the best checkpoint by the run's evaluations", flag_values=values)
@@ -155,14 +157,19 @@ def _main(values: flags.FlagValues, rest: list[str]) -> None:
         corners = drawn.reshape(values.walks, values.n, *drawn.shape[1:])
     way = {"slerp": slerp, "linear": linear}[name]
     walks = np.stack([walk(one, values.steps, way, values.loop) for one in corners])  # [walks, F, ...]
-    made = build.generate(game, walks.reshape(-1, *walks.shape[2:]), from_ema=values.ema)
+    z, labels, of_class = walks.reshape(-1, *walks.shape[2:]), None, ""
+    if values.label or game.classes is not None:
+        number = build.label_of(game, values.label) if values.label else 0
+        labels, of_class = np.full(len(z), number, np.int32), f"class {game.classes.names[number]}, "
+    made = build.generate(game, z, labels, from_ema=values.ema)
     made = made.reshape(*walks.shape[:2], *made.shape[1:])
     if out.suffix.lower() == ".png":
         starts = np.arange(corners.shape[1] - (not values.loop)) * values.steps
         legs = (starts[:, None] + np.arange(values.steps + 1)) % made.shape[1]  # with both corners
         sheet = images.grid(made[:, legs.ravel()].reshape(-1, *made.shape[2:]), columns=values.steps + 1)
         images.save_png(out, images.enlarge(sheet, values.size) if values.size else sheet)
-        print(f"{out}: {len(made) * len(legs)} rows from corner to corner ({name}, {noise} noise), {folder} at step {step}")
+        rows = len(made) * len(legs)
+        print(f"{out}: {rows} rows from corner to corner ({name}, {noise} noise), {of_class}{folder} at step {step}")
         return
     frames = [images.grid(made[:, i]) if values.walks > 1 else made[0, i] for i in range(made.shape[1])]
     frames = [images.enlarge(frame, values.size) if values.size else frame for frame in frames]
@@ -171,8 +178,8 @@ def _main(values: flags.FlagValues, rest: list[str]) -> None:
     else:
         images.save_gif(out, frames, values.fps, values.loop, hold=not values.loop)
     print(
-        f"{out}: {len(frames)} frames between {corners.shape[1]} corners ({name}, {noise} noise), {folder} at step {step}, "
-        f"{out.stat().st_size / 1e6:.1f} MB"
+        f"{out}: {len(frames)} frames between {corners.shape[1]} corners ({name}, {noise} noise), {of_class}{folder} at step "
+        f"{step}, {out.stat().st_size / 1e6:.1f} MB"
     )
 
 

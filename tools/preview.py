@@ -261,7 +261,7 @@ def _main(values: flags.FlagValues, rest: list[str]) -> None:
     for note in data.notes:
         print(note)
     # Small nets: tricks are built as in a run, and the nets are not used.
-    small = dataclasses.replace(settings, gen="dense((8,), 8)", disc="dense((8,))", ema=0.0, update="alternating")
+    small = dataclasses.replace(settings, gen="dense((8,), 8)", disc="dense((8,))", ema=0.0, update="alternating", condition="")
     game, done = build.build_game(small, data.image_shape), 0
     trained = None
     if values.run:

@@ -14,7 +14,9 @@ import tensorflow as tf
 
 from gan_zoo import build, registry, step
 from gan_zoo.config import Config
-from gan_zoo.contracts import UserError
+from gan_zoo.contracts import Classes, UserError
+
+CLASSES = Classes("class", ("one", "two", "three"), (22, 21, 21), "made up")  # of the images, where there is a condition
 
 
 class Failed(Exception):  # noqa: N818 -- a finding
@@ -61,7 +63,7 @@ class Part:
 
     def fresh(self, **more: object) -> step.Game:
         """A new game with the part in it, always of the same first weights."""
-        return build.build_game(self.config(**more), self.shape)
+        return build.build_game(self.config(**more), self.shape, CLASSES)
 
     @functools.cached_property
     def game(self) -> step.Game:
@@ -128,6 +130,7 @@ def checks_of(table: str) -> list[Check]:
         "discriminators": nets.DISCRIMINATORS,
         "losses": others.LOSSES,
         "tricks": tricks.TRICKS,
+        "conditions": others.CONDITIONS,
         "updates": others.UPDATES,
         "noises": others.NOISES,
         "optimizers": others.OPTIMIZERS,

@@ -10,7 +10,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from gan_zoo.check.contract import Part, builds, require
+from gan_zoo import step
+from gan_zoo.check.contract import CLASSES, Part, Skipped, builds, require
+from gan_zoo.contracts import UserError
 
 N = 6
 
@@ -80,7 +82,7 @@ def _shake(net: keras.Model, by: float, seed: int = 0) -> None:
         v.assign(v.numpy() + by * rng.standard_normal(v.shape).astype(str(v.dtype)))
 
 
-def _reached(net: keras.Model, x: tf.Tensor, loss: Callable[[tf.Tensor], tf.Tensor]) -> None:
+def _reached(net: keras.Model, x: tf.Tensor | list[tf.Tensor], loss: Callable[[tf.Tensor], tf.Tensor]) -> None:
     require(net.trainable_variables, "it has no trainable variables.")
     _shake(net, 0.02)
     with tf.GradientTape() as tape:
@@ -150,7 +152,37 @@ def near_in_bfloat16(part: Part) -> None:
     require(off <= most, f"in bfloat16 its output is off by {off:.2g}; compute sums over many values in float32.")
 
 
+def _conditional(part: Part) -> tuple[step.Game, tf.Tensor]:
+    """A game with a condition, and labels of which each class has some."""
+    try:
+        game = part.fresh(condition="projection")
+    except UserError as e:  # not every net can be conditioned
+        raise Skipped(str(e)) from None
+    return game, tf.range(N) % len(CLASSES.names)
+
+
+def gen_takes_classes(part: Part) -> None:
+    """With a condition, a gradient reaches every variable, and its images depend on the class."""
+    game, labels = _conditional(part)
+    target = np.random.default_rng(0).uniform(-1, 1, (N, *part.shape)).astype(np.float32)
+    _reached(game.gen, [_noise(part), labels], lambda y: tf.reduce_mean((y - target) ** 2))
+    _require_difference(game.gen, _noise(part), labels)
+
+
+def disc_takes_classes(part: Part) -> None:
+    """With a condition, a gradient reaches every variable, and its logits depend on the class."""
+    game, labels = _conditional(part)
+    sign = np.array([[1.0], [-2], [3], [-4], [5], [-6]], np.float32)
+    _reached(game.disc, [_images(part), labels], lambda y: tf.reduce_mean(y * sign))
+    _require_difference(game.disc, _images(part), labels)
+
+
+def _require_difference(net: keras.Model, x: tf.Tensor, labels: tf.Tensor) -> None:
+    one, two = (net([x, some], training=False).numpy() for some in (labels, (labels + 1) % len(CLASSES.names)))
+    require(np.abs(one - two).max() > 0, "the class changes nothing; let the label reach the output.")
+
+
 GENERATORS = [builds, makes_images, differs_by_noise, image_stands_alone, gradient_reaches_gen, gen_saves, gen_exports]
 DISCRIMINATORS = [builds, judges_images, tells_images_apart, gives_no_probabilities, gradient_reaches_disc, disc_saves]
-GENERATORS += [near_in_bfloat16]
-DISCRIMINATORS += [near_in_bfloat16]
+GENERATORS += [near_in_bfloat16, gen_takes_classes]
+DISCRIMINATORS += [near_in_bfloat16, disc_takes_classes]

@@ -177,6 +177,30 @@ def gives_scalars(part: Part) -> None:
 UPDATES = [builds, gives_scalars]
 
 
+def speaks_of_classes(part: Part) -> None:
+    """What D says, or its loss, depends on the class."""
+    game = part.fresh()
+    for v in game.disc.trainable_variables:  # gains that begin at 0 are open then
+        v.assign(v + 0.1)
+    images = tf.random.stateless_uniform((6, *part.shape), [0, 1], -1, 1)
+    said, losses = [], []
+    for k in (0, 1):
+        labels = tf.fill([6], k)
+        here = game._replace(labels=labels)
+        logits, classes = here.says(images)
+        said.append(logits.numpy())
+        if here.condition is not None and here.condition.loss is not None:
+            loss = tf.convert_to_tensor(here.condition.loss(classes, labels))
+            require(loss.shape == (6,), f"its loss is {list(loss.shape)}, not [B]; give one value an image.")
+            require(np.isfinite(loss).all(), "its loss is NaN or infinite.")
+            losses.append(loss.numpy())
+    apart = max(float(np.abs(pair[0] - pair[1]).max()) for pair in (said, losses) if pair)
+    require(apart > 0, "neither D's logits nor its loss depend on the class; let the label into one of them.")
+
+
+CONDITIONS = [builds, speaks_of_classes]
+
+
 @functools.lru_cache(maxsize=2)
 def _load(part: Part, again: int = 0) -> Dataset:
     return registry.datasets.build(

@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from gan_zoo import checkpoints, feed, step
-from gan_zoo.check.contract import Failed, Part, Skipped, describe, require
+from gan_zoo.check.contract import CLASSES, Failed, Part, Skipped, describe, require
 
 BATCH = 8
 
@@ -31,7 +31,8 @@ def train(
     """Train a game for as many steps as the chunks have, from step ``first``; returns the scalars of the last chunk."""
     distribution = distribution or tf.distribute.get_strategy()
     run = step.compile_run(game, distribution)
-    iterator = feed.stream(images_for(part), BATCH, 0, first, distribution, None, game.update.batches)
+    labels = np.arange(64, dtype=np.int32) % len(CLASSES.names) if game.classes else None
+    iterator = feed.stream(images_for(part), BATCH, 0, first, distribution, None, game.update.batches, labels)
     return {k: float(v) for k, v in [run(iterator, tf.constant(n, tf.int64)) for n in chunks][-1].items()}
 
 

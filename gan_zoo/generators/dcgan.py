@@ -6,7 +6,18 @@ import keras
 from keras import layers
 from keras.config import floatx
 
-from gan_zoo.layers import Conv2D, Conv2DTranspose, UpConv2D, Upsample2D, crop_to, dcgan_init, ladder, norm_kind, normalise
+from gan_zoo.layers import (
+    Conv2D,
+    Conv2DTranspose,
+    UpConv2D,
+    Upsample2D,
+    crop_to,
+    dcgan_init,
+    label_input,
+    ladder,
+    norm_kind,
+    normalise,
+)
 from gan_zoo.registry import generators
 
 
@@ -21,6 +32,7 @@ def dcgan(
     norm: str = "batch",
     *,
     image_shape,
+    classes: int = 0,
 ):
     """Transposed convolutions up from 1-D noise (Radford et al. 2015, arXiv:1511.06434).
 
@@ -43,6 +55,7 @@ def dcgan(
             well with it).
         norm: ``batch``, ``layer``, ``instance`` or ``none``, see :func:`gan_zoo.layers.normalise`.
         image_shape: (H, W, C), any.
+        classes: How many, with a condition: then gain and shift after each norm are those of the image's class.
     """
     if min(width, kernel, latent, max_width) < 1:
         raise ValueError(f"width={width}, kernel={kernel}, latent={latent} and max_width={max_width} must be 1 or more.")
@@ -55,16 +68,16 @@ def dcgan(
     if not widths:
         raise ValueError(f"images of {height}x{breadth} are too small for a convolutional ladder; use dense or larger images.")
 
-    z = keras.Input((latent,), name="noise")
+    z, label = keras.Input((latent,), name="noise"), label_input(classes)
     x = layers.Dense(sizes[0][0] * sizes[0][1] * widths[0], use_bias=norm == "none", kernel_initializer=dcgan_init())(z)
     x = layers.Reshape((*sizes[0], widths[0]))(x)
-    x = layers.LeakyReLU(slope)(normalise(x, norm))
+    x = layers.LeakyReLU(slope)(normalise(x, norm, label, classes))
     for size, filters in zip(sizes[1:-1], widths[1:], strict=True):
         x = _double(x, up, filters, kernel, use_bias=norm == "none")
-        x = layers.LeakyReLU(slope)(normalise(crop_to(x, size), norm))
+        x = layers.LeakyReLU(slope)(normalise(crop_to(x, size), norm, label, classes))
     x = _double(x, up, channels, kernel, dtype=floatx())
     x = layers.Activation("tanh", dtype=floatx())(crop_to(x, sizes[-1]))
-    return keras.Model(z, x, name="dcgan_generator")
+    return keras.Model([z, label] if classes else z, x, name="dcgan_generator")
 
 
 def _double(x, up, filters, kernel, **how):

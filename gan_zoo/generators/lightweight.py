@@ -8,12 +8,12 @@ import keras
 from keras import layers
 from keras.config import floatx
 
-from gan_zoo.layers import Conv2D, Dense, UpConv2D, crop_to, dcgan_init, glu, ladder, normalise
+from gan_zoo.layers import Conv2D, Dense, UpConv2D, crop_to, dcgan_init, glu, label_input, ladder, normalise
 from gan_zoo.registry import generators
 
 
 @generators.register
-def lightweight(width: int = 64, reach: int = 3, latent: int = 256, max_width: int = 512, *, image_shape):
+def lightweight(width: int = 64, reach: int = 3, latent: int = 256, max_width: int = 512, *, image_shape, classes: int = 0):
     """One convolution a doubling, and skip-layer excitation (FastGAN, Liu et al. 2021, arXiv:2101.04775, section 3.1).
 
     Noise [B, latent] -> dense, batch norm, GLU -> a small map -> doublings, each a nearest-neighbour resize, 3x3 convolution,
@@ -31,6 +31,7 @@ def lightweight(width: int = 64, reach: int = 3, latent: int = 256, max_width: i
         latent: Number of noise values.
         max_width: The doubling ends here.
         image_shape: (H, W, C), any whose ladder (:func:`gan_zoo.layers.ladder`) has more than ``reach`` sizes.
+        classes: How many, with a condition: then batch norm is conditional.
     """
     if min(width, reach, latent, max_width) < 1:
         raise ValueError(f"width={width}, reach={reach}, latent={latent} and max_width={max_width} must be 1 or more.")
@@ -41,15 +42,16 @@ def lightweight(width: int = 64, reach: int = 3, latent: int = 256, max_width: i
     widths = [min(max_width, width * 2**i) for i in reversed(range(len(sizes)))]
     init = {"use_bias": False, "kernel_initializer": dcgan_init()}
 
-    z = keras.Input((latent,), name="noise")
+    z, label = keras.Input((latent,), name="noise"), label_input(classes)
     x = Dense(math.prod(sizes[0]) * 2 * widths[0], **init)(z)
-    maps = [glu(normalise(layers.Reshape((*sizes[0], 2 * widths[0]))(x), "batch"))]
+    maps = [glu(normalise(layers.Reshape((*sizes[0], 2 * widths[0]))(x), "batch", label, classes))]
     for i, (size, filters) in enumerate(zip(sizes[1:], widths[1:], strict=True), 1):
         x = crop_to(UpConv2D(2 * filters, 3, **init)(maps[-1]), size)
-        x = glu(normalise(x, "batch"))
+        x = glu(normalise(x, "batch", label, classes))
         maps.append(excite(maps[i - reach], x, 2 ** (i - reach)) if i >= reach else x)
     x = Conv2D(channels, 3, padding="same", kernel_initializer=dcgan_init(), dtype=floatx())(maps[-1])
-    return keras.Model(z, layers.Activation("tanh", dtype=floatx())(x), name="lightweight_generator")
+    x = layers.Activation("tanh", dtype=floatx())(x)
+    return keras.Model([z, label] if classes else z, x, name="lightweight_generator")
 
 
 def excite(low, high, factor: int):

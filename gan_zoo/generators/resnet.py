@@ -9,12 +9,23 @@ import keras
 from keras import layers
 from keras.config import floatx
 
-from gan_zoo.layers import Conv2D, Dense, SelfAttention, UpConv2D, Upsample2D, attention_at, crop_to, ladder, normalise
+from gan_zoo.layers import (
+    Conv2D,
+    Dense,
+    SelfAttention,
+    UpConv2D,
+    Upsample2D,
+    attention_at,
+    crop_to,
+    label_input,
+    ladder,
+    normalise,
+)
 from gan_zoo.registry import generators
 
 
 @generators.register
-def resnet(width: int = 64, latent: int = 128, max_width: int = 1024, *, image_shape):
+def resnet(width: int = 64, latent: int = 128, max_width: int = 1024, *, image_shape, classes: int = 0):
     """Residual blocks up from 1-D noise (Miyato et al. 2018, arXiv:1802.05957, appendix B.4).
 
     Noise [B, latent] -> dense -> a small map -> one residual block a doubling -> batch norm, ReLU, 3x3 convolution -> tanh
@@ -30,19 +41,21 @@ def resnet(width: int = 64, latent: int = 128, max_width: int = 1024, *, image_s
         latent: Number of noise values.
         max_width: The doubling ends here.
         image_shape: (H, W, C), any.
+        classes: How many, with a condition: then batch norm is conditional, as in Miyato & Koyama 2018 (arXiv:1802.05637),
+            where the noise knows nothing of the class; here see :func:`gan_zoo.conditions.condition_gen`.
     """
-    return _residual(width, latent, max_width, 0, image_shape, "resnet_generator")
+    return _residual(width, latent, max_width, 0, image_shape, classes, "resnet_generator")
 
 
 @generators.register
-def sagan(width: int = 64, attention: int = 16, latent: int = 128, max_width: int = 1024, *, image_shape):
+def sagan(width: int = 64, attention: int = 16, latent: int = 128, max_width: int = 1024, *, image_shape, classes: int = 0):
     """Residual blocks and self-attention in one map (Zhang et al. 2019, arXiv:1805.08318, section 3).
 
     As ``resnet``, with :class:`gan_zoo.layers.SelfAttention` after the block that ends in the chosen map. The paper has it at
     32 or 64 for 128x128 images; 16 is for ours, as its memory grows with the fourth power of the map's side.
 
-    Differs from the paper: unconditional, so plain batch norm; its spectral normalisation, of both nets, is not part of the net
-    here; and kernels start as those of ``resnet``, where the authors' code has no factor 2 for the 3x3 ones.
+    Differs from the paper: without a condition, plain batch norm; its spectral normalisation, of both nets, is not part of the
+    net here; and kernels start as those of ``resnet``, where the authors' code has no factor 2 for the 3x3 ones.
 
     Args:
         width: Channels of the last hidden map; doubled at each size below it.
@@ -50,13 +63,14 @@ def sagan(width: int = 64, attention: int = 16, latent: int = 128, max_width: in
         latent: Number of noise values.
         max_width: The doubling ends here.
         image_shape: (H, W, C), any.
+        classes: How many, with a condition: then batch norm is conditional, as in the paper.
     """
     if attention < 1:
         raise ValueError(f"attention={attention} must be 1 or more; resnet is the same net without it.")
-    return _residual(width, latent, max_width, attention, image_shape, "sagan_generator")
+    return _residual(width, latent, max_width, attention, image_shape, classes, "sagan_generator")
 
 
-def _residual(width, latent, max_width, attention, image_shape, name):
+def _residual(width, latent, max_width, attention, image_shape, classes, name):
     if min(width, latent, max_width) < 1:
         raise ValueError(f"width={width}, latent={latent} and max_width={max_width} must be 1 or more.")
     height, breadth, channels = image_shape
@@ -66,15 +80,16 @@ def _residual(width, latent, max_width, attention, image_shape, name):
     widths = [min(max_width, width * 2**i) for i in reversed(range(len(sizes)))]
     attentive = attention_at(sizes[1:], attention) if attention else None
 
-    z = keras.Input((latent,), name="noise")
+    z, label = keras.Input((latent,), name="noise"), label_input(classes)
     x = Dense(math.prod(sizes[0]) * widths[0])(z)
     x = layers.Reshape((*sizes[0], widths[0]))(x)
     for size, filters in zip(sizes[1:], widths[1:], strict=True):
-        x = residual_up(x, filters, size, lambda y: normalise(y, "batch"))
+        x = residual_up(x, filters, size, lambda y: normalise(y, "batch", label, classes))
         x = SelfAttention()(x) if size == attentive else x
-    x = layers.ReLU()(normalise(x, "batch"))
+    x = layers.ReLU()(normalise(x, "batch", label, classes))
     x = Conv2D(channels, 3, padding="same", dtype=floatx())(x)
-    return keras.Model(z, layers.Activation("tanh", dtype=floatx())(x), name=name)
+    x = layers.Activation("tanh", dtype=floatx())(x)
+    return keras.Model([z, label] if classes else z, x, name=name)
 
 
 def residual_up(x, filters: int, size: tuple[int, int], norm: Callable):

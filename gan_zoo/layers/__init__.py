@@ -2,6 +2,7 @@
 
 from gan_zoo.layers.attention import SelfAttention, attention_at
 from gan_zoo.layers.basis import Basis
+from gan_zoo.layers.classes import ClassAffine, ClassEmbedding, label_input
 from gan_zoo.layers.conv import Conv2D, Conv2DTranspose, filter_gradient
 from gan_zoo.layers.dense import Dense
 from gan_zoo.layers.dropout import Dropout
@@ -13,11 +14,13 @@ from gan_zoo.layers.resize import DownConv2D, UpConv2D, Upsample2D
 from gan_zoo.layers.shapes import crop_to, dcgan_init, ladder
 from gan_zoo.layers.spectral import normalise_spectrum
 from gan_zoo.layers.spread import MinibatchStd
-from gan_zoo.layers.within import has_batch_norm, layers_of, mixes_images
+from gan_zoo.layers.within import features_of, has_batch_norm, layers_of, mixes_images
 
 __all__ = [
     "Basis",
     "BatchNorm",
+    "ClassAffine",
+    "ClassEmbedding",
     "Conv2D",
     "Conv2DTranspose",
     "Dense",
@@ -31,11 +34,13 @@ __all__ = [
     "batch_norm_across_replicas",
     "crop_to",
     "dcgan_init",
+    "features_of",
     "filter_gradient",
     "full_precision",
     "glu",
     "has_batch_norm",
     "inverted_bottleneck",
+    "label_input",
     "ladder",
     "layers_of",
     "mixes_images",

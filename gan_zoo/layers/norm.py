@@ -9,6 +9,8 @@ from collections.abc import Iterator
 import keras
 import tensorflow as tf
 
+from gan_zoo.layers.classes import ClassAffine
+
 _across_replicas = True
 
 
@@ -35,18 +37,27 @@ class BatchNorm(keras.layers.Layer):
     unless :func:`batch_norm_across_replicas` says otherwise; then the moving ones are averaged after each chunk of steps.
     """
 
-    def __init__(self, momentum: float = 0.9, epsilon: float = 1e-5, **kwargs):
-        """Normalise over all axes but the last; ``momentum`` is the share of the old moving statistics kept at a call."""
+    def __init__(self, momentum: float = 0.9, epsilon: float = 1e-5, affine: bool = True, **kwargs):
+        """Normalise over all axes but the last.
+
+        Args:
+            momentum: The share of the old moving statistics kept at a call.
+            epsilon: Added to the variance.
+            affine: Whether a learned gain and shift of each channel follow.
+            **kwargs: Keras' own.
+        """
         super().__init__(**kwargs)
         self.momentum = momentum
         self.epsilon = epsilon
+        self.affine = affine
         self.across_replicas = _across_replicas
 
     def build(self, input_shape):
-        """Make gamma, beta and the moving statistics, each [C], in full precision under any policy."""
+        """Make gamma and beta, if they are wanted, and the moving statistics, each [C], in full precision under any policy."""
         size = {"shape": (input_shape[-1],), "dtype": self.variable_dtype, "autocast": False}
-        self.gamma = self.add_weight(name="gamma", initializer="ones", **size)
-        self.beta = self.add_weight(name="beta", initializer="zeros", **size)
+        if self.affine:
+            self.gamma = self.add_weight(name="gamma", initializer="ones", **size)
+            self.beta = self.add_weight(name="beta", initializer="zeros", **size)
         self.moving_mean = self.add_weight(name="moving_mean", initializer="zeros", trainable=False, **size)
         self.moving_variance = self.add_weight(name="moving_variance", initializer="ones", trainable=False, **size)
 
@@ -59,7 +70,7 @@ class BatchNorm(keras.layers.Layer):
         flat = len(x.shape) == 2
         if flat:
             x = x[:, None, None, :]
-        gamma, beta = self.gamma.value, self.beta.value
+        gamma, beta = self._gain_and_shift()
         if training:
             y, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
                 x=x, scale=gamma, offset=beta, mean=[], variance=[], epsilon=self.epsilon, is_training=True
@@ -86,8 +97,14 @@ class BatchNorm(keras.layers.Layer):
             variance = context.all_reduce("MEAN", tf.reduce_mean(tf.square(wide - mean), axes))
             count = replicas * math.prod(x.shape[:-1])
             self._move(mean, variance * (count / (count - 1)))
-        y = tf.nn.batch_normalization(wide, mean, variance, self.beta.value, self.gamma.value, self.epsilon)
+        gamma, beta = self._gain_and_shift()
+        y = tf.nn.batch_normalization(wide, mean, variance, beta, gamma, self.epsilon)
         return tf.cast(y, x.dtype)
+
+    def _gain_and_shift(self):
+        if self.affine:
+            return self.gamma.value, self.beta.value
+        return tf.ones_like(self.moving_mean.value), tf.zeros_like(self.moving_mean.value)
 
     def _move(self, mean, variance):
         for moving, new in ((self.moving_mean, mean), (self.moving_variance, variance)):
@@ -99,7 +116,7 @@ class BatchNorm(keras.layers.Layer):
 
     def get_config(self):
         """For saving."""
-        return {**super().get_config(), "momentum": self.momentum, "epsilon": self.epsilon}
+        return {**super().get_config(), "momentum": self.momentum, "epsilon": self.epsilon, "affine": self.affine}
 
 
 NORMS = ("batch", "layer", "instance", "none")
@@ -117,8 +134,12 @@ def norm_kind(norm: str | bool) -> str:
     return str(kind)
 
 
-def normalise(x, kind: str):
+def normalise(x, kind: str, label=None, classes: int = 0):
     """A map [B, H, W, C] normalised, then scaled and shifted by channel; returns the same shape.
+
+    With a label, gain and shift are those of its class (:class:`gan_zoo.layers.ClassAffine`), also where ``kind`` is ``none``;
+    ``batch`` then is conditional batch normalisation (Dumoulin et al. 2017, arXiv:1610.07629, section 2.2; de Vries et al.
+    2017, arXiv:1707.00683), whose statistics are those of all classes together.
 
     Args:
         x: The map.
@@ -126,9 +147,12 @@ def normalise(x, kind: str):
             (``layer``, Ba et al. 2016, arXiv:1607.06450, which leaves samples independent, as penalties on the gradient of
             single samples need: Gulrajani et al. 2017, arXiv:1704.00028, section 4), each channel of each sample
             (``instance``, Ulyanov et al. 2016, arXiv:1607.08022), or nothing (``none``, which gives x back).
+        label: int32 [B], or None.
+        classes: How many there are, if there is a label.
     """
-    if kind == "none":
-        return x
+    plain = {} if label is None else {"scale": False, "center": False}
     if kind == "batch":
-        return BatchNorm()(x)
-    return keras.layers.GroupNormalization(1 if kind == "layer" else -1, epsilon=1e-5)(x)
+        x = BatchNorm(affine=label is None)(x)
+    elif kind != "none":
+        x = keras.layers.GroupNormalization(1 if kind == "layer" else -1, epsilon=1e-5, **plain)(x)
+    return x if label is None else ClassAffine(classes)(x, label)

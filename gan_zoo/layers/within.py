@@ -7,10 +7,18 @@ import keras
 from gan_zoo.layers.norm import BatchNorm
 from gan_zoo.layers.spread import MinibatchStd
 
+FEATURES = "features_of_classes"  # the layer of a D with a condition through which its features pass
+
 
 def layers_of(net: keras.Model) -> list[keras.Layer]:
     """All layers of a net, those of nets and layers within it included."""
     return list(net._flatten_layers(include_self=False))
+
+
+def features_of(net: keras.Model) -> keras.KerasTensor:
+    """What enters the last layer of a D, as a symbolic tensor; with a condition, what entered its last layer without."""
+    named = [layer for layer in net.layers if layer.name == FEATURES]
+    return named[0].output if named else net.layers[-1].input
 
 
 def has_batch_norm(net: keras.Model) -> bool:

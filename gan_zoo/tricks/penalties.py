@@ -16,7 +16,7 @@ from keras.config import floatx
 
 from gan_zoo import randomness, replicas
 from gan_zoo.contracts import Trick
-from gan_zoo.layers import full_precision, has_batch_norm
+from gan_zoo.layers import features_of, full_precision, has_batch_norm
 from gan_zoo.registry import tricks
 from gan_zoo.tricks import transforms
 
@@ -170,7 +170,7 @@ def feature_matching(weight: float = 1.0, alone: bool = True) -> Trick:
     _not_negative(weight=weight)
 
     def gen_penalty(disc, seen, seed):
-        features = keras.Model(disc.inputs, disc.layers[-1].input)
+        features = keras.Model(disc.inputs[0], features_of(disc))
 
         def mean(images):
             return replicas.mean(tf.reduce_mean(tf.cast(features(images, training=True), floatx()), 0))
