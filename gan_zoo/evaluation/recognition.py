@@ -92,9 +92,7 @@ def tally(taken: np.ndarray, asked: np.ndarray, classes: Sequence[str]) -> Recog
     """
     asked, count = np.asarray(asked, np.int64), len(classes)
     if not len(asked) or asked.min() < 0 or asked.max() >= count:
-        raise UserError(
-            f"one of {count} classes must be asked of each image, of one image at least; give labels below {count}."
-        )
+        raise UserError(f"of each image, and of one at least, one of {count} classes must be asked; give labels below {count}.")
     confusion = np.bincount(asked * count + taken, minlength=count * count).reshape(count, count)
     accuracy = float(np.trace(confusion) / len(asked))
     return Recognised(len(asked), accuracy, wilson(accuracy, len(asked), 1.96), confusion, tuple(classes))
@@ -277,8 +275,8 @@ def judge(
     numbers = np.flatnonzero(counts >= LEAST)
     if len(numbers) < 2:
         raise UserError(
-            f"the data set {data.name} has not two classes of {LEAST} images each in its labels '{column}', so that none can be "
-            "told from another; give more images."
+            f"the data set {data.name} has no two classes of {LEAST} images in its labels '{column}', so that none can be told "
+            "from another; give more images."
         )
     notes = _notes(column, names, counts)
     rows = np.flatnonzero(np.isin(labels, numbers))
@@ -289,14 +287,14 @@ def judge(
         other_names, other_labels = _labels(test, column)
         if other_names != names:
             raise UserError(
-                f"{test.name} has other classes than {data.name} in '{column}'; test it on images of the same classes."
+                f"{test.name} has other classes than {data.name} in '{column}'; test on images of the same classes."
             )
         other, unseen = test, np.flatnonzero(np.isin(other_labels, numbers))
     known = {data.images[i].tobytes() for i in rows}
     fresh = np.array([i for i in unseen if other.images[i].tobytes() not in known], np.int64)
     if len(fresh) < len(unseen):
         notes.append(
-            f"{len(unseen) - len(fresh):,} of {len(unseen):,} real images to test on are among those to train on: left out."
+            f"{len(unseen) - len(fresh):,} of {len(unseen):,} real images to test on are among those trained on: left out."
         )
     if not len(fresh):
         raise UserError(f"{other.name} has no real images that the classifier was not trained on; give data without repeats.")
