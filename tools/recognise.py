@@ -256,9 +256,17 @@ def _main(values: flags.FlagValues, rest: list[str]) -> None:
             "beside that."
         )
 
+    shares = samples.confusion.sum(axis=0) / samples.n
+    if len(shares) > 2 and shares.max() > 0.5:
+        most = samples.classes[shares.argmax()]
+        notes.append(
+            f"{percent(shares.max())} of all samples are taken for '{most}', whatever was asked for: it may be where "
+            "the classifier puts what looks like no class, so look at the picture."
+        )
+
     for note in notes:
         print(note)
-    print(f"{folder}, step {found.step}{' (EMA)' if found.ema else ''}, classes by '{classes['column']}' of {data.name}:")
+    print(f"{folder}, step {found.step}{' (EMA)' if found.ema else ''}, '{classes['column']}' of {data.name}:")
     low, high = (f"{100 * x:.1f}" for x in samples.interval)
     print(
         f"{percent(samples.accuracy)} ({low} to {high}) of {samples.n:,} samples are recognised as the class asked for; real "

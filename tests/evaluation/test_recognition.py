@@ -3,10 +3,12 @@
 import hashlib
 import json
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from gan_zoo import build, rundir
 from gan_zoo.config import Config
 from gan_zoo.contracts import Dataset, UserError
 from gan_zoo.datasets import cache_dir
@@ -142,7 +144,7 @@ def test_real_images_that_were_trained_on_do_not_count_as_unseen(monkeypatch):
 
     def train(images, labels, *args, **kwargs):
         seen.extend(image.tobytes() for image in images)
-        return train_classifier(images, labels, 3, epochs=1)
+        return recognition._net(images.shape[1:], 3)
 
     monkeypatch.setattr(recognition, "train_classifier", train)
     test_images, test_labels = shapes([10, 10, 10], 1)
@@ -179,33 +181,33 @@ def test_small_and_uneven_classes_are_told_and_those_too_small_are_not_judged():
 # the tool
 
 
-def make(train, folder, *flags):
-    """A run on 16x16 shapes."""
-    images, labels = shapes(40, 0, size=16, channels=3)
-    np.savez(folder / "shapes.npz", images=images, labels=np.array(NAMES)[labels])
-    assert train(f"--data_dir={folder / 'shapes.npz'}", "--steps=2", *flags) == 0
-    return train.folder
-
-
 @pytest.fixture
-def asked(train, tmp_path, modules, monkeypatch):
-    """A run as if it had been taught classes, its samples real images but for 5 tops drawn where spots were asked for."""
+def asked(tmp_path, modules, monkeypatch):
+    """What the tool reads of a run that was taught classes; its samples are real images, but for 5 tops in place of spots."""
 
     def draw(folder, per_class, **how):
         images, labels = shapes(per_class, 9, size=16, channels=3)
         images[np.flatnonzero(labels == 2)[:5]] = images[np.flatnonzero(labels == 0)[:5]]
         return modules["recognise"].Drawn(images, np.array([2, 0, 1])[labels], 2, False)
 
-    run = make(train, tmp_path)
     monkeypatch.setattr(modules["recognise"], "draw", draw)
     monkeypatch.setattr(recognition, "_UPDATES", 60)
-    saved = json.loads((run / "config.json").read_text())
-    # The data's classes are in the order of their names.
-    labels = np.array([2, 0, 1], np.int32)[shapes(40, 0, size=16, channels=3)[1]]
-    mark = hashlib.sha256(labels.tobytes()).hexdigest()
-    saved["data"]["classes"] = {"column": "class", "names": ["left", "spot", "top"], "counts": [40, 40, 40], "hash": mark}
-    (run / "config.json").write_text(json.dumps(saved))
+    config = Config(data="files", data_dir=str(save(tmp_path)), image_size="16")
+    data = build.load_data(config)
+    mark = hashlib.sha256(data.labels["class"].tobytes()).hexdigest()
+    classes = {"column": "class", "names": ["left", "spot", "top"], "counts": [40, 40, 40], "hash": mark}
+    identity = {"name": "files", "hash": data.hash, "count": 120, "shape": data.image_shape, "classes": classes}
+    run = tmp_path / "run"
+    run.mkdir()
+    rundir.write(run, rundir.record(config, identity, {}))
     return run
+
+
+def save(folder):
+    """An npz of 16x16 shapes with their names, of which data sets make classes in the order of the alphabet."""
+    images, labels = shapes(40, 0, size=16, channels=3)
+    np.savez(folder / "shapes.npz", images=images, labels=np.array(NAMES)[labels])
+    return folder / "shapes.npz"
 
 
 def test_a_run_is_told_how_many_samples_are_what_was_asked_for(tool, asked):
@@ -263,7 +265,8 @@ def test_what_cannot_be_judged_is_refused_in_a_sentence(tool, asked, tmp_path):
 
 @pytest.mark.skipif("condition" not in Config.__dataclass_fields__, reason="no training with classes in this version")
 def test_samples_are_drawn_for_each_class_alike(modules, train, tmp_path):
-    run = make(train, tmp_path, "--condition=projection")
+    assert train(f"--data_dir={save(tmp_path)}", "--condition=projection", "--steps=2") == 0
+    run = train.folder
     found = modules["recognise"].draw(run, 5, seed=3)
     assert found.images.shape == (15, 16, 16, 3)
     assert np.bincount(found.labels).tolist() == [5, 5, 5]
@@ -289,3 +292,17 @@ def test_the_test_part_of_a_known_set_is_what_the_classifier_is_tested_on(module
     test, notes = modules["recognise"].test_part(config)
     assert test is None
     assert "the test part of mnist cannot be had" in notes[0]
+
+
+def test_it_is_said_when_most_samples_are_taken_for_one_class(tool, asked, modules, monkeypatch):
+    def draw(folder, per_class, **how):
+        images, labels = shapes(100, 9, size=16, channels=3)
+        return modules["recognise"].Drawn(images[labels == 1], np.arange(100, dtype=np.int32) % 3, 2, False)
+
+    monkeypatch.setattr(modules["recognise"], "draw", draw)
+    out = tool("recognise", asked, "--out=x/y.json")
+    assert "of all samples are taken for 'left', whatever was asked for" in out
+    assert {p.name for p in Path("x").iterdir()} == {"y.json", "y.png"}
+    assert not (asked / "recognition.json").exists()
+    tool("recognise", asked, "--out=x/y.json")
+    assert Path("x/y-2.png").is_file()
