@@ -6,7 +6,7 @@
 
 A classifier that has nothing to do with the run is trained on its data, a minute or some for small images, and kept in the
 cache. It is asked of as many samples of each class which class they are: GAN-test of Shmelkov et al. 2018 (arXiv:1807.09499),
-discriminability of Odena et al. 2016 (arXiv:1610.09585). Beside it stands what the classifier reaches on real images that it
+discriminability of Odena et al. 2017 (arXiv:1610.09585). Beside it stands what the classifier reaches on real images that it
 never saw: those of the data set's own test part if it has one, else a fifth of each class. Written are recognition.json and, a
 row a class with the mistakes framed, recognition.png.
 

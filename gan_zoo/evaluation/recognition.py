@@ -1,9 +1,9 @@
 """Are the images of a class-conditional generator what was asked for? A classifier trained apart on real images says.
 
 The score is the share of samples that the classifier takes for the class that was asked of G: "GAN-test" of Shmelkov, Schmid &
-Alahari 2018 ("How good is my GAN?", arXiv:1807.09499, section 3.2); Odena, Olah & Shlens 2016 (AC-GAN, arXiv:1610.09585,
-section 4.1) score single images so and call it discriminability. They take a ResNet or an Inception network; here it is a small
-network trained on the spot, and what it reaches on real images that it never saw stands beside the score.
+Alahari 2018 ("How good is my GAN?", arXiv:1807.09499, section 3), and what Odena, Olah & Shlens 2017 (AC-GAN, arXiv:1610.09585,
+section 4.1) call discriminability. They take a ResNet or an Inception network; here it is a small network trained on the spot,
+and what it reaches on real images that it never saw stands beside the score.
 
 What the score does not tell:
 
@@ -12,8 +12,7 @@ What the score does not tell:
 * Quality beyond the class: samples may be plainer than real images and score above them.
 * What the others are: an image that looks like nothing is taken for *some* class, often for the same one (noise for an 8).
 
-The interval is over the choice of samples alone. Another classifier, and more so a generator trained with another seed, moves
-the score by more.
+The interval is over the choice of samples alone, not over classifiers (another seed trains another) nor over trainings of G.
 """
 
 from __future__ import annotations
