@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from gan_zoo import feed, randomness, registry, step
+from gan_zoo import build, feed, randomness, registry, step
+from gan_zoo.config import Config
 from gan_zoo.contracts import Loss, Trick, UserError
 from gan_zoo.layers import BatchNorm, Conv2D, Conv2DTranspose, Dropout, crop_to, filter_gradient, ladder
 
@@ -262,6 +263,25 @@ def test_the_average_follows_with_a_ramp():
     g.step.assign(100)  # later it is what was asked for
     step.follow(g)
     np.testing.assert_allclose(ema.get_weights()[0], [[0.95, 1.9]], rtol=1e-6)
+
+
+def test_the_average_gets_the_statistics_that_its_own_weights_make():
+    config = Config(gen="dcgan(width=4)", disc="dense((4,))", image_size="8", channels=3, ema=0.9)
+    g = build.build_game(config, (8, 8, 3))
+    kernel, *_ = g.ema.trainable_variables  # of the dense layer, in front of the first batch norm
+    kernel.assign(3.0 * kernel)
+    others = [v.numpy() for net in (g.gen, g.disc) for v in net.variables] + [v.numpy() for v in g.ema.trainable_variables]
+    build.settle_average(g, batches=5, batch=16)
+    (mean, variance), *_ = [
+        (layer.moving_mean, layer.moving_variance) for layer in g.ema.layers if isinstance(layer, BatchNorm)
+    ]
+    z = build.noise(g, 80, config.seed, place="statistics", batch=16)
+    maps = (z @ kernel.numpy()).reshape(5, -1, mean.shape[0])
+    np.testing.assert_allclose(mean, maps.mean((0, 1)), rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(variance, maps.var(1, ddof=1).mean(0), rtol=1e-4)
+    now = [v.numpy() for net in (g.gen, g.disc) for v in net.variables] + [v.numpy() for v in g.ema.trainable_variables]
+    for before, after in zip(others, now, strict=True):
+        np.testing.assert_array_equal(before, after)
 
 
 def test_a_chunk_of_n_is_n_steps_and_its_scalars_are_means():

@@ -13,6 +13,6 @@ from gan_zoo.config import load_preset
 config = dataclasses.replace(
     load_preset(Path(__file__).with_name("gpu32.py")),
     image_size="28",
-    tricks="spectral_norm, diff_augment('translation')",
+    tricks="diff_augment('translation')",
     workdir="runs/gpu28",
 )

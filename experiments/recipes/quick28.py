@@ -14,7 +14,7 @@ from gan_zoo.config import load_preset
 
 config = dataclasses.replace(
     load_preset(Path(__file__).with_name("quick32.py")),
-    tricks="spectral_norm",
+    tricks="",
     image_size="28",
     workdir="runs/quick28",
 )
