@@ -292,9 +292,9 @@ def grid_of(game: step.Game, number: int) -> tuple[np.ndarray | None, int | None
 
 def without_images(classes: Classes | None) -> str:
     """A sentence on the classes of which there is no image to train on; no words where there are none."""
-    missing = [name for name, count in zip(classes.names, classes.counts, strict=True) if not count] if classes else []
-    if not missing:
+    if classes is None or all(classes.counts):
         return ""
+    missing = [name for name, count in zip(classes.names, classes.counts, strict=True) if not count]
     some = ", ".join(missing[:5]) + (", ..." if len(missing) > 5 else "")
     return (
         f"{len(missing)} of {len(classes.names)} classes by {classes.column} have no image to train on ({some}): their samples "
