@@ -17,7 +17,7 @@ from gan_zoo import checkpoints, conditions, images, randomness, registry, rundi
 from gan_zoo.config import Config
 from gan_zoo.contracts import Classes, Condition, Dataset, UserError, user_path
 from gan_zoo.datasets import cache_dir
-from gan_zoo.layers import batch_norm_across_replicas, mixes_images
+from gan_zoo.layers import batch_norm_across_replicas, mixes_images, statistics_aside
 
 
 def load_data(config: Config) -> Dataset:
@@ -319,6 +319,41 @@ def generate(
         full = [np.concatenate([part, np.zeros((batch - count, *part.shape[1:]), part.dtype)]) for part in parts]
         drawn.append(images.to_uint8(_inference(net)(*full))[:count])
     return np.concatenate(drawn)
+
+
+def settle_average(game: step.Game, batches: int = 16, batch: int = 64) -> None:
+    """Give the average, if there is one, the statistics of batch norm that its own weights make, on fixed noise.
+
+    Its weights are behind G's, and under G's moving statistics it makes other images than it can: pale ones, with an FD-embedded
+    of 27 in place of 16 (``experiments/recipes/quick64.py`` on anime faces, a quarter of the way). Those of its own are the
+    "standing statistics" of BigGAN (Brock et al. 2018, arXiv:1809.11096, section 4.1 and appendix C), which takes 100 batches.
+    Batch norms other than ours keep those of G.
+    """
+    if game.ema is None:
+        return
+    measured: list[list[tf.Tensor]] = []
+    variables, measure = _statistics(game.ema)
+    for first in range(0, batches * batch, batch):
+        z = noise(game, batch, game.seed, place="statistics", first=first, batch=batch)
+        labels = draw_labels(game, batch, game.seed, place="statistics", first=first, batch=batch)
+        measured.append(measure(*([z] if labels is None else [z, labels])))
+    for variable, *values in zip(variables, *measured, strict=True):
+        variable.assign(tf.reduce_mean(tf.stack(values), 0))
+
+
+@functools.lru_cache(maxsize=2)
+def _statistics(net: keras.Model) -> tuple[list[keras.Variable], Callable[..., list[tf.Tensor]]]:
+    """The moving statistics of a net, and what gives those of one batch of its inputs, in the same order."""
+    variables: list[keras.Variable] = []
+
+    @tf.function
+    def measure(*inputs: tf.Tensor) -> list[tf.Tensor]:
+        with statistics_aside() as taken:
+            net(list(inputs) if len(inputs) > 1 else inputs[0], training=True)
+        variables[:] = [variable for variable, _ in taken]
+        return [value for _, value in taken]
+
+    return variables, measure
 
 
 def sample(

@@ -16,7 +16,7 @@ from typing import Any
 import tensorflow as tf
 
 from gan_zoo import checkpoints, feed, images, machine, registry, rundir, step, strategy
-from gan_zoo.build import build_game, classes_of, grid_of, load_data, part_of, sample, split, without_images
+from gan_zoo.build import build_game, classes_of, grid_of, load_data, part_of, sample, settle_average, split, without_images
 from gan_zoo.config import Config, load_plugins
 from gan_zoo.contracts import Dataset, UserError, user_path
 from gan_zoo.datasets import cache_dir
@@ -137,6 +137,8 @@ def _train(config: Config, folder: Path, distribution: tf.distribute.Strategy, l
             def due(every: int, done: int = done, last: int = last) -> bool:
                 return done // every > last // every or done == config.steps
 
+            if lead and any(due(every) for every in (config.eval_every, config.sample_every, config.save_every) if every):
+                settle_average(game)
             if judge and due(config.eval_every) and (judge.affordable() or done == config.steps):
                 began = time.perf_counter()
                 fake = sample(game, config.eval_samples, EVALUATION_SEED, place="evaluation")
@@ -165,6 +167,7 @@ def _train(config: Config, folder: Path, distribution: tf.distribute.Strategy, l
             if lead and (due(config.save_every) or asked == ROLLBACK):
                 saver.save(done)
         if lead and saver.latest != done:
+            settle_average(game)
             saver.save(done)
         if lead and done >= config.steps:
             if judge and not stop:

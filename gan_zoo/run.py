@@ -1,8 +1,7 @@
 """Train a GAN: ``python -m gan_zoo.run --gen=conv_noise28 --disc=cnn_fc``.
 
 Exit codes: 0 trained to the end; 2 bad input, in one sentence; 3 stopped by an alarm (--on_collapse), 130 or 143 stopped by
-Ctrl-C or SIGTERM, all three with everything saved; 42 another
-worker was lost (--strategy=multi_worker): start all again.
+Ctrl-C or SIGTERM, all three with everything saved; 42 another worker was lost (--strategy=multi_worker): start all again.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ import sys
 from absl import flags
 
 from gan_zoo import cli, config, registry
-from gan_zoo.contracts import UserError
+from gan_zoo.contracts import UserError, user_path
 
 USAGE = """Train a GAN on the embedded cartoon faces, or on any images given by --data_dir.
 
@@ -51,9 +50,12 @@ def _settable(signature: inspect.Signature | None) -> str:
 
 def _dry_run(settings: config.Config) -> None:
     from gan_zoo import build
+    from gan_zoo.datasets.sources import existing
 
     for name, value in dataclasses.asdict(settings).items():
         print(f"{name} = {value!r}")
+    if settings.data_dir:
+        existing(user_path(settings.data_dir))
     channels, classes = settings.channels, None
     if settings.condition or not channels:
         data = build.load_data(settings)

@@ -70,10 +70,10 @@ def compare(module, faces, tmp_path, capsys, monkeypatch, request):
         about = json.dumps(vars(settings))
         return subprocess.Popen([sys.executable, "-c", STAND_IN, about], stdout=log.open("wb"), start_new_session=True)
 
-    monkeypatch.setattr(module, "_start", start)
+    monkeypatch.setattr(module.running, "start", start)
     monkeypatch.setattr(module, "_report", lambda folder: None)
     if "arithmetic" not in request.node.name:
-        monkeypatch.setattr("gan_zoo.flops.step_flops", lambda config, shape: 1e9)
+        monkeypatch.setattr("gan_zoo.flops.step_flops", lambda *_: 1e9)
     small = [word for word in SMALL if not word.startswith(("--steps", "--log_every", "--sample", "--save", "--eval"))]
 
     def call(*words, code=0, budget="--images=64"):
@@ -252,7 +252,7 @@ def test_a_run_whose_log_is_lost_is_not_called_done(compare, module, monkeypatch
         log.write_text("it is trained already\n")
         return subprocess.Popen([sys.executable, "-c", ""])
 
-    monkeypatch.setattr(module, "_start", start)
+    monkeypatch.setattr(module.running, "start", start)
     assert "plain-seed0 failed: files of it are missing" in compare("plain:", "good: --loss=hinge", "--seeds=1")
 
 

@@ -182,6 +182,11 @@ def test_a_loss_that_blows_up_stops_the_run_and_names_the_last_good_checkpoint(r
     assert not list((train.folder.parent / "other" / "checkpoints").glob("*.index"))
 
 
+def test_a_dry_run_looks_whether_the_data_are_there(train, capsys):
+    assert train("--dry_run", "--gen=dense", "--disc=dense", "--channels=3", "--data_dir=nowhere.zip") == 2
+    assert "--data_dir=nowhere.zip does not exist" in capsys.readouterr().err
+
+
 def test_dry_run_prints_counts_and_leaves_nothing(train, capsys):
     assert train("--dry_run", "--gen=dense", "--disc=dense", "--image_size=28", "--channels=3") == 0
     out = capsys.readouterr().out

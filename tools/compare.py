@@ -12,28 +12,23 @@ with the same weights where their nets are the same. They train for equal number
 
 from __future__ import annotations
 
-import contextlib
-import ctypes
 import dataclasses
 import json
 import math
-import os
 import re
 import runpy
 import shlex
-import signal
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import filelock
+import running
 from absl import flags
-from results import ALARMED, Record, folder_of, last_record, markdown, outcome, records, results
-from tqdm import tqdm
+from results import Record, folder_of, markdown, records
 
 from gan_zoo import cli, config, rundir
 from gan_zoo.atomic import write_json
@@ -44,7 +39,6 @@ from gan_zoo.contracts import UserError, user_path
 SHARED = ("data", "data_dir", "image_size", "channels", "holdout", "extractor", "eval_samples", "seed", "strategy")
 # What the comparison sets for each run.
 OURS = ("workdir", "steps", "eval_every", "eval_budget", "sample_every", "save_every", "log_every")
-STOPPED_BY_ALARM = 3  # a run's exit code
 BUDGETS = ("images", "minutes", "petaflop")
 
 
@@ -53,7 +47,13 @@ def _define(values: flags.FlagValues) -> None:
     flags.DEFINE_string("study", "", "a Python file that sets question, base and variants", flag_values=values)
     flags.DEFINE_integer("seeds", 3, "runs of each variant, with the seeds from --seed on", 1, 100, flag_values=values)
     flags.DEFINE_integer("images", None, "budget of each run: images seen; by default those of --steps", 1, flag_values=values)
-    flags.DEFINE_float("minutes", None, "budget: minutes of training at the speed first measured", 0.01, flag_values=values)
+    flags.DEFINE_float(
+        "minutes",
+        None,
+        "budget: minutes of training at the speed first measured, on the cores that --jobs leaves to a run",
+        0.01,
+        flag_values=values,
+    )
     flags.DEFINE_float("petaflop", None, "budget: arithmetic, in 10^15 operations", 1e-6, flag_values=values)
     flags.DEFINE_integer("evals", 8, "evaluations of each run, evenly spaced, the last at its end", 1, flag_values=values)
     flags.DEFINE_integer("jobs", 0, "runs at a time; by default one a GPU, else one", 0, flag_values=values)
@@ -323,7 +323,7 @@ def _speed(settings: Config, place: dict[str, Any], least_seconds: float = 15.0,
         quick = dataclasses.replace(
             settings, workdir=str(workdir), steps=10**6, log_every=5, eval_every=0, sample_every=10**6, save_every=10**6
         )
-        run = _start(quick, Path(folder) / "log.txt", place)
+        run = running.start(quick, Path(folder) / "log.txt", place)
         began = None
         try:
             while True:
@@ -332,7 +332,7 @@ def _speed(settings: Config, place: dict[str, Any], least_seconds: float = 15.0,
                 if len(speeds) > least and began and time.monotonic() - began > least_seconds:
                     return sorted(speeds[1:])[len(speeds[1:]) // 2]
                 if run.poll() is not None:
-                    raise UserError(f"the speed cannot be measured: {_last_words(Path(folder) / 'log.txt')}")
+                    raise UserError(f"the speed cannot be measured: {running.last_words(Path(folder) / 'log.txt')}")
                 time.sleep(0.2)
         finally:
             run.kill()
@@ -352,190 +352,6 @@ def _run_settings(settings: Config, variant: Record, seed: int, evals: int, work
     )  # fmt: skip
 
 
-def _places(jobs: int) -> list[dict[str, Any]]:
-    """Where runs may run at the same time: a GPU each, or a share of the processor's cores each."""
-    gpus = _gpus()
-    if gpus:
-        return [{"gpu": gpus[k % len(gpus)]} for k in range(jobs or len(gpus))]
-    if not hasattr(os, "sched_setaffinity"):
-        return [{}] * max(1, jobs)
-    cores = sorted(os.sched_getaffinity(0))
-    jobs = max(1, jobs)
-    return [{"cores": set(cores[k::jobs] or [cores[k % len(cores)]])} for k in range(jobs)]
-
-
-def _gpus() -> list[str]:
-    if visible := os.environ.get("CUDA_VISIBLE_DEVICES"):
-        return [gpu for gpu in visible.split(",") if gpu.strip() not in ("", "-1")]
-    try:
-        said = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, timeout=20).stdout
-    except (OSError, subprocess.SubprocessError):
-        return []
-    return [str(k) for k, _ in enumerate(line for line in said.splitlines() if line.startswith("GPU "))]
-
-
-def _start(settings: Config, log: Path, place: dict[str, Any]) -> subprocess.Popen:
-    """Start a run in a process group of its own; what it says goes to a file."""
-    default = dataclasses.asdict(Config())
-    changed = {k: v for k, v in dataclasses.asdict(settings).items() if v != default[k]}
-    words = [
-        sys.executable,
-        "-m",
-        "gan_zoo.run",
-        *(f"--{k}={str(v).lower() if isinstance(v, bool) else v}" for k, v in changed.items()),
-    ]
-
-    def prepare() -> None:  # in the new process
-        with contextlib.suppress(OSError, AttributeError):
-            ctypes.CDLL(None).prctl(1, signal.SIGTERM)  # Linux: save and stop when this process is killed
-        if place.get("cores"):
-            os.sched_setaffinity(0, place["cores"])
-
-    env = {**os.environ, **({"CUDA_VISIBLE_DEVICES": place["gpu"]} if place.get("gpu") else {})}
-    log.parent.mkdir(exist_ok=True)
-    with log.open("wb") as out:
-        return subprocess.Popen(
-            words,
-            stdin=subprocess.DEVNULL,
-            stdout=out,
-            stderr=subprocess.STDOUT,
-            env=env,
-            start_new_session=True,
-            preexec_fn=prepare,
-        )
-
-
-def _last_words(log: Path) -> str:
-    lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
-    return lines[-1].removeprefix("gan_zoo: ")[:500] if lines else "it said nothing"
-
-
-def _in_use(folder: Path) -> bool:
-    """Whether a process holds a run, such as one that is still saving after its comparison was killed."""
-    lock = folder / ".lock"
-    try:
-        with filelock.FileLock(lock, timeout=0) if lock.exists() else contextlib.nullcontext():
-            return False
-    except filelock.Timeout:
-        return True
-
-
-class _Grid:
-    """The runs of a comparison, some of them going on."""
-
-    def __init__(self, about: Record, configs: dict[str, Config], folder: Path, places: list[dict[str, Any]]):
-        self.about, self.folder, self.places = about, folder, places
-        # Seed by seed, so that an interrupted comparison has whole pairs.
-        order = [(name, seed) for seed in about["seeds"] for name in about["variants"]]
-        self.settings = {
-            (name, seed): _run_settings(
-                configs[name], about["variants"][name], seed, about["evals"], folder / folder_of(about, name, seed)
-            )
-            for name, seed in order
-        }
-        self.failures: dict[str, str] = {}
-        self.going: dict[int, tuple[tuple[str, int], subprocess.Popen]] = {}
-        self.images: dict[tuple[str, int], int] = {}  # seen by each run
-        self.stopped = 0
-
-    def log(self, key: tuple[str, int]) -> Path:
-        return self.folder / "logs" / f"{folder_of(self.about, *key)}.txt"
-
-    def note(self) -> Record:
-        """Bring ``results.json`` up to date."""
-        found = results(self.about, self.folder, self.failures)
-        write_json(self.folder / "results.json", found)
-        return found
-
-    def run(self) -> Record:
-        """Run what is not done; returns the results."""
-        found = self.note()
-        done = {(r["variant"], r["seed"]) for r in found["runs"] if r["state"] == "done"}
-        waiting = [key for key in self.settings if key not in done]
-        self.images = {(r["variant"], r["seed"]): int(r["images"] or 0) for r in found["runs"]}
-        told = False
-        total = sum(s.steps * s.batch for s in self.settings.values())
-        with tqdm(total=total, unit=" images", unit_scale=True, disable=None, smoothing=0.05) as bar, self._signals():
-            while (waiting or self.going) and not (self.stopped and not self.going):
-                for place, _ in enumerate(self.places):
-                    if place in self.going or not waiting or self.stopped:
-                        continue
-                    key = next((key for key in waiting if not _in_use(Path(self.settings[key].workdir))), None)
-                    if key is not None:
-                        waiting.remove(key)
-                        self.going[place] = key, _start(self.settings[key], self.log(key), self.places[place])
-                    elif not told and not self.going:
-                        told = True
-                        tqdm.write(f"waiting for {folder_of(self.about, *waiting[0])}, which another process still holds ...")
-                if self.stopped:  # by a signal that came while a run was being started
-                    self._tell(signal.SIGTERM)
-                time.sleep(0.2)
-                for place, (key, process) in list(self.going.items()):
-                    if process.poll() is not None:
-                        del self.going[place]
-                        self._ended(key, process.returncode)
-                        self.note()
-                for key, _ in self.going.values():
-                    seen = last_record(Path(self.settings[key].workdir) / "metrics.jsonl").get("images")
-                    self.images[key] = seen if isinstance(seen, int) else self.images[key]
-                bar.update(sum(self.images.values()) - bar.n)
-                bar.set_postfix_str(", ".join(folder_of(self.about, *key) for key, _ in self.going.values()), refresh=False)
-        return self.note()
-
-    def _ended(self, key: tuple[str, int], code: int) -> None:
-        run = folder_of(self.about, *key)
-        if code and not self.stopped:
-            words = _last_words(self.log(key))
-            why = (
-                f"it was ended by signal {-code}" if code < 0 else f"{ALARMED}: {words}" if code == STOPPED_BY_ALARM else words
-            )
-            self.failures[run] = why
-            tqdm.write(f"{run} failed: {self.failures[run]}")
-        elif not code:
-            settings = self.settings[key]
-            about = outcome(Path(settings.workdir), settings.steps, f"eval/{self.about['score']}")
-            if about["state"] == "done":
-                tqdm.write(f"{run} is done")
-                self._tell_tensorboard(key, about)
-            else:
-                self.failures[run] = "files of it are missing or damaged; delete its folder, and the same command makes it anew"
-                tqdm.write(f"{run} failed: {self.failures[run]}")
-
-    def _tell_tensorboard(self, key: tuple[str, int], about: Record) -> None:
-        """Put a finished run into TensorBoard's HPARAMS, with the settings in which variants differ."""
-        from gan_zoo.hparams import hparams
-
-        settings = self.settings[key]
-        if about["best"] is not None:
-            differ = sorted({name for variant in self.about["variants"].values() for name in variant["settings"]})
-            shown = {"variant": key[0], "seed": key[1]} | {name: getattr(settings, name) for name in differ}
-            hparams(Path(settings.workdir), shown, {name: about[name] for name in ("best", "last")})
-
-    @contextlib.contextmanager
-    def _signals(self) -> Iterator[None]:
-        """Pass Ctrl-C and SIGTERM on to the runs, which save and stop; a second Ctrl-C stops them at once."""
-
-        def stop(number: int, frame: Any) -> None:
-            again, self.stopped = self.stopped and number == signal.SIGINT, number
-            said = b"" if again else b"\nstopping when the runs have saved; Ctrl-C again stops at once, without saving.\n"
-            with contextlib.suppress(OSError):  # not print(), in the middle of which a signal may come
-                os.write(2, said)
-            self._tell(signal.SIGINT if again else signal.SIGTERM)
-
-        old = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
-        try:
-            yield
-        finally:
-            self._tell(signal.SIGTERM)  # to those that go on when this loop breaks, on a full disk for one
-            for number, handler in old.items():
-                signal.signal(number, handler)
-
-    def _tell(self, number: int) -> None:
-        for _, process in list(self.going.values()):
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, number)
-
-
 def _main(values: flags.FlagValues, rest: list[str]) -> int:
     if not values["workdir"].present:
         raise UserError("a comparison needs a folder; give --workdir=runs/NAME.")
@@ -553,10 +369,16 @@ def _main(values: flags.FlagValues, rest: list[str]) -> int:
         raise UserError(f"{folder} is in use by another process; wait for it, or choose another --workdir.") from None
     with lock:
         cli.load_tensorflow(values.verbose)
-        places = _places(values.jobs)
+        places = running.places(values.jobs)
         _measure(about, configs, places)
         write_json(folder / "comparison.json", about)
-        grid = _Grid(about, configs, folder, places)
+        # Seed by seed, so that an interrupted comparison has whole pairs.
+        settings = {
+            (name, seed): _run_settings(configs[name], variant, seed, about["evals"], folder / folder_of(about, name, seed))
+            for seed in about["seeds"]
+            for name, variant in about["variants"].items()
+        }
+        grid = running.Grid(about, settings, folder, places)
         found = grid.run()
     print("\n".join(["", about["question"], *markdown(about, found)]))
     if grid.stopped:

@@ -7,7 +7,7 @@ from gan_zoo.layers.conv import Conv2D, Conv2DTranspose, filter_gradient
 from gan_zoo.layers.dense import Dense
 from gan_zoo.layers.dropout import Dropout
 from gan_zoo.layers.glu import glu
-from gan_zoo.layers.norm import BatchNorm, batch_norm_across_replicas, norm_kind, normalise
+from gan_zoo.layers.norm import BatchNorm, batch_norm_across_replicas, norm_kind, normalise, statistics_aside
 from gan_zoo.layers.precision import full_precision
 from gan_zoo.layers.residual import inverted_bottleneck, scaled
 from gan_zoo.layers.resize import DownConv2D, UpConv2D, Upsample2D
@@ -48,4 +48,5 @@ __all__ = [
     "normalise",
     "normalise_spectrum",
     "scaled",
+    "statistics_aside",
 ]

@@ -12,6 +12,7 @@ import tensorflow as tf
 from gan_zoo.layers.classes import ClassAffine
 
 _across_replicas = True
+_taken: list | None = None  # what statistics_aside collects
 
 
 @contextlib.contextmanager
@@ -23,6 +24,17 @@ def batch_norm_across_replicas(wanted: bool) -> Iterator[None]:
         yield
     finally:
         _across_replicas = before
+
+
+@contextlib.contextmanager
+def statistics_aside() -> Iterator[list[tuple[keras.Variable, tf.Tensor]]]:
+    """In the body, calls in training leave moving statistics alone and list them, each with the value of the batch."""
+    global _taken
+    before, _taken = _taken, []
+    try:
+        yield _taken
+    finally:
+        _taken = before
 
 
 @keras.saving.register_keras_serializable("gan_zoo")
@@ -108,6 +120,9 @@ class BatchNorm(keras.layers.Layer):
 
     def _move(self, mean, variance):
         for moving, new in ((self.moving_mean, mean), (self.moving_variance, variance)):
+            if _taken is not None:
+                _taken.append((moving, new))
+                continue
             moving.assign(moving * self.momentum + new * (1 - self.momentum))
 
     def compute_output_shape(self, input_shape):
