@@ -45,7 +45,7 @@ def classes_of(config: Config, data: Dataset) -> Classes | None:
     """The classes that the condition of the settings is about; None without a condition.
 
     Raises:
-        UserError: The data set has no such labels, or they are all the same.
+        UserError: The data set has no such labels, they are all the same, or they are not what a data set promises.
     """
     if not (specs := config.specs("condition")):
         return None
@@ -54,9 +54,16 @@ def classes_of(config: Config, data: Dataset) -> Classes | None:
         there = f"has {', '.join(data.labels)}; choose by --condition='{specs[0].name}(\"...\")'" if data.labels else "has none"
         raise UserError(
             f"--condition={config.condition} needs the labels '{column}', and the data set {data.name} {there}"
-            + ("." if data.labels else "; give one with labels, such as a folder for each class.")
+            + ("." if data.labels else "; give a folder for each class, or an npz with 'labels', whole numbers or text, [N].")
         )
-    labels, names = np.asarray(data.labels[column], np.int32), data.label_values[column]
+    given, names = np.asarray(data.labels[column]), data.label_values[column]
+    right = given.shape == (len(data.images),) and given.dtype.kind in "iu"
+    if not right or not 0 <= given.min() <= given.max() < len(names):
+        raise UserError(
+            f"the labels '{column}' of {data.name} must be {len(data.images)} whole numbers, one an image, from 0 to below the "
+            f"number of classes, {len(names)}; mend what that data set returns."
+        )
+    labels = given.astype(np.int32)
     counts = np.bincount(labels[split(config, len(labels))[0]], minlength=len(names))
     if (counts > 0).sum() < 2:
         raise UserError(
@@ -248,18 +255,22 @@ def draw_labels(
 
 
 def label_of(game: step.Game, text: str) -> int:
-    """The number of the class that a user names, by its name or its number.
+    """The number of the class that a user names, by its name or, unless names are numbers themselves, its number.
 
     Raises:
-        UserError: There are no classes, or none of that name.
+        UserError: There are no classes, none of that name, or no image of it to train on.
     """
     if game.classes is None:
         raise UserError(f"--label={text} asks for a class, and this run learned none (it has no --condition); leave it out.")
     names = game.classes.names
-    if text in names:
-        return names.index(text)
-    if text.isascii() and text.isdigit() and int(text) < len(names):
-        return int(text)
+    # Where the names are numbers themselves, say 3, 5 and 9, a 2 that would mean the 9 is a mistake.
+    numbers = [] if all(name.isdigit() for name in names) else [str(number) for number in range(len(names))]
+    for known in (names, numbers):
+        if text in known:
+            number = known.index(text)
+            if not game.classes.counts[number]:
+                raise UserError(f"--label={text} is a class of which the run had no image to train on; choose another.")
+            return number
     some = ", ".join(names[:20]) + (", ..." if len(names) > 20 else "")
     raise UserError(f"--label={text} is no class of this run; its classes, by {game.classes.column}, are: {some}.")
 
@@ -277,6 +288,18 @@ def grid_of(game: step.Game, number: int) -> tuple[np.ndarray | None, int | None
         return places % len(names), shown, f"columns of samples, by {game.classes.column}: {', '.join(names[:shown])}"
     sorted_labels = places * len(names) // number
     return sorted_labels, None, f"samples are sorted by {game.classes.column}, from {names[0]} to {names[sorted_labels[-1]]}"
+
+
+def without_images(classes: Classes | None) -> str:
+    """A sentence on the classes of which there is no image to train on; no words where there are none."""
+    if classes is None or all(classes.counts):
+        return ""
+    missing = [name for name, count in zip(classes.names, classes.counts, strict=True) if not count]
+    some = ", ".join(missing[:5]) + (", ..." if len(missing) > 5 else "")
+    return (
+        f"{len(missing)} of {len(classes.names)} classes by {classes.column} have no image to train on ({some}): their samples "
+        "mean nothing."
+    )
 
 
 def generate(

@@ -111,9 +111,9 @@ def condition_gen(gen: keras.Model, classes: int) -> keras.Model:
     Differs from Mirza & Osindero 2014 (arXiv:1411.1784, section 3), who concatenate the two: so the net stays what it is. A
     dense layer makes the same of both, but that here the class acts through the noise's own weights. The vectors start at
     normal(0, 0.3^2), small beside normal noise: with 1 in place of 0.3, ``dcgan(width=32)`` made one image a class and no other
-    after 900 steps of MNIST, where it makes many with 0.3. A G that has conditional batch norm gets them as well, as in BigGAN
-    (Brock et al. 2018, arXiv:1809.11096, section 3) the class reaches both: its gains start alike for all classes and move
-    slowly, and by them alone the digits of 900 steps had hardly anything of their class (one run each, projection).
+    after 900 steps of MNIST, where it makes many with 0.3. A G that has conditional batch norm gets them as well, as in
+    BigGAN-deep (Brock et al. 2018, arXiv:1809.11096, appendix B) the class reaches both: its gains start alike for all classes
+    and move slowly, and by them alone the digits of 900 steps had hardly anything of their class (one run each, projection).
     """
     z, label = keras.Input(gen.inputs[0].shape[1:], name="noise"), keras.Input((), dtype="int32", name="label")
     normal = keras.initializers.RandomNormal(stddev=0.3)

@@ -89,6 +89,7 @@ class Config:
         for field in dataclasses.fields(self):
             value = _typed(field.name, getattr(self, field.name), str(field.type))
             object.__setattr__(self, field.name, value)
+        object.__setattr__(self, "condition", self.condition.strip())  # nothing but blanks is no condition
         for name, least in _LEAST.items():
             if getattr(self, name) < least:
                 raise UserError(f"--{name}={getattr(self, name)} is too small; give {least} or more.")
@@ -117,7 +118,7 @@ class Config:
     def specs(self, name: str) -> list[registry.Spec]:
         """The parsed specs of a field: exactly one, but for ``tricks``, and for ``condition``, which has at most one."""
         text = getattr(self, name)
-        if name == "tricks" or (name == "condition" and not text.strip()):
+        if name == "tricks" or (name == "condition" and not text):
             return registry.parse_specs(text)
         return [registry.parse_spec(text)]
 

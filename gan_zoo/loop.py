@@ -16,7 +16,7 @@ from typing import Any
 import tensorflow as tf
 
 from gan_zoo import checkpoints, feed, images, machine, registry, rundir, step, strategy
-from gan_zoo.build import build_game, classes_of, grid_of, load_data, part_of, sample, settle_average, split
+from gan_zoo.build import build_game, classes_of, grid_of, load_data, part_of, sample, settle_average, split, without_images
 from gan_zoo.config import Config, load_plugins
 from gan_zoo.contracts import Dataset, UserError, user_path
 from gan_zoo.datasets import cache_dir
@@ -104,7 +104,8 @@ def _train(config: Config, folder: Path, distribution: tf.distribute.Strategy, l
     def draw_grid(summary: str) -> None:
         report.grid(done, sample(game, config.samples, config.seed, labels=grid_labels), summary, columns)
 
-    for line in (*data.notes, *saver.notes, _opening(config, folder, data, done), *filter(None, [order])):
+    said = filter(None, [order, without_images(classes)])
+    for line in (*data.notes, *saver.notes, _opening(config, folder, data, done), *said):
         report.say(line)
     judge = judge_of(config, folder, data) if config.eval_every and lead else None
 

@@ -287,6 +287,7 @@ def test_without_a_condition_nothing_is_conditional():
     assert (two.condition, two.classes, two.labels) == (None, None, None)
     for a, b in zip(one.gen.variables + one.disc.variables, two.gen.variables + two.disc.variables, strict=True):
         np.testing.assert_array_equal(a, b)
+    assert Config(condition=" ") == Config()
     assert build.draw_labels(two, 5, 0) is None
     assert build.grid_of(two, 5) == (None, None, "")
     # Runs without --workdir from before there were conditions are found again.
@@ -326,6 +327,27 @@ def test_a_grid_has_a_column_for_each_class_or_is_sorted():
     assert order == "samples are sorted by hue, from h0 to h18"
 
 
+def test_a_class_goes_by_its_name_or_its_number():
+    g = small_game()
+    assert [build.label_of(g, text) for text in ("bee", "0", "2")] == [1, 0, 2]
+    g = g._replace(classes=Classes("digit", ("3", "5", "9"), (10, 20, 0), ""))
+    assert build.label_of(g, "5") == 1
+    for text, words in (
+        ("2", "is no class of this run; its classes, by digit, are: 3, 5, 9."),  # and no nine
+        ("9" * 5000, "is no class of this run"),
+        ("9", "--label=9 is a class of which the run had no image to train on"),
+    ):
+        with pytest.raises(UserError) as e:
+            build.label_of(g, text)
+        assert words in str(e.value)
+
+
+def test_it_is_said_which_classes_have_no_image_to_train_on():
+    assert build.without_images(None) == build.without_images(CLASSES) == ""
+    said = build.without_images(Classes("hair", tuple("abcdefgh"), (1, 0, 2, 0, 0, 0, 0, 0), ""))
+    assert said.startswith("6 of 8 classes by hair have no image to train on (b, d, e, f, g, ...)")
+
+
 def data_of(labels, values=("a", "b"), column="class"):
     images = np.zeros((len(labels), 8, 8, 1), np.uint8)
     return Dataset("mine", images, {column: np.asarray(labels, np.int32)}, {column: values}, "hash", "none")
@@ -352,8 +374,12 @@ def test_data_without_such_classes_is_refused():
             data_of([0, 1], column="hair"),
             "needs the labels 'class', and the data set mine has hair; choose by --condition='proj",
         ),
-        (data_of([0, 1])._replace(labels={}, label_values={}), "mine has none; give one with labels"),
+        (data_of([0, 1])._replace(labels={}, label_values={}), "mine has none; give a folder for each class"),
         (data_of([1, 1, 1, 1]), "all images of mine to train on are of one (class: b)"),
+        (data_of([0, 1, 2]), "must be 3 whole numbers, one an image, from 0 to below the number of classes, 2"),
+        (data_of([0, 1, -1]), "must be 3 whole numbers"),
+        (data_of([0, 1])._replace(labels={"class": np.array([0, 1, 1])}), "must be 2 whole numbers"),
+        (data_of([0, 1])._replace(labels={"class": np.array([0.0, 0.5])}), "must be 2 whole numbers"),
     ):
         with pytest.raises(UserError) as e:
             build.classes_of(config, data)

@@ -366,6 +366,11 @@ def test_the_gradient_of_spectral_norm_is_that_of_the_formula():
     np.testing.assert_allclose(tape.gradient(loss, net.trainable_variables[0].value), expected, rtol=1e-3, atol=1e-4)
 
 
+def test_spectral_norm_refuses_kernels_that_begin_at_0():
+    with pytest.raises(UserError, match="a kernel of D begins at 0"):
+        tiny("spectral_norm", disc="r3gan(width=16,blocks=1)", gen="dcgan(width=2)")
+
+
 def test_spectral_norm_iterates_once_a_step_and_not_at_calls_and_finds_the_kernels_of_d():
     game = tiny("spectral_norm", disc="dcgan(width=4)", gen="dcgan(width=2)")
     (trick,) = game.tricks

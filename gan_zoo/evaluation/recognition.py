@@ -17,6 +17,7 @@ The interval is over the choice of samples alone, not over classifiers (another 
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -134,6 +135,15 @@ def stratified(labels: np.ndarray, share: float, seed: int) -> tuple[np.ndarray,
     return np.setdiff1d(np.arange(len(labels)), taken), taken
 
 
+def _in_memory(labels: np.ndarray, each: int, seed: int) -> np.ndarray:
+    """Of images of ``each`` bytes, the rows, sorted, of as many as memory is given for: a share of each class, but two."""
+    if len(labels) * each <= _MOST_BYTES:
+        return np.arange(len(labels))
+    share, rng = _MOST_BYTES / (len(labels) * each), np.random.default_rng(seed)
+    by_class = [rng.permutation(np.flatnonzero(labels == number)) for number in np.unique(labels)]
+    return np.sort(np.concatenate([rows[: max(2, round(share * len(rows)))] for rows in by_class]))
+
+
 def _net(image_shape: tuple[int, int, int], classes: int) -> keras.Model:
     """From uint8 ``[B, H, W, C]`` to logits ``[B, classes]``.
 
@@ -173,7 +183,7 @@ def train_classifier(
     asked of G as often.
 
     Args:
-        images: uint8 ``[N, H, W, C]``; above 1 GiB a part of them, of each class, is used.
+        images: uint8 ``[N, H, W, C]``, of which there will be two copies in memory.
         labels: Class numbers ``[N]``, below ``classes``.
         classes: How many there are.
         seed: Of weights, shifts, order and the choice of the tenth.
@@ -194,9 +204,6 @@ def train_classifier(
     if len(counts) > classes or counts.min() < 2:
         raise UserError(f"a classifier of {classes} classes needs two images of each at least; give more, or fewer classes.")
     train, check = stratified(labels, _VALIDATION, seed)
-    most = max(classes, _MOST_BYTES // images[0].nbytes)
-    if len(train) > most:
-        train = train[stratified(labels[train], most / len(train), seed)[1]]
     batch = int(np.clip(len(train) // 50, 16, 128))
     updates = -(-len(train) // batch)
     epochs = epochs or int(np.clip(round(_UPDATES / updates), 3, 40))
@@ -261,7 +268,7 @@ def judge(
     """The classifier of a data set, trained or from the cache.
 
     Args:
-        data: Real images to train on.
+        data: Real images to train on; above 1 GiB a part of them, of each class, is used, here and of those to test on.
         column: Of their labels.
         test: Other real images with the same classes; without them a fifth of ``data``, of each class, is kept from training.
         seed: Of all choices.
@@ -292,8 +299,11 @@ def judge(
                 f"{test.name} has other classes than {data.name} in '{column}'; test on images of the same classes."
             )
         other, unseen = test, np.flatnonzero(np.isin(other_labels, numbers))
-    known = {data.images[i].tobytes() for i in rows}
-    fresh = np.array([i for i in unseen if other.images[i].tobytes() not in known], np.int64)
+    # Sets may be larger than memory: no more of them leaves the disk than is used.
+    each = data.images[0].nbytes
+    rows, unseen = rows[_in_memory(labels[rows], each, seed)], unseen[_in_memory(other_labels[unseen], each, seed)]
+    known = {_digest(data.images[i]) for i in rows}
+    fresh = np.array([i for i in unseen if _digest(other.images[i]) not in known], np.int64)
     if len(fresh) < len(unseen):
         notes.append(
             f"{len(unseen) - len(fresh):,} of {len(unseen):,} real images to test on are among those trained on: left out."
@@ -315,6 +325,10 @@ def judge(
     model = _net(data.image_shape, len(numbers))
     model.set_weights([arrays[f"w{i}"] for i in range(len(arrays) - 1)])
     return Judge(model, numbers, classes, tally(arrays["taken"], asked, classes), tuple(notes))
+
+
+def _digest(image: np.ndarray) -> bytes:
+    return hashlib.sha256(image.tobytes()).digest()
 
 
 def _labels(data: Dataset, column: str) -> tuple[tuple[str, ...], np.ndarray]:

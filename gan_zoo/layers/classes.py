@@ -54,8 +54,9 @@ class ClassEmbedding(keras.layers.Layer):
 class ClassAffine(keras.layers.Layer):
     """A gain and a shift of each channel for each class, 1 and 0 at first.
 
-    It is what conditional batch normalisation puts behind a normalisation without any (Dumoulin et al. 2017, arXiv:1610.07629,
-    equation 5; de Vries et al. 2017, arXiv:1707.00683, who predict the difference from a common gain and shift instead).
+    It is what conditional normalisation puts behind a normalisation without any (Dumoulin et al. 2017, arXiv:1610.07629,
+    equation 5, of instances; de Vries et al. 2017, arXiv:1707.00683, of batches, who predict the difference from a common gain
+    and shift instead).
     """
 
     def __init__(self, classes: int, **kwargs):

@@ -153,8 +153,8 @@ def normalise(x, kind: str, label=None, classes: int = 0):
     """A map [B, H, W, C] normalised, then scaled and shifted by channel; returns the same shape.
 
     With a label, gain and shift are those of its class (:class:`gan_zoo.layers.ClassAffine`), also where ``kind`` is ``none``;
-    ``batch`` then is conditional batch normalisation (Dumoulin et al. 2017, arXiv:1610.07629, section 2.2; de Vries et al.
-    2017, arXiv:1707.00683), whose statistics are those of all classes together.
+    ``instance`` then is conditional instance normalisation (Dumoulin et al. 2017, arXiv:1610.07629, section 2.2), and ``batch``
+    conditional batch normalisation (de Vries et al. 2017, arXiv:1707.00683), whose statistics are those of all classes.
 
     Args:
         x: The map.

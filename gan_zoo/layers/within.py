@@ -16,7 +16,7 @@ def layers_of(net: keras.Model) -> list[keras.Layer]:
 
 
 def features_of(net: keras.Model) -> keras.KerasTensor:
-    """What enters the last layer of a D, as a symbolic tensor; with a condition, what entered its last layer without."""
+    """What enters the last layer of a D, as a symbolic tensor; with a condition, those that :mod:`gan_zoo.conditions` means."""
     named = [layer for layer in net.layers if layer.name == FEATURES]
     return named[0].output if named else net.layers[-1].input
 

@@ -165,7 +165,8 @@ def feature_matching(weight: float = 1.0, alone: bool = True) -> Trick:
 
     Args:
         weight: Of the distance.
-        alone: Whether G has no other loss, as in the paper, or this one beside it.
+        alone: Whether G has no other loss, as in the paper, or this one beside it. With a condition, features know nothing of
+            the class: under ``projection`` take False, or nothing tells G what to do with it; the loss of ``auxiliary`` stays.
     """
     _not_negative(weight=weight)
 

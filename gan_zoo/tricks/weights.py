@@ -26,6 +26,8 @@ def spectral_norm(*, disc: keras.Model) -> Trick:
     normed = normalise_spectrum(disc)
     if not normed:
         raise ValueError("D has no layer with a kernel, so that there is nothing to normalise.")
+    if not all(float(kernel.sigma()) for kernel in normed):
+        raise ValueError("a kernel of D begins at 0, as those of r3gan do, and cannot be divided by that; take another D.")
 
     def iterate(disc):
         for kernel in normed:

@@ -161,6 +161,21 @@ def test_real_images_that_were_trained_on_do_not_count_as_unseen(monkeypatch):
     assert sum(image.tobytes() in known for image in doubled.images) == 180 - found.real.n
 
 
+def test_of_sets_larger_than_memory_a_part_of_each_class_is_used(monkeypatch):
+    images, labels = shapes([400, 200, 10], 0)
+    counts = []
+
+    def train(images, labels, *args, **kwargs):
+        counts.append(np.bincount(labels).tolist())
+        return recognition._net(images.shape[1:], 3)
+
+    monkeypatch.setattr(recognition, "train_classifier", train)
+    monkeypatch.setattr(recognition, "_MOST_BYTES", 61 * images[0].nbytes)
+    found = judge(dataset(images, labels), "class")
+    assert counts == [[40, 20, 2]]  # of 320, 160 and 8
+    assert found.real.confusion.sum(1).tolist() == [40, 20, 2]  # of 80, 40 and 2
+
+
 def test_small_and_uneven_classes_are_told_and_those_too_small_are_not_judged():
     images, labels = shapes([400, 5, 50], 0)
     found = judge(dataset(images, labels), "class", epochs=1)

@@ -95,7 +95,7 @@ def title_of(run: Run) -> str:
     shape = data.get("shape")
     size = "×".join(map(str, shape)) if isinstance(shape, list) else ""
     count = f", {data['count']:,} images" if isinstance(data.get("count"), int) else ""
-    rest = [str(s[k]) for k in ("loss", "tricks") if s.get(k)]
+    rest = [str(s[k]) for k in ("loss", "tricks", "condition") if s.get(k)]
     return f"{', '.join([nets, *rest])}, on {s.get('data') or data.get('name') or 'data that are not known'} {size}{count}"
 
 
