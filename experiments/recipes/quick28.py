@@ -7,8 +7,8 @@ Much at this size is writing. With the classes of a data set that has some, add 
 Measured on MNIST with --condition=projection (2026-11-24, 23 minutes on 2 cores beside two other trainings): 627,200 images
 (10.5 epochs) in bfloat16, 270 to 770 images/s. FD-embedded@51b9 **0.63** at the end (2k fake, 10k real, EMA), precision 0.87
 (real against real 0.87), recall 0.79 (0.89). **97.8 %** (97.5 to 98.0) of 10,000 samples are recognised as the digit asked for
-by a classifier that gets 99.4 % of the test images right (tools/recognise.py); the least are 4 and 2 (95 %). Strokes are clean and
-of many hands; one in a dozen fours has a closed loop.
+by a classifier that gets 99.4 % of the test images right (tools/recognise.py); the least are 4 and 2 (95 %). Strokes
+are clean and of many hands; some fours close their loop.
 """
 
 import dataclasses
