@@ -2,7 +2,7 @@
 
     python -m gan_zoo.run --config=experiments/recipes/quick32.py --data_dir=my_pictures.zip
 
-MEASURED
+Not run: set by analogy with quick64.py, whose arithmetic for an image it has.
 """
 
 import dataclasses
