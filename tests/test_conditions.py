@@ -503,7 +503,9 @@ def test_tools_make_images_of_a_class(finished, tool, tmp_path):
     with np.load(tmp_path / "nines.npz") as made:
         assert made["labels"].tolist() == [2] * 4
         np.testing.assert_array_equal(made["images"], build.sample(g, 4, 1, labels=np.array([2] * 4)))
-    assert "columns of samples, by class: 3, 5, 9" in tool("sample", finished, "--n=6", f"--out={tmp_path / 'grid.png'}")
+    assert "samples-seed1-class1.png: 4 images" in tool("sample", finished, "--n=4", "--label=5")
+    assert "samples-seed1.png: 6 images" in (grid := tool("sample", finished, "--n=6"))
+    assert "columns of samples, by class: 3, 5, 9" in grid
     tool("sample", finished, "--n=6", f"--out={tmp_path / 'all.npz'}")
     with np.load(tmp_path / "all.npz") as made:
         np.testing.assert_array_equal(made["labels"], build.draw_labels(g, 6, 1))

@@ -45,6 +45,8 @@ def _main(values: flags.FlagValues, rest: list[str]) -> None:
     if values.label:
         labels = np.full(values.n, build.label_of(game, values.label), np.int32)
         order = f"all of class {game.classes.names[labels[0]]}"
+        if not values.out:
+            out = out.with_stem(f"{out.stem}-class{labels[0]}")
     elif out.suffix.lower() == ".png" and values.columns is None:
         labels, columns, order = build.grid_of(game, values.n)
     else:
