@@ -105,7 +105,7 @@ def _train(config: Config, folder: Path, distribution: tf.distribute.Strategy, l
         report.grid(done, sample(game, config.samples, config.seed, labels=grid_labels), summary, columns)
 
     said = filter(None, [order, without_images(classes)])
-    for line in (*data.notes, *saver.notes, _opening(config, folder, data, done), *said):
+    for line in (*data.notes, *saver.notes, *_ended_rates(game, config.steps), _opening(config, folder, data, done), *said):
         report.say(line)
     judge = judge_of(config, folder, data) if config.eval_every and lead else None
 
@@ -268,6 +268,17 @@ def _stop_requests() -> Iterator[list[int]]:
     finally:
         for number, handler in old.items():
             signal.signal(number, handler)
+
+
+def _ended_rates(game: step.Game, steps: int) -> Iterator[str]:
+    """A sentence for each net whose learning rate is 0 before the run ends."""
+    for flag, optimizer, updates in (("gen_opt", game.gen_opt, 1), ("disc_opt", game.disc_opt, game.update.batches)):
+        until = getattr(optimizer._learning_rate, "until", 0)
+        if until and until < steps * updates:
+            yield (
+                f"--{flag}: the learning rate is 0 from step {until // updates} of {steps} on, and it learns nothing after "
+                f"that; until={steps * updates} makes it last."
+            )
 
 
 def _opening(config: Config, folder: Path, data: Dataset, done: int) -> str:

@@ -182,6 +182,16 @@ def test_a_loss_that_blows_up_stops_the_run_and_names_the_last_good_checkpoint(r
     assert not list((train.folder.parent / "other" / "checkpoints").glob("*.index"))
 
 
+def test_a_learning_rate_that_ends_before_the_run_is_told(train, capsys):
+    ends = "adam(2e-4, schedule='linear', until={})"
+    two = ("--steps=2", "--update=alternating(2)")
+    assert train(*two, f"--gen_opt={ends.format(1)}", f"--disc_opt={ends.format(4)}") == 0
+    said = capsys.readouterr().out
+    assert "--gen_opt: the learning rate is 0 from step 1 of 2 on" in said
+    assert "until=2 makes it last" in said
+    assert "--disc_opt: the" not in said  # two updates a step
+
+
 def test_a_dry_run_looks_whether_the_data_are_there(train, capsys):
     assert train("--dry_run", "--gen=dense", "--disc=dense", "--channels=3", "--data_dir=nowhere.zip") == 2
     assert "--data_dir=nowhere.zip does not exist" in capsys.readouterr().err
