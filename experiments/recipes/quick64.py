@@ -8,9 +8,9 @@ average of G's weights; learning rates that fall to 0 at the last step. Pictures
 
 Measured on 12,000 anime faces **at half its length** (2026-11-24; 4,917 steps, the rates' until=4917; 315,000 images, 7.5
 minutes at the 700 images/s of 2 idle cores), three seeds: best FD-embedded@51b9 8.2, 7.6, 9.2 (2k fake, 10k real, EMA), 0.39
-times (0.24 to 0.65) that of a plain dcgan in equal time, precision 0.80, recall 0.28. It is there after 80,000 images and hardly
-falls afterwards; one of three rises again. Its grid: 36 anime faces with clean contours, eyes alike, hair of all colours, no
-streaks; mouths are faint. See README.md.
+times (0.24 to 0.65) that of a plain dcgan in equal time, precision 0.80, recall 0.28. It is there after 80,000 images and
+hardly falls afterwards; one of three rises again. Its grid: 36 anime faces with clean contours, eyes alike, hair of all
+colours, no streaks; mouths are faint. See README.md.
 """
 
 from gan_zoo.config import Config
