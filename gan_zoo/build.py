@@ -17,7 +17,7 @@ from gan_zoo import checkpoints, conditions, images, randomness, registry, rundi
 from gan_zoo.config import Config
 from gan_zoo.contracts import Classes, Condition, Dataset, UserError, user_path
 from gan_zoo.datasets import cache_dir
-from gan_zoo.layers import batch_norm_across_replicas, mixes_images, statistics_aside
+from gan_zoo.layers import batch_norm_across_replicas, has_batch_norm, mixes_images, statistics_aside
 
 
 def load_data(config: Config) -> Dataset:
@@ -70,7 +70,12 @@ def classes_of(config: Config, data: Dataset) -> Classes | None:
             f"--condition={config.condition} needs two classes or more, and all images of {data.name} to train on are of one "
             f"({column}: {names[int(counts.argmax())]}); leave the flag out."
         )
-    return Classes(column, tuple(names), tuple(map(int, counts)), hashlib.sha256(labels.tobytes()).hexdigest())
+    return Classes(column, tuple(names), tuple(map(int, counts)), hash_of_labels(labels))
+
+
+def hash_of_labels(labels: np.ndarray) -> str:
+    """SHA-256 (hex) of class numbers [N]: their identity in ``config.json``."""
+    return hashlib.sha256(np.asarray(labels, np.int32).tobytes()).hexdigest()
 
 
 def build_generator(config: Config, image_shape: tuple[int, int, int], classes: Classes | None = None) -> keras.Model:
@@ -187,8 +192,10 @@ def build_game(config: Config, image_shape: tuple[int, int, int], classes: Class
     gen_opt.build(gen.trainable_variables)
     disc_opt.build(disc.trainable_variables)
     noise = registry.noises.build(config.specs("noise")[0])
-    game = step.Game(gen, disc, ema, config.ema, gen_opt, disc_opt, loss, update, tricks, noise, count, config.seed)
-    return game._replace(condition=condition, classes=classes)
+    return step.Game(
+        gen, disc, ema, config.ema, gen_opt, disc_opt, loss, update, tricks, noise, count, config.seed,
+        condition=condition, classes=classes,
+    )  # fmt: skip
 
 
 def _conditioned(disc: keras.Model, condition: Condition, classes: int, config: Config) -> keras.Model:
@@ -226,7 +233,12 @@ def part_of(data: Dataset, config: Config, part: str) -> Dataset:
 
 @functools.lru_cache(maxsize=2)  # G and its average: a run draws from them again and again, and compiles each once
 def _inference(net: keras.Model) -> Callable[[tf.Tensor], tf.Tensor]:
-    return tf.function(lambda *inputs: net(list(inputs) if len(inputs) > 1 else inputs[0], training=False))
+    return tf.function(lambda *inputs: _made(net, inputs, training=False))
+
+
+def _made(net: keras.Model, inputs: tuple[tf.Tensor, ...], training: bool) -> tf.Tensor:
+    """What a net makes of noise, or of noise and labels."""
+    return net(list(inputs) if len(inputs) > 1 else inputs[0], training=training)
 
 
 def noise(game: step.Game, number: int, seed: int, *, place: str = "sample", first: int = 0, batch: int = 64) -> np.ndarray:
@@ -328,7 +340,7 @@ def settle_average(game: step.Game, batches: int = 16, batch: int = 64) -> None:
     pale ones, with an FD-embedded of 27 in place of 16 (2,475 steps at 3e-4, ``ema=0.999``). Its own are the "standing
     statistics" of BigGAN (Brock et al. 2018, arXiv:1809.11096), there of 100 batches. Batch norms other than ours keep G's.
     """
-    if game.ema is None:
+    if game.ema is None or not has_batch_norm(game.ema):
         return
     measured: list[list[tf.Tensor]] = []
     variables, measure = _statistics(game.ema)
@@ -347,8 +359,9 @@ def _statistics(net: keras.Model) -> tuple[list[keras.Variable], Callable[..., l
 
     @tf.function
     def measure(*inputs: tf.Tensor) -> list[tf.Tensor]:
-        with statistics_aside() as taken:
-            net(list(inputs) if len(inputs) > 1 else inputs[0], training=True)
+        # The scope keeps what else training would move, such as the statistics of Keras' own batch norm.
+        with statistics_aside() as taken, keras.StatelessScope():
+            _made(net, inputs, training=True)
         variables[:] = [variable for variable, _ in taken]
         return [value for _, value in taken]
 

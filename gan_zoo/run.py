@@ -54,12 +54,12 @@ def _dry_run(settings: config.Config) -> None:
 
     for name, value in dataclasses.asdict(settings).items():
         print(f"{name} = {value!r}")
-    if settings.data_dir:
-        existing(user_path(settings.data_dir))
     channels, classes = settings.channels, None
     if settings.condition or not channels:
         data = build.load_data(settings)
         channels, classes = data.image_shape[-1], build.classes_of(settings, data)
+    elif settings.data_dir:
+        existing(user_path(settings.data_dir))
     game = build.build_game(settings, (*settings.size, channels), classes)
     for net in (game.gen, game.disc):
         net.summary(line_length=78)

@@ -99,8 +99,7 @@ class Game(NamedTuple):
 
     def says(self, images: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor | None]:
         """What D says of images, in training: its logits float32 [B, 1], and of their classes, if it has a second output."""
-        said = self.disc(_with(self.disc, images, self.labels), training=True)
-        logits, classes = said if isinstance(said, (list, tuple)) else (said, None)
+        logits, classes = _said(self.disc, images, self.labels, training=True)
         return tf.cast(logits, floatx()), classes
 
     def class_loss(self, *said: tf.Tensor | None) -> tf.Tensor:
@@ -125,8 +124,7 @@ class Labelled:
 
     def __call__(self, images: tf.Tensor, training: bool = False) -> tf.Tensor:
         """The logits [B, 1] of images [B, H, W, C]."""
-        said = self.net(_with(self.net, images, self.labels), training=training)
-        return said[0] if isinstance(said, (list, tuple)) else said
+        return _said(self.net, images, self.labels, training)[0]
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.net, name)
@@ -138,6 +136,12 @@ class Labelled:
 def _with(net: keras.Model, value: tf.Tensor, labels: tf.Tensor | None) -> Any:
     """What a net takes: a value alone, or with labels."""
     return [value, labels] if len(net.inputs) > 1 else value
+
+
+def _said(disc: keras.Model, images: tf.Tensor, labels: tf.Tensor | None, training: bool) -> tuple[tf.Tensor, Any]:
+    """The logits that D gives, and its second output, if it has one, or None."""
+    said = disc(_with(disc, images, labels), training=training)
+    return tuple(said) if isinstance(said, (list, tuple)) else (said, None)
 
 
 def disc_update(game: Game, real: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -287,7 +291,8 @@ def follow(game: Game) -> None:
 def settle(game: Game, strategy: tf.distribute.Strategy) -> None:
     """Give all replicas the mean of their moving statistics, and the average those of G, in the cross-replica context.
 
-    Statistics move linearly, so that it makes no difference how often this is done.
+    Statistics move linearly, so that it makes no difference how often this is done. Those of the average's batch norms are
+    replaced by its own when it is used (:func:`gan_zoo.build.settle_average`).
     """
     if strategy.num_replicas_in_sync > 1:
         for variable in (v for net in (game.gen, game.disc) for v in net.non_trainable_variables):

@@ -284,6 +284,17 @@ def test_the_average_gets_the_statistics_that_its_own_weights_make():
         np.testing.assert_array_equal(before, after)
 
 
+def test_settling_the_average_leaves_the_batch_norm_of_keras_alone():
+    z = keras.Input((1,))
+    ours, keras_own = BatchNorm(), keras.layers.BatchNormalization()
+    ema = keras.Model(z, keras.layers.Reshape((1, 1, 2))(ours(keras_own(keras.layers.Dense(2)(z)))))
+    before = [v.numpy() for v in (*ema.trainable_variables, *keras_own.variables)]
+    build.settle_average(game(ema=ema), batches=2, batch=4)
+    for old, new in zip(before, (*ema.trainable_variables, *keras_own.variables), strict=True):
+        np.testing.assert_array_equal(old, new)
+    assert (ours.moving_variance.numpy() == 0).all()  # where all noise is 1
+
+
 def test_a_chunk_of_n_is_n_steps_and_its_scalars_are_means():
     g = game()
     images = np.full((4, 1, 1, 2), 255, np.uint8)

@@ -17,7 +17,6 @@ one plain image a class is recognised best. The interval is over the choice of s
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import sys
 import time
 from collections.abc import Iterator
@@ -89,7 +88,7 @@ def draw(
     from gan_zoo import build
 
     game, at = build.restore(folder, step, best=best)
-    labels = np.tile(np.arange(len(rundir.read(folder)["data"]["classes"]["names"]), dtype=np.int32), per_class)
+    labels = np.tile(np.arange(len(game.classes.names), dtype=np.int32), per_class)
     drawn = build.sample(game, len(labels), seed, from_ema=ema, place="recognition", labels=labels)
     return Drawn(drawn, labels, at, game.ema is not None and ema)
 
@@ -213,7 +212,7 @@ def _data_of(folder: Path, saved: dict[str, Any], data_dir: str) -> tuple[Config
     labels = np.asarray(data.labels.get(column, ()), np.int32)
     if not len(labels):
         raise UserError(f"the data set {data.name} has no labels '{column}' now; --data_dir says where data with labels lie.")
-    if hashlib.sha256(labels.tobytes()).hexdigest() != taught["hash"] or data.label_values[column] != tuple(taught["names"]):
+    if build.hash_of_labels(labels) != taught["hash"] or data.label_values[column] != tuple(taught["names"]):
         raise UserError(f"the labels '{column}' are not those that {folder} was trained on; restore them.")
     return config, data
 

@@ -3,6 +3,7 @@
 python tools/compare.py --study=experiments/studies/recipe64.py --data_dir=anime-faces.zip --minutes=15 --workdir=runs/recipe64
 """
 
+import dataclasses
 from pathlib import Path
 
 from gan_zoo.config import Config, load_preset
@@ -14,6 +15,17 @@ OF_NETS = ("gen", "disc", "loss", "tricks", "update", "noise", "gen_opt", "disc_
 def of(preset: str) -> dict:
     """What a preset says of nets and training; data and budget are those of the study."""
     return {name: value for name, value in vars(load_preset(PRESETS / preset)).items() if name in OF_NETS}
+
+
+def against_plain(size: int, data: str, half: int) -> tuple[str, Config, dict[str, dict]]:
+    """The question, base and variants for the recipe of another size: a plain DCGAN, the recipe, and it at width ``half``."""
+    recipe = of(f"recipes/quick{size}.py") | {"precision": "bfloat16"}
+    narrow = {"gen": f"dcgan(width={half})", "disc": f"dcgan(width={half})"}
+    return (
+        f"At {size} pixels, in equal time: how much better than a plain DCGAN is the recipe, and how wide should it be?",
+        dataclasses.replace(base, data=data, image_size=str(size)),
+        {"plain DCGAN": {}, "recipe": recipe, "recipe, half the width": recipe | narrow},
+    )
 
 
 question = "At 64 pixels, in equal time: how much better than a plain DCGAN is the recipe?"

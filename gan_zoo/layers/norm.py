@@ -119,10 +119,11 @@ class BatchNorm(keras.layers.Layer):
         return tf.ones_like(self.moving_mean.value), tf.zeros_like(self.moving_mean.value)
 
     def _move(self, mean, variance):
-        for moving, new in ((self.moving_mean, mean), (self.moving_variance, variance)):
-            if _taken is not None:
-                _taken.append((moving, new))
-                continue
+        news = [(self.moving_mean, mean), (self.moving_variance, variance)]
+        if _taken is not None:
+            _taken.extend(news)
+            return
+        for moving, new in news:
             moving.assign(moving * self.momentum + new * (1 - self.momentum))
 
     def compute_output_shape(self, input_shape):
