@@ -188,7 +188,8 @@ def build_game(config: Config, image_shape: tuple[int, int, int], classes: Class
                 f"--tricks={spec} changes which fakes D learns from, and under --condition={config.condition} those of other "
                 "classes would get the labels of this batch; leave out one of the two."
             )
-    gen_opt, disc_opt = (registry.optimizers.build(config.specs(name)[0]) for name in ("gen_opt", "disc_opt"))
+    gen_opt = registry.optimizers.build(config.specs("gen_opt")[0], updates=config.steps)
+    disc_opt = registry.optimizers.build(config.specs("disc_opt")[0], updates=config.steps * update.batches)
     gen_opt.build(gen.trainable_variables)
     disc_opt.build(disc.trainable_variables)
     noise = registry.noises.build(config.specs("noise")[0])

@@ -277,7 +277,7 @@ def _ended_rates(game: step.Game, steps: int) -> Iterator[str]:
         if until and until < steps * updates:
             yield (
                 f"--{flag}: the learning rate is 0 from step {until // updates} of {steps} on, and it learns nothing after "
-                f"that; until={steps * updates} makes it last."
+                f"that; without until={until} it lasts to the end."
             )
 
 

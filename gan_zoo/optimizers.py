@@ -55,18 +55,21 @@ class Schedule(_keras.optimizers.schedules.LearningRateSchedule):
         return {"rate": self.rate, "shape": self.shape, "until": self.until, "warmup": self.warmup}
 
 
-def _rate(learning_rate: float, schedule: str, until: int, warmup: int) -> float | Schedule:
-    """What Keras takes for a learning rate."""
+def _rate(learning_rate: float, schedule: str, until: int, warmup: int, updates: int) -> float | Schedule:
+    """What Keras takes for a learning rate; ``until=0`` is the end of a run of so many ``updates``."""
     _check(learning_rate=learning_rate)
     if schedule not in ("constant", "linear", "cosine"):
         raise ValueError(f"schedule='{schedule}' is unknown; give constant, linear or cosine.")
-    if (schedule == "constant") == bool(until):
-        raise ValueError(f"until={until} does not go with schedule='{schedule}': linear and cosine need it, constant has none.")
+    if schedule == "constant" and until:
+        raise ValueError(f"until={until} does not go with schedule='constant', which does not end; leave one out.")
     for name, value in (("until", until), ("warmup", warmup)):
         if value < 0 or value != int(value):
             raise ValueError(f"{name}={value} must be a whole number, 0 or more.")
     if schedule == "constant" and not warmup:
         return float(learning_rate)
+    until = until or (updates if schedule != "constant" else 0)
+    if schedule != "constant" and not until:
+        raise ValueError(f"schedule='{schedule}' needs until=, since nothing here says how many updates there will be.")
     return Schedule(float(learning_rate), schedule, int(until), int(warmup))
 
 
@@ -79,6 +82,8 @@ def adam(
     schedule: str = "constant",
     until: int = 0,
     warmup: int = 0,
+    *,
+    updates: int = 0,
 ):
     """Adam (Kingma & Ba 2014, arXiv:1412.6980), with DCGAN's learning rate and beta_1 as defaults.
 
@@ -88,10 +93,12 @@ def adam(
         beta_2: Of the second.
         epsilon: Added to the root of the second moment.
         schedule: ``constant``, or falling to 0: ``linear`` or ``cosine``, half a wave of it.
-        until: Updates of the net after which it is 0; D has several in a step under ``--update='alternating(K)'``.
+        until: Updates of the net after which it is 0; by default those of the whole run, so that it falls as fast as
+            ``--steps`` is long. A run that goes on with more ``--steps`` goes on with the rates of the longer one.
         warmup: Updates over which it first rises, linearly.
+        updates: Of the net in the whole run: ``--steps``, for D times K under ``--update='alternating(K)'``.
     """
-    rate = _rate(learning_rate, schedule, until, warmup)
+    rate = _rate(learning_rate, schedule, until, warmup, updates)
     _check(epsilon=epsilon)
     for name, beta in (("beta_1", beta_1), ("beta_2", beta_2)):
         if not 0 <= beta < 1:
@@ -100,15 +107,31 @@ def adam(
 
 
 @optimizers.register
-def rmsprop(learning_rate: float = 5e-5, rho: float = 0.9, schedule: str = "constant", until: int = 0, warmup: int = 0):
+def rmsprop(
+    learning_rate: float = 5e-5,
+    rho: float = 0.9,
+    schedule: str = "constant",
+    until: int = 0,
+    warmup: int = 0,
+    *,
+    updates: int = 0,
+):
     """RMSprop, as Arjovsky et al. 2017 (arXiv:1701.07875) train critics with; schedules as those of ``adam``."""
-    return _keras.optimizers.RMSprop(_rate(learning_rate, schedule, until, warmup), float(rho))
+    return _keras.optimizers.RMSprop(_rate(learning_rate, schedule, until, warmup, updates), float(rho))
 
 
 @optimizers.register
-def sgd(learning_rate: float = 0.01, momentum: float = 0.0, schedule: str = "constant", until: int = 0, warmup: int = 0):
+def sgd(
+    learning_rate: float = 0.01,
+    momentum: float = 0.0,
+    schedule: str = "constant",
+    until: int = 0,
+    warmup: int = 0,
+    *,
+    updates: int = 0,
+):
     """Gradient descent with momentum; schedules as those of ``adam``."""
-    return _keras.optimizers.SGD(_rate(learning_rate, schedule, until, warmup), float(momentum))
+    return _keras.optimizers.SGD(_rate(learning_rate, schedule, until, warmup, updates), float(momentum))
 
 
 def _check(**positive: float) -> None:

@@ -390,6 +390,20 @@ def test_schedules_of_the_learning_rate(spec, rates):
             np.testing.assert_allclose(before - variable.numpy(), rate, rtol=1e-5)
 
 
+def test_a_learning_rate_falls_until_the_last_update_of_its_net():
+    from gan_zoo.build import build_game
+    from gan_zoo.config import Config
+
+    falls = "adam(0.5, schedule='linear')"
+    settings = Config(gen="dense", disc="dense", gen_opt=falls, disc_opt=falls, steps=3, update="alternating(4)")
+    game = build_game(settings, (8, 8, 1))
+    for optimizer, updates in ((game.gen_opt, 3), (game.disc_opt, 12)):
+        rate = optimizer._learning_rate
+        assert [float(rate(step)) for step in (0, updates / 2, updates)] == [0.5, 0.25, 0]
+    with pytest.raises(UserError, match="needs until="):
+        registry.optimizers.build(falls)
+
+
 @pytest.mark.parametrize("spec", ["adam(schedule='step')", "sgd(schedule='linear')", "adam(until=5)", "rmsprop(warmup=-1)"])
 def test_impossible_schedules_are_refused(spec):
     with pytest.raises(UserError, match=r"schedule|until|warmup"):

@@ -188,7 +188,7 @@ def test_a_learning_rate_that_ends_before_the_run_is_told(train, capsys):
     assert train(*two, f"--gen_opt={ends.format(1)}", f"--disc_opt={ends.format(4)}") == 0
     said = capsys.readouterr().out
     assert "--gen_opt: the learning rate is 0 from step 1 of 2 on" in said
-    assert "until=2 makes it last" in said
+    assert "without until=1 it lasts to the end" in said
     assert "--disc_opt: the" not in said  # two updates a step
 
 

@@ -2,7 +2,7 @@
 
     python -m gan_zoo.run --config=experiments/recipes/gpu128.py --data_dir=my_pictures.zip
 
-Not run: no GPU was at hand. 500,000 steps are 32 million images; take fewer, with `until` the same, where that is more than a
+Not run: no GPU was at hand. 500,000 steps are 32 million images; take fewer where that is more than a
 day.
 """
 

@@ -2,7 +2,7 @@
 
     python -m gan_zoo.run --config=experiments/recipes/gpu64.py --data_dir=my_pictures.zip
 
-Not run: no GPU was at hand. 500,000 steps are 32 million images; take fewer, with `until` the same, where that is more than a
+Not run: no GPU was at hand. 500,000 steps are 32 million images; take fewer where that is more than a
 day.
 """
 
@@ -15,8 +15,8 @@ config = dataclasses.replace(
     load_preset(Path(__file__).with_name("hours64.py")),
     gen="dcgan(width=128, max_width=1024)",
     disc="dcgan(width=128, max_width=1024)",
-    gen_opt="adam(2e-4, beta_1=0.5, schedule='linear', until=500000)",
-    disc_opt="adam(2e-4, beta_1=0.5, schedule='linear', until=500000)",
+    gen_opt="adam(2e-4, beta_1=0.5, schedule='linear')",
+    disc_opt="adam(2e-4, beta_1=0.5, schedule='linear')",
     steps=500000,
     eval_every=10000,
     sample_every=10000,

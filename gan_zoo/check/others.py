@@ -149,7 +149,7 @@ NOISES = [builds, draws, draws_by_seed]
 
 def descends(part: Part) -> None:
     """It descends a parabola."""
-    optimizer = registry.optimizers.build(part.spec)
+    optimizer = registry.optimizers.build(part.spec, updates=100)
     variable = keras.Variable([3.0])
     optimizer.build([variable])
     for _ in range(10):
