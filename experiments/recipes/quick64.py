@@ -18,9 +18,10 @@ from gan_zoo.config import Config
 config = Config(
     gen="dcgan(width=32)",
     disc="dcgan(width=32)",
-    tricks="flip_images",
-    gen_opt="adam(2e-4, beta_1=0.5, schedule='linear')",
-    disc_opt="adam(2e-4, beta_1=0.5, schedule='linear')",
+    loss="hinge",
+    tricks="flip_images, spectral_norm",
+    gen_opt="adam(4e-4, beta_1=0.5, schedule='linear')",
+    disc_opt="adam(6e-4, beta_1=0.5, schedule='linear')",
     ema=0.998,
     precision="auto",
     image_size="64",
