@@ -329,7 +329,10 @@ def _readme(record: dict[str, Any]) -> str:
         draw = draw and f'{draw}\nlabel = (numpy.arange(n) % {len(names)}).astype("int32")'
         what = "The noise and the labels"
         listed = ", ".join(f"{i}: {name}" for i, name in enumerate(names))
-        classes = f"It also takes the class of each image by number, `label`, int32 `[n]`; {listed}.\n"
+        classes = (
+            f"It also takes the class of each image by number, `label`, int32 `[n]`; {listed}. Another number makes an\n"
+            "image of no class, and no format complains.\n"
+        )
     uses = {what: draw and f"import numpy\n\n{draw}"}
     for name, form in record["formats"].items():
         uses[f"`{form['path']}`"] = FORMATS[name].use_classes if classes else FORMATS[name].use
