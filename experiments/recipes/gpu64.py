@@ -15,8 +15,6 @@ config = dataclasses.replace(
     load_preset(Path(__file__).with_name("hours64.py")),
     gen="dcgan(width=128, max_width=1024)",
     disc="dcgan(width=128, max_width=1024)",
-    gen_opt="adam(2e-4, beta_1=0.5, schedule='linear')",
-    disc_opt="adam(2e-4, beta_1=0.5, schedule='linear')",
     steps=500000,
     eval_every=10000,
     sample_every=10000,

@@ -13,6 +13,6 @@ from gan_zoo.config import load_preset
 config = dataclasses.replace(
     load_preset(Path(__file__).with_name("hours32.py")),
     image_size="28",
-    tricks="diff_augment('translation')",
+    tricks="spectral_norm",
     workdir="runs/hours28",
 )

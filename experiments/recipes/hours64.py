@@ -1,4 +1,4 @@
-"""Faces of 64 pixels in some hours on 2 cores: quick64.py at twice the width, with DiffAugment against learning by heart.
+"""Faces of 64 pixels in some hours on 2 cores: quick64.py at twice the width.
 
     python -m gan_zoo.run --config=experiments/recipes/hours64.py --data_dir=my_pictures.zip
 
@@ -14,9 +14,6 @@ config = dataclasses.replace(
     load_preset(Path(__file__).with_name("quick64.py")),
     gen="dcgan(width=64)",
     disc="dcgan(width=64)",
-    tricks="flip_images, diff_augment('color,translation')",
-    gen_opt="adam(2e-4, beta_1=0.5, schedule='linear')",
-    disc_opt="adam(2e-4, beta_1=0.5, schedule='linear')",
     steps=40000,
     eval_every=2500,
     sample_every=2500,

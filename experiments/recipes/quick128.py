@@ -14,8 +14,6 @@ from gan_zoo.config import load_preset
 config = dataclasses.replace(
     load_preset(Path(__file__).with_name("quick64.py")),
     image_size="128",
-    gen_opt="adam(2e-4, beta_1=0.5, schedule='linear')",
-    disc_opt="adam(2e-4, beta_1=0.5, schedule='linear')",
-    steps=2400,
+    steps=2150,
     workdir="runs/quick128",
 )

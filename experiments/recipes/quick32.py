@@ -15,8 +15,6 @@ config = dataclasses.replace(
     gen="dcgan(width=64)",
     disc="dcgan(width=64)",
     image_size="32",
-    gen_opt="adam(2e-4, beta_1=0.5, schedule='linear')",
-    disc_opt="adam(2e-4, beta_1=0.5, schedule='linear')",
-    steps=9800,
+    steps=17500,
     workdir="runs/quick32",
 )

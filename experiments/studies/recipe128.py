@@ -1,4 +1,4 @@
-r"""The recipe for 15 minutes at 128 pixels against a plain DCGAN, and which width it should have. Equal time.
+r"""The recipe for 15 minutes at 128 pixels against a plain DCGAN, and with another loss. Equal time.
 
 python tools/compare.py --study=experiments/studies/recipe128.py --data_dir=img_align_celeba.zip --minutes=15 \
     --workdir=runs/recipe128
@@ -8,4 +8,4 @@ import runpy
 from pathlib import Path
 
 race = runpy.run_path(str(Path(__file__).with_name("recipe64.py")))["against_plain"]
-question, base, variants = race(128, "celeba", half=16)
+question, base, variants = race(128, "celeba")

@@ -17,14 +17,15 @@ def of(preset: str) -> dict:
     return {name: value for name, value in vars(load_preset(PRESETS / preset)).items() if name in OF_NETS}
 
 
-def against_plain(size: int, data: str, half: int) -> tuple[str, Config, dict[str, dict]]:
-    """The question, base and variants for the recipe of another size: a plain DCGAN, the recipe, and it at width ``half``."""
+def against_plain(size: int, data: str) -> tuple[str, Config, dict[str, dict]]:
+    """The question, base and variants for the recipe of another size: a plain DCGAN, the recipe, and it with another loss."""
     recipe = of(f"recipes/quick{size}.py") | {"precision": "bfloat16"}
-    narrow = {"gen": f"dcgan(width={half})", "disc": f"dcgan(width={half})"}
+    rate = "adam(2e-4, beta_1=0.5, schedule='linear')"
+    soft = {"loss": "non_saturating", "tricks": "flip_images", "gen_opt": rate, "disc_opt": rate}
     return (
-        f"At {size} pixels, in equal time: how much better than a plain DCGAN is the recipe, and how wide should it be?",
+        f"At {size} pixels, in equal time: how much better than a plain DCGAN is the recipe, and does it want another loss?",
         dataclasses.replace(base, data=data, image_size=str(size)),
-        {"plain DCGAN": {}, "recipe": recipe, "recipe, half the width": recipe | narrow},
+        {"plain DCGAN": {}, "recipe": recipe, "recipe, non-saturating": recipe | soft},
     )
 
 
