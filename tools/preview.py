@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from absl import flags
 from evaluate import free_path
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageFont
 
 from gan_zoo import cli, config, images, registry, rundir
 from gan_zoo.contracts import Dataset, UserError, user_path
@@ -143,13 +143,13 @@ def sheet(strips: list[Strip]) -> np.ndarray:
     strip_height = 2 * _HEAD + rows * (height + 2) + _HEAD // 2
     longest = max(7 * len(strip.title) for strip in strips)
     canvas = Image.new("RGB", (max(across * (width + 2), longest) + 4, len(strips) * strip_height), "white")
-    draw = ImageDraw.Draw(canvas)
+    draw, font = ImageDraw.Draw(canvas), ImageFont.load_default(12)  # Pillow's own 10 points swallow spaces
     for i, strip in enumerate(strips):
         top = i * strip_height
-        draw.text((4, top + 2), strip.title, fill="black")
+        draw.text((4, top + 2), strip.title, fill="black", font=font)
         for j, (head, column) in enumerate(strip.columns):
             left = 4 + j * (width + 2)
-            draw.text((left, top + _HEAD + 1), head, fill="gray")
+            draw.text((left, top + _HEAD + 1), head, fill="gray", font=font)
             for k, image in enumerate(column):
                 canvas.paste(images.as_pil(images.enlarge(image, _CELL)), (left, top + 2 * _HEAD + k * (height + 2)))
     return np.asarray(canvas)
