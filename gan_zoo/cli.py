@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import sys
 import tempfile
 import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 from absl import flags
 
@@ -32,7 +34,7 @@ def call(
         argv: The arguments after the program's name; those of the process by default.
 
     Returns:
-        The exit code: 2 after bad input, 130 after a Ctrl-C that nothing else caught.
+        The exit code: 2 after bad input, 130 after a Ctrl-C that nothing else caught. A SIGTERM ends the program with 143.
     """
     for stream in ("stdout", "stderr"):  # closed ones, and names of files that a terminal cannot show
         if getattr(sys, stream) is None:
@@ -53,7 +55,8 @@ def call(
         if values.help:
             print(f"{usage}\n\nFlags:\n{values.get_help(include_special_flags=False).strip()}")
             return 0
-        return body(values, rest) or 0
+        with _cleaning_up_on_sigterm():
+            return body(values, rest) or 0
     except UserError as e:
         if verbose:
             traceback.print_exc()
@@ -76,6 +79,24 @@ def call(
     except KeyboardInterrupt:
         print("gan_zoo: stopped.", file=sys.stderr)
         return 130
+
+
+@contextlib.contextmanager
+def _cleaning_up_on_sigterm() -> Iterator[None]:
+    """Let SIGTERM unwind the stack, so that half-written files go, where it would end the process on the spot."""
+
+    def end(number: int, frame: Any) -> None:
+        raise SystemExit(128 + number)
+
+    try:
+        old = signal.signal(signal.SIGTERM, end)
+    except ValueError:  # not in the main thread: signals are not ours to take
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, old or signal.SIG_DFL)
 
 
 def one_folder(rest: list[str]) -> Path:

@@ -216,6 +216,30 @@ def test_a_signal_while_workers_start_ends_the_launcher(faces, tmp_path, number,
     assert "starting all again" not in said
 
 
+def test_a_tool_that_is_ended_leaves_no_half_written_file(tmp_path):
+    code = """if True:
+        import sys, time
+        from pathlib import Path
+        from gan_zoo import atomic, cli
+
+        def body(values, rest):
+            with atomic.whole_file(Path(rest[0])) as part:
+                part.write_text("half")
+                print("writing", flush=True)
+                time.sleep(60)
+
+        sys.exit(cli.call(body, lambda values: None, ""))
+    """
+    words = [sys.executable, "-c", code, str(tmp_path / "film.gif")]
+    tool = subprocess.Popen(words, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert tool.stdout.readline() == "writing\n"
+    assert len(list(tmp_path.iterdir())) == 1
+    tool.send_signal(signal.SIGTERM)
+    assert tool.communicate(timeout=30) == ("", "")
+    assert tool.returncode == 143
+    assert not list(tmp_path.iterdir())
+
+
 def test_the_launchers_exit_code_is_that_of_the_strategy():
     from gan_zoo import strategy
 
