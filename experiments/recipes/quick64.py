@@ -19,7 +19,7 @@ config = Config(
     gen="dcgan(width=32)",
     disc="dcgan(width=32)",
     loss="hinge",
-    tricks="flip_images, spectral_norm, lecam(0.1)",
+    tricks="flip_images, spectral_norm, lecam(0.1), ada(target=0.75, speed=100, most=0.6)",
     gen_opt="adam(4e-4, beta_1=0.5, schedule='linear')",
     disc_opt="adam(6e-4, beta_1=0.5, schedule='linear')",
     ema=0.998,
