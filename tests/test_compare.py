@@ -309,7 +309,7 @@ def test_a_study_and_presets_as_variants(compare, tmp_path):
         (["plain:", "--loss"], "--help lists the flags"),
         (["plain:", "noname"], "'noname' is no variant"),
         (["plain:", "other: --image_size=32"], "sets --image_size, which all variants must share"),
-        (["plain:", "other: --steps=32"], "--images, --minutes or --petaflop"),
+        (["plain:", "other: --eval_every=32"], "sets --eval_every, which all variants must share"),
         (["plain:", "other: --loss=hingo"], "the variant 'other': --loss: there is no loss 'hingo'"),
         (["plain:", "other: --nonsense=1"], "the variant 'other'"),
         (["plain:", "other: 'open"], "check its quotes"),
@@ -334,6 +334,15 @@ def test_equal_arithmetic_gives_the_smaller_net_more_steps(compare):
     for variant in about.values():  # 10^9 operations, to the nearest step
         assert variant["steps"] == round(1 / (8 * variant["gflop_per_image"]))
     assert about["small"]["steps"] > 4 * about["large"]["steps"] > 4
+
+
+def test_a_variant_may_end_before_its_budget(compare):
+    said = compare("whole:", "less: --steps=2", "more: --steps=100", "--seeds=1")
+    about = json.loads((compare.folder / "comparison.json").read_text())["variants"]
+    assert {name: variant["steps"] for name, variant in about.items()} == {"whole": 8, "less": 2, "more": 8}
+    assert "less: 2 steps of the 8 of its budget" in said
+    runs = compare.results()["runs"]
+    assert {run["variant"]: run["images"] for run in runs} == {"whole": 64, "less": 16, "more": 64}
 
 
 @pytest.mark.parametrize("path", STUDIES, ids=lambda p: p.stem)

@@ -7,7 +7,8 @@ Before ``NAME:`` stands what a variant is called, behind it the flags of gan_zoo
 given outside; the first is the baseline. A study is a Python file that sets ``question``, ``base`` (a Config) and ``variants``
 (a dictionary of names and changed settings). All variants see the same images in the same order from the same seeds, and start
 with the same weights where their nets are the same. They train for equal numbers of images, equal time or equal arithmetic
-(--images, --minutes, --petaflop). The same command goes on where it stopped; more seeds or variants may be added later.
+(--images, --minutes, --petaflop); one with --steps of its own may end before that. The same command goes on where it stopped;
+more seeds or variants may be added later.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ from gan_zoo.contracts import UserError, user_path
 
 # What all variants share: scores on other data, of other sizes or by other networks cannot be held against each other.
 SHARED = ("data", "data_dir", "image_size", "channels", "holdout", "extractor", "eval_samples", "seed", "strategy")
-# What the comparison sets for each run.
+# What the comparison sets for each run; a variant's own steps may end it before its budget does.
 OURS = ("workdir", "steps", "eval_every", "eval_budget", "sample_every", "save_every", "log_every")
 BUDGETS = ("images", "minutes", "petaflop")
 
@@ -107,10 +108,9 @@ def _asked(values: flags.FlagValues, rest: list[str]) -> tuple[str, Config, dict
     for name, changed in variants.items():
         if not name.isprintable() or not name.strip():
             raise UserError(f"the variant {name!r} has no name that can be printed in one line; rename it.")
-        if wrong := [field for field in changed if field in (*SHARED, *OURS)]:
+        if wrong := [field for field in changed if field in (*SHARED, *OURS) and field != "steps"]:
             raise UserError(
-                f"the variant '{name}' sets --{wrong[0]}, which all variants must share; give it outside of the variants"
-                + (", or --images, --minutes or --petaflop as the budget." if wrong[0] == "steps" else ".")
+                f"the variant '{name}' sets --{wrong[0]}, which all variants must share; give it outside of the variants."
             )
         whole = _variant(base, name, changed)
         # As a Config has them, and not as a study wrote them, so that the same ones look the same in comparison.json.
@@ -301,12 +301,14 @@ def _measure(about: Record, configs: dict[str, Config], places: list[dict[str, A
             steps = 60 * amount * variant["images_per_second"] / settings.batch
         else:
             steps = amount / settings.batch if kind == "images" else amount * 1e15 / flops
-        variant["steps"] = round(steps)
+        own = variant["settings"].get("steps", math.inf)
+        variant["steps"] = min(round(steps), own)
         if not variant["steps"]:
             raise UserError(
                 f"--{kind}={amount:g} is {steps:.2g} of a step of '{name}'; give a larger budget, or a smaller --batch."
             )
-        print(f"{name}: {variant['steps']:,} steps, {variant['gflop_per_image']:.3g} GFLOP an image", flush=True)
+        which = "" if own is math.inf else f" of the {round(steps):,} of its budget" if own < steps else ", its budget's"
+        print(f"{name}: {variant['steps']:,} steps{which}, {variant['gflop_per_image']:.3g} GFLOP an image", flush=True)
     scored = {name: math.ceil(v["steps"] / _every(v["steps"], about["evals"])) for name, v in about["variants"].items()}
     if set(scored.values()) != {about["evals"]}:
         print(
