@@ -1,4 +1,4 @@
-"""Faces of 64 pixels in some hours on 2 cores: quick64.py at twice the width.
+"""Faces of 64 pixels in some hours on 2 cores: quick64.py at twice the width, with DiffAugment against learning by heart.
 
     python -m gan_zoo.run --config=experiments/recipes/hours64.py --data_dir=my_pictures.zip
 
@@ -14,6 +14,7 @@ config = dataclasses.replace(
     load_preset(Path(__file__).with_name("quick64.py")),
     gen="dcgan(width=64)",
     disc="dcgan(width=64)",
+    tricks="flip_images, spectral_norm, lecam(0.1), diff_augment('color,translation')",
     steps=40000,
     eval_every=2500,
     sample_every=2500,

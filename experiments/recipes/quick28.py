@@ -24,5 +24,6 @@ config = dataclasses.replace(
     disc_opt="adam(2e-4, beta_1=0.5, schedule='linear')",
     image_size="28",
     steps=9800,
+    eval_every=1225,
     workdir="runs/quick28",
 )
