@@ -34,7 +34,7 @@ def call(
         argv: The arguments after the program's name; those of the process by default.
 
     Returns:
-        The exit code: 2 after bad input, 130 after a Ctrl-C that nothing else caught. A SIGTERM ends the program with 143.
+        The exit code: 2 after bad input, 130 after a Ctrl-C and 143 after a SIGTERM that nothing else caught.
     """
     for stream in ("stdout", "stderr"):  # closed ones, and names of files that a terminal cannot show
         if getattr(sys, stream) is None:
@@ -76,9 +76,13 @@ def call(
             file=sys.stderr,
         )
         return BAD_INPUT
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, _Ended) as e:
         print("gan_zoo: stopped.", file=sys.stderr)
-        return 130
+        return 143 if isinstance(e, _Ended) else 130
+
+
+class _Ended(BaseException):
+    """SIGTERM came. It is no SystemExit, which what runs a user's file takes for the file's own."""
 
 
 @contextlib.contextmanager
@@ -86,7 +90,8 @@ def _cleaning_up_on_sigterm() -> Iterator[None]:
     """Let SIGTERM unwind the stack, so that half-written files go, where it would end the process on the spot."""
 
     def end(number: int, frame: Any) -> None:
-        raise SystemExit(128 + number)
+        signal.signal(number, signal.SIG_IGN)  # a second one would cut the cleaning short
+        raise _Ended
 
     try:
         old = signal.signal(signal.SIGTERM, end)

@@ -23,7 +23,7 @@ from gan_zoo.contracts import UserError, user_path
 def _field(default: Any, text: str, *, free: bool = False, table: str | None = None) -> Any:
     """A setting with its help.
 
-    ``free``: it may change when a run is resumed, since it changes no weight. ``table``: a spec.
+    ``free``: it may change when a run is resumed, since it changes no weight of the steps that are done. ``table``: a spec.
     """
     return dataclasses.field(default=default, metadata={"help": text, "free": free, "table": table})
 

@@ -74,6 +74,11 @@ def _train(config: Config, folder: Path, distribution: tf.distribute.Strategy, l
     classes = classes_of(config, data)
     if classes:
         identity["classes"] = classes._asdict()
+    before = (
+        rundir.read(folder)["config"].get("steps", config.steps)
+        if lead and (folder / "config.json").is_file()
+        else config.steps
+    )
     resumed = lead and rundir.agree(folder, config, identity)
     replicas = distribution.num_replicas_in_sync
     if config.batch % replicas:
@@ -105,7 +110,8 @@ def _train(config: Config, folder: Path, distribution: tf.distribute.Strategy, l
         report.grid(done, sample(game, config.samples, config.seed, labels=grid_labels), summary, columns)
 
     said = filter(None, [order, without_images(classes)])
-    for line in (*data.notes, *saver.notes, *_ended_rates(game, config.steps), _opening(config, folder, data, done), *said):
+    rates = (*_ended_rates(game, config.steps), *(_moved_rates(game, config, before, done) if done else ()))
+    for line in (*data.notes, *saver.notes, *rates, _opening(config, folder, data, done), *said):
         report.say(line)
     judge = judge_of(config, folder, data) if config.eval_every and lead else None
 
@@ -279,6 +285,22 @@ def _ended_rates(game: step.Game, steps: int) -> Iterator[str]:
                 f"--{flag}: the learning rate is 0 from step {until // updates} of {steps} on, and it learns nothing after "
                 f"that; without until={until} it lasts to the end."
             )
+
+
+def _moved_rates(game: step.Game, config: Config, before: int, done: int) -> Iterator[str]:
+    """A sentence for each net whose learning rate falls to the run's end, where that was another when the run was left."""
+    for flag, optimizer, updates in (("gen_opt", game.gen_opt, 1), ("disc_opt", game.disc_opt, game.update.batches)):
+        rate, spec = optimizer._learning_rate, config.specs(flag)[0]
+        if before == config.steps or getattr(rate, "until", 0) != config.steps * updates or "until" in spec.kwargs:
+            continue
+        was, now = (
+            float(type(rate)(**(rate.get_config() | {"until": end * updates}))(done * updates))
+            for end in (before, config.steps)
+        )
+        yield (
+            f"--{flag}: the learning rate falls to 0 at step {config.steps} now, not {before}; here, at step {done}, it "
+            f"goes from {was:.2g} to {now:.2g}."
+        )
 
 
 def _opening(config: Config, folder: Path, data: Dataset, done: int) -> str:

@@ -102,11 +102,11 @@ class Game(NamedTuple):
         logits, classes = _said(self.disc, images, self.labels, training=True)
         return tf.cast(logits, floatx()), classes
 
-    def class_loss(self, said: tf.Tensor | None) -> tf.Tensor:
-        """What the condition adds to a loss for what D said of the classes of a batch, [B, 1]; zeros if it adds nothing."""
+    def class_loss(self, *said: tf.Tensor | None) -> tf.Tensor:
+        """The sum of what the condition adds to a loss for what D said of classes; a mean over the batch."""
         if self.condition is None or self.condition.loss is None:
-            return tf.zeros([1, 1], floatx())
-        return self.condition.loss(said, self.labels)[:, None]
+            return tf.zeros([], floatx())
+        return tf.add_n([tf.reduce_mean(self.condition.loss(one, self.labels)) for one in said])
 
     def penalties(self, hook: str, seen: Seen) -> tf.Tensor:
         """The sum of what one hook of all tricks adds to a loss."""
@@ -218,8 +218,7 @@ def disc_loss(game: Game, real: tf.Tensor, fake: tf.Tensor) -> tuple[tf.Tensor, 
     for trick in game.tricks:
         if trick.observe is not None:
             trick.observe(seen)
-    of_classes = [tf.reduce_mean(game.class_loss(said)) for said in (real_classes, fake_classes)]
-    loss += game.penalties("penalty", seen) + tf.add_n(of_classes)
+    loss += game.penalties("penalty", seen) + game.class_loss(real_classes, fake_classes)
     # Where tricks swap the targets, D is right when it says so.
     upright = tf.sign(tf.reduce_mean(real_targets) - tf.reduce_mean(fake_targets))
     # Where only differences of logits count, the line between real and fake is halfway between their means.
@@ -238,12 +237,10 @@ def gen_loss(game: Game, seen: Seen) -> tf.Tensor:
     """G's loss, a mean over the batch, penalties included, given its images and what D says of them."""
     targets = game.apply("gen_targets", tf.ones_like(seen.fake_logits))
     each = game.loss.gen(seen.fake_logits, targets, *([seen.real_logits] if game.loss.paired else []))
-    of_class = game.class_loss(seen.fake_classes)
     for trick in game.tricks:
         if trick.gen_weights is not None:
-            weights = trick.gen_weights(seen.fake_logits)
-            each, of_class = each * weights, of_class * weights
-    return tf.reduce_mean(each) + game.penalties("gen_penalty", seen) + tf.reduce_mean(of_class)
+            each *= trick.gen_weights(seen.fake_logits)
+    return tf.reduce_mean(each) + game.penalties("gen_penalty", seen) + game.class_loss(seen.fake_classes)
 
 
 def slope(tape: tf.GradientTape, loss: tf.Tensor, net: keras.Model, *more: tf.Tensor) -> list[tf.Tensor]:

@@ -132,21 +132,6 @@ def test_auxiliary_by_hand_and_its_gradient_reaches_g():
     np.testing.assert_allclose(moved, table - 0.1 * 0.5 * down, rtol=1e-4)
 
 
-def test_an_image_without_weight_teaches_g_nothing_of_its_class_either():
-    """Under top_k, G follows the class of the images that it keeps alone."""
-    half = registry.tricks.build("top_k(0.5, decay=0.5, every=1)", step=tf.Variable(1, dtype=tf.int64))
-    g = game("auxiliary", gen_table=[[0.1], [0.2], [0.3]], tricks=[half], labels=LABELS)
-    table = np.arange(6.0).reshape(2, 3)
-    g.disc.get_layer("class_logits").set_weights([table, np.zeros(3)])
-    fake = np.array([[0.3, 0.6], [0.1, 0.2]])
-    kept = int(np.argmax(fake @ [3, -1]))
-    entropy = -np.log(softmax(fake[kept] @ table)[LABELS.numpy()[kept]])
-    scalars = step.gen_update(g, REAL)
-    assert float(scalars["loss/gen"]) == pytest.approx(entropy - fake[kept] @ [3, -1], rel=1e-5)
-    moved = np.flatnonzero(np.abs(table_of(g.gen)[:, 0] - [0.1, 0.2, 0.3]) > 1e-7)
-    assert moved.tolist() == [LABELS.numpy()[kept]]
-
-
 def test_both_updates_at_once_count_the_class_loss_once_each():
     ends = {}
     for condition in ("auxiliary(weight=0.5)", "auxiliary(weight=1.0)"):

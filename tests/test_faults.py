@@ -225,8 +225,12 @@ def test_a_tool_that_is_ended_leaves_no_half_written_file(tmp_path):
         def body(values, rest):
             with atomic.whole_file(Path(rest[0])) as part:
                 part.write_text("half")
-                print("writing", flush=True)
-                time.sleep(60)
+                try:
+                    print("writing", flush=True)
+                    time.sleep(60)
+                finally:
+                    time.sleep(1)  # a second signal does not cut the cleaning short
+                    print("cleaned", flush=True)
 
         sys.exit(cli.call(body, lambda values: None, ""))
     """
@@ -234,8 +238,10 @@ def test_a_tool_that_is_ended_leaves_no_half_written_file(tmp_path):
     tool = subprocess.Popen(words, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert tool.stdout.readline() == "writing\n"
     assert len(list(tmp_path.iterdir())) == 1
-    tool.send_signal(signal.SIGTERM)
-    assert tool.communicate(timeout=30) == ("", "")
+    for _ in range(2):
+        tool.send_signal(signal.SIGTERM)
+        time.sleep(0.3)
+    assert tool.communicate(timeout=30) == ("cleaned\n", "gan_zoo: stopped.\n")
     assert tool.returncode == 143
     assert not list(tmp_path.iterdir())
 

@@ -192,6 +192,16 @@ def test_a_learning_rate_that_ends_before_the_run_is_told(train, capsys):
     assert "--disc_opt: the" not in said  # two updates a step
 
 
+def test_a_rate_that_falls_to_the_runs_end_is_told_when_that_moves(train, capsys):
+    falls = ("--gen_opt=adam(2e-4, schedule='linear')", "--disc_opt=adam(2e-4, schedule='linear', until=9)")
+    assert train("--steps=2", *falls) == 0
+    assert "falls to 0" not in capsys.readouterr().out
+    assert train("--steps=4", *falls) == 0
+    said = capsys.readouterr().out
+    assert "--gen_opt: the learning rate falls to 0 at step 4 now, not 2; here, at step 2, it goes from 0 to 0.0001." in said
+    assert "--disc_opt" not in said
+
+
 def test_a_dry_run_looks_whether_the_data_are_there(train, capsys):
     assert train("--dry_run", "--gen=dense", "--disc=dense", "--channels=3", "--data_dir=nowhere.zip") == 2
     assert "--data_dir=nowhere.zip does not exist" in capsys.readouterr().err

@@ -26,12 +26,13 @@ def recipe_of(size: int) -> dict:
 def against_plain(size: int, data: str) -> tuple[str, Config, dict[str, dict]]:
     """The question, base and variants for the recipe of another size: a plain DCGAN, the recipe, and it with another loss."""
     recipe = recipe_of(size)
+    whole = {name: value for name, value in recipe.items() if name != "steps"}
     rate = "adam(2e-4, beta_1=0.5, schedule='linear')"
     soft = {"loss": "non_saturating", "tricks": "flip_images", "gen_opt": rate, "disc_opt": rate}
     return (
         f"At {size} pixels, in equal time: how much better than a plain DCGAN is the recipe, and does it want another loss?",
         dataclasses.replace(base, data=data, image_size=str(size)),
-        {"plain DCGAN": {}, "recipe": recipe, "recipe, non-saturating": recipe | soft},
+        {"plain DCGAN": {}, "recipe": recipe, "recipe, non-saturating": whole | soft},
     )
 
 

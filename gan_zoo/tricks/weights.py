@@ -82,7 +82,8 @@ def top_k(least: float = 0.5, decay: float = 0.99, every: int = 1000, *, step) -
     """G learns only from those of its images that D finds most real (Sinha et al. 2020, arXiv:2002.06224).
 
     Of B images of the whole batch, of all replicas, it is the best k = B * max(least, decay^n) (rounded), where n grows by 1
-    every ``every`` steps; in the paper, every epoch. Its loss is the mean over these.
+    every ``every`` steps; in the paper, every epoch. Its loss is the mean over these; what D says of classes
+    under the condition ``auxiliary`` counts for all.
 
     Args:
         least: The paper's nu, the share at which k stays.
