@@ -8,7 +8,10 @@ fall to 0 at the last step. It ends after 6 of the 15 minutes: D has learned 12,
 gets worse; of 50,000 pictures or more try --steps=10000. Pictures are mirrored at random; leave that out
 (--tricks='spectral_norm, lecam(0.1)') where left and right matter, as in writing.
 
-@MEASURED@
+Measured on 12,000 anime faces (2026-11-24), three seeds: best FD-embedded@51b9 5.6, 5.6, 6.4, at the end 6.4, 6.1, 7.1
+(2k fake, 10k real, EMA), 0.35 times (0.27 to 0.46) the best that a plain dcgan comes to in 15 minutes; precision 0.78, recall
+0.48 (real against real 0.78, 0.77). 722 images/s on 2 idle cores. Its grid: faces of many kinds and colours with clean
+contours and two eyes, a few crumpled; no streaks. See README.md, also for what was tried and did not help.
 """
 
 from gan_zoo.config import Config
