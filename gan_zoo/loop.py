@@ -276,9 +276,14 @@ def _stop_requests() -> Iterator[list[int]]:
             signal.signal(number, handler)
 
 
+def _optimizers(game: step.Game) -> tuple[tuple[str, Any, int], ...]:
+    """Both optimizers, each with its flag and the updates that it makes in a step."""
+    return ("gen_opt", game.gen_opt, 1), ("disc_opt", game.disc_opt, game.update.batches)
+
+
 def _ended_rates(game: step.Game, steps: int) -> Iterator[str]:
     """A sentence for each net whose learning rate is 0 before the run ends."""
-    for flag, optimizer, updates in (("gen_opt", game.gen_opt, 1), ("disc_opt", game.disc_opt, game.update.batches)):
+    for flag, optimizer, updates in _optimizers(game):
         until = getattr(optimizer._learning_rate, "until", 0)
         if until and until < steps * updates:
             yield (
@@ -289,7 +294,7 @@ def _ended_rates(game: step.Game, steps: int) -> Iterator[str]:
 
 def _moved_rates(game: step.Game, config: Config, before: int, done: int) -> Iterator[str]:
     """A sentence for each net whose learning rate falls to the run's end, where that was another when the run was left."""
-    for flag, optimizer, updates in (("gen_opt", game.gen_opt, 1), ("disc_opt", game.disc_opt, game.update.batches)):
+    for flag, optimizer, updates in _optimizers(game):
         rate, spec = optimizer._learning_rate, config.specs(flag)[0]
         if before == config.steps or getattr(rate, "until", 0) != config.steps * updates or "until" in spec.kwargs:
             continue
