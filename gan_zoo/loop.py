@@ -175,14 +175,16 @@ def _train(config: Config, folder: Path, distribution: tf.distribute.Strategy, l
         if lead and saver.latest != done:
             settle_average(game)
             saver.save(done)
-        if lead and done >= config.steps:
-            if judge and not stop:
+        # Whoever stopped a run in its last steps does not wait for its end; going on makes up for it.
+        ended = done >= config.steps and (not stop or stop[0] == ALARMED)
+        if lead and ended:
+            if judge:
                 for line in judge.final(done, sample(game, config.eval_samples, EVALUATION_SEED, place="evaluation")):
                     report.say(line)
             export(game, folder, done)
     report.close()
     strategy.highest(distribution, 0)  # no worker leaves before the leading one is through
-    if done < config.steps:
+    if not ended:
         raise Interrupted(stop[0], done, config.steps)
     return folder
 

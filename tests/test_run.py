@@ -2,6 +2,7 @@
 
 import errno
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from gan_zoo import build, machine, report, run, rundir
+from gan_zoo.evaluation.watch import Watch
 
 ROOT = Path(__file__).parent.parent
 EVERYTHING = (
@@ -160,6 +162,22 @@ def test_a_signal_saves_and_the_same_command_goes_on(whole, faces, tmp_path, num
     assert again.returncode == 0, again.stderr
     assert f"going on from step {last}" in again.stdout
     assert [line["step"] for line in log(folder)][-2:] == [last, last + 2]
+
+
+def test_a_signal_in_the_last_steps_leaves_the_end_to_the_next_command(train, monkeypatch, capsys):
+    judge = Watch.judge
+    asked = ("--steps=2", "--eval_every=2", "--eval_samples=64", "--extractor=random_conv")
+    with monkeypatch.context() as patch:
+        patch.setattr(Watch, "judge", lambda self, *args: os.kill(os.getpid(), signal.SIGINT) or judge(self, *args))
+        assert train(*asked) == 128 + signal.SIGINT
+    assert "stopped at step 2 of 2 and saved" in capsys.readouterr().out
+    assert not (train.folder / "generator.keras").exists()
+    assert train(*asked) == 0
+    said = capsys.readouterr().out
+    assert "final evaluation of step 2" in said
+    assert (train.folder / "generator.keras").exists()
+    assert train(*asked) == 0
+    assert "trained already" in capsys.readouterr().out
 
 
 def test_a_damaged_checkpoint_is_passed_over_for_the_one_before(whole, train, capsys):

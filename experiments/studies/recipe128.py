@@ -7,5 +7,5 @@ python tools/compare.py --study=experiments/studies/recipe128.py --data_dir=img_
 import runpy
 from pathlib import Path
 
-race = runpy.run_path(str(Path(__file__).with_name("recipe64.py")))["against_plain"]
-question, base, variants = race(128, "celeba")
+of_64 = runpy.run_path(str(Path(__file__).with_name("recipe64.py")))
+question, base, variants = of_64["against_plain"](128, "celeba", of_64["SOFT"])

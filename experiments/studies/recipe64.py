@@ -23,18 +23,19 @@ def recipe_of(size: int) -> dict:
     return of(preset) | {"precision": "bfloat16", "steps": load_preset(PRESETS / preset).steps}
 
 
-def against_plain(size: int, data: str) -> tuple[str, Config, dict[str, dict]]:
-    """The question, base and variants for the recipe of another size: a plain DCGAN, the recipe, and it with another loss."""
+def against_plain(size: int, data: str, others: dict[str, dict]) -> tuple[str, Config, dict[str, dict]]:
+    """Question, base and variants for another size: a plain DCGAN, the recipe, and what differs from it, in the whole time."""
     recipe = recipe_of(size)
     whole = {name: value for name, value in recipe.items() if name != "steps"}
-    rate = "adam(2e-4, beta_1=0.5, schedule='linear')"
-    soft = {"loss": "non_saturating", "tricks": "flip_images", "gen_opt": rate, "disc_opt": rate}
     return (
-        f"At {size} pixels, in equal time: how much better than a plain DCGAN is the recipe, and does it want another loss?",
+        f"At {size} pixels, in equal time: how much better than a plain DCGAN is the recipe, and what would be better still?",
         dataclasses.replace(base, data=data, image_size=str(size)),
-        {"plain DCGAN": {}, "recipe": recipe, "recipe, non-saturating": whole | soft},
+        {"plain DCGAN": {}, "recipe": recipe} | {name: whole | changes for name, changes in others.items()},
     )
 
+
+RATE = "adam(2e-4, beta_1=0.5, schedule='linear')"
+SOFT = {"recipe, non-saturating": {"loss": "non_saturating", "tricks": "flip_images", "gen_opt": RATE, "disc_opt": RATE}}
 
 question = "At 64 pixels, in equal time: how much better than a plain DCGAN is the recipe?"
 base = Config(gen="dcgan", disc="dcgan", data="anime_faces", image_size="64", batch=64, log_every=25)
