@@ -14,6 +14,6 @@ from gan_zoo.config import load_preset
 config = dataclasses.replace(
     load_preset(Path(__file__).with_name("gpu32.py")),
     image_size="28",
-    tricks="spectral_norm, lecam(0.1), diff_augment('translation')",
+    tricks="spectral_norm, lecam(0.1)",
     workdir="runs/gpu28",
 )

@@ -25,5 +25,7 @@ config = dataclasses.replace(
     image_size="28",
     steps=9800,
     eval_every=1225,
+    sample_every=1225,
+    save_every=1225,
     workdir="runs/quick28",
 )
