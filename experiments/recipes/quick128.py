@@ -13,7 +13,14 @@ from gan_zoo.config import load_preset
 
 config = dataclasses.replace(
     load_preset(Path(__file__).with_name("quick64.py")),
+    loss="non_saturating",
+    tricks="flip_images",
+    gen_opt="adam(2e-4, beta_1=0.5, schedule='linear')",
+    disc_opt="adam(2e-4, beta_1=0.5, schedule='linear')",
     image_size="128",
     steps=2150,
+    eval_every=215,
+    sample_every=215,
+    save_every=215,
     workdir="runs/quick128",
 )
