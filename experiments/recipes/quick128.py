@@ -1,9 +1,11 @@
-"""Faces of 128 pixels in 15 minutes on 2 cores: as quick64.py, with half of the images.
+"""Faces of 128 pixels in 15 minutes on 2 cores: the net of quick64.py, with the non-saturating loss and smaller steps.
 
     python -m gan_zoo.run --config=experiments/recipes/quick128.py --data_dir=my_pictures.zip
 
-Not run: set by analogy with quick64.py; four times its arithmetic for an image, and what 15 minutes give of its images.
-About 150 images/s on 2 idle cores.
+Measured on 5,000 faces of CelebA (--data=celeba, 2026-11-24, one seed): FD-embedded@51b9 8.0 at best, 9.3 at the end (2k fake,
+5k real, EMA), 0.23 times the best of a plain dcgan in equal time (34.3); precision 0.78, recall 0.46. The loss and tricks of
+quick64.py come to 15.0 at best and 19.6 at the end: D outruns G, whose colours go to the extremes. About 150 images/s on 2 idle
+cores. Its grid: faces of many kinds with eyes and mouths, before soft and stained backgrounds; a third are crumpled.
 """
 
 import dataclasses

@@ -28,7 +28,7 @@ def _gen(loss: Loss, fake: tf.Tensor, targets: tf.Tensor, real: tf.Tensor) -> tf
 
 
 def says_whether_it_is_paired(part: Part) -> None:
-    """`paired` is true."""
+    """`paired` says what is so."""
     loss, x = part.game.loss, _column(0.3, -1, 2)
     wanted = ("fake_logits", "targets", "real_logits")[: 3 if loss.paired else 2]
     try:
@@ -94,7 +94,7 @@ def has_the_right_signs(part: Part) -> None:
 
 
 def says_whether_targets_matter(part: Part) -> None:
-    """`uses_targets` is true."""
+    """`uses_targets` says what is so."""
     loss, x = part.game.loss, _column(0.3, -1, 2)
     moved = np.any(loss.disc(x, x, ONES, ZEROS) != loss.disc(x, x, 0.8 * ONES, ZEROS + 0.1))
     moved |= np.any(_gen(loss, x, ONES, x + 0.5) != _gen(loss, x, 0.8 * ONES, x + 0.5))
@@ -104,7 +104,7 @@ def says_whether_targets_matter(part: Part) -> None:
 
 
 def says_whether_it_is_flat(part: Part) -> None:
-    """`flat` is true."""
+    """`flat` says what is so."""
     grid = _column(*np.linspace(-12, 12, 97))
     level = tf.zeros_like(grid) + 0.3
     slopes = (_slopes(part, grid, level)["real"], _slopes(part, level, grid)["fake"])

@@ -109,7 +109,9 @@ def _story(run: Run, alarms: Sequence[Any]) -> str:
         floor = run.floor
         beside = f" (real against real: {figures(floor)})" if floor is not None else ""
         words.append(f"Its best {run.score} is {figures(value)}{beside}, at step {at:,.0f}")
-        if at == run.scores[-1][0]:
+        if len(run.scores) == 1:
+            words[-1] += ", its only evaluation."
+        elif at == run.scores[-1][0]:
             words[-1] += ", its last evaluation: it was still getting better, or had just done so."
         else:
             times = f", {run.ratio:.2f} times the best" if run.ratio else ""
