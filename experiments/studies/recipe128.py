@@ -8,5 +8,4 @@ import runpy
 from pathlib import Path
 
 of_64 = runpy.run_path(str(Path(__file__).with_name("recipe64.py")))
-hinge = {name: of_64["recipe_of"](64)[name] for name in ("loss", "tricks", "gen_opt", "disc_opt")}
-question, base, variants = of_64["against_plain"](128, "celeba", {"hinge, spectral norm, LeCam": hinge})
+question, base, variants = of_64["against_plain"](128, "celeba", {"hinge, spectral norm, LeCam": of_64["learning_of"](64)})

@@ -7,13 +7,12 @@ python tools/compare.py --study=experiments/studies/recipe32.py --data_dir=img_a
 import runpy
 from pathlib import Path
 
-RATE = "adam(2e-4, beta_1=0.5, schedule='linear')"
-against_plain = runpy.run_path(str(Path(__file__).with_name("recipe64.py")))["against_plain"]
-question, base, variants = against_plain(
+of_64 = runpy.run_path(str(Path(__file__).with_name("recipe64.py")))
+question, base, variants = of_64["against_plain"](
     32,
     "celeba(crop='close_v1')",
     {
-        "non-saturating": {"loss": "non_saturating", "tricks": "flip_images", "gen_opt": RATE, "disc_opt": RATE},
+        "non-saturating": of_64["learning_of"](128),
         "4,000 steps": {"steps": 4000},
         "DiffAugment": {"tricks": "flip_images, spectral_norm, lecam(0.1), diff_augment('color,translation')"},
     },

@@ -23,6 +23,11 @@ def recipe_of(size: int) -> dict:
     return of(preset) | {"precision": "bfloat16", "steps": load_preset(PRESETS / preset).steps}
 
 
+def learning_of(size: int) -> dict:
+    """Loss, tricks and rates of that recipe alone, to try them at another size."""
+    return {name: value for name, value in recipe_of(size).items() if name in ("loss", "tricks", "gen_opt", "disc_opt")}
+
+
 def against_plain(size: int, data: str, others: dict[str, dict]) -> tuple[str, Config, dict[str, dict]]:
     """Question, base and variants for the recipe of another size; ``others`` differ from it as they say."""
     recipe = recipe_of(size)
