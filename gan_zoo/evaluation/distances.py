@@ -6,12 +6,17 @@ statistics of the real images that are computed once. TensorFlow is not imported
 
 from __future__ import annotations
 
+import contextlib
+import functools
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import threadpoolctl
 
 from gan_zoo.contracts import UserError
+
+SMALL = 256  # dimensions up to which a factorisation takes milliseconds
 
 
 def checked(*features: np.ndarray, least: int = 2) -> list[np.ndarray]:
@@ -39,6 +44,14 @@ def checked(*features: np.ndarray, least: int = 2) -> list[np.ndarray]:
     return arrays
 
 
+_libraries = functools.cache(threadpoolctl.ThreadpoolController)
+
+
+def _threads(dimensions: int) -> contextlib.AbstractContextManager:
+    """One thread for small factorisations: OpenBLAS' others wait spinning, for many times as long where trainings run, too."""
+    return _libraries().limit(limits=1, user_api="blas") if dimensions <= SMALL else contextlib.nullcontext()
+
+
 class Statistics(NamedTuple):
     """Mean and covariance of a set of features, the covariance as a root of itself.
 
@@ -63,7 +76,8 @@ class Statistics(NamedTuple):
         mean = x.mean(axis=0)
         root = (x - mean) / np.sqrt(len(x) - 1)
         if len(x) > x.shape[1]:
-            root = np.linalg.qr(root, mode="r")
+            with _threads(x.shape[1]):
+                root = np.linalg.qr(root, mode="r")
         return cls(mean, root, len(x))
 
     def save(self, path: str | Path) -> None:
@@ -90,16 +104,17 @@ def frechet(a: Statistics, b: Statistics) -> float:
         raise UserError(f"features of {a.mean.size} and {b.mean.size} dimensions cannot be compared; use one extractor.")
     shift = float(((a.mean - b.mean) ** 2).sum())
     spread = float((a.root**2).sum() + (b.root**2).sum())
-    overlap = float(np.linalg.svd(a.root @ b.root.T, compute_uv=False).sum())
+    with _threads(a.mean.size):
+        overlap = float(np.linalg.svd(a.root @ b.root.T, compute_uv=False).sum())
     return max(0.0, shift + spread - 2 * overlap)
 
 
 def frechet_error(real: Statistics, fake: np.ndarray, *, draws: int = 20, seed: int = 0) -> float | None:
     """Standard error of the Frechet distance over the choice of the fake images: a bootstrap of the rows of ``fake``.
 
-    Says nothing about training seeds, which move the number far more. None above 256 dimensions, where it is not cheap.
+    Says nothing about training seeds, which move the number far more. None above SMALL dimensions, where it is not cheap.
     """
-    if fake.shape[1] > 256:
+    if fake.shape[1] > SMALL:
         return None
     rng = np.random.default_rng(seed)
     n = len(fake)
