@@ -26,7 +26,7 @@ from gan_zoo.report import Report, Silent
 # Runs of all training seeds are judged on the same noise and the same real images, so that their scores compare.
 EVALUATION_SEED = 0
 ALARMED = 3  # the exit code of a run that an alarm stopped
-ROLLBACK = 1  # no exit code: what the workers tell each other
+ROLLBACK = 1  # no exit code: the other thing that a collapse may ask for
 
 
 def train(config: Config) -> Path:
@@ -121,7 +121,8 @@ def _train(config: Config, folder: Path, distribution: tf.distribute.Strategy, l
     iterator = feed.stream(data.images, config.batch, config.seed, done, distribution, used, game.update.batches, labels)
     if done == 0 and lead:
         draw_grid("before training")
-    with _stop_requests() as stop:
+    stop = 0  # the exit code with which the run is to stop, the same for all workers
+    with _stop_requests() as signals:
         while done < config.steps and not stop:
             n = min(config.log_every - done % config.log_every, config.steps - done)
             began = time.perf_counter()
@@ -138,7 +139,7 @@ def _train(config: Config, folder: Path, distribution: tf.distribute.Strategy, l
                 if trick.metrics is not None:
                     scalars |= {f"{spec.name}/{name}": float(value) for name, value in trick.metrics().items()}
             summary = f"loss D {scalars['loss/disc']:.3f} G {scalars['loss/gen']:.3f}"
-            asked = stop[0] if stop else 0
+            collapse = 0
 
             def due(every: int, done: int = done, last: int = last) -> bool:
                 return done // every > last // every or done == config.steps
@@ -160,32 +161,33 @@ def _train(config: Config, folder: Path, distribution: tf.distribute.Strategy, l
             if judge:
                 judge.note(record)
                 if judge.score in scalars:
-                    asked = max(asked, _heed(judge, config, report))
-            asked = strategy.highest(distribution, asked)
-            if asked == ROLLBACK and (back := saver.roll_back()) is not None:
+                    collapse = _heed(judge, config, report)
+            collapse = strategy.highest(distribution, collapse)
+            if collapse == ROLLBACK and (back := saver.roll_back()) is not None:
                 report.say(f"rolled back to the weights of step {back}; the run goes on with new batches and noise.")
                 record = report.scalars(done, {"event/rollback": back})
                 if judge:
                     judge.note(record)
-            elif asked:
-                stop.append(ALARMED if asked == ROLLBACK else asked)
+            elif collapse:
+                stop = ALARMED
             # After a rollback, too, or a resumed run would not know of it.
-            if lead and (due(config.save_every) or asked == ROLLBACK):
+            if lead and (due(config.save_every) or collapse == ROLLBACK):
                 saver.save(done)
+            stop = strategy.highest(distribution, max([stop, *signals]))
         if lead and saver.latest != done:
             settle_average(game)
             saver.save(done)
-        # Whoever stopped a run in its last steps does not wait for its end; going on makes up for it.
-        ended = done >= config.steps and (not stop or stop[0] == ALARMED)
-        if lead and ended:
-            if judge:
-                for line in judge.final(done, sample(game, config.eval_samples, EVALUATION_SEED, place="evaluation")):
-                    report.say(line)
-            export(game, folder, done)
+    # Whoever stopped a run in its last steps does not wait for its end; going on makes up for it.
+    ended = done >= config.steps and stop in (0, ALARMED)
+    if lead and ended:
+        if judge:
+            for line in judge.final(done, sample(game, config.eval_samples, EVALUATION_SEED, place="evaluation")):
+                report.say(line)
+        export(game, folder, done)
     report.close()
     strategy.highest(distribution, 0)  # no worker leaves before the leading one is through
     if not ended:
-        raise Interrupted(stop[0], done, config.steps)
+        raise Interrupted(stop, done, config.steps)
     return folder
 
 

@@ -17,7 +17,8 @@ import tensorflow as tf
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from gan_zoo import build, machine, report, run, rundir
+from gan_zoo import build, machine, report, run, rundir, strategy
+from gan_zoo.checkpoints import Saver
 from gan_zoo.evaluation.watch import Watch
 
 ROOT = Path(__file__).parent.parent
@@ -172,9 +173,15 @@ def test_a_signal_in_the_last_steps_leaves_the_end_to_the_next_command(train, mo
         assert train(*asked) == 128 + signal.SIGINT
     assert "stopped at step 2 of 2 and saved" in capsys.readouterr().out
     assert not (train.folder / "generator.keras").exists()
+    with monkeypatch.context() as patch:
+        patch.setattr(Watch, "final", lambda *_: os.kill(os.getpid(), signal.SIGINT))
+        assert train(*asked) == 128 + signal.SIGINT
+    assert "after this chunk" not in capsys.readouterr().err
+    assert not (train.folder / "generator.keras").exists()
     assert train(*asked) == 0
     said = capsys.readouterr().out
     assert "final evaluation of step 2" in said
+    assert "evaluation took" not in said
     assert (train.folder / "generator.keras").exists()
     assert train(*asked) == 0
     assert "trained already" in capsys.readouterr().out
@@ -427,6 +434,29 @@ def test_a_planted_collapse_warns_stops_or_rolls_back(train, plugin, capsys, act
     if action == "rollback":
         assert sum("event/rollback" in line for line in lines) == 1
         assert diversity[12] > 0.3
+
+
+@pytest.mark.parametrize(("action", "owner", "moment"), [("stop", Saver, "save"), ("rollback", strategy, "exchanges")])
+def test_ctrl_c_beside_a_collapse_loses_neither_of_the_two(train, plugin, monkeypatch, action, owner, moment):
+    flags = [f"--plugins={plugin}", "--gen=fragile", "--tricks=plant", "--gen_opt=sgd(1e-9)", "--on_collapse=" + action]
+    usual, calls = getattr(owner, moment), []
+
+    def interrupted(*args):
+        calls.append(args)
+        if len(calls) == 3:  # in the steps before the collapse is seen, or in the checkpoint after it
+            os.kill(os.getpid(), signal.SIGINT)
+        return usual(*args)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(owner, moment, interrupted)
+        assert train(*flags, *EVALUATED[:-1], "--steps=12") == 128 + signal.SIGINT
+    last = log(train.folder)[-1]["step"]
+    assert last == 6
+    assert (train.folder / "checkpoints" / f"step-{last}.index").exists()
+    if action == "rollback":
+        assert train(*flags, *EVALUATED[:-1], "--steps=12") == 0
+        assert sum("event/rollback" in line for line in log(train.folder)) == 1
+        assert log(train.folder)[-1]["eval/diversity-random_conv"] > 0.3
 
 
 def test_checkpoints_of_a_folder_with_a_likeness_are_left_alone(train, tmp_path):

@@ -138,10 +138,13 @@ class Watch:
         lines += [f"  {sentence}" for sentence in left_out(self._data, self._extractor)]
         if self.best is not None:
             value, at = self.best
-            last = next(r[self.score] for r in reversed(self._history) if r.get(self.score) is not None)
+            newest = next(r for r in reversed(self._history) if r.get(self.score) is not None)
+            last = newest[self.score]
             ratio = last / value if value > 0 else math.inf
-            lines.append(f"  best {self.score[5:]}: {value:.4g} at step {at}; last: {last:.4g}, {ratio:.2f} times the best")
-        lines.append(f"  evaluation took {100 * self.share:.1f} % of the time")
+            when = "last" if newest["step"] == step else f"at step {newest['step']}"  # a run may be cut short before its last
+            lines.append(f"  best {self.score[5:]}: {value:.4g} at step {at}; {when}: {last:.4g}, {ratio:.2f} times the best")
+        if self._spent:  # by this program; one that only makes up for the end has measured nothing
+            lines.append(f"  evaluation took {100 * self.share:.1f} % of the time")
         return lines
 
     def _write(self, step: int, results: list[Result], final: bool = False) -> None:
