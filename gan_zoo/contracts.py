@@ -95,8 +95,8 @@ class Trick(NamedTuple):
         observe: ``(seen: Seen) -> None``, in D's update, before its penalties: for tricks that keep a record of logits.
         penalty: ``(disc, seen: Seen, seed) -> scalar``, already weighted, added to D's loss; a mean over the batch.
         gen_penalty: ``(disc, seen: Seen, seed) -> scalar``, the same for G's loss.
-        gen_weights: ``(fake_logits [B, 1]) -> [B, 1]``: factors of what each image adds to G's loss, without
-            that of the condition.
+        gen_weights: ``(fake_logits [B, 1]) -> [B, 1]``: factors of what each image adds to G's loss, without that of the
+            condition. The logits are turned round where tricks swap the targets, so that higher is more real.
         gradients: ``(gradients, net) -> gradients``, lists, before they are applied; ``net`` is ``gen`` or ``disc``. They are
             this replica's share: the sum over replicas is what the optimizer takes.
         after_disc: ``(disc) -> None``, after each update of D.

@@ -237,9 +237,11 @@ def gen_loss(game: Game, seen: Seen) -> tf.Tensor:
     """G's loss, a mean over the batch, penalties included, given its images and what D says of them."""
     targets = game.apply("gen_targets", tf.ones_like(seen.fake_logits))
     each = game.loss.gen(seen.fake_logits, targets, *([seen.real_logits] if game.loss.paired else []))
-    for trick in game.tricks:
-        if trick.gen_weights is not None:
-            each *= trick.gen_weights(seen.fake_logits)
+    if weighing := [trick.gen_weights for trick in game.tricks if trick.gen_weights is not None]:
+        # Where tricks swap the targets, a 0 becomes more than a 1, and low logits are the real ones.
+        swapped = tf.reduce_mean(targets) < tf.reduce_mean(game.apply("gen_targets", tf.zeros_like(targets)))
+        realness = tf.where(swapped, -seen.fake_logits, seen.fake_logits)
+        each *= tf.math.reduce_prod([weigh(realness) for weigh in weighing], 0)
     return tf.reduce_mean(each) + game.penalties("gen_penalty", seen) + game.class_loss(seen.fake_classes)
 
 

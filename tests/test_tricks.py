@@ -10,6 +10,7 @@ from gan_zoo import randomness, registry
 from gan_zoo.config import Config
 from gan_zoo.contracts import Seen, Trick, UserError
 from gan_zoo.layers import Conv2D, Conv2DTranspose, MinibatchStd, full_precision, normalise_spectrum
+from gan_zoo.step import gen_loss
 from gan_zoo.tricks import transforms
 
 SEED = tf.constant([5, 0], tf.int64)
@@ -422,6 +423,16 @@ def test_top_k_by_hand():
     step.assign(1000)  # 2.5, rounded to 2: the first of equals
     np.testing.assert_allclose(weigh(logits), [[0], [2.5], [0], [2.5], [0]])
     assert float(build("top_k(0.5, decay=0.8, every=10)", step).metrics()["share"]) == 0.5
+
+
+def test_top_k_takes_the_most_real_images_where_labels_are_swapped():
+    losses = []
+    for tricks, sign in (("", 1), ("swap_labels,", -1)):
+        game = tiny(tricks + "top_k(0.5, decay=0.01, every=1)")
+        game.step.assign(9)
+        losses.append(gen_loss(game, said(fake=[sign * 1.0, sign * 4.0, sign * -2.0, sign * 3.0])))
+    np.testing.assert_allclose(losses[0], np.log1p(np.exp([-4.0, -3.0])).mean(), rtol=1e-6)
+    np.testing.assert_allclose(losses[1], losses[0], rtol=1e-6)
 
 
 # Augmentations.
