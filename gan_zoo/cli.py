@@ -14,6 +14,7 @@ from typing import Any
 
 from absl import flags
 
+from gan_zoo import registry
 from gan_zoo.contracts import UserError, user_path
 
 BAD_INPUT = 2
@@ -60,7 +61,7 @@ def call(
     except UserError as e:
         if verbose:
             traceback.print_exc()
-        print(f"gan_zoo: {e}", file=sys.stderr)
+        print(f"gan_zoo: {_as_raised(e)}", file=sys.stderr)
         return BAD_INPUT
     except BrokenPipeError:  # | head
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -79,6 +80,45 @@ def call(
     except (KeyboardInterrupt, _Ended) as e:
         print("gan_zoo: stopped.", file=sys.stderr)
         return 143 if isinstance(e, _Ended) else 130
+    except Exception as e:
+        if not registry.foreign:  # ours: a bug, not a plugin's
+            raise
+        if verbose:
+            traceback.print_exc()
+        parts = " and ".join(f"the {thing} {name}" for name, (thing, _) in registry.foreign.items())
+        files = ",".join(dict.fromkeys(module for _, module in registry.foreign.values() if module.endswith(".py")))
+        words = [*registry.foreign, *([f"--plugins={files}"] if files else [])]
+        print(
+            f"gan_zoo: {in_a_line(e)}; {parts} came from outside gan_zoo: mend what "
+            f"'python -m gan_zoo.check {' '.join(words)}' finds (--verbose shows all of this error).",
+            file=sys.stderr,
+        )
+        return BAD_INPUT
+
+
+def in_a_line(error: Exception) -> str:
+    """An exception in one line: its name, its last words, and the last place in a file that is not TensorFlow's or ours."""
+    first = _as_raised(error)
+    # Keras ends its messages with a list of the arguments.
+    words = [line.strip() for line in str(first).split("Arguments received")[0].splitlines() if line.strip()]
+    traced = getattr(first, "ag_error_metadata", None)
+    frames = reversed(traced.translated_stack) if traced else traceback.extract_tb(first.__traceback__)
+    own = [f"{Path(frame.filename).name}, line {frame.lineno}" for frame in frames if not _foreign(frame.filename)]
+    return f"{type(first).__name__}: {' '.join(words[-1:])[:300]}" + (f" ({own[-1]})" if own else "")
+
+
+def _foreign(file: str) -> bool:
+    ours = str(Path(__file__).parent)
+    return (
+        file.startswith((ours, "<")) or "site-packages" in file or "__autograph_generated_file" in file or "/lib/python" in file
+    )
+
+
+def _as_raised(error: BaseException) -> BaseException:
+    """The first error, where TensorFlow raised it anew with the stack of the functions that it traced as its text."""
+    while (before := error.__context__) is not None and hasattr(before, "ag_error_metadata"):
+        error = before
+    return error
 
 
 class _Ended(BaseException):

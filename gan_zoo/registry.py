@@ -172,6 +172,9 @@ def _source_of(module: str) -> Path | None:
 
 _plugin_files: list[Path] = []
 
+# The parts from outside gan_zoo that this program has built: for each name what it is and the module or file that has it.
+foreign: dict[str, tuple[str, str]] = {}
+
 
 def add_plugin_file(path: str | Path) -> Path:
     """Let the parts that a Python file registers be found by name, in every table; returns the file's full path.
@@ -360,6 +363,8 @@ class Registry(Mapping):
             spec = parse_spec(spec)
         self.check(spec)
         builder = self[spec.name]
+        if not builder.__module__.startswith("gan_zoo."):
+            foreign[spec.name] = (self.thing, self.entry(spec.name).module)
         parameters = inspect.signature(builder).parameters.values()
         asked = {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}
         missing = [name for name, default in asked.items() if name not in framework and default is inspect.Parameter.empty]

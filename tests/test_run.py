@@ -459,6 +459,28 @@ def test_ctrl_c_beside_a_collapse_loses_neither_of_the_two(train, plugin, monkey
         assert log(train.folder)[-1]["eval/diversity-random_conv"] > 0.3
 
 
+def test_a_fault_in_a_part_of_ones_own_is_told_in_a_sentence_with_the_way_to_find_it(faces, tmp_path):
+    from tests.conftest import SMALL
+
+    mine = tmp_path / "mine.py"
+    mine.write_text("""
+from gan_zoo.contracts import Trick
+from gan_zoo.registry import tricks
+
+@tricks.register
+def mine():
+    def images(images, seed):
+        return {}['key']
+    return Trick(images=images)
+""")
+    words = [*SMALL, f"--data_dir={faces}", f"--workdir={tmp_path / 'run'}", f"--plugins={mine}", "--tricks=mine"]
+    done = subprocess.run([sys.executable, "-m", "gan_zoo.run", *words], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert len(done.stderr.splitlines()) == 1
+    assert "gan_zoo: KeyError: 'key' (mine.py, line 8); the trick mine came from outside" in done.stderr
+    assert f"'python -m gan_zoo.check mine --plugins={mine}'" in done.stderr
+
+
 def test_checkpoints_of_a_folder_with_a_likeness_are_left_alone(train, tmp_path):
     assert train("--steps=2", workdir=tmp_path / "run1") == 0
     assert train("--keep=1", workdir=tmp_path / "run[1]") == 0

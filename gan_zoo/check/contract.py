@@ -7,12 +7,11 @@ import dataclasses
 import functools
 import traceback
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 from typing import NamedTuple
 
 import tensorflow as tf
 
-from gan_zoo import build, registry, step
+from gan_zoo import build, cli, registry, step
 from gan_zoo.config import Config
 from gan_zoo.contracts import Classes, UserError
 
@@ -142,22 +141,8 @@ def checks_of(table: str) -> list[Check]:
 
 
 def describe(error: Exception) -> str:
-    """An exception in one line: its name, its last words, and the last place in a file that is not TensorFlow's or ours."""
-    # TensorFlow puts a traceback of its own into the message of what is raised while it traces.
-    words = [line.strip() for line in str(error).splitlines() if line.strip()]
-    said = next((w for w in reversed(words) if not w.startswith(("Arguments received", "•", "Call arguments"))), "")
-    name = type(error).__name__
-    said = said if said.startswith(f"{name}: ") else f"{name}: {said}"
-    frames = [f for f in traceback.extract_tb(error.__traceback__) if not _foreign(f.filename)]
-    where = f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else ""
-    return f"it raises {said[:300]}{where}; mend that."
-
-
-def _foreign(file: str) -> bool:
-    ours = str(Path(__file__).parent.parent)
-    return (
-        file.startswith((ours, "<")) or "site-packages" in file or "__autograph_generated_file" in file or "/lib/python" in file
-    )
+    """What a part raises, as a finding."""
+    return f"it raises {cli.in_a_line(error)}; mend that."
 
 
 def two_devices() -> None:
