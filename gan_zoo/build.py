@@ -166,7 +166,7 @@ def build_game(config: Config, image_shape: tuple[int, int, int], classes: Class
     if update.one_way_back and mixes_images(disc):
         raise UserError(
             f"--update={config.update} cannot go with the discriminator '{config.disc}', whose batch norm mixes the images of "
-            "a batch; take one without, such as --disc='dcgan(norm=False)', or --update=simultaneous."
+            "a batch; take one without, such as --disc='dcgan(norm=\"none\")', or --update=simultaneous."
         )
     specs = config.specs("tricks")
     offered = {"step": count, "image_shape": image_shape, "seed": config.seed, "batch": config.batch, "disc": disc}

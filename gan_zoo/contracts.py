@@ -41,6 +41,13 @@ def user_path(text: str | Path) -> Path:
         raise UserError(f"the path {text} cannot be read, since there is no such user; write the whole path.") from None
 
 
+def check_whole(least: int, **numbers: float) -> None:
+    """Raise ``ValueError``, which tells a user of arguments, for what is no whole number from ``least`` on."""
+    for name, value in numbers.items():
+        if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
+            raise ValueError(f"{name}={value} must be a whole number, {least} or more.")
+
+
 class Loss(NamedTuple):
     """A pair of losses over logits, each one value a sample, so that the step alone decides how to average them.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import keras as _keras
 import tensorflow as tf
@@ -143,7 +144,10 @@ def _check(**positive: float) -> None:
 @optimizers.register
 def keras(name: str, **arguments):
     """Any optimizer of keras.optimizers by its class's name: ``keras('Lion', learning_rate=1e-4)``."""
-    kind = getattr(_keras.optimizers, name, None)
-    if not (isinstance(kind, type) and issubclass(kind, _keras.optimizers.Optimizer)):
-        raise ValueError(f"keras.optimizers has no '{name}'; write the class's name, such as 'Adam' or 'Lion'.")
+    kind: Any = getattr(_keras.optimizers, name, None)
+    base = _keras.optimizers.Optimizer
+    known = isinstance(kind, type) and issubclass(kind, base)
+    # A class without an update of its own is the base, or wraps optimizers that no spec can give it.
+    if not known or kind.update_step is base.update_step:
+        raise ValueError(f"keras.optimizers has no optimizer '{name}'; write a class's name, such as 'Adam' or 'Lion'.")
     return kind(**arguments)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gan_zoo import step
-from gan_zoo.contracts import Update
+from gan_zoo.contracts import Update, check_whole
 from gan_zoo.registry import updates
 
 
@@ -14,8 +14,7 @@ def alternating(disc_steps: int = 1) -> Update:
     Args:
         disc_steps: Updates of D in one step, the paper's k, each on new real and fake images; logged are their means.
     """
-    if not isinstance(disc_steps, int) or disc_steps < 1:
-        raise ValueError(f"disc_steps={disc_steps} must be a whole number, 1 or more.")
+    check_whole(1, disc_steps=disc_steps)
 
     def run(game, real):
         turns = game.turns(real, disc_steps)

@@ -362,8 +362,9 @@ def test_optimizer_arguments_arrive():
     for bad in ("adam(0.0)", "adam(1e-3, beta_1=1.0)", "sgd(-1)"):
         with pytest.raises(UserError, match="optimizer"):
             registry.optimizers.build(bad)
-    with pytest.raises(UserError, match="'Adamant'"):
-        registry.optimizers.build("keras('Adamant')")
+    for name in ("Adamant", "Optimizer"):  # the second is there, but trains nothing
+        with pytest.raises(UserError, match=f"no optimizer '{name}'"):
+            registry.optimizers.build(f"keras('{name}', learning_rate=0.1)")
 
 
 @pytest.mark.parametrize(

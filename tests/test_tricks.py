@@ -137,11 +137,17 @@ def test_instance_noise_falls_linearly_and_passes_the_gradient(step, stddev):
     + ["constant_label(1.0, 0.9)", "flip_images(2.0)", "gradient_penalty(-1)", "r1(every=0)", "r2(every=1.5)", "dragan(1,-1)"]
     + ["lecam(decay=1.0)", "consistency(-1)", "feature_matching(-1)", "clip_weights(0)", "clip_gradients(0)", "top_k(0)"]
     + ["top_k(every=0)", "diff_augment('colour')", "diff_augment('cutout,cutout')", "ada(speed=0)", "ada(start=0.9)"]
-    + ["history_pool(7)"],
+    + ["history_pool(7)", "top_k(every=1.5)", "lecam(start=1.5)", "diff_augment(True)"]
+    + ["clip_gradients(gen=False, disc=False)"],
 )
 def test_impossible_arguments_are_refused(spec):
     with pytest.raises(UserError, match=spec.split("(")[0]):
         build(spec)
+
+
+def test_a_refusal_names_the_argument_as_the_user_wrote_it():
+    with pytest.raises(UserError, match="gamma=-1"):
+        build("r1(-1)")
 
 
 def test_swapped_labels_are_smoothed_as_what_they_have_become():
@@ -278,7 +284,7 @@ def test_full_precision_reaches_nets_within_nets_and_ends_after_an_error():
 
 @pytest.mark.parametrize("trick", ["gradient_penalty", "dragan", "r1", "r2"])
 def test_penalties_on_single_images_are_refused_under_batch_norm(trick):
-    with pytest.raises(UserError, match=rf"{trick}: .*batch norm mixes them.*norm=False"):
+    with pytest.raises(UserError, match=rf"{trick}: .*batch norm mixes them.*norm=\"none\""):
         disc = registry.discriminators.build("dcgan(width=2)", image_shape=(16, 16, 3))
         build(trick, disc=keras.Sequential([disc]))
 

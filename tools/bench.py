@@ -23,7 +23,7 @@ EXPERIMENTS = Path(__file__).parent.parent / "experiments"
 CASES = {
     "dcgan64": (Config(gen="dcgan", disc="dcgan", image_size="64"), "DCGAN 64x64, 64..512 channels, 4x4 kernels, batch 64"),
     "dcgan64_no_norm": (  # what one stage needs
-        Config(gen="dcgan", disc="dcgan(norm=False)", image_size="64"),
+        Config(gen="dcgan", disc="dcgan(norm='none')", image_size="64"),
         "the same without batch norm in D",
     ),
     "simpsons128": (

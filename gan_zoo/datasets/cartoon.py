@@ -20,7 +20,7 @@ import PIL
 from PIL import Image, ImageDraw
 from tqdm import tqdm
 
-from gan_zoo.contracts import Dataset
+from gan_zoo.contracts import Dataset, check_whole
 from gan_zoo.datasets import store
 from gan_zoo.registry import datasets
 
@@ -144,8 +144,8 @@ def sample_attributes(count: int, seed: int = 0) -> dict[str, np.ndarray]:
     Raises:
         ValueError: The count or the seed is out of range.
     """
-    _check_whole("count", count, 1)
-    _check_whole("seed", seed, 0)
+    check_whole(1, count=count)
+    check_whole(0, seed=seed)
     names = [*ATTRIBUTES, *TRAITS]
     # Raw bits, as NumPy promises to keep this stream the same in every release; 53 of them make a float in [0, 1).
     raw = np.random.PCG64(np.random.SeedSequence(seed)).random_raw(count * len(names)) >> np.uint64(11)
@@ -540,11 +540,6 @@ def _draw_things(head: _Pen, features: _Pen, a: Mapping[str, str], t: Mapping[st
         head.fill(at + _BOW, clothes)
         head.fill(at - _BOW, clothes)
         head.oval(at, 0.08, 0.09, dark, _DOT)
-
-
-def _check_whole(name: str, value: int, least: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
-        raise ValueError(f"{name} must be a whole number of at least {least}, not {value!r}.")
 
 
 def _check_shape(height: int, width: int, channels: int) -> None:

@@ -53,7 +53,7 @@ def diff_augment(policy: str = "color,translation,cutout") -> Trick:
     Args:
         policy: Which of ``color``, ``translation``, ``cutout``, with commas.
     """
-    names = [name.strip() for name in policy.split(",")]
+    names = [name.strip() for name in str(policy).split(",")]  # a True, too, is told which there are
     if unknown := [name for name in names if name not in _POLICIES]:
         raise ValueError(f"policy has '{unknown[0]}'; give some of {', '.join(_POLICIES)}, with commas.")
     if len(set(names)) < len(names):

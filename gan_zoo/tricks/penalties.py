@@ -15,7 +15,7 @@ import tensorflow as tf
 from keras.config import floatx
 
 from gan_zoo import randomness, replicas
-from gan_zoo.contracts import Trick
+from gan_zoo.contracts import Trick, check_whole
 from gan_zoo.layers import features_of, full_precision, has_batch_norm
 from gan_zoo.registry import tricks
 from gan_zoo.tricks import transforms
@@ -33,12 +33,13 @@ def gradient_penalty(weight: float = 10.0, every: int = 1, *, step, disc=None) -
         step: The step variable, from the framework.
         disc: D, from the framework; one with batch norm is refused, as in the paper.
     """
+    _not_negative(weight=weight)
 
     def between(seen, seed):
         place = randomness.uniform([seen.real.shape[0], 1, 1, 1], seed)
         return seen.fake + place * (seen.real - seen.fake)
 
-    return _on_slope(between, lambda slope: weight * tf.square(_norm(slope) - 1.0), weight, every, step, disc)
+    return _on_slope(between, lambda slope: weight * tf.square(_norm(slope) - 1.0), every, step, disc)
 
 
 @tricks.register
@@ -55,13 +56,12 @@ def dragan(weight: float = 10.0, stddev: float = 0.25, every: int = 1, *, step, 
         step: The step variable, from the framework.
         disc: D, from the framework.
     """
-    if stddev < 0:
-        raise ValueError(f"stddev={stddev} must not be negative.")
+    _not_negative(weight=weight, stddev=stddev)
 
     def around(seen, seed):
         return seen.real + stddev * randomness.normal(seen.real.shape, seed)
 
-    return _on_slope(around, lambda slope: weight * tf.square(_norm(slope) - 1.0), weight, every, step, disc)
+    return _on_slope(around, lambda slope: weight * tf.square(_norm(slope) - 1.0), every, step, disc)
 
 
 @tricks.register
@@ -75,13 +75,15 @@ def r1(gamma: float = 10.0, every: int = 1, *, step, disc=None) -> Trick:
         step: The step variable, from the framework.
         disc: D, from the framework; one with batch norm is refused.
     """
-    return _on_slope(lambda seen, _: seen.real, lambda slope: gamma / 2 * _square(slope), gamma, every, step, disc)
+    _not_negative(gamma=gamma)
+    return _on_slope(lambda seen, _: seen.real, lambda slope: gamma / 2 * _square(slope), every, step, disc)
 
 
 @tricks.register
 def r2(gamma: float = 10.0, every: int = 1, *, step, disc=None) -> Trick:
     """Add gamma / 2 * |D'(x)|^2 at fake images (Mescheder et al. 2018, arXiv:1801.04406, equation 10); see ``r1``."""
-    return _on_slope(lambda seen, _: seen.fake, lambda slope: gamma / 2 * _square(slope), gamma, every, step, disc)
+    _not_negative(gamma=gamma)
+    return _on_slope(lambda seen, _: seen.fake, lambda slope: gamma / 2 * _square(slope), every, step, disc)
 
 
 @tricks.register
@@ -100,7 +102,8 @@ def lecam(weight: float = 0.3, decay: float = 0.99, start: int = 0, *, step) -> 
         start: The step at which the penalty begins; the averages are kept from step 0.
         step: The step variable, from the framework.
     """
-    _not_negative(weight=weight, start=start)
+    _not_negative(weight=weight)
+    check_whole(0, start=start)
     if not 0 <= decay < 1:
         raise ValueError(f"decay={decay} is no decay; give a value from 0 to below 1.")
     real_mean, fake_mean = transforms.state(0.0), transforms.state(0.0)
@@ -181,17 +184,13 @@ def feature_matching(weight: float = 1.0, alone: bool = True) -> Trick:
     return Trick(gen_penalty=gen_penalty, gen_weights=tf.zeros_like if alone else None)
 
 
-def _on_slope(
-    places: Callable, cost: Callable, weight: float, every: int, step: tf.Variable, disc: keras.Model | None
-) -> Trick:
+def _on_slope(places: Callable, cost: Callable, every: int, step: tf.Variable, disc: keras.Model | None) -> Trick:
     """A penalty of ``cost(D's gradient)`` at ``places(seen, seed)``, in every ``every``-th step ``every`` times."""
-    _not_negative(weight=weight)
-    if not isinstance(every, int) or every < 1:
-        raise ValueError(f"every={every} must be a whole number, 1 or more.")
+    check_whole(1, every=every)
     if disc and has_batch_norm(disc):
         raise ValueError(
             "it needs the gradient of each image alone, and D's batch norm mixes them; take a D without, such as "
-            "--disc='dcgan(norm=False)'."
+            "--disc='dcgan(norm=\"none\")'."
         )
 
     def penalty(disc, seen, seed):

@@ -6,7 +6,7 @@ import keras
 import tensorflow as tf
 
 from gan_zoo import replicas
-from gan_zoo.contracts import Trick
+from gan_zoo.contracts import Trick, check_whole
 from gan_zoo.layers import normalise_spectrum
 from gan_zoo.registry import tricks
 
@@ -66,6 +66,8 @@ def clip_gradients(norm: float = 1.0, gen: bool = True, disc: bool = True) -> Tr
     """
     if not norm > 0:
         raise ValueError(f"norm={norm} must be above 0.")
+    if not (gen or disc):
+        raise ValueError("with gen=False and disc=False it clips nothing; leave out one of them, or the trick.")
     wanted = {"gen": gen, "disc": disc}
 
     def clip(gradients, net):
@@ -93,8 +95,7 @@ def top_k(least: float = 0.5, decay: float = 0.99, every: int = 1000, *, step) -
     """
     if not (0 < least <= 1 and 0 < decay <= 1):
         raise ValueError(f"least={least} and decay={decay} must lie above 0 and at most at 1.")
-    if every < 1:
-        raise ValueError(f"every={every} must be 1 or more.")
+    check_whole(1, every=every)
 
     def share(dtype):
         return tf.maximum(tf.cast(least, dtype), tf.cast(decay, dtype) ** tf.cast(step // every, dtype))

@@ -285,11 +285,11 @@ def test_drawing_that_is_cut_short_leaves_no_cache(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("spec", "image_size", "channels", "message"),
     [
-        ("cartoon_faces(0)", (28, 28), 3, "count must be a whole number of at least 1, not 0"),
-        ("cartoon_faces(2e4)", (28, 28), 3, "count must be a whole number of at least 1, not 20000.0"),
+        ("cartoon_faces(0)", (28, 28), 3, "count=0 must be a whole number, 1 or more"),
+        ("cartoon_faces(2e4)", (28, 28), 3, "count=20000.0 must be a whole number, 1 or more"),
         ("cartoon_faces(True)", (28, 28), 3, "count=True is no value for it"),
         ("cartoon_faces('many')", (28, 28), 3, "count='many' is no value for it"),
-        ("cartoon_faces(seed=-1)", (28, 28), 3, "seed must be a whole number of at least 0, not -1"),
+        ("cartoon_faces(seed=-1)", (28, 28), 3, "seed=-1 must be a whole number, 0 or more"),
         ("cartoon_faces", (27, 28), 3, "28 to 128 pixels a side, not at 27x28"),
         ("cartoon_faces", (28, 129), None, "28 to 128 pixels a side, not at 28x129"),
         ("cartoon_faces", (28, 28), 4, "1 or 3 channels, not 4"),
