@@ -395,13 +395,28 @@ def sample(
     Returns:
         uint8 ``[number, H, W, C]``.
     """
-    drawn = []
-    for first in range(0, number, batch):  # block by block, since noise may be large
+    blocks = sample_blocks(game, number, seed, labels=labels, from_ema=from_ema, place=place, batch=batch)
+    return np.concatenate([drawn for drawn, _ in blocks])
+
+
+def sample_blocks(
+    game: step.Game,
+    number: int,
+    seed: int,
+    *,
+    labels: np.ndarray | None = None,
+    from_ema: bool = True,
+    place: str = "sample",
+    batch: int = 64,
+) -> Iterator[tuple[np.ndarray, np.ndarray | None]]:
+    """The images of :func:`sample` and their labels, block by block, since they may be many and noise may be large."""
+    for first in range(0, number, batch):
         z = noise(game, batch, seed, place=place, first=first, batch=batch)
         own = draw_labels(game, batch, seed, place=place, first=first, batch=batch)
         own = own if labels is None else np.resize(labels[first : first + batch], batch)
-        drawn.append(generate(game, z, own, from_ema=from_ema, batch=batch))
-    return np.concatenate(drawn)[:number]
+        count = min(batch, number - first)
+        drawn = generate(game, z, own, from_ema=from_ema, batch=batch)
+        yield drawn[:count], None if own is None else own[:count]
 
 
 def recorded_classes(saved: dict[str, Any]) -> Classes | None:

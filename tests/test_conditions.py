@@ -506,9 +506,13 @@ def test_tools_make_images_of_a_class(finished, tool, tmp_path):
     assert "samples-seed1-class1.png: 4 images" in tool("sample", finished, "--n=4", "--label=5")
     assert "samples-seed1.png: 6 images" in (grid := tool("sample", finished, "--n=6"))
     assert "columns of samples, by class: 3, 5, 9" in grid
+    assert "samples-seed1.png: 63 images" in tool("sample", finished)  # 64, but all classes have as many
     tool("sample", finished, "--n=6", f"--out={tmp_path / 'all.npz'}")
     with np.load(tmp_path / "all.npz") as made:
         np.testing.assert_array_equal(made["labels"], build.draw_labels(g, 6, 1))
+        singles = [f"{i:06d}-class{label}.png" for i, label in enumerate(made["labels"])]
+    tool("sample", finished, "--n=6", f"--out={tmp_path / 'single'}")
+    assert sorted(path.name for path in (tmp_path / "single").iterdir()) == singles
     assert "--label=4 is no class of this run; its classes, by class, are: 3, 5, 9." in tool(
         "sample", finished, "--label=4", code=2
     )

@@ -224,7 +224,8 @@ def test_a_run_is_asked_for_traces(tool, train, tmp_path, monkeypatch, plugin):
     ("words", "said"),
     [
         ((), "there are no tricks to show"),
-        (("--tricks=grain", "--out=p.jpg"), "must end in .png"),
+        (("--tricks=grain", "--out=p.jpg"), "ends in .png"),
+        (("--tricks=grain", "--out=d.png"), "d.png is a folder"),
         (("--tricks=grian",), "did you mean"),
         (("--tricks=label_smooth", "--loss=hinge"), "changes targets"),
         (("--run=nowhere",), "is no folder"),
@@ -232,4 +233,5 @@ def test_a_run_is_asked_for_traces(tool, train, tmp_path, monkeypatch, plugin):
     ],
 )
 def test_bad_input_is_one_sentence(tool, words, said):
+    Path("d.png").mkdir()
     assert said in tool(*words, code=2)

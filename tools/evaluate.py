@@ -368,7 +368,7 @@ def extractor_of(config: Config) -> FeatureExtractor:
     return extractor._replace(features=features, logits=logits if extractor.logits is not None else None)
 
 
-def file_to_write(text: str, ending: str) -> Path | None:
+def file_to_write(text: str, *endings: str) -> Path | None:
     """The path of a flag, its folder made; None if it was not given.
 
     Raises:
@@ -377,9 +377,25 @@ def file_to_write(text: str, ending: str) -> Path | None:
     if not text:
         return None
     path = user_path(text)
-    if path.suffix.lower() != ending or path.is_dir():
-        raise UserError(f"{text} is no name for what is to be written; give a file that ends in {ending}.")
+    if path.is_dir():
+        raise UserError(f"{text} is a folder, and a file is to be written; give a name that is free.")
+    if path.suffix.lower() not in endings:
+        raise UserError(f"{text} is no name for what is to be written; give a file that ends in {' or '.join(endings)}.")
     path.parent.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def new_folder(text: str) -> Path | None:
+    """The path of a flag that names a folder yet to be made, or an empty one; None if it was not given.
+
+    Raises:
+        UserError: There is something.
+    """
+    if not text:
+        return None
+    path = user_path(text)
+    if path.exists() and not (path.is_dir() and not any(path.iterdir())):
+        raise UserError(f"--out={text} exists already and is left as it is; give a new folder.")
     return path
 
 

@@ -28,11 +28,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from absl import flags
-from evaluate import free_path
+from evaluate import free_path, new_folder
 
 from gan_zoo import __version__, cli, registry, rundir
 from gan_zoo.atomic import write_json
-from gan_zoo.contracts import UserError, user_path
+from gan_zoo.contracts import UserError
 
 # In units of the images' [-1, 1]; a step of 8 bits is 0.0078. Runtimes add up in different orders.
 TOLERANCE = 1e-4
@@ -186,15 +186,6 @@ def _wanted(text: str) -> list[str]:
     return names
 
 
-def _new_folder(text: str, default: Path) -> Path:
-    if not text:
-        return free_path(default)
-    path = user_path(text)
-    if path.exists() and not (path.is_dir() and not any(path.iterdir())):
-        raise UserError(f"--out={text} exists already and is left as it is; give a new folder.")
-    return path
-
-
 def difference(path: Path, form: Format, z: Any, images: np.ndarray) -> float:
     """By how much what was exported departs from the images of the same noise, at most, in units of [-1, 1]."""
     found = np.asarray(form.run(path, z))
@@ -206,8 +197,7 @@ def _main(values: flags.FlagValues, rest: list[str]) -> None:
     names = _wanted(values.format)
     if values.best and values.step is not None:
         raise UserError("--best and --step name two checkpoints; give one of them.")
-    if values.out:
-        _new_folder(values.out, folder)
+    out = new_folder(values.out)
     saved = rundir.read(folder)
     cli.load_tensorflow(values.verbose)
     from gan_zoo import build
@@ -222,7 +212,7 @@ def _main(values: flags.FlagValues, rest: list[str]) -> None:
         z = [z, np.arange(CHECKED, dtype=np.int32) % len(game.classes.names)]
     images = np.asarray(net(z, training=False))
 
-    out = _new_folder(values.out, folder / f"export-{step}")
+    out = out or free_path(folder / f"export-{step}")
     out.parent.mkdir(parents=True, exist_ok=True)
     aside = out.with_name(f".{out.name}.{uuid.uuid4().hex[:8]}.part")
     aside.mkdir()

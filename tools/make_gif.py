@@ -15,11 +15,12 @@ from typing import NamedTuple
 
 import numpy as np
 from absl import flags
+from evaluate import file_to_write
 from interpolate import new_file
 from PIL import Image, ImageDraw, ImageFont
 
 from gan_zoo import cli, images, rundir
-from gan_zoo.contracts import UserError, user_path
+from gan_zoo.contracts import UserError
 
 _FONT = 14
 _HEAD = 2 * (_FONT + 4)
@@ -146,9 +147,7 @@ def _main(values: flags.FlagValues, rest: list[str]) -> None:
     frames = rundir.frames(folder)
     if not frames:
         raise UserError(f"there are no samples in {folder / 'samples'}; train the run first, or check the folder.")
-    out = user_path(values.out) if values.out else folder / "samples.gif"
-    if out.suffix.lower() != ".gif":
-        raise UserError(f"--out={out} must end in .gif.")
+    out = file_to_write(values.out, ".gif") or folder / "samples.gif"
     options = {name: values[name].value for name in ("fps", "every", "size", "loop")}
     try:
         count = images.gif_of(frames, out, most=len(frames), **options)

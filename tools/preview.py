@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from absl import flags
-from evaluate import free_path
+from evaluate import file_to_write, free_path
 from PIL import Image, ImageDraw, ImageFont
 
 from gan_zoo import cli, config, images, registry, rundir
@@ -251,9 +251,7 @@ def _main(values: flags.FlagValues, rest: list[str]) -> None:
     specs = settings.specs("tricks")
     if not specs:
         raise UserError("there are no tricks to show; give some, such as --tricks='instance_noise(0.2),flip_images'.")
-    out = user_path(values.out) if values.out else free_path(Path(values.run and user_path(values.run)) / "preview.png")
-    if out.suffix.lower() != ".png":
-        raise UserError(f"--out={out} must end in .png.")
+    out = file_to_write(values.out, ".png") or free_path(Path(values.run and user_path(values.run)) / "preview.png")
     cli.load_tensorflow(values.verbose)
     from gan_zoo import build
 
@@ -277,7 +275,6 @@ def _main(values: flags.FlagValues, rest: list[str]) -> None:
     if lines:
         print("\n".join(lines))
     if strips:
-        out.parent.mkdir(parents=True, exist_ok=True)
         images.save_png(out, sheet(strips))
         print(
             f"{out}: {len(strips)} strip{'s' * (len(strips) > 1)} of {min(values.rows, len(data.images))} images of {data.name}"

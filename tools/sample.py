@@ -1,13 +1,17 @@
 """Draw samples from a run: ``python tools/sample.py runs/NAME --n=64 --seed=1``."""
 
 import sys
-from pathlib import Path
 
 import numpy as np
 from absl import flags
+from evaluate import file_to_write, new_folder
 
 from gan_zoo import cli, images, rundir
-from gan_zoo.contracts import UserError
+from gan_zoo.contracts import UserError, user_path
+from gan_zoo.datasets.sources import EXTENSIONS
+from gan_zoo.datasets.store import available_memory
+
+_FILES = (".png", ".npz")
 
 
 def _define(values: flags.FlagValues) -> None:
@@ -33,36 +37,41 @@ def _define(values: flags.FlagValues) -> None:
 
 def _main(values: flags.FlagValues, rest: list[str]) -> None:
     folder = cli.one_folder(rest)
-    out = Path(values.out or folder / f"samples-seed{values['seed'].value}.png")
-    if out.is_dir() and any(out.iterdir()):
-        raise UserError(f"--out={out} is a folder with files in it; choose a new one.")
+    as_file = user_path(values.out).suffix.lower() in (*_FILES, *EXTENSIONS)
+    out = file_to_write(values.out, *_FILES) if as_file else new_folder(values.out)
+    out = out or folder / f"samples-seed{values['seed'].value}.png"
     rundir.read(folder)
     cli.load_tensorflow(values.verbose)
     from gan_zoo import build
 
     game, step = build.restore(folder, values.step, best=values.best)
-    labels, columns, order = None, None, ""
+    number, labels, columns, order = values.n, None, values.columns, ""
+    # The drawn ones, one array of them, the sheet, and what writes it.
+    if out.suffix.lower() in _FILES and 4 * number * np.prod(game.disc.input_shape[1:], dtype=float) > available_memory():
+        raise UserError(f"--n={number} images in one file need more memory than there is; give --out=FOLDER for single files.")
     if values.label:
-        labels = np.full(values.n, build.label_of(game, values.label), np.int32)
+        labels = np.broadcast_to(np.int32(build.label_of(game, values.label)), number)
         order = f"all of class {game.classes.names[labels[0]]}"
         if not values.out:
             out = out.with_stem(f"{out.stem}-class{labels[0]}")
-    elif out.suffix.lower() == ".png" and values.columns is None:
-        labels, columns, order = build.grid_of(game, values.n)
-    else:
-        labels = build.draw_labels(game, values.n, values.seed)
-    drawn = build.sample(game, values.n, values.seed, labels=labels, from_ema=values.ema)
-    if out.suffix.lower() == ".png":
-        out.parent.mkdir(parents=True, exist_ok=True)
-        images.save_png(out, images.grid(drawn, values.columns or columns))
-    elif out.suffix.lower() == ".npz":
-        out.parent.mkdir(parents=True, exist_ok=True)
-        images.save_npz(out, drawn, labels)
+    elif out.suffix.lower() == ".png" and columns is None:
+        labels, columns, order = build.grid_of(game, number)
+        if columns and not values["n"].present:
+            number -= number % columns  # whole rows, so that all classes have as many
+            labels = labels[:number]
+    blocks = build.sample_blocks(game, number, values["seed"].value, labels=labels, from_ema=values.ema)
+    if out.suffix.lower() in _FILES:
+        drawn, own = zip(*blocks, strict=True)
+        if out.suffix.lower() == ".png":
+            images.save_png(out, images.grid(np.concatenate(drawn), columns))
+        else:
+            images.save_npz(out, np.concatenate(drawn), None if game.classes is None else np.concatenate(own))
     else:
         out.mkdir(parents=True, exist_ok=True)
-        for i, image in enumerate(drawn):
-            images.save_png(out / (f"{i:06d}.png" if labels is None else f"{i:06d}-class{labels[i]}.png"), image)
-    print(f"{out}: {len(drawn)} images of step {step}" + (f"; {order}" if order else ""))
+        singles = ((image, "" if own is None else f"-class{own[k]}") for drawn, own in blocks for k, image in enumerate(drawn))
+        for i, (image, of_class) in enumerate(singles):
+            images.save_png(out / f"{i:06d}{of_class}.png", image)
+    print(f"{out}: {number} images of step {step}" + (f"; {order}" if order else ""))
 
 
 if __name__ == "__main__":
