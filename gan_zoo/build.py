@@ -14,7 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from gan_zoo import checkpoints, conditions, images, randomness, registry, rundir, step
-from gan_zoo.config import Config
+from gan_zoo.config import Config, held_out
 from gan_zoo.contracts import Classes, Condition, Dataset, UserError, user_path
 from gan_zoo.datasets import cache_dir
 from gan_zoo.layers import batch_norm_across_replicas, has_batch_norm, mixes_images, statistics_aside
@@ -217,7 +217,7 @@ def split(config: Config, count: int) -> tuple[np.ndarray, np.ndarray]:
     The choice is the same for every seed of the run, so that runs that are compared keep out the same images.
     """
     order = np.random.default_rng(0).permutation(count)
-    kept = round(count * config.holdout)
+    kept = held_out(count, config.holdout)
     return np.sort(order[kept:]), np.sort(order[:kept])
 
 

@@ -246,6 +246,11 @@ def load_preset(path: str | Path) -> Config:
     return config
 
 
+def held_out(count: int, holdout: float) -> int:
+    """How many of ``count`` images ``--holdout`` keeps from training."""
+    return round(count * holdout)
+
+
 def from_json(saved: dict[str, Any]) -> Config:
     """The settings of an earlier run from its ``config.json``.
 

@@ -238,6 +238,11 @@ def test_page_of_a_run(report, tmp_path):
     assert next(a["src"] for a in page.of("img")) == page.frames["0"][-1][2]
 
 
+def test_images_held_out_do_not_count_as_trained_on(parts, tmp_path):
+    run = parts["read"].read_run(write_run(tmp_path / "mine", settings={"holdout": 0.1}))
+    assert parts["many"].title_of(run).endswith("32×32×3, 4,500 images (500 more were held out)")
+
+
 def test_the_command_gives_the_settings_back(report, undrawn, tmp_path):
     folder = write_run(tmp_path / "a run", settings={"tricks": 'x(s="it\'s")', "data": "files(fit='$HOME')"})
     report(folder)

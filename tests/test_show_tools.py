@@ -19,7 +19,7 @@ TOOLS = Path(__file__).parent.parent / "tools"
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory, faces):
     folder = tmp_path_factory.mktemp("trained") / "run"
-    assert run.main([*SMALL, f"--data_dir={faces}", f"--workdir={folder}", "--ema=0.5", "--steps=4"]) == 0
+    assert run.main([*SMALL, f"--data_dir={faces}", f"--workdir={folder}", "--ema=0.5", "--holdout=0.25", "--steps=4"]) == 0
     return folder
 
 
@@ -241,6 +241,7 @@ def test_exports_make_the_images_of_the_run(tool, trained, monkeypatch):
     config = json.loads((trained / "config.json").read_text())
     assert (record["step"], record["ema"], record["commit"]) == (2, True, config["commit"])
     assert record["trained_on"]["hash"] == config["data"]["hash"]
+    assert (record["trained_on"]["count"], record["trained_on"]["held_out"]) == (72, 24)
     assert record["input"]["shape"] == [None, 100]
     assert record["input"]["noise"]["arguments"] == {"stddev": 1.0}
     assert record["output"]["shape"] == [None, 16, 16, 3]

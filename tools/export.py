@@ -32,6 +32,7 @@ from evaluate import free_path, new_folder
 
 from gan_zoo import __version__, cli, registry, rundir
 from gan_zoo.atomic import write_json
+from gan_zoo.config import held_out
 from gan_zoo.contracts import UserError
 
 # In units of the images' [-1, 1]; a step of 8 bits is 0.0078. Runtimes add up in different orders.
@@ -278,6 +279,7 @@ def _record(
 ) -> dict[str, Any]:
     """What ``model.json`` says."""
     labelled = len(net.inputs) > 1
+    kept = held_out(saved["data"]["count"], saved["config"].get("holdout", 0.0))
     packages = ("tensorflow", "keras", *sorted({package for name in apart for package in FORMATS[name].needs}))
     return {
         "run": str(folder.resolve()),
@@ -285,7 +287,11 @@ def _record(
         "best": best,
         "ema": averaged,
         "generator": saved["config"]["gen"],
-        "trained_on": {k: saved["data"][k] for k in ("name", "hash", "count") if k in saved["data"]},
+        "trained_on": {
+            **{k: saved["data"][k] for k in ("name", "hash") if k in saved["data"]},
+            "count": saved["data"]["count"] - kept,
+            "held_out": kept,
+        },
         "commit": saved.get("commit"),
         "input": {
             "shape": list(net.inputs[0].shape),

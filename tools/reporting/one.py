@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Sequence
 from typing import Any
 
+from gan_zoo.config import held_out
 from reporting import plots
 from reporting.html import (
     Column,
@@ -94,9 +95,12 @@ def title_of(run: Run) -> str:
     nets = f"{s['gen']} against {s['disc']}" if "gen" in s and "disc" in s else "nets that are not known"
     shape = data.get("shape")
     size = "×".join(map(str, shape)) if isinstance(shape, list) else ""
-    count = f", {data['count']:,} images" if isinstance(data.get("count"), int) else ""
+    count, share, images = data.get("count"), s.get("holdout"), ""
+    if isinstance(count, int):
+        kept = held_out(count, share) if isinstance(share, float) and 0 < share < 1 else 0
+        images = f", {count - kept:,} images" + (f" ({kept:,} more were held out)" if kept else "")
     rest = [str(s[k]) for k in ("loss", "tricks", "condition") if s.get(k)]
-    return f"{', '.join([nets, *rest])}, on {s.get('data') or data.get('name') or 'data that are not known'} {size}{count}"
+    return f"{', '.join([nets, *rest])}, on {s.get('data') or data.get('name') or 'data that are not known'} {size}{images}"
 
 
 def _story(run: Run, alarms: Sequence[Any]) -> str:
