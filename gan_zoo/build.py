@@ -52,6 +52,7 @@ def classes_of(config: Config, data: Dataset) -> Classes | None:
     column = registry.conditions.build(specs[0]).column
     if column not in data.labels:
         there = f"has {', '.join(data.labels)}; choose by --condition='{specs[0].name}(\"...\")'" if data.labels else "has none"
+        there += "".join(f": {note.rstrip('.')}" for note in data.notes if note.startswith("labels"))
         raise UserError(
             f"--condition={config.condition} needs the labels '{column}', and the data set {data.name} {there}"
             + ("." if data.labels else "; give a folder for each class, or an npz with 'labels', whole numbers or text, [N].")

@@ -345,6 +345,7 @@ def test_in_a_process_of_one_device_replicas_are_skipped_and_it_is_said():
         ([], 2, "a part is wanted"),
         (["dcgan", "--channels=2"], 2, "--channels=2"),
         (["dcgan", "--image_size=x"], 2, "--image_size=x"),
+        (["files", "--data_dir=/no/such/place"], 2, "--data_dir=/no/such/place does not exist"),
         (["dcgan", "--plugins=none.py"], 2, "no plugin file none.py"),
     ],
 )

@@ -375,6 +375,10 @@ def test_data_without_such_classes_is_refused():
             "needs the labels 'class', and the data set mine has hair; choose by --condition='proj",
         ),
         (data_of([0, 1])._replace(labels={}, label_values={}), "mine has none; give a folder for each class"),
+        (
+            data_of([0, 1])._replace(labels={}, label_values={}, notes=("one file is no image.", "labels are left out, say.")),
+            "mine has none: labels are left out, say; give a folder for each class",
+        ),
         (data_of([1, 1, 1, 1]), "all images of mine to train on are of one (class: b)"),
         (data_of([0, 1, 2]), "must be 3 whole numbers, one an image, from 0 to below the number of classes, 2"),
         (data_of([0, 1, -1]), "must be 3 whole numbers"),

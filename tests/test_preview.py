@@ -225,6 +225,8 @@ def test_a_run_is_asked_for_traces(tool, train, tmp_path, monkeypatch, plugin):
     [
         ((), "there are no tricks to show"),
         (("--tricks=grain", "--out=p.jpg"), "ends in .png"),
+        (("--tricks=grain", f"--step={10**20}"), "is not an integer in the range"),
+        (("--run=nowhere", "--n=100"), "100 is not integer >= 192"),
         (("--tricks=grain", "--out=d.png"), "d.png is a folder"),
         (("--tricks=grian",), "did you mean"),
         (("--tricks=label_smooth", "--loss=hinge"), "changes targets"),

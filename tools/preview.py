@@ -40,10 +40,12 @@ _LEAST = 64  # images of which a trace can be told at all
 def _define(values: flags.FlagValues) -> None:
     config.define_flags(values)
     flags.DEFINE_string("run", "", "a run's folder: its settings and data, and a test of its samples", flag_values=values)
-    flags.DEFINE_integer("step", None, "show tricks at this step, too; a run's own by default", 0, flag_values=values)
+    flags.DEFINE_integer(
+        "step", None, "show tricks at this step, too; a run's own by default", 0, 2**32 - 1, flag_values=values
+    )
     flags.DEFINE_integer("rows", 6, "images in the picture", 1, 100, flag_values=values)
     flags.DEFINE_integer("draws", 4, "of each image, at steps that follow each other", 1, 100, flag_values=values)
-    flags.DEFINE_integer("n", 2000, "samples, and as many real images, to look for traces", _LEAST, flag_values=values)
+    flags.DEFINE_integer("n", 2000, "samples, and as many real images, to look for traces", 3 * _LEAST, flag_values=values)
     flags.DEFINE_string("out", "", "the .png to write; else preview.png, here or in the run's folder", flag_values=values)
 
 

@@ -11,7 +11,8 @@ import sys
 from absl import flags
 
 from gan_zoo import cli, config, registry
-from gan_zoo.contracts import UserError
+from gan_zoo.contracts import UserError, user_path
+from gan_zoo.datasets.sources import existing
 
 USAGE = """Check a part, yours or ours, against its contract: one line a check, ok, FAILED or skipped, and why.
 
@@ -71,6 +72,8 @@ def _main(values: flags.FlagValues, rest: list[str]) -> int:
     shape = (*config.Config(image_size=values.image_size).size, values.channels)
     specs = [registry.parse_spec(text) for text in rest]
     parts = [(table, spec) for spec in specs for table in _tables_of(spec, values.table)]
+    if values.data_dir:
+        existing(user_path(values.data_dir))
     cli.load_tensorflow(values.verbose)
     from gan_zoo.check import contract
 

@@ -27,7 +27,15 @@ def npz(path: Path) -> Source:
         marks = [(info.filename, info.CRC, info.file_size) for info in archive.infolist()]
         shapes = _shapes(path, archive)
     key = _choose(path, shapes)
-    return Source(str(path), fingerprint("npz", *marks), lambda: _contents(path, key, shapes))
+    count = shapes[key][0]
+    labels = {name: shape for name, shape in shapes.items() if name.lower() in _LABELS and name != key}
+    fit = [name for name, shape in labels.items() if shape in ((count,), (count, 1))]
+    notes = [
+        f"labels are left out, since '{name}' of {path} has the shape {shape}, and there are {count:,} images."
+        for name, shape in labels.items()
+        if not fit
+    ]
+    return Source(str(path), fingerprint("npz", *marks), lambda: _contents(path, key, fit), tuple(notes))
 
 
 def _shapes(path: Path, archive: zipfile.ZipFile) -> dict[str, tuple[int, ...]]:
@@ -66,15 +74,13 @@ def _choose(path: Path, shapes: dict[str, tuple[int, ...]]) -> str:
     )
 
 
-def _contents(path: Path, key: str, shapes: dict[str, tuple[int, ...]]) -> Contents:
+def _contents(path: Path, key: str, columns: list[str]) -> Contents:
     labels: np.ndarray | None = None
     classes: tuple[str, ...] = ()
     try:
         with np.load(path, allow_pickle=False) as file:
             images = file[key]
-            for name in sorted((k for k in shapes if k.lower() in _LABELS), key=lambda k: _LABELS.index(k.lower())):
-                if shapes[name] not in ((len(images),), (len(images), 1)):
-                    continue
+            for name in sorted(columns, key=lambda k: _LABELS.index(k.lower())):
                 try:
                     column = file[name]
                 except ValueError:  # objects, which are not read: images without labels are as good

@@ -77,7 +77,7 @@ def load(name: str, source: Source, how: Treatment, drop_duplicates: bool, cache
         label_values={column: tuple(values) for column, values in report["label_values"].items()},
         hash=entry.hash,
         resize=how.describe(report["resized"]),
-        notes=tuple(report["notes"]),
+        notes=(*source.notes, *report["notes"]),
     )
 
 

@@ -50,11 +50,13 @@ class Source(NamedTuple):
         where: What messages call it.
         fingerprint: Changes whenever the images may have changed.
         open: Makes the images readable.
+        notes: Sentences for :attr:`Dataset.notes`.
     """
 
     where: str
     fingerprint: str
     open: Callable[[], Contents]
+    notes: tuple[str, ...] = ()
 
 
 def fingerprint(*parts: object) -> str:

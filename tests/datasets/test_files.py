@@ -599,6 +599,9 @@ def test_npz(read, tmp_path, arrays, shape, labels, save):
     data = read(tmp_path / "a.npz")
     assert data.images.shape == shape
     assert {k: v.tolist() for k, v in data.labels.items()} == ({} if labels is None else {"class": labels})
+    assert len(data.notes) == ("arr_1" in arrays)
+    if data.notes:
+        assert data.notes[0].endswith("a.npz has the shape (9,), and there are 4 images.")
 
 
 @pytest.mark.parametrize(
