@@ -305,15 +305,19 @@ def grid_of(game: step.Game, number: int) -> tuple[np.ndarray | None, int | None
 
 
 def without_images(classes: Classes | None) -> str:
-    """A sentence on the classes of which there is no image to train on; no words where there are none."""
-    if classes is None or all(classes.counts):
+    """Sentences on the classes of which there is no image to train on, or one alone; no words where there are no such."""
+    if classes is None:
         return ""
-    missing = [name for name, count in zip(classes.names, classes.counts, strict=True) if not count]
-    some = ", ".join(missing[:5]) + (", ..." if len(missing) > 5 else "")
-    return (
-        f"{len(missing)} of {len(classes.names)} classes by {classes.column} have no image to train on ({some}): their samples "
-        "mean nothing."
-    )
+    said = []
+    for number, have, their in ((0, "no image", "mean nothing"), (1, "one image", "can only copy it")):
+        few = [name for name, count in zip(classes.names, classes.counts, strict=True) if count == number]
+        some = ", ".join(few[:5]) + (", ..." if len(few) > 5 else "")
+        if few:
+            said.append(
+                f"{len(few)} of {len(classes.names)} classes by {classes.column} have {have} to train on ({some}): their "
+                f"samples {their}."
+            )
+    return " ".join(said)
 
 
 def generate(
