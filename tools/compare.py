@@ -382,6 +382,9 @@ def _main(values: flags.FlagValues, rest: list[str]) -> int:
         }
         grid = running.Grid(about, settings, folder, places)
         found = grid.run()
+    if grid.stopped and not any(run["state"] in ("done", "failed") for run in found["runs"]):
+        print("stopped before the first run was done; the same command goes on from there.")
+        return 128 + grid.stopped
     print("\n".join(["", about["question"], *markdown(about, found)]))
     if grid.stopped:
         print(f"stopped; the same command goes on from there. Results so far: {folder / 'results.json'}")
