@@ -193,6 +193,7 @@ def test_one_device_is_nothing_to_mirror(refused):
         (["--hosts=alpha:1,beta:1", "--", "--workdir=x"], "--index must say"),
         (["--workers=2"], "say after --"),
         (["--index=1", "--", "--workdir=x"], "give --hosts, too"),
+        (["--workers=2", "--", "--workdir=x", "--gen=dcgn"], "did you mean dcgan"),
     ],
 )
 def test_the_launcher_refuses_in_a_sentence(words, says):
@@ -200,6 +201,7 @@ def test_the_launcher_refuses_in_a_sentence(words, says):
     assert done.returncode == 2
     assert says in done.stderr
     assert "Traceback" not in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
 
 
 @pytest.mark.parametrize(("number", "wait"), [(signal.SIGTERM, 1.0), (signal.SIGINT, 1.0)])

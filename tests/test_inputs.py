@@ -71,7 +71,14 @@ BAD_FILES = {
 )
 def test_flags(refused, train, flags, says):
     assert says in refused(*flags)
-    assert not train.folder.exists() or not any(train.folder.glob("config.json"))
+    assert not train.folder.exists()
+
+
+def test_after_a_mistake_an_empty_folder_of_the_users_stays(refused, train):
+    train.folder.mkdir()
+    refused("--batch=97")
+    assert train.folder.is_dir()
+    assert not any(train.folder.glob("[!.]*"))
 
 
 def test_an_empty_folder(refused, tmp_path):

@@ -20,7 +20,7 @@ import time
 
 from absl import flags
 
-from gan_zoo import cli
+from gan_zoo import cli, config, run
 from gan_zoo.contracts import UserError
 
 PEER_LOST = 42  # as gan_zoo.strategy has it, which imports TensorFlow
@@ -74,6 +74,11 @@ def _watch(workers: list[subprocess.Popen]) -> int:
         time.sleep(0.1)
 
 
+def _check_settings(values: flags.FlagValues, rest: list[str]) -> None:
+    """Tell of a mistake in a run's settings here, once, and not by each worker."""
+    config.from_flags(values)
+
+
 def _main(values: flags.FlagValues, rest: list[str]) -> int:
     if values["index"].value is not None and not values.hosts:
         raise UserError("--index says which of --hosts this machine is; give --hosts, too.")
@@ -83,6 +88,8 @@ def _main(values: flags.FlagValues, rest: list[str]) -> int:
         raise UserError(f"--hosts={wrong[0]} has no port; write each as host:port, such as alpha:2222.")
     if not any(word.startswith(("--workdir", "-workdir", "--config", "-config")) for word in rest):
         raise UserError("say after -- what to train, at least --workdir=FOLDER, which all workers share.")
+    if code := cli.call(_check_settings, run._define, run.USAGE, rest):
+        return code
     workers: list[subprocess.Popen] = []
     asked: list[int] = []  # the signals that came, at whatever moment
 
