@@ -122,7 +122,7 @@ def _train(config: Config, folder: Path, distribution: tf.distribute.Strategy, l
     if done == 0 and lead:
         draw_grid("before training")
     stop = 0  # the exit code with which the run is to stop, the same for all workers
-    with _stop_requests() as signals:
+    with _stop_requests("after this chunk of steps") as signals:
         while done < config.steps and not stop:
             n = min(config.log_every - done % config.log_every, config.steps - done)
             began = time.perf_counter()
@@ -181,11 +181,18 @@ def _train(config: Config, folder: Path, distribution: tf.distribute.Strategy, l
     ended = done >= config.steps and stop in (0, ALARMED)
     if lead and ended:
         if judge:
-            for line in judge.final(done, sample(game, config.eval_samples, EVALUATION_SEED, place="evaluation")):
+            fake = sample(game, config.eval_samples, EVALUATION_SEED, place="evaluation")
+            if judge.last != done:  # of a run that was stopped between its evaluations and ends where it stopped
+                judge.note(report.scalars(done, judge.judge(done, fake, 0.0)))
+                if judge.best and judge.best[1] == done:
+                    saver.save_best(done)
+            for line in judge.final(done, fake):
                 report.say(line)
         export(game, folder, done)
     report.close()
-    strategy.highest(distribution, 0)  # no worker leaves before the leading one is through
+    # No worker leaves before the leading one is through; an exception out of a signal would fare badly in TensorFlow's hands.
+    with contextlib.nullcontext() if lead else _stop_requests("when the first worker is through"):
+        strategy.highest(distribution, 0)
     if not ended:
         raise Interrupted(stop, done, config.steps)
     return folder
@@ -255,8 +262,9 @@ class Interrupted(Exception):  # noqa: N818 -- it is no error
 
 
 @contextlib.contextmanager
-def _stop_requests() -> Iterator[list[int]]:
+def _stop_requests(when: str) -> Iterator[list[int]]:
     """A list that SIGINT and SIGTERM put their exit code (128 + number) into; a second SIGINT stops at once."""
+    told = f"\nstopping {when}; Ctrl-C again stops at once, without saving.\n".encode()
     asked: list[int] = []
 
     def ask(number: int, frame: Any) -> None:
@@ -265,7 +273,7 @@ def _stop_requests() -> Iterator[list[int]]:
         asked.append(128 + number)
         # Not print(): a handler may run in the middle of another print, and the reader of a pipe may have stopped as well.
         with contextlib.suppress(OSError):
-            os.write(2, b"\nstopping after this chunk of steps; Ctrl-C again stops at once, without saving.\n")
+            os.write(2, told)
 
     old = {}
     try:

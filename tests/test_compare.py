@@ -377,3 +377,10 @@ def test_with_real_runs_equal_variants_are_equal(module, faces, tmp_path):
     # the run's own events, and those of the line in HPARAMS
     assert len(list((tmp_path / "grid" / "plain-seed0" / "tensorboard").glob("events*"))) == 2
     assert (tmp_path / "grid" / "report.html").exists()
+
+
+@pytest.mark.parametrize(("steps", "log_every", "expected"), [(100, 10, (14, 7)), (4000, 25, (500, 25)), (10, 100, (2, 2))])
+def test_no_evaluation_is_late_for_the_chunks_of_steps(modules, steps, log_every, expected):
+    every, chunk = modules["compare"]._pace(steps, 8, log_every)
+    assert (every, chunk) == expected
+    assert every % chunk == 0 and chunk <= log_every

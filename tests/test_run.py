@@ -181,10 +181,25 @@ def test_a_signal_in_the_last_steps_leaves_the_end_to_the_next_command(train, mo
     assert train(*asked) == 0
     said = capsys.readouterr().out
     assert "final evaluation of step 2" in said
-    assert "evaluation took" not in said
     assert (train.folder / "generator.keras").exists()
     assert train(*asked) == 0
     assert "trained already" in capsys.readouterr().out
+
+
+def test_a_run_that_ends_where_it_was_stopped_is_evaluated_there(train, monkeypatch, capsys):
+    asked = ("--eval_every=100", *EVALUATED[1:])
+    assert train(*asked, "--steps=2") == 0
+    exchanges = strategy.exchanges
+    with monkeypatch.context() as patch:
+        patch.setattr(strategy, "exchanges", lambda *args: os.kill(os.getpid(), signal.SIGINT) or exchanges(*args))
+        assert train(*asked, "--steps=6") == 128 + signal.SIGINT
+    capsys.readouterr()
+    assert train(*asked, "--steps=4") == 0
+    scores = {line["step"]: line["eval/FD-random_conv"] for line in log(train.folder) if "eval/FD-random_conv" in line}
+    assert list(scores) == [2, 4]
+    assert f"last: {scores[4]:.4g}" in capsys.readouterr().out
+    best = min(scores, key=scores.get)
+    assert (train.folder / "checkpoints" / "best" / f"step-{best}.index").exists()
 
 
 def test_a_damaged_checkpoint_is_passed_over_for_the_one_before(whole, train, capsys):

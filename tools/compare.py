@@ -309,7 +309,10 @@ def _measure(about: Record, configs: dict[str, Config], places: list[dict[str, A
             )
         which = "" if own is math.inf else f" of the {round(steps):,} of its budget" if own < steps else ", its budget's"
         print(f"{name}: {variant['steps']:,} steps{which}, {variant['gflop_per_image']:.3g} GFLOP an image", flush=True)
-    scored = {name: math.ceil(v["steps"] / _every(v["steps"], about["evals"])) for name, v in about["variants"].items()}
+    scored = {
+        name: math.ceil(v["steps"] / _pace(v["steps"], about["evals"], configs[name].log_every)[0])
+        for name, v in about["variants"].items()
+    }
     if set(scored.values()) != {about["evals"]}:
         print(
             f"so few steps are not evaluated {about['evals']} times: "
@@ -341,16 +344,20 @@ def _speed(settings: Config, place: dict[str, Any], least_seconds: float = 15.0,
             run.wait()
 
 
-def _every(steps: int, evals: int) -> int:
-    return math.ceil(steps / evals)
+def _pace(steps: int, evals: int, log_every: int) -> tuple[int, int]:
+    """Steps from one evaluation to the next, and steps of a chunk: as many chunks as it takes, so that none is late."""
+    every = math.ceil(steps / evals)
+    chunks = math.ceil(every / log_every)
+    chunk = math.ceil(every / chunks)
+    return chunks * chunk, chunk
 
 
 def _run_settings(settings: Config, variant: Record, seed: int, evals: int, workdir: Path) -> Config:
     """The settings of one run of a variant."""
-    every = _every(variant["steps"], evals)
+    every, chunk = _pace(variant["steps"], evals, settings.log_every)
     return dataclasses.replace(
         settings, seed=seed, workdir=str(workdir), steps=variant["steps"], eval_every=every, eval_budget=1.0,
-        sample_every=every, save_every=every, log_every=min(settings.log_every, every),
+        sample_every=every, save_every=every, log_every=chunk,
     )  # fmt: skip
 
 

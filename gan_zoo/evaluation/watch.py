@@ -77,6 +77,11 @@ class Watch:
         self._history.append(record)
 
     @property
+    def last(self) -> int | None:
+        """The step of the newest evaluation, if there is one."""
+        return next((r["step"] for r in reversed(self._history) if r.get(self.score) is not None), None)
+
+    @property
     def rollbacks(self) -> int:
         """How often the run went back to its best checkpoint."""
         return sum("event/rollback" in record for record in self._history)
@@ -138,11 +143,9 @@ class Watch:
         lines += [f"  {sentence}" for sentence in left_out(self._data, self._extractor)]
         if self.best is not None:
             value, at = self.best
-            newest = next(r for r in reversed(self._history) if r.get(self.score) is not None)
-            last = newest[self.score]
+            last = next(r[self.score] for r in reversed(self._history) if r.get(self.score) is not None)
             ratio = last / value if value > 0 else math.inf
-            when = "last" if newest["step"] == step else f"at step {newest['step']}"  # a run may be cut short before its last
-            lines.append(f"  best {self.score[5:]}: {value:.4g} at step {at}; {when}: {last:.4g}, {ratio:.2f} times the best")
+            lines.append(f"  best {self.score[5:]}: {value:.4g} at step {at}; last: {last:.4g}, {ratio:.2f} times the best")
         if self._spent:  # by this program; one that only makes up for the end has measured nothing
             lines.append(f"  evaluation took {100 * self.share:.1f} % of the time")
         return lines
