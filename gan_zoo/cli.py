@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shlex
 import signal
 import sys
 import tempfile
@@ -42,6 +43,7 @@ def call(
             setattr(sys, stream, open(os.devnull, "w"))  # noqa: SIM115
         with contextlib.suppress(AttributeError):  # a test's own stream
             getattr(sys, stream).reconfigure(errors="backslashreplace")
+    registry.foreign.clear()
     values = flags.FlagValues()
     define(values)
     flags.DEFINE_bool("verbose", False, "show TensorFlow's own messages, and tracebacks", flag_values=values)
@@ -61,7 +63,8 @@ def call(
     except UserError as e:
         if verbose:
             traceback.print_exc()
-        print(f"gan_zoo: {_as_raised(e)}", file=sys.stderr)
+        first = _as_raised(e)
+        print(f"gan_zoo: {first if isinstance(first, UserError) else e}", file=sys.stderr)
         return BAD_INPUT
     except BrokenPipeError:  # | head
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -80,27 +83,28 @@ def call(
     except (KeyboardInterrupt, _Ended) as e:
         print("gan_zoo: stopped.", file=sys.stderr)
         return 143 if isinstance(e, _Ended) else 130
-    except Exception as e:
+    except (Exception, SystemExit) as e:
         if not registry.foreign:  # ours: a bug, not a plugin's
             raise
         if verbose:
             traceback.print_exc()
         parts = " and ".join(f"the {thing} {name}" for name, (thing, _) in registry.foreign.items())
         files = ",".join(dict.fromkeys(module for _, module in registry.foreign.values() if module.endswith(".py")))
-        words = [*registry.foreign, *([f"--plugins={files}"] if files else [])]
+        command = shlex.join(["python", "-m", "gan_zoo.check", *registry.foreign, *([f"--plugins={files}"] if files else [])])
         print(
-            f"gan_zoo: {in_a_line(e)}; {parts} came from outside gan_zoo: mend what "
-            f"'python -m gan_zoo.check {' '.join(words)}' finds (--verbose shows all of this error).",
+            f"gan_zoo: {in_a_line(e)}; {parts} came from outside gan_zoo: mend what `{command}` finds, or if that is nothing, "
+            "report what --verbose shows.",
             file=sys.stderr,
         )
         return BAD_INPUT
 
 
-def in_a_line(error: Exception) -> str:
+def in_a_line(error: BaseException) -> str:
     """An exception in one line: its name, its last words, and the last place in a file that is not TensorFlow's or ours."""
     first = _as_raised(error)
-    # Keras ends its messages with a list of the arguments.
-    words = [line.strip() for line in str(first).split("Arguments received")[0].splitlines() if line.strip()]
+    # Keras ends its messages with a list of the arguments, TensorFlow with the names of nodes.
+    lines = [line.strip() for line in str(first).split("Arguments received")[0].splitlines()]
+    words = [line for line in lines if line and not line.startswith("[[{{node")]
     traced = getattr(first, "ag_error_metadata", None)
     frames = reversed(traced.translated_stack) if traced else traceback.extract_tb(first.__traceback__)
     own = [f"{Path(frame.filename).name}, line {frame.lineno}" for frame in frames if not _foreign(frame.filename)]

@@ -53,6 +53,8 @@ def train(config: Config) -> Path:
             fixed = dataclasses.replace(config, plugins=plugins, data_dir=where, precision=arithmetic)
             return _train(fixed, folder, distribution, lead)
     except (tf.errors.OpError, OSError) as e:
+        if registry.foreign and isinstance(e, (tf.errors.InvalidArgumentError, tf.errors.UnknownError)):
+            raise  # a part's own doing, most likely, as the program will say
         what = " ".join((e.message if isinstance(e, tf.errors.OpError) else str(e)).split())[:200]
         raise UserError(
             f"the run in {folder} stopped ({type(e).__name__}: {what}); mend that, and the same command goes on from its last "

@@ -241,7 +241,8 @@ def gen_loss(game: Game, seen: Seen) -> tf.Tensor:
         # Where tricks swap the targets, a 0 becomes more than a 1, and low logits are the real ones.
         swapped = tf.reduce_mean(targets) < tf.reduce_mean(game.apply("gen_targets", tf.zeros_like(targets)))
         realness = tf.where(swapped, -seen.fake_logits, seen.fake_logits)
-        each *= tf.math.reduce_prod([weigh(realness) for weigh in weighing], 0)
+        for weigh in weighing:
+            each *= weigh(realness)
     return tf.reduce_mean(each) + game.penalties("gen_penalty", seen) + game.class_loss(seen.fake_classes)
 
 

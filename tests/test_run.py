@@ -495,7 +495,7 @@ def mine():
     assert done.returncode == 2
     assert len(done.stderr.splitlines()) == 1
     assert "gan_zoo: KeyError: 'key' (mine.py, line 8); the trick mine came from outside" in done.stderr
-    assert f"'python -m gan_zoo.check mine --plugins={mine}'" in done.stderr
+    assert f"`python -m gan_zoo.check mine --plugins={mine}`" in done.stderr
 
 
 def test_checkpoints_of_a_folder_with_a_likeness_are_left_alone(train, tmp_path):

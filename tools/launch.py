@@ -76,6 +76,8 @@ def _watch(workers: list[subprocess.Popen]) -> int:
 
 def _check_settings(values: flags.FlagValues, rest: list[str]) -> None:
     """Tell of a mistake in a run's settings here, once, and not by each worker."""
+    if rest:
+        raise UserError(f"'{rest[0]}' is no flag; write --name=value.")
     config.from_flags(values)
 
 
@@ -88,6 +90,8 @@ def _main(values: flags.FlagValues, rest: list[str]) -> int:
         raise UserError(f"--hosts={wrong[0]} has no port; write each as host:port, such as alpha:2222.")
     if not any(word.startswith(("--workdir", "-workdir", "--config", "-config")) for word in rest):
         raise UserError("say after -- what to train, at least --workdir=FOLDER, which all workers share.")
+    if any(word.lstrip("-").split("=")[0] in ("help", "h", "list", "dry_run") for word in rest if word.startswith("-")):
+        return run.main(rest)
     if code := cli.call(_check_settings, run._define, run.USAGE, rest):
         return code
     workers: list[subprocess.Popen] = []
