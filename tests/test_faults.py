@@ -194,6 +194,7 @@ def test_one_device_is_nothing_to_mirror(refused):
         (["--workers=2"], "say after --"),
         (["--index=1", "--", "--workdir=x"], "give --hosts, too"),
         (["--workers=2", "--", "--workdir=x", "--gen=dcgn"], "did you mean dcgan"),
+        (["--workers=2", "--", "--workdir=x", "foo"], "'foo' is no flag"),
     ],
 )
 def test_the_launcher_refuses_in_a_sentence(words, says):
