@@ -374,7 +374,12 @@ def _statistics(net: keras.Model) -> tuple[list[keras.Variable], Callable[..., l
     return variables, measure
 
 
-def sample(
+def sample(game: step.Game, number: int, seed: int, **how: Any) -> np.ndarray:
+    """The images of :func:`sample_blocks`, which says what ``how`` may hold, as one array uint8 ``[number, H, W, C]``."""
+    return np.concatenate([drawn for drawn, _ in sample_blocks(game, number, seed, **how)])
+
+
+def sample_blocks(
     game: step.Game,
     number: int,
     seed: int,
@@ -383,7 +388,7 @@ def sample(
     from_ema: bool = True,
     place: str = "sample",
     batch: int = 64,
-) -> np.ndarray:
+) -> Iterator[tuple[np.ndarray, np.ndarray | None]]:
     """Draw images from the average if there is one and it is wanted, else from G, in inference mode.
 
     Image i depends on ``seed`` and ``place`` alone, not on ``number``; with a condition, also on label i.
@@ -397,24 +402,10 @@ def sample(
         place: What they are drawn for; other places have other noise.
         batch: Images made at a time.
 
-    Returns:
-        uint8 ``[number, H, W, C]``.
+    Yields:
+        uint8 ``[B, H, W, C]`` and, with a condition, their labels int32 ``[B]``, else None: block by block, since images may be
+        many and noise may be large.
     """
-    blocks = sample_blocks(game, number, seed, labels=labels, from_ema=from_ema, place=place, batch=batch)
-    return np.concatenate([drawn for drawn, _ in blocks])
-
-
-def sample_blocks(
-    game: step.Game,
-    number: int,
-    seed: int,
-    *,
-    labels: np.ndarray | None = None,
-    from_ema: bool = True,
-    place: str = "sample",
-    batch: int = 64,
-) -> Iterator[tuple[np.ndarray, np.ndarray | None]]:
-    """The images of :func:`sample` and their labels, block by block, since they may be many and noise may be large."""
     for first in range(0, number, batch):
         z = noise(game, batch, seed, place=place, first=first, batch=batch)
         own = draw_labels(game, batch, seed, place=place, first=first, batch=batch)

@@ -107,11 +107,12 @@ def in_a_line(error: BaseException) -> str:
     words = [line for line in lines if line and not line.startswith("[[{{node")]
     traced = getattr(first, "ag_error_metadata", None)
     frames = reversed(traced.translated_stack) if traced else traceback.extract_tb(first.__traceback__)
-    own = [f"{Path(frame.filename).name}, line {frame.lineno}" for frame in frames if not _foreign(frame.filename)]
+    own = [f"{Path(frame.filename).name}, line {frame.lineno}" for frame in frames if not _of_libraries(frame.filename)]
     return f"{type(first).__name__}: {' '.join(words[-1:])[:300]}" + (f" ({own[-1]})" if own else "")
 
 
-def _foreign(file: str) -> bool:
+def _of_libraries(file: str) -> bool:
+    """Whether a file is ours, TensorFlow's or Python's, and so no user's."""
     ours = str(Path(__file__).parent)
     return (
         file.startswith((ours, "<")) or "site-packages" in file or "__autograph_generated_file" in file or "/lib/python" in file

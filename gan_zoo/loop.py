@@ -111,6 +111,14 @@ def _train(config: Config, folder: Path, distribution: tf.distribute.Strategy, l
     def draw_grid(summary: str) -> None:
         report.grid(done, sample(game, config.samples, config.seed, labels=grid_labels), summary, columns)
 
+    def evaluate(judge: Watch) -> dict[str, float]:
+        began = time.perf_counter()
+        fake = sample(game, config.eval_samples, EVALUATION_SEED, place="evaluation")
+        scores = judge.judge(done, fake, time.perf_counter() - began)
+        if judge.best and judge.best[1] == done:
+            saver.save_best(done)
+        return scores
+
     said = filter(None, [order, without_images(classes)])
     rates = (*_ended_rates(game, config.steps), *(_moved_rates(game, config, before, done) if done else ()))
     for line in (*data.notes, *saver.notes, *rates, _opening(config, folder, data, done), *said):
@@ -149,12 +157,8 @@ def _train(config: Config, folder: Path, distribution: tf.distribute.Strategy, l
             if lead and any(due(every) for every in (config.eval_every, config.sample_every, config.save_every) if every):
                 settle_average(game)
             if judge and due(config.eval_every) and (judge.affordable() or done == config.steps):
-                began = time.perf_counter()
-                fake = sample(game, config.eval_samples, EVALUATION_SEED, place="evaluation")
-                scalars |= judge.judge(done, fake, time.perf_counter() - began)
+                scalars |= evaluate(judge)
                 summary += f", {judge.score[5:]} {scalars[judge.score]:.4g}"
-                if judge.best and judge.best[1] == done:
-                    saver.save_best(done)
             record = report.scalars(done, scalars)
             report.show(done, summary)
             if lead and due(config.sample_every):
@@ -183,12 +187,9 @@ def _train(config: Config, folder: Path, distribution: tf.distribute.Strategy, l
     ended = done >= config.steps and stop in (0, ALARMED)
     if lead and ended:
         if judge:
-            fake = sample(game, config.eval_samples, EVALUATION_SEED, place="evaluation")
-            if judge.last != done:  # of a run that was stopped between its evaluations and ends where it stopped
-                judge.note(report.scalars(done, judge.judge(done, fake, 0.0)))
-                if judge.best and judge.best[1] == done:
-                    saver.save_best(done)
-            for line in judge.final(done, fake):
+            if not judge.scored(done):  # of a run that was stopped between its evaluations and ends where it stopped
+                judge.note(report.scalars(done, evaluate(judge)))
+            for line in judge.final(done, sample(game, config.eval_samples, EVALUATION_SEED, place="evaluation")):
                 report.say(line)
         export(game, folder, done)
     report.close()

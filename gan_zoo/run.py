@@ -75,9 +75,14 @@ def _dry_run(settings: config.Config) -> None:
         print(f"condition: {settings.condition}, {len(classes.names)} classes by {classes.column}")
 
 
-def _main(values: flags.FlagValues, rest: list[str]) -> int:
+def refuse_words(rest: list[str]) -> None:
+    """Refuse what is on the command line beside flags."""
     if rest:
         raise UserError(f"'{rest[0]}' is no flag; write --name=value.")
+
+
+def _main(values: flags.FlagValues, rest: list[str]) -> int:
+    refuse_words(rest)
     if values["list"].present:
         _show_tables(values.list, values.plugins)
         return 0

@@ -76,8 +76,7 @@ def _watch(workers: list[subprocess.Popen]) -> int:
 
 def _check_settings(values: flags.FlagValues, rest: list[str]) -> None:
     """Tell of a mistake in a run's settings here, once, and not by each worker."""
-    if rest:
-        raise UserError(f"'{rest[0]}' is no flag; write --name=value.")
+    run.refuse_words(rest)
     config.from_flags(values)
 
 

@@ -68,18 +68,20 @@ class Watch:
         self.score = f"eval/{protocol.named('FD', extractor)}"
         log = folder / "metrics.jsonl"
         self._history = [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
-        scored = [(r[self.score], r["step"]) for r in self._history if r.get(self.score) is not None]
-        self.best: tuple[float, int] | None = min(scored, default=None)
+        self.best: tuple[float, int] | None = min(self._scored(), default=None)
         self._told = {(a.name, a.since) for a in self._alarms()} if self._history else set()
 
     def note(self, record: dict[str, Any]) -> None:
         """Take a line of the log into the history."""
         self._history.append(record)
 
-    @property
-    def last(self) -> int | None:
-        """The step of the newest evaluation, if there is one."""
-        return next((r["step"] for r in reversed(self._history) if r.get(self.score) is not None), None)
+    def _scored(self) -> list[tuple[float, int]]:
+        """(score, step) of all evaluations so far."""
+        return [(r[self.score], r["step"]) for r in self._history if r.get(self.score) is not None]
+
+    def scored(self, step: int) -> bool:
+        """Whether the newest evaluation is of this step."""
+        return [at for _, at in self._scored()[-1:]] == [step]
 
     @property
     def rollbacks(self) -> int:
@@ -143,7 +145,7 @@ class Watch:
         lines += [f"  {sentence}" for sentence in left_out(self._data, self._extractor)]
         if self.best is not None:
             value, at = self.best
-            last = next(r[self.score] for r in reversed(self._history) if r.get(self.score) is not None)
+            last, _ = self._scored()[-1]
             ratio = last / value if value > 0 else math.inf
             lines.append(f"  best {self.score[5:]}: {value:.4g} at step {at}; last: {last:.4g}, {ratio:.2f} times the best")
         if self._spent:  # by this program; one that only makes up for the end has measured nothing
