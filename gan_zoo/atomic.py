@@ -15,8 +15,9 @@ from typing import Any
 def whole_file(path: Path) -> Iterator[Path]:
     """Give a temporary path beside ``path`` to write to; it takes the place of ``path`` when the body is done.
 
-    If the body fails, what it wrote is removed and ``path`` stays as it was.
+    The folder of ``path`` is made. If the body fails, what it wrote is removed and ``path`` stays as it was.
     """
+    path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.{os.getpid()}-{uuid.uuid4().hex[:8]}.part")
     try:
         yield part

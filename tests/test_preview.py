@@ -224,7 +224,7 @@ def test_a_run_is_asked_for_traces(tool, train, tmp_path, monkeypatch, plugin):
     ("words", "said"),
     [
         ((), "there are no tricks to show"),
-        (("--tricks=grain", "--out=p.jpg"), "ends in .png"),
+        (("--tricks=grain", "--out=p.jpg"), "must end in .png"),
         (("--tricks=grain", f"--step={10**20}"), "is not an integer in the range"),
         (("--run=nowhere", "--n=100"), "100 is not integer >= 192"),
         (("--tricks=grain", "--out=d.png"), "d.png is a folder"),

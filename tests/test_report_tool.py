@@ -349,7 +349,7 @@ def test_refusals(report, undrawn, tmp_path):
     assert "there is no folder" in report(tmp_path / "nowhere", code=2)
     assert "nothing of a run" in report(tmp_path / "empty", code=2)
     assert "nothing of a run" in report(tmp_path / "rubbish", code=2)
-    assert "ends in .html" in report(folder, "--out=page.pdf", code=2)
+    assert "must end in .html" in report(folder, "--out=page.pdf", code=2)
     assert "no page of this tool" in report(folder, code=2)
     assert (folder / "report.html").read_text() == "<p>my own notes</p>"
     assert "given twice" in report(folder, folder / "samples/..", code=2)

@@ -318,8 +318,8 @@ def test_sample_draws_what_it_is_asked_for(whole, tmp_path):
         (["sample.py"], "one run's folder is wanted"),
         (["sample.py", "{whole}", "--n=0"], "n"),
         (["make_gif.py", "{empty}"], "there are no samples"),
-        (["make_gif.py", "{whole}", "--out=x.mp4"], "give a file that ends in .gif"),
-        (["sample.py", "{whole}", "--out={empty}/s.jpg"], "give a file that ends in .png or .npz"),
+        (["make_gif.py", "{whole}", "--out=x.mp4"], "must end in .gif"),
+        (["sample.py", "{whole}", "--out={empty}/s.jpg"], "must end in .png or .npz"),
         (["sample.py", "{whole}", "--n=1000000000000"], "need more memory than there is"),
     ],
 )

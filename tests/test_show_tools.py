@@ -3,6 +3,7 @@
 import importlib
 import importlib.util
 import json
+import os
 from pathlib import Path
 
 import imageio.v3 as iio
@@ -11,6 +12,7 @@ import pytest
 from PIL import Image
 
 from gan_zoo import images, run
+from gan_zoo.contracts import UserError
 from tests.conftest import SMALL
 
 TOOLS = Path(__file__).parent.parent / "tools"
@@ -141,7 +143,7 @@ def test_a_film_for_other_programs(modules, tool, trained, tmp_path, monkeypatch
         (["{run}", "--fps=nan"], "is no rate"),
         (["{run}", "--out=w.jpg"], "must end in .gif or .mp4 or .png"),
         (["{run}", "--out={run}/config.json"], "must end in"),
-        (["{run}", "--out=mine.png"], "--out=mine.png exists already and is left as it is"),
+        (["{run}", "--out=mine.png"], "mine.png exists already and is left as it is"),
         (["."], "holds no run"),
     ],
 )
@@ -206,7 +208,7 @@ def test_runs_of_one_name_are_told_apart(modules):
         (["a", "nowhere"], "there is no folder nowhere"),
         (["a", "."], "holds no run"),
         (["a", "empty"], "there are no samples that can be read in empty/samples"),
-        (["a", "b", "--out=mine.gif"], "--out=mine.gif exists already"),
+        (["a", "b", "--out=mine.gif"], "mine.gif exists already"),
         (["a", "b", "--out=x.mp4"], "must end in .gif"),
         (["a", "--by=images"], "--by is for several runs"),
     ],
@@ -317,6 +319,32 @@ def test_export_refuses_in_a_sentence(tool, trained, monkeypatch, words, says):
     Path("mine/x").touch()
     assert says in tool("export", *(w.format(run=trained) for w in words), code=2)
     assert [str(p) for p in Path().rglob("*")] == ["mine", "mine/x"]
+
+
+# --out of all
+
+
+def test_a_file_is_written_into_a_folder_made_for_it_and_a_mistake_leaves_none(tool, trained):
+    for words in (
+        ("sample", trained, "--step=3", "--out=deep/er/a.png"),
+        ("interpolate", trained, "--step=3", "--out=deep/er/a.gif"),
+        ("preview", "--tricks=flip_images", "--data_dir=nowhere", "--out=deep/er/a.png"),
+    ):
+        tool(*words, code=2)
+        assert not list(Path().iterdir()), words
+    tool("sample", trained, "--n=4", "--out=deep/er/a.png")
+    assert [str(p) for p in Path().rglob("*.*")] == ["deep/er/a.png"]
+
+
+def test_a_place_where_nothing_can_be_written_is_told_before_the_work(modules, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("file").touch()
+    wanted = modules["evaluate"].file_to_write
+    with pytest.raises(UserError, match=r"file/a\.png cannot be written, since .*file is no folder that you may write to"):
+        wanted("file/a.png", ".png")
+    monkeypatch.setattr(os, "access", lambda path, how: Path(path) != tmp_path)
+    with pytest.raises(UserError, match=r"new/a\.png cannot be written"):
+        wanted("new/a.png", ".png")
 
 
 # HParams

@@ -15,6 +15,7 @@ from __future__ import annotations
 import dataclasses
 import io
 import json
+import os
 import sys
 import time
 from collections.abc import Sequence
@@ -368,11 +369,13 @@ def extractor_of(config: Config) -> FeatureExtractor:
     return extractor._replace(features=features, logits=logits if extractor.logits is not None else None)
 
 
-def file_to_write(text: str, *endings: str) -> Path | None:
-    """The path of a flag, its folder made; None if it was not given.
+def file_to_write(text: str, *endings: str, new: bool = False) -> Path | None:
+    """The path of a flag, which can be written to as soon as there is something to write; None if it was not given.
+
+    Nothing is made here, so that a mistake told later leaves nothing behind: ``whole_file`` makes the folder.
 
     Raises:
-        UserError: It has another ending, or is a folder.
+        UserError: It has another ending, is a folder, lies where nothing can be written, or is to be new and exists.
     """
     if not text:
         return None
@@ -380,8 +383,12 @@ def file_to_write(text: str, *endings: str) -> Path | None:
     if path.is_dir():
         raise UserError(f"{text} is a folder, and a file is to be written; give a name that is free.")
     if path.suffix.lower() not in endings:
-        raise UserError(f"{text} is no name for what is to be written; give a file that ends in {' or '.join(endings)}.")
-    path.parent.mkdir(parents=True, exist_ok=True)
+        raise UserError(f"{text} must end in {' or '.join(endings)}; name it so.")
+    if new and path.exists():
+        raise UserError(f"{text} exists already and is left as it is; remove it, or give another name.")
+    nearest = next(folder for folder in path.absolute().parents if folder.exists())
+    if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
+        raise UserError(f"{text} cannot be written, since {nearest} is no folder that you may write to; give another place.")
     return path
 
 

@@ -19,11 +19,11 @@ from pathlib import Path
 
 import numpy as np
 from absl import flags
-from evaluate import free_path
+from evaluate import file_to_write, free_path
 
 from gan_zoo import cli, images, rundir
 from gan_zoo.atomic import whole_file
-from gan_zoo.contracts import UserError, user_path
+from gan_zoo.contracts import UserError
 
 _ENDINGS = (".gif", ".mp4", ".png")
 
@@ -86,23 +86,6 @@ def walk(corners: np.ndarray, steps: int, way: Callable[..., np.ndarray], loop: 
     return np.stack(rows if loop else [*rows, corners[-1]])
 
 
-def new_file(text: str, default: Path, endings: Sequence[str]) -> Path:
-    """The file that a flag names, which must not exist yet, or else the default with a free name; its folder is made.
-
-    Raises:
-        UserError: It exists, or its ending is none of ``endings``.
-    """
-    if not text:
-        return free_path(default)
-    path = user_path(text)
-    if path.suffix.lower() not in endings:
-        raise UserError(f"--out={text} must end in {' or '.join(endings)}; name it so.")
-    if path.exists():
-        raise UserError(f"--out={text} exists already and is left as it is; remove it, or give another name.")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    return path
-
-
 def _seeds(text: str) -> list[int]:
     words = [word.strip() for word in text.split(",")]
     if not all(word.isascii() and word.isdigit() and int(word) < 2**63 for word in words) or len(words) < 2:
@@ -141,7 +124,7 @@ def _main(values: flags.FlagValues, rest: list[str]) -> None:
         raise UserError(f"--fps={values.fps} is no rate; give images a second, from 0.1 to 50.")
     seeds = _seeds(values.from_seeds) if values.from_seeds else []
     rundir.read(folder)
-    out = new_file(values.out, folder / "walk.gif", _ENDINGS)
+    out = file_to_write(values.out, *_ENDINGS, new=True) or free_path(folder / "walk.gif")
     if out.suffix.lower() == ".mp4" and importlib.util.find_spec("imageio_ffmpeg") is None:
         raise UserError(f"--out={values.out} needs imageio-ffmpeg: pip install imageio-ffmpeg, or write a .gif or .png.")
     cli.load_tensorflow(values.verbose)

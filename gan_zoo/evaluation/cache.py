@@ -34,8 +34,6 @@ def cached(cache_dir: str | Path | None, key: str, compute: Callable[[], Mapping
         pass
     arrays = compute()
     # A cache that cannot be written costs time at the next run, and no more.
-    with contextlib.suppress(OSError):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with whole_file(path) as part, part.open("wb") as file:
-            np.savez(file, **arrays)  # type: ignore[arg-type]
+    with contextlib.suppress(OSError), whole_file(path) as part, part.open("wb") as file:
+        np.savez(file, **arrays)  # type: ignore[arg-type]
     return arrays
