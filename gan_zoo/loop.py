@@ -105,6 +105,8 @@ def _train(config: Config, folder: Path, distribution: tf.distribute.Strategy, l
     if done >= config.steps and rundir.exported(folder) == done:
         print(f"{folder} is trained already, to step {done} of {config.steps}; a larger --steps goes on.")
         return folder
+    if resumed:
+        rundir.go_on(folder, config, done)
     report = Report(folder, done, config.steps, config.batch) if lead else Silent()
     grid_labels, columns, order = grid_of(game, config.samples)
 

@@ -130,7 +130,7 @@ def write(folder: Path, content: dict[str, Any]) -> None:
 
 
 def agree(folder: Path, config: Config, data: dict[str, Any]) -> bool:
-    """Whether there is a run to go on with (False: a new one starts here); settings that may change are recorded anew.
+    """Whether there is a run to go on with; if not, a new one starts here.
 
     Raises:
         UserError: There is one, of other settings or other data.
@@ -154,10 +154,21 @@ def agree(folder: Path, config: Config, data: dict[str, Any]) -> bool:
         raise UserError(
             f"the labels of the data changed since the run in {folder} began; restore them, or start anew in another --workdir."
         )
-    fresh = {**old["config"], **{name: getattr(config, name) for name in FREE if name != "workdir"}}
-    if fresh != old["config"]:  # a larger --steps, say
-        write(folder, {**old, "config": fresh})
     return True
+
+
+def go_on(folder: Path, config: Config, done: int) -> None:
+    """Record that a run goes on from step ``done``: settings that may change, and where ``--steps`` was another.
+
+    ``steps_before`` holds a pair for each change: the step up to which it was so, and what ``--steps`` was.
+    """
+    old = read(folder)
+    fresh = {**old["config"], **{name: getattr(config, name) for name in FREE if name != "workdir"}}
+    new = {**old, "config": fresh}
+    if done and old["config"].get("steps", config.steps) != config.steps:
+        new["steps_before"] = [*old.get("steps_before", []), [done, old["config"]["steps"]]]
+    if new != old:
+        write(folder, new)
 
 
 def exported(folder: Path) -> int | None:

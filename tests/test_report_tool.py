@@ -250,8 +250,17 @@ def test_the_command_gives_the_settings_back(report, undrawn, tmp_path):
     words = dict(word[2:].split("=", 1) for word in shlex.split(command.replace("\\\n", " "))[3:])
     assert words.pop("workdir") == "runs/a run-again"
     saved = json.loads((folder / "config.json").read_text())["config"]
+    assert "another length" not in Page(folder / "report.html").text
     # What is at its default need not be said.
     assert words == {k: str(v) for k, v in saved.items() if k not in ("workdir",) and (k != "tricks" or v)}
+
+
+def test_a_length_that_changed_is_told(report, undrawn, tmp_path):
+    folder = write_run(tmp_path / "mine")
+    record = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**record, "steps_before": [[225, 8000], [300, "<b>"], 7]}))
+    report(folder)
+    assert "It had another length before (--steps=8000 up to step 225):" in Page(folder / "report.html").text
 
 
 def test_nothing_in_a_run_is_taken_for_html(report, tmp_path):

@@ -242,6 +242,17 @@ def test_a_rate_that_falls_to_the_runs_end_is_told_when_that_moves(train, capsys
     assert "--disc_opt" not in said
 
 
+def test_where_the_length_of_a_run_changed_is_recorded(train):
+    assert train("--steps=3") == 0
+    assert train("--steps=2") == 2  # a mistake, which records nothing
+    assert train("--steps=3") == 0
+    assert "steps_before" not in rundir.read(train.folder)
+    assert train("--steps=4") == 0
+    assert train("--steps=5") == 0
+    record = rundir.read(train.folder)
+    assert (record["steps_before"], record["config"]["steps"]) == ([[3, 3], [4, 4]], 5)
+
+
 def test_a_dry_run_looks_whether_the_data_are_there(train, capsys):
     assert train("--dry_run", "--gen=dense", "--disc=dense", "--channels=3", "--data_dir=nowhere.zip") == 2
     assert "--data_dir=nowhere.zip does not exist" in capsys.readouterr().err

@@ -247,6 +247,11 @@ def _settings(run: Run) -> Html:
         exact = f"At commit {str(commit).rstrip('+')[:12]}" if commit else "Of a version that is not known"
         changed = ", with changes that were not committed" if str(commit).endswith("+") else ""
         parts += [tag("h3", "To make it again"), tag("pre", run.command(), tabindex=0), tag("p", f"{exact}{changed}.")]
+        if run.lengths:
+            were = ", ".join(f"--steps={steps} up to step {step:,}" for step, steps in run.lengths)
+            parts.append(
+                tag("p", f"It had another length before ({were}): a rate that falls to the last step was another there.")
+            )
     machine = {k: run.record[k] for k in ("started", "commit", "command") if k in run.record}
     for kind in ("data", "versions", "machine"):
         machine |= {f"{kind}: {k}": v for k, v in dictionary(run.record.get(kind)).items()}
