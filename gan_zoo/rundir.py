@@ -29,13 +29,13 @@ from gan_zoo.contracts import UserError
 def claim(folder: Path) -> Iterator[None]:
     """Make the folder if need be, and keep other processes out of it while the body runs.
 
-    A folder made here in which the body wrote nothing, for a user's mistake, say, is taken away again.
+    Folders made here in which the body wrote nothing, for a user's mistake, say, are taken away again.
 
     Raises:
         UserError: It cannot be made or written, holds something that is no run, or is in use.
     """
     try:
-        new = not folder.exists()
+        made = [path for path in (folder, *folder.parents) if not path.exists()]
         folder.mkdir(parents=True, exist_ok=True)
         # What begins with a dot is our lock, or what a kill left of a file being written.
         strangers = [p.name for p in folder.iterdir() if not p.name.startswith(".")]
@@ -56,9 +56,10 @@ def claim(folder: Path) -> Iterator[None]:
         yield
     finally:
         with suppress(OSError):  # on Windows, where a lock that is held cannot be removed
-            if new and [p.name for p in folder.iterdir()] == [".lock"]:
+            if made and [p.name for p in folder.iterdir()] == [".lock"]:
                 (folder / ".lock").unlink()
-                folder.rmdir()
+                for path in made:  # until there is something in one
+                    path.rmdir()
         lock.release()
 
 

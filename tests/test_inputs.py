@@ -74,6 +74,12 @@ def test_flags(refused, train, flags, says):
     assert not train.folder.exists()
 
 
+def test_after_a_mistake_folders_above_go_too_but_for_what_holds_something(refused, train, tmp_path):
+    (tmp_path / "held" / "notes").mkdir(parents=True)
+    refused("--batch=97", workdir=tmp_path / "held" / "new" / "er" / "run")
+    assert [path.name for path in (tmp_path / "held").iterdir()] == ["notes"]
+
+
 def test_after_a_mistake_an_empty_folder_of_the_users_stays(refused, train):
     train.folder.mkdir()
     refused("--batch=97")
