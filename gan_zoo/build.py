@@ -304,7 +304,7 @@ def grid_of(game: step.Game, number: int) -> tuple[np.ndarray | None, int | None
     return sorted_labels, None, f"samples are sorted by {game.classes.column}, from {names[0]} to {names[sorted_labels[-1]]}"
 
 
-def without_images(classes: Classes | None) -> str:
+def sparse_classes(classes: Classes | None) -> str:
     """Sentences on the classes of which there is no image to train on, or one alone; no words where there are no such."""
     if classes is None:
         return ""

@@ -16,7 +16,7 @@ from typing import Any
 import tensorflow as tf
 
 from gan_zoo import checkpoints, feed, images, machine, registry, rundir, step, strategy
-from gan_zoo.build import build_game, classes_of, grid_of, load_data, part_of, sample, settle_average, split, without_images
+from gan_zoo.build import build_game, classes_of, grid_of, load_data, part_of, sample, settle_average, sparse_classes, split
 from gan_zoo.config import Config, load_plugins
 from gan_zoo.contracts import Dataset, UserError, user_path
 from gan_zoo.datasets import cache_dir
@@ -121,7 +121,7 @@ def _train(config: Config, folder: Path, distribution: tf.distribute.Strategy, l
             saver.save_best(done)
         return scores
 
-    said = filter(None, [order, without_images(classes)])
+    said = filter(None, [order, sparse_classes(classes)])
     rates = (*_ended_rates(game, config.steps), *(_moved_rates(game, config, before, done) if done else ()))
     for line in (*data.notes, *saver.notes, *rates, _opening(config, folder, data, done), *said):
         report.say(line)

@@ -343,8 +343,8 @@ def test_a_class_goes_by_its_name_or_its_number():
 
 
 def test_it_is_said_which_classes_have_no_image_or_one_to_train_on():
-    assert build.without_images(None) == build.without_images(CLASSES) == ""
-    said = build.without_images(Classes("hair", tuple("abcdefgh"), (1, 0, 2, 0, 0, 0, 0, 0), ""))
+    assert build.sparse_classes(None) == build.sparse_classes(CLASSES) == ""
+    said = build.sparse_classes(Classes("hair", tuple("abcdefgh"), (1, 0, 2, 0, 0, 0, 0, 0), ""))
     assert said.startswith("6 of 8 classes by hair have no image to train on (b, d, e, f, g, ...)")
     assert said.endswith("1 of 8 classes by hair have one image to train on (a): their samples can only copy it.")
 
