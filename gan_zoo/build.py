@@ -415,6 +415,18 @@ def sample_blocks(
         yield drawn[:count], None if own is None else own[:count]
 
 
+def logits(game: step.Game, shown: np.ndarray, labels: np.ndarray | None = None, *, batch: int = 64) -> np.ndarray:
+    """D's logits float32 ``[N]`` of images ``shown``, uint8 ``[N, H, W, C]``, in inference mode.
+
+    What tricks do to images is left out. With a condition, ``labels`` int32 ``[N]`` are the classes of the images.
+    """
+    said = []
+    for at in range(0, len(shown), batch):
+        own = None if labels is None else tf.constant(labels[at : at + batch])
+        said.append(step.Labelled(game.disc, own)(tf.constant(images.to_float(shown[at : at + batch]))))
+    return np.concatenate(said).astype(np.float32)[:, 0]
+
+
 def recorded_classes(saved: dict[str, Any]) -> Classes | None:
     """The classes that the ``config.json`` of a run has on record; None for one without a condition."""
     found = saved["data"].get("classes")

@@ -315,6 +315,19 @@ def test_samples_and_their_labels_do_not_depend_on_how_many_there_are():
     np.testing.assert_allclose(shares, [1 / 6, 2 / 6, 3 / 6], atol=0.025)
 
 
+@pytest.mark.parametrize("condition", ["projection", "auxiliary"])
+def test_logits_of_images_are_those_of_their_class(condition):
+    given = game(condition)
+    shown = RNG.integers(0, 256, (5, 1, 1, 2)).astype(np.uint8)
+    labels = np.array([0, 2, 1, 1, 0], np.int32)
+    said = build.logits(given, shown, labels, batch=2)
+    x = (shown.reshape(5, 2) / 127.5 - 1).astype(np.float32)
+    expected = x @ [3, -1]
+    if condition == "projection":
+        expected = expected + (x * table_of(given.disc)[labels]).sum(1)
+    np.testing.assert_allclose(said, expected, rtol=1e-5, atol=1e-5)
+
+
 def test_a_grid_has_a_column_for_each_class_or_is_sorted():
     g = small_game()
     labels, columns, order = build.grid_of(g, 7)

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gan_zoo import registry, run
+from gan_zoo import registry, run, rundir
 from tests.conftest import SMALL
 
 TOOLS = Path(__file__).parent.parent / "tools"
@@ -269,6 +269,26 @@ def test_nearest_of_a_run_uses_its_holdout_and_writes_into_its_folder(tool, trai
     assert not list(Path().glob("*.png"))
     tool("nearest", trained, "--n=40", "--step=2", "--out=own.png")
     assert Path("own.png").is_file()
+
+
+def test_d_is_asked_for_the_images_that_were_kept_from_it(tool, trained, real, monkeypatch):
+    from gan_zoo import build
+
+    asked = []
+    monkeypatch.setattr(build, "logits", lambda game, images, labels=None: asked.append(images) or images.mean((1, 2, 3)))
+    out = tool("nearest", trained, "--n=40", "--json=x.json", "--out=x.png")
+    assert "D puts a training image above a held-out one in " in out
+    config = rundir.config_of(trained)
+    data = build.load_data(config)
+    train, kept = build.split(config, len(data.images))
+    rows = [{image.tobytes() for image in data.images[some]} for some in (train, kept)]
+    shown = [{image.tobytes() for image in images} for images in asked]
+    assert shown[0] < rows[0] and shown[1] == rows[1] and len(asked[2]) == 40
+    record = json.loads(Path("x.json").read_text())["disc"]
+    assert set(record) == {"train_over_held_out", "held_out_over_samples"}
+    # Images from elsewhere may differ as such, which D may see.
+    assert "D puts" not in tool("nearest", trained, "--n=40", f"--held_out_dir={real}", "--json=x.json", "--out=x.png")
+    assert json.loads(Path("x.json").read_text())["disc"] is None
 
 
 def test_held_out_images_may_come_from_another_data_set_or_size(tool, trained, faces, tmp_path):

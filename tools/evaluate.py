@@ -306,6 +306,7 @@ class Fakes(NamedTuple):
         how: See :class:`Pictures`.
         notes: Sentences to tell.
         title: What they are, in a few words.
+        game: Of a run: its nets as of that checkpoint.
     """
 
     images: np.ndarray
@@ -314,6 +315,7 @@ class Fakes(NamedTuple):
     how: str
     notes: tuple[str, ...]
     title: str
+    game: Any = None
 
 
 def fakes(subject: Subject, values: flags.FlagValues, data: Dataset) -> Fakes:
@@ -343,7 +345,7 @@ def fakes(subject: Subject, values: flags.FlagValues, data: Dataset) -> Fakes:
         how = ", ".join([treatment.describe(True)] * resized + ["other channels"] * (drawn.shape[3] != data.image_shape[2]))
         drawn = np.stack([treat(image, treatment).pixels for image in drawn])
         notes = [f"the run makes images of {was} and the data are {now}: its samples are brought to that ({how})."]
-    return Fakes(drawn, step, averaged, how, tuple(notes), title)
+    return Fakes(drawn, step, averaged, how, tuple(notes), title, game)
 
 
 def extractor_of(config: Config) -> FeatureExtractor:

@@ -8,8 +8,9 @@
 An honest generator's samples lie as often nearer to held-out real images as to as many training images. Told are the share of
 those that lie nearer to training images, the share of near-copies, both with 99 % intervals, in pixels and in features, and a
 verdict. As there may be far fewer held-out images, near-copies are also sought among all training images, of samples and for
-comparison of held-out images. A picture shows the samples that look most like copies, each beside its nearest training image,
-and for scale the same of held-out images. It lies in the run's folder, of other pictures in the current one.
+comparison of held-out images. Of a run with --holdout, D is asked, too: it knows its training images by heart if it gives them
+higher logits than those kept out. A picture shows the samples that look most like copies, each beside its nearest training
+image, and for scale the same of held-out images. It lies in the run's folder, of other pictures in the current one.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from typing import NamedTuple
 import numpy as np
 from absl import flags
 from evaluate import (
+    Fakes,
     Subject,
     changed,
     define,
@@ -41,6 +43,7 @@ from gan_zoo.atomic import write_json
 from gan_zoo.contracts import Dataset, UserError, user_path
 from gan_zoo.datasets import cache_dir
 from gan_zoo.evaluation.copies import Copies, find_copies, wilson
+from gan_zoo.evaluation.heart import Heart, judge
 from gan_zoo.evaluation.neighbours import nearest
 from gan_zoo.evaluation.pixels import resized
 
@@ -110,11 +113,28 @@ def _held_out(what: Subject, values: flags.FlagValues, data: Dataset, kept: np.n
         read = load_pictures(folder, data, what.config, _MOST, what.seed)
         chosen, whence, notes = read.images, str(folder), list(read.notes)
     else:
-        rows = np.random.default_rng(what.seed).permutation(kept)[:_MOST]
-        chosen, whence = data.images[np.sort(rows)], f"--holdout={what.config.holdout:g}"
+        chosen, whence = data.images[_some(kept, _MOST, what.seed)], f"--holdout={what.config.holdout:g}"
     if len(chosen) < 2:
         raise UserError(f"there are {len(chosen)} held-out images ({whence}), too few to tell anything; give some hundred.")
     return chosen, whence, notes
+
+
+def _some(rows: np.ndarray, most: int, seed: int) -> np.ndarray:
+    """At most so many of some rows, sorted."""
+    return np.sort(np.random.default_rng(seed).permutation(rows)[:most])
+
+
+def _heart(what: Subject, fake: Fakes, data: Dataset, train: np.ndarray, held_out: np.ndarray) -> Heart:
+    """What D of a run says of training and of held-out images, both rows of the data, and of samples."""
+    from gan_zoo import build
+
+    labels = np.asarray(data.labels[fake.game.classes.column], np.int32) if fake.game.classes else None
+
+    def of(rows: np.ndarray) -> np.ndarray:
+        return build.logits(fake.game, data.images[rows], None if labels is None else labels[rows])
+
+    drawn = build.draw_labels(fake.game, len(fake.images), what.seed, place="evaluation")
+    return judge(of(train), of(held_out), build.logits(fake.game, fake.images, drawn))
 
 
 def _shared(held_out: np.ndarray, data: Dataset, train: np.ndarray) -> int:
@@ -265,8 +285,8 @@ def _main(values: flags.FlagValues, rest: list[str]) -> None:
         print(note)
 
     m = min(len(train), len(held_out))
-    some = data.images[np.sort(np.random.default_rng(what.seed).permutation(train)[:m])]
-    findings = find_copies(fake.images, some, held_out, extractor=extractor, seed=what.seed)
+    some = _some(train, m, what.seed)
+    findings = find_copies(fake.images, data.images[some], held_out, extractor=extractor, seed=what.seed)
     height, width, channels = data.image_shape
     spaces = [_Space("pixels", lambda x: resized(x, 32)[..., :channels].reshape(len(x), -1).astype(np.float32))]
     spaces.append(_Space(f"features of {extractor.name}", extractor.features))
@@ -287,6 +307,10 @@ def _main(values: flags.FlagValues, rest: list[str]) -> None:
         rows.append({**finding._asdict(), "among_all": among._asdict(), "median_distance": medians})
     verdicts = {row["verdict"] for row in rows} | {"copies" for row in rows if row["among_all"]["copies"]}
     verdict = next(v for v in ("copies", "leans", "no evidence") if v in verdicts)
+    heart = None
+    if fake.game is not None and not (values.held_out or values.held_out_dir):  # from elsewhere they may differ as such
+        heart = _heart(what, fake, data, some, _some(kept, _MOST, what.seed))
+        print(f"  {heart}")
     if any(row["closer_interval"][1] < 0.5 for row in rows):
         print("  samples are nearer to held-out images than to training images; make sure that the two were not exchanged.")
     print(f"verdict: {verdict}: {_ADVICE[verdict]}")
@@ -297,7 +321,8 @@ def _main(values: flags.FlagValues, rest: list[str]) -> None:
     print(f"{out}: the {values.pairs} samples most like copies, in pixels and in features")
     if record:
         about = {"subject": fake.title, "held_out": whence, "train": len(train), "data_hash": data.hash, "seed": what.seed}
-        write_json(record, {**about, "verdict": verdict, "findings": rows, "notes": notes, "command": sys.argv})
+        about |= {"verdict": verdict, "findings": rows, "disc": heart and heart._asdict()}
+        write_json(record, {**about, "notes": notes, "command": sys.argv})
 
 
 if __name__ == "__main__":

@@ -129,34 +129,3 @@ def _share(signs: np.ndarray, image: np.ndarray) -> tuple[float, tuple[float, fl
     p = float((1 + signs.mean()) / 2)
     together = np.unique(image, return_counts=True)[1]
     return p, wilson(p, len(signs) ** 2 / float((together**2).sum()))
-
-
-class Pair(NamedTuple):
-    """A sample with the training image nearest to it.
-
-    Attributes:
-        sample: Place among the samples.
-        train: Place among the training images.
-        distance: Between the two.
-        ratio: That distance over the median one of held-out images to their nearest training image; well below 1 is suspect.
-    """
-
-    sample: int
-    train: int
-    distance: float
-    ratio: float
-
-
-def worst_pairs(samples: np.ndarray, train: np.ndarray, held_out: np.ndarray, *, count: int = 16) -> list[Pair]:
-    """The samples that lie nearest to training images, nearest first, for a picture.
-
-    Args:
-        samples: Features or pixels ``[N, D]``.
-        train: The same of *all* training images.
-        held_out: The same of held-out ones, for scale.
-        count: How many pairs.
-    """
-    distances, places = nearest(samples, train)
-    usual = float(np.median(nearest(held_out, train)[0])) or 1.0
-    order = np.argsort(distances[:, 0], kind="stable")[:count]
-    return [Pair(int(i), int(places[i, 0]), float(distances[i, 0]), float(distances[i, 0] / usual)) for i in order]

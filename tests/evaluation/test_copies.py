@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from gan_zoo.contracts import UserError
-from gan_zoo.evaluation.copies import find_copies, wilson, worst_pairs
+from gan_zoo.evaluation.copies import find_copies, wilson
 from gan_zoo.evaluation.corruptions import corrupt
 
 N = 600
@@ -94,12 +94,3 @@ def test_wilsons_interval():
     # 1 - 0.05/2 normal quantile; values worked out by hand from Wilson (1927).
     assert wilson(0.5, 10, z=1.96) == pytest.approx((0.2366, 0.7634), abs=1e-4)
     assert wilson(0.0, 10, z=1.96) == pytest.approx((0.0, 0.2775), abs=1e-4)
-
-
-def test_worst_pairs_names_the_copied_image():
-    rng = np.random.default_rng(0)
-    train, held_out, samples = rng.normal(size=(3, 50, 20))
-    samples[7] = train[31] + 0.01
-    first, second = worst_pairs(samples, train, held_out, count=2)
-    assert (first.sample, first.train) == (7, 31) and first.ratio < 0.05 < second.ratio
-    assert first.distance == pytest.approx(0.01 * np.sqrt(20))

@@ -1,0 +1,32 @@
+"""Does D know its training images by heart? Shares of pairs against what they are by hand."""
+
+import numpy as np
+import pytest
+
+from gan_zoo.evaluation.heart import above, judge
+
+
+def test_the_share_of_pairs_by_counting_them():
+    rng = np.random.default_rng(0)
+    a, b = rng.integers(0, 6, 40), rng.integers(1, 7, 30)
+    by_hand = np.mean([(x > y) + (x == y) / 2 for x in a for y in b])
+    assert above(a, b)[0] == pytest.approx(by_hand)
+    assert above(b, a)[0] == pytest.approx(1 - by_hand)
+    assert above(a + 10, b) == (1, 1, 1)
+
+
+def test_the_interval_holds_as_often_as_it_says():
+    rng = np.random.default_rng(1)
+    draws = [above(rng.normal(0.5, 1, 60), rng.normal(0, 1, 90), z=1.96) for _ in range(400)]
+    truth = 0.63816  # of two normals half a deviation apart: the normal distribution function at 0.5 / sqrt(2)
+    inside = np.mean([low < truth < high for _, low, high in draws])
+    assert 0.91 < inside < 0.98
+    assert np.mean([share for share, *_ in draws]) == pytest.approx(truth, abs=0.01)
+
+
+def test_three_kinds_of_d_are_told_apart():
+    rng = np.random.default_rng(2)
+    train, held_out, samples = rng.normal(size=(3, 200))
+    assert "neither is far ahead" in str(judge(train, held_out, samples))
+    assert "by heart; more images" in str(judge(train + 5, held_out, samples))
+    assert "by their faults; a stronger G" in str(judge(train, held_out, samples - 5))
