@@ -11,7 +11,7 @@ from pathlib import Path
 from gan_zoo.config import load_preset
 
 config = dataclasses.replace(
-    load_preset(Path(__file__).with_name("hours64.py")),
+    load_preset(Path(__file__).with_name("quick32.py")),
     image_size="32",
     gen="dcgan(width=128)",
     disc="dcgan(width=128)",
