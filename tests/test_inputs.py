@@ -57,6 +57,7 @@ BAD_FILES = {
         (["--loss=wasserstein", "--tricks=flip_labels"], "the loss 'wasserstein' has none"),
         (["--tricks=flip_labels(2.0)"], "no probability"),
         (["--loss=non_saturating(1e999)"], "a number that is too large"),
+        (["--samples=100000000"], "--samples=100000000 is too large; give 10000 or less"),
         (["--tricks=constant_label(-1e308,1e308)"], "constant_label"),
         (["--disc=simpsons_dcgan(width=100000000000000)"], "memory"),
         (["--disc=dcgan(width=8,dropout=1.0)"], "below 1"),

@@ -1,8 +1,12 @@
-"""Small pictures of 28 pixels in some hours on 2 cores: as hours32.py, and nothing is mirrored.
+"""Small pictures of 28 pixels for longer on 2 cores: quick28.py with twice its steps.
 
     python -m gan_zoo.run --config=experiments/recipes/hours28.py --data_dir=my_pictures.zip
 
-Not run: set by analogy. 40,000 steps are 2.6 million images; `tools/compare.py` tells what they cost on a machine.
+Measured on MNIST with --condition=projection (2026-11-25, one seed, 80 minutes beside other work): 1,280,000 images (21 epochs).
+**99.2 %** (99.0 to 99.3) of 10,000 samples are recognised as the digit asked for by a classifier that gets 99.4 % of the test
+images right (tools/recognise.py), where quick28.py comes to 97.8; the least are 4 (98.4 %). FD-embedded@51b9 0.51 at best
+(640,000 images), 0.57 at the end (2k fake, 10k real, EMA; quick28.py: 0.63), which is what real images score, 0.55; precision
+0.88 (real against real 0.87), recall 0.83 (0.89). Its grid: digits of many hands, clean.
 """
 
 import dataclasses
@@ -11,8 +15,10 @@ from pathlib import Path
 from gan_zoo.config import load_preset
 
 config = dataclasses.replace(
-    load_preset(Path(__file__).with_name("hours32.py")),
-    image_size="28",
-    tricks="spectral_norm, lecam(0.1)",
+    load_preset(Path(__file__).with_name("quick28.py")),
+    steps=20000,
+    eval_every=2000,
+    sample_every=2000,
+    save_every=1000,
     workdir="runs/hours28",
 )
