@@ -93,9 +93,9 @@ class Config:
         for name, least in _LEAST.items():
             if getattr(self, name) < least:
                 raise UserError(f"--{name}={getattr(self, name)} is too small; give {least} or more.")
-            most = _GRID if name == "samples" else _MOST
-            if getattr(self, name) > most:
-                raise UserError(f"--{name}={getattr(self, name)} is too large; give {most} or less.")
+            limit = _GRID if name == "samples" else _MOST
+            if getattr(self, name) > limit:
+                raise UserError(f"--{name}={getattr(self, name)} is too large; give {limit} or less.")
         if not 0 <= self.ema < 1:
             raise UserError(f"--ema={self.ema} is no decay; give a value from 0 (off) to below 1, such as 0.999.")
         for name, most in (("eval_budget", 1.0), ("holdout", 0.5)):
