@@ -166,8 +166,11 @@ def go_on(folder: Path, config: Config, done: int) -> None:
     old = read(folder)
     fresh = {**old["config"], **{name: getattr(config, name) for name in FREE if name != "workdir"}}
     new = {**old, "config": fresh}
-    if done and old["config"].get("steps", config.steps) != config.steps:
-        new["steps_before"] = [*old.get("steps_before", []), [done, old["config"]["steps"]]]
+    steps, before = old["config"].get("steps"), old.get("steps_before")
+    earlier = before if isinstance(before, list) else []  # a file that somebody damaged loses this, and no more
+    went = not (earlier and isinstance(earlier[-1], list) and earlier[-1][:1] == [done])  # since it was changed last
+    if done and went and isinstance(steps, int) and steps != config.steps:
+        new["steps_before"] = [*earlier, [done, steps]]
     if new != old:
         write(folder, new)
 

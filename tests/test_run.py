@@ -251,6 +251,9 @@ def test_where_the_length_of_a_run_changed_is_recorded(train):
     assert train("--steps=5") == 0
     record = rundir.read(train.folder)
     assert (record["steps_before"], record["config"]["steps"]) == ([[3, 3], [4, 4]], 5)
+    rundir.write(train.folder, {**record, "steps_before": 5})
+    assert train("--steps=6") == 0
+    assert rundir.read(train.folder)["steps_before"] == [[5, 5]]
 
 
 def test_a_dry_run_looks_whether_the_data_are_there(train, capsys):

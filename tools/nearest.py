@@ -124,8 +124,8 @@ def _some(rows: np.ndarray, most: int, seed: int) -> np.ndarray:
     return np.sort(np.random.default_rng(seed).permutation(rows)[:most])
 
 
-def _heart(what: Subject, fake: Fakes, data: Dataset, train: np.ndarray, held_out: np.ndarray) -> Heart:
-    """What D of a run says of training and of held-out images, both rows of the data, and of samples."""
+def _heart(what: Subject, fake: Fakes, data: Dataset, train: np.ndarray, held_out: np.ndarray) -> Heart | None:
+    """What D of a run says of training and of held-out images, both rows of the data, and of samples; None of a broken D."""
     from gan_zoo import build
 
     labels = np.asarray(data.labels[fake.game.classes.column], np.int32) if fake.game.classes else None
@@ -134,7 +134,8 @@ def _heart(what: Subject, fake: Fakes, data: Dataset, train: np.ndarray, held_ou
         return build.logits(fake.game, data.images[rows], None if labels is None else labels[rows])
 
     drawn = build.draw_labels(fake.game, len(fake.images), what.seed, place="evaluation")
-    return judge(of(train), of(held_out), build.logits(fake.game, fake.images, drawn))
+    logits = of(train), of(held_out), build.logits(fake.game, fake.images, drawn)
+    return judge(*logits) if all(np.isfinite(some).all() for some in logits) else None
 
 
 def _shared(held_out: np.ndarray, data: Dataset, train: np.ndarray) -> int:
@@ -310,7 +311,9 @@ def _main(values: flags.FlagValues, rest: list[str]) -> None:
     heart = None
     if fake.game is not None and not (values.held_out or values.held_out_dir):  # from elsewhere they may differ as such
         heart = _heart(what, fake, data, some, _some(kept, _MOST, what.seed))
-        print(f"  {heart}")
+        print(
+            f"  {heart or 'D gives logits that are infinite or NaN, and cannot be asked whether it knows its images by heart.'}"
+        )
     if any(row["closer_interval"][1] < 0.5 for row in rows):
         print("  samples are nearer to held-out images than to training images; make sure that the two were not exchanged.")
     print(f"verdict: {verdict}: {_ADVICE[verdict]}")

@@ -1,4 +1,4 @@
-"""Faces of 64 pixels in a day on one GPU: hours64.py at twice its width.
+"""Faces of 64 pixels in a day on one GPU: hours64.py at four times its width.
 
     python -m gan_zoo.run --config=experiments/recipes/gpu64.py --data_dir=my_pictures.zip
 

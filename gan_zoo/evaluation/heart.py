@@ -12,6 +12,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from gan_zoo.evaluation.copies import wilson
+
 Share = tuple[float, float, float]  # and its 99 % interval
 
 
@@ -38,28 +40,35 @@ class Heart(NamedTuple):
     @property
     def advice(self) -> str:
         """What that means for the next run."""
-        if self.train_over_held_out[0] >= 0.75:
+        if self.held_out_over_samples[2] < 0.5:
+            return (
+                "it puts samples above real images, as under swap_labels, where both shares are to be read the other way round"
+            )
+        if self.train_over_held_out[0] >= 0.75 and self.train_over_held_out[1] > 0.5:
             return "it goes by heart; more images, diff_augment, or fewer steps are what to try"
-        if self.held_out_over_samples[0] >= 0.9:
+        if self.held_out_over_samples[0] >= 0.9 and self.held_out_over_samples[1] > 0.5:
             return "it knows samples by their faults; a stronger G or a slower D is what to try, before more images"
         return "neither is far ahead"
 
 
 def judge(train: np.ndarray, held_out: np.ndarray, samples: np.ndarray) -> Heart:
-    """Set D's logits of training images, of held-out ones and of samples, each ``[N]``, N 2 or more, against each other."""
+    """Set D's finite logits of training images, held-out ones and samples, each ``[N]``, N 2 or more, against each other."""
     return Heart(above(train, held_out), above(held_out, samples))
 
 
 def above(a: np.ndarray, b: np.ndarray, z: float = 2.576) -> Share:
     """The share of pairs in which a value of ``a`` is above one of ``b``, a tie counting half, and its interval.
 
-    The area under the ROC curve, with the error of DeLong et al. (1988, Biometrics 44, 837-845), for ``z`` 2.576 that of 99 %;
-    cut off at 0 and 1.
+    The area under the ROC curve. The interval is Wilson's (1927), for ``z`` 2.576 that of 99 %, of as many trials as have the
+    error of DeLong et al. (1988, Biometrics 44, 837-845), but no more than there are values: near 0 and 1 DeLong's own is too
+    narrow, and has no width at all where nothing overlaps.
     """
     low, high = np.sort(a), np.sort(b)
     # Of each value, the share of the others that it beats: halfway between the places left and right of its equals.
     wins = (np.searchsorted(high, a, "left") + np.searchsorted(high, a, "right")) / (2 * len(b))
     losses = 1 - (np.searchsorted(low, b, "left") + np.searchsorted(low, b, "right")) / (2 * len(a))
     share = float(wins.mean())
-    half = z * float(np.sqrt(wins.var(ddof=1) / len(a) + losses.var(ddof=1) / len(b)))
-    return share, max(0.0, share - half), min(1.0, share + half)
+    variance = float(wins.var(ddof=1) / len(a) + losses.var(ddof=1) / len(b))
+    most = min(len(a), len(b)) if variance == 0 else len(a) + len(b)
+    trials = min(most, share * (1 - share) / variance) if variance else most
+    return share, *wilson(share, trials, z)

@@ -12,7 +12,8 @@ def test_the_share_of_pairs_by_counting_them():
     by_hand = np.mean([(x > y) + (x == y) / 2 for x in a for y in b])
     assert above(a, b)[0] == pytest.approx(by_hand)
     assert above(b, a)[0] == pytest.approx(1 - by_hand)
-    assert above(a + 10, b) == (1, 1, 1)
+    share, low, high = above(a + 10, b)
+    assert (share, high) == (1, 1) and 0.7 < low < 0.9  # Wilson's of 30 out of 30 is 0.819
 
 
 def test_the_interval_holds_as_often_as_it_says():
@@ -22,6 +23,9 @@ def test_the_interval_holds_as_often_as_it_says():
     inside = np.mean([low < truth < high for _, low, high in draws])
     assert 0.91 < inside < 0.98
     assert np.mean([share for share, *_ in draws]) == pytest.approx(truth, abs=0.01)
+    # Where the two hardly overlap, at three and a half deviations: 0.9933.
+    draws = [above(rng.normal(3.5, 1, 60), rng.normal(0, 1, 200)) for _ in range(400)]
+    assert np.mean([low < 0.99332 < high for _, low, high in draws]) > 0.97
 
 
 def test_three_kinds_of_d_are_told_apart():
@@ -29,4 +33,7 @@ def test_three_kinds_of_d_are_told_apart():
     train, held_out, samples = rng.normal(size=(3, 200))
     assert "neither is far ahead" in str(judge(train, held_out, samples))
     assert "by heart; more images" in str(judge(train + 5, held_out, samples))
+    assert "read the other way round" in str(judge(train, held_out, samples + 5))
+    few = judge(np.array([1.0, 3.0]), np.array([0.0, 2.0]), np.array([-1.0, 1.0]))
+    assert few.train_over_held_out[0] == 0.75 and "by heart; more" not in str(few)
     assert "by their faults; a stronger G" in str(judge(train, held_out, samples - 5))
