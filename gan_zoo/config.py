@@ -93,9 +93,8 @@ class Config:
         for name, least in _LEAST.items():
             if getattr(self, name) < least:
                 raise UserError(f"--{name}={getattr(self, name)} is too small; give {least} or more.")
-            limit = _GRID if name == "samples" else _MOST
-            if getattr(self, name) > limit:
-                raise UserError(f"--{name}={getattr(self, name)} is too large; give {limit} or less.")
+            if getattr(self, name) > _MOST[name]:
+                raise UserError(f"--{name}={getattr(self, name)} is too large; give {_MOST[name]} or less.")
         if not 0 <= self.ema < 1:
             raise UserError(f"--ema={self.ema} is no decay; give a value from 0 (off) to below 1, such as 0.999.")
         for name, most in (("eval_budget", 1.0), ("holdout", 0.5)):
@@ -180,10 +179,9 @@ _CHOICES = {
     "strategy": ("default", "mirrored", "multi_worker"),
     "batch_norm": ("global", "replica"),
 }
-_MOST = 2**32 - 1
-_GRID = 10_000  # more images make no picture, and fill the memory
 _LEAST = {"batch": 2, "steps": 1, "seed": 0, "log_every": 1, "sample_every": 1, "save_every": 1, "keep": 1, "samples": 1}
 _LEAST |= {"eval_every": 0, "eval_samples": 12}
+_MOST = dict.fromkeys(_LEAST, 2**32 - 1) | {"samples": 10_000}  # a grid of more is no picture, and fills the memory
 FREE = tuple(f.name for f in dataclasses.fields(Config) if f.metadata["free"])
 
 

@@ -76,11 +76,6 @@ def _train(config: Config, folder: Path, distribution: tf.distribute.Strategy, l
     classes = classes_of(config, data)
     if classes:
         identity["classes"] = classes._asdict()
-    before = (
-        rundir.read(folder)["config"].get("steps", config.steps)
-        if lead and (folder / "config.json").is_file()
-        else config.steps
-    )
     resumed = lead and rundir.agree(folder, config, identity)
     replicas = distribution.num_replicas_in_sync
     if config.batch % replicas:
@@ -105,8 +100,7 @@ def _train(config: Config, folder: Path, distribution: tf.distribute.Strategy, l
     if done >= config.steps and rundir.exported(folder) == done:
         print(f"{folder} is trained already, to step {done} of {config.steps}; a larger --steps goes on.")
         return folder
-    if resumed:
-        rundir.go_on(folder, config, done)
+    before = rundir.go_on(folder, config, done) if resumed else config.steps
     report = Report(folder, done, config.steps, config.batch) if lead else Silent()
     grid_labels, columns, order = grid_of(game, config.samples)
 

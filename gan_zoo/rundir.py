@@ -158,21 +158,29 @@ def agree(folder: Path, config: Config, data: dict[str, Any]) -> bool:
     return True
 
 
-def go_on(folder: Path, config: Config, done: int) -> None:
-    """Record that a run goes on from step ``done``: settings that may change, and where ``--steps`` was another.
+def go_on(folder: Path, config: Config, done: int) -> int:
+    """Record that a run goes on from step ``done``: settings that may change, and where ``--steps`` did; return what it was.
 
     ``steps_before`` holds a pair for each change: the step up to which it was so, and what ``--steps`` was.
     """
     old = read(folder)
-    fresh = {**old["config"], **{name: getattr(config, name) for name in FREE if name != "workdir"}}
-    new = {**old, "config": fresh}
-    steps, before = old["config"].get("steps"), old.get("steps_before")
-    earlier = before if isinstance(before, list) else []  # a file that somebody damaged loses this, and no more
-    went = not (earlier and isinstance(earlier[-1], list) and earlier[-1][:1] == [done])  # since it was changed last
-    if done and went and isinstance(steps, int) and steps != config.steps:
-        new["steps_before"] = [*earlier, [done, steps]]
+    steps = old["config"].get("steps")
+    if not isinstance(steps, int):
+        steps = config.steps
+    new = {**old, "config": {**old["config"], **{name: getattr(config, name) for name in FREE if name != "workdir"}}}
+    earlier = lengths(old)
+    if done and steps != config.steps and not (earlier and earlier[-1][0] == done):  # else no step was made with it
+        new["steps_before"] = [*map(list, earlier), [done, steps]]
     if new != old:
         write(folder, new)
+    return steps
+
+
+def lengths(content: dict[str, Any]) -> list[tuple[int, int]]:
+    """The pairs of ``steps_before`` in a run's ``config.json``; what somebody damaged is left out."""
+    given = content.get("steps_before")
+    pairs = given if isinstance(given, list) else []
+    return [(pair[0], pair[1]) for pair in pairs if isinstance(pair, list) and [type(n) for n in pair] == [int, int]]
 
 
 def exported(folder: Path) -> int | None:

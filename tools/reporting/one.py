@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Sequence
 from typing import Any
 
+from gan_zoo import rundir
 from gan_zoo.config import held_out
 from reporting import plots
 from reporting.html import (
@@ -247,8 +248,8 @@ def _settings(run: Run) -> Html:
         exact = f"At commit {str(commit).rstrip('+')[:12]}" if commit else "Of a version that is not known"
         changed = ", with changes that were not committed" if str(commit).endswith("+") else ""
         parts += [tag("h3", "To make it again"), tag("pre", run.command(), tabindex=0), tag("p", f"{exact}{changed}.")]
-        if run.lengths:
-            were = ", ".join(f"--steps={steps} up to step {step:,}" for step, steps in run.lengths)
+        if lengths := rundir.lengths(run.record):
+            were = ", ".join(f"--steps={steps} up to step {step:,}" for step, steps in lengths)
             parts.append(
                 tag("p", f"It had another length before ({were}): a rate that falls to the last step was another there.")
             )

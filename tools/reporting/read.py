@@ -122,13 +122,6 @@ class Run(NamedTuple):
                 total, before = total + (images - before) / speed, images
         return total or None
 
-    @property
-    def lengths(self) -> list[tuple[int, int]]:
-        """For each time that it went on with another ``--steps``: the step up to which, and what that was."""
-        given = self.record.get("steps_before")
-        pairs = given if isinstance(given, list) else []
-        return [(pair[0], pair[1]) for pair in pairs if isinstance(pair, list) and [type(n) for n in pair] == [int, int]]
-
     def command(self) -> str:
         """A command that makes the same run again, in a folder of its own."""
         given = {k: v for k, v in self.settings.items() if k in DEFAULTS and k != "workdir" and v != DEFAULTS[k]}
