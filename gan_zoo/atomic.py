@@ -15,10 +15,12 @@ from typing import Any
 def whole_file(path: Path) -> Iterator[Path]:
     """Give a temporary path beside ``path`` to write to; it takes the place of ``path`` when the body is done.
 
-    The folder of ``path`` is made. If the body fails, what it wrote is removed and ``path`` stays as it was.
+    The folder of ``path`` is made, and a link stays one: the file that it leads to is written. If the body fails, what it
+    wrote is removed and ``path`` stays as it was.
     """
+    path = Path(os.path.realpath(path))
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}-{uuid.uuid4().hex[:8]}.part")
+    part = path.with_name(f".{os.getpid()}-{uuid.uuid4().hex[:8]}.part")  # the name itself may be as long as names can be
     try:
         yield part
         os.replace(part, path)

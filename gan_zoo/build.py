@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import hashlib
+import math
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -421,9 +422,9 @@ def logits(game: step.Game, shown: np.ndarray, labels: np.ndarray | None = None,
     What tricks do to images is left out. With a condition, ``labels`` int32 ``[N]`` are the classes of the images.
     """
     said = []
-    for at in range(0, len(shown), batch):
-        own = None if labels is None else tf.constant(labels[at : at + batch])
-        said.append(step.Labelled(game.disc, own)(tf.constant(images.to_float(shown[at : at + batch]))))
+    for rows in np.array_split(np.arange(len(shown)), math.ceil(len(shown) / batch)):  # of like size, for minibatch_std's sake
+        own = None if labels is None else tf.constant(labels[rows])
+        said.append(step.Labelled(game.disc, own)(tf.constant(images.to_float(shown[rows]))))
     return np.concatenate(said).astype(np.float32)[:, 0]
 
 

@@ -18,7 +18,7 @@ import tensorflow as tf
 from gan_zoo import checkpoints, feed, images, machine, registry, rundir, step, strategy
 from gan_zoo.build import build_game, classes_of, grid_of, load_data, part_of, sample, settle_average, sparse_classes, split
 from gan_zoo.config import Config, load_plugins
-from gan_zoo.contracts import Dataset, UserError, user_path
+from gan_zoo.contracts import Dataset, FeatureExtractor, UserError, user_path
 from gan_zoo.datasets import cache_dir
 from gan_zoo.evaluation.watch import Watch
 from gan_zoo.report import Report, Silent
@@ -65,6 +65,8 @@ def train(config: Config) -> Path:
 def _train(config: Config, folder: Path, distribution: tf.distribute.Strategy, lead: bool) -> Path:
     """The run itself. With several workers, the one that leads evaluates, draws and writes; the others only train."""
     data = load_data(config)
+    # Now, so that a mistake in it is told before anything is written.
+    extractor = build_extractor(config) if config.eval_every and lead else None
     rows, kept = split(config, len(data.images))
     identity = {
         "name": data.name,
@@ -119,7 +121,7 @@ def _train(config: Config, folder: Path, distribution: tf.distribute.Strategy, l
     rates = (*_ended_rates(game, config.steps), *(_moved_rates(game, config, before, done) if done else ()))
     for line in (*data.notes, *saver.notes, *rates, _opening(config, folder, data, done), *said):
         report.say(line)
-    judge = judge_of(config, folder, data) if config.eval_every and lead else None
+    judge = judge_of(config, extractor, folder, data) if extractor else None
 
     run = step.compile_run(game, distribution)
     used = rows if len(kept) else None
@@ -206,9 +208,13 @@ def _precision(config: Config, folder: Path, distribution: tf.distribute.Strateg
     return "bfloat16" if strategy.highest(distribution, machine.faster_in_bfloat16()) else "float32"
 
 
-def judge_of(config: Config, folder: Path, data: Dataset) -> Watch:
+def build_extractor(config: Config) -> FeatureExtractor:
+    """The feature network that the settings name."""
+    return registry.extractors.build(config.specs("extractor")[0], cache_dir=cache_dir())
+
+
+def judge_of(config: Config, extractor: FeatureExtractor, folder: Path, data: Dataset) -> Watch:
     """The judge of a run, whose real images are those that it trains on."""
-    extractor = registry.extractors.build(config.specs("extractor")[0], cache_dir=cache_dir())
     return Watch(
         part_of(data, config, "train"),
         extractor,

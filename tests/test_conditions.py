@@ -328,6 +328,13 @@ def test_logits_of_images_are_those_of_their_class(condition):
     np.testing.assert_allclose(said, expected, rtol=1e-5, atol=1e-5)
 
 
+def test_no_image_is_asked_alone_of_a_d_that_compares_images():
+    config = Config(gen="dense((4,))", disc="dcgan(width=2, minibatch_std=True)", image_size="8", batch=4)
+    given = build.build_game(config, (8, 8, 1))
+    shown = RNG.integers(0, 256, (5, 8, 8, 1)).astype(np.uint8)
+    assert build.logits(given, shown, batch=4)[4] != pytest.approx(build.logits(given, shown[4:])[0], abs=1e-4)
+
+
 def test_a_grid_has_a_column_for_each_class_or_is_sorted():
     g = small_game()
     labels, columns, order = build.grid_of(g, 7)

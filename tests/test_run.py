@@ -256,6 +256,12 @@ def test_where_the_length_of_a_run_changed_is_recorded(train):
     assert rundir.read(train.folder)["steps_before"] == [[5, 5]]
 
 
+def test_a_mistake_that_only_the_judge_finds_leaves_no_run(train, capsys):
+    assert train("--eval_every=2", "--extractor=saved_model('nowhere')") == 2
+    assert "nowhere" in capsys.readouterr().err
+    assert not train.folder.exists()
+
+
 def test_a_dry_run_looks_whether_the_data_are_there(train, capsys):
     assert train("--dry_run", "--gen=dense", "--disc=dense", "--channels=3", "--data_dir=nowhere.zip") == 2
     assert "--data_dir=nowhere.zip does not exist" in capsys.readouterr().err

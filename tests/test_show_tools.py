@@ -3,7 +3,6 @@
 import importlib
 import importlib.util
 import json
-import os
 from pathlib import Path
 
 import imageio.v3 as iio
@@ -340,11 +339,25 @@ def test_a_place_where_nothing_can_be_written_is_told_before_the_work(modules, t
     monkeypatch.chdir(tmp_path)
     Path("file").touch()
     wanted = modules["evaluate"].file_to_write
-    with pytest.raises(UserError, match=r"file/a\.png cannot be written, since .*file is no folder that you may write to"):
-        wanted("file/a.png", ".png")
-    monkeypatch.setattr(os, "access", lambda path, how: Path(path) != tmp_path)
-    with pytest.raises(UserError, match=r"new/a\.png cannot be written"):
-        wanted("new/a.png", ".png")
+    Path("round.png").symlink_to("round.png")
+    for place in ("file/a.png", "/proc/a.png", "round.png", f"{'long' * 64}.png"):
+        with pytest.raises(UserError, match=rf"{place} cannot be written \("):
+            wanted(place, ".png")
+    with pytest.raises(UserError, match=r"must end in \.png, with a name before it"):
+        wanted(".png", ".png")
+    with pytest.raises(UserError, match=r"file/new cannot be written \("):
+        modules["evaluate"].new_folder("file/new")
+
+
+def test_a_link_leads_to_the_file_that_is_written(modules, tool, trained, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("link.png").symlink_to("deep/er/real.png")
+    tool("sample", trained, "--n=4", "--out=link.png")
+    assert Path("link.png").is_symlink()
+    assert Image.open("deep/er/real.png").width > 0
+    Path("link.gif").symlink_to("nowhere.gif")
+    with pytest.raises(UserError, match="exists already"):
+        modules["evaluate"].file_to_write("link.gif", ".gif", new=True)
 
 
 # HParams

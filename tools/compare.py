@@ -29,6 +29,7 @@ from typing import Any
 import filelock
 import running
 from absl import flags
+from evaluate import file_to_write
 from results import Record, folder_of, markdown, records
 
 from gan_zoo import cli, config, rundir
@@ -364,12 +365,11 @@ def _run_settings(settings: Config, variant: Record, seed: int, evals: int, work
 def _main(values: flags.FlagValues, rest: list[str]) -> int:
     if not values["workdir"].present:
         raise UserError("a comparison needs a folder; give --workdir=runs/NAME.")
-    if values.save and user_path(values.save).suffix != ".json":
-        raise UserError(f"--save={values.save} must end in .json.")
+    save = file_to_write(values.save, ".json")
     folder = user_path(values.workdir)
     about, configs = _plan(values, rest, folder)
-    if values.save:
-        _may_save(user_path(values.save), about)
+    if save:
+        _may_save(save, about)
     folder.mkdir(parents=True, exist_ok=True)
     lock = filelock.FileLock(folder / ".lock", timeout=0)
     try:
@@ -398,10 +398,9 @@ def _main(values: flags.FlagValues, rest: list[str]) -> int:
         return 128 + grid.stopped
     if values.page:
         _report(folder)
-    if values.save:
+    if save:
         import picture  # here, so that bad input need not wait for matplotlib
 
-        save = user_path(values.save)
         write_json(save, {"comparison": about, "results": found, "machine": _machine(found, folder)})
         picture.draw(about, found, folder, save.with_suffix(".png"))
         print(f"{save}, and a picture beside it: kept for the leaderboard")
@@ -414,7 +413,6 @@ def _may_save(path: Path, about: Record) -> None:
     Raises:
         UserError: There is something else.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     picture = path.with_suffix(".png")
     if not path.exists():
         if picture.exists():

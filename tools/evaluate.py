@@ -12,11 +12,13 @@ Pillow, as the data are, and it is said. The results of a run are also appended 
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import io
 import json
 import os
 import sys
+import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -382,27 +384,39 @@ def file_to_write(text: str, *endings: str, new: bool = False) -> Path | None:
     if not text:
         return None
     path = user_path(text)
+    if path.suffix.lower() not in endings:
+        raise UserError(f"{text} must end in {' or '.join(endings)}, with a name before it; name it so.")
+    _writable(path, text)
     if path.is_dir():
         raise UserError(f"{text} is a folder, and a file is to be written; give a name that is free.")
-    if path.suffix.lower() not in endings:
-        raise UserError(f"{text} must end in {' or '.join(endings)}; name it so.")
-    if new and path.exists():
+    if new and os.path.lexists(path):
         raise UserError(f"{text} exists already and is left as it is; remove it, or give another name.")
-    nearest = next(folder for folder in path.absolute().parents if folder.exists())
-    if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
-        raise UserError(f"{text} cannot be written, since {nearest} is no folder that you may write to; give another place.")
     return path
+
+
+def _writable(path: Path, text: str) -> None:
+    """Raise ``UserError`` if nothing can be made at a path that a user wrote as ``text``."""
+    try:
+        with contextlib.suppress(FileNotFoundError):
+            os.stat(path)  # else of a name that is too long, or a link to itself
+        real = Path(os.path.realpath(path))
+        nearest = next(folder for folder in (real, *real.parents) if folder.is_dir())
+        with tempfile.TemporaryFile(dir=nearest):  # what os.access says is not to be relied on, in /proc, say
+            pass
+    except OSError as e:
+        raise UserError(f"{text} cannot be written ({e.strerror}); give another place or name.") from None
 
 
 def new_folder(text: str) -> Path | None:
     """The path of a flag that names a folder yet to be made, or an empty one; None if it was not given.
 
     Raises:
-        UserError: There is something.
+        UserError: There is something, or nothing can be written there.
     """
     if not text:
         return None
     path = user_path(text)
+    _writable(path, text)
     if path.exists() and not (path.is_dir() and not any(path.iterdir())):
         raise UserError(f"--out={text} exists already and is left as it is; give a new folder.")
     return path
