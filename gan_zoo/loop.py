@@ -106,8 +106,8 @@ def _train(config: Config, folder: Path, distribution: tf.distribute.Strategy, l
     report = Report(folder, done, config.steps, config.batch) if lead else Silent()
     grid_labels, columns, order = grid_of(game, config.samples)
 
-    def draw_grid(summary: str) -> None:
-        report.grid(done, sample(game, config.samples, config.seed, labels=grid_labels), summary, columns)
+    def draw_grid() -> None:
+        report.grid(done, sample(game, config.samples, config.seed, labels=grid_labels), columns)
 
     def evaluate(judge: Watch) -> dict[str, float]:
         began = time.perf_counter()
@@ -128,7 +128,8 @@ def _train(config: Config, folder: Path, distribution: tf.distribute.Strategy, l
     labels = data.labels[classes.column] if classes else None
     iterator = feed.stream(data.images, config.batch, config.seed, done, distribution, used, game.update.batches, labels)
     if done == 0 and lead:
-        draw_grid("before training")
+        draw_grid()
+        report.show(done, "before training", line=True)
     stop = 0  # the exit code with which the run is to stop, the same for all workers
     with _stop_requests("after this chunk of steps") as signals:
         while done < config.steps and not stop:
@@ -158,10 +159,10 @@ def _train(config: Config, folder: Path, distribution: tf.distribute.Strategy, l
                 scalars |= evaluate(judge)
                 summary += f", {judge.score[5:]} {scalars[judge.score]:.4g}"
             record = report.scalars(done, scalars)
-            report.show(done, summary)
-            if lead and due(config.sample_every):
-                speed = f"{scalars['speed/images_per_second']:.0f} images/s"
-                draw_grid(f"{summary}, {speed}")
+            scored, sampled = judge is not None and judge.score in scalars, lead and due(config.sample_every)
+            report.show(done, summary, scalars["speed/images_per_second"], line=scored or sampled)
+            if sampled:
+                draw_grid()
             if judge:
                 judge.note(record)
                 if judge.score in scalars:

@@ -292,8 +292,8 @@ class Registry(Mapping):
         if name in entries:
             return entries[name]
         near = difflib.get_close_matches(name, entries, n=2, cutoff=0.5)
-        hint = f"did you mean {' or '.join(near)}? " if near else ""
-        raise UserError(f"there is no {self.thing} '{name}'; {hint}Known: {', '.join(sorted(entries))}.")
+        hint = f"did you mean {' or '.join(near)}? There are" if near else "there are"
+        raise UserError(f"there is no {self.thing} '{name}'; {hint}: {', '.join(sorted(entries))}.")
 
     def __getitem__(self, name: str) -> Callable:
         """The builder of this name, loaded now if it was not."""

@@ -6,6 +6,7 @@ import json
 import math
 import os
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,7 @@ class Report:
             total=steps * batch, initial=start * batch, unit=" images", unit_scale=True, disable=None, smoothing=0.1
         )
         self._total = steps
+        self._said = time.monotonic()
 
     def scalars(self, step: int, values: dict[str, float]) -> dict[str, Any]:
         """Log scalars under their names, to TensorBoard and as one line of ``metrics.jsonl``; returns that line's record."""
@@ -58,22 +60,24 @@ class Report:
         self._bar.update(step * self._batch - self._bar.n)
         return record
 
-    def show(self, step: int, summary: str) -> None:
-        """Put a few words behind the bar."""
+    def show(self, step: int, summary: str, speed: float = math.nan, *, line: bool = False) -> None:
+        """Put a few words behind the bar; where there is none, print a line of them if asked, or after a minute of silence."""
         self._bar.set_postfix_str(f"step {step}, {summary}", refresh=False)
+        if self._bar.disable and (line or time.monotonic() - self._said > 60):  # no terminal
+            fast = "" if math.isnan(speed) else f", {speed:.0f} images/s"
+            self.say(f"step {step}/{self._total}: {summary}{fast}")
 
-    def grid(self, step: int, pictures: np.ndarray, summary: str, columns: int | None = None) -> None:
-        """Save a grid of uint8 samples [N, H, W, C] as ``samples/STEP.png`` and in TensorBoard, and say so."""
+    def grid(self, step: int, pictures: np.ndarray, columns: int | None = None) -> None:
+        """Save a grid of uint8 samples [N, H, W, C] as ``samples/STEP.png`` and in TensorBoard."""
         sheet = images.grid(pictures, columns)
         images.save_png(self._samples / f"{step:08d}.png", sheet)
         with self._writer.as_default(step=step):
             tf.summary.image("samples", sheet[None])
         self._writer.flush()
-        if self._bar.disable:  # no terminal: a line now and then stands for the bar
-            self.say(f"step {step}/{self._total}: {summary}")
 
     def say(self, text: str) -> None:
         """Print a line above the bar; if nobody reads the screen any more (``| head``), the run goes on without a word."""
+        self._said = time.monotonic()
         try:
             tqdm.write(text, file=sys.stdout)
             sys.stdout.flush()
@@ -93,7 +97,7 @@ class Silent:
         """See :class:`Report`."""
         return {}
 
-    def show(self, *_: object) -> None:
+    def show(self, *_: object, **__: object) -> None:
         """See :class:`Report`."""
 
     say = grid = close = show

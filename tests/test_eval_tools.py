@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 from gan_zoo import registry, run, rundir
+from gan_zoo.config import Config
 from tests.conftest import SMALL
 
 TOOLS = Path(__file__).parent.parent / "tools"
@@ -88,6 +89,7 @@ def test_a_run_scores_as_in_its_own_final_evaluation_and_the_lines_are_appended(
 
 def test_other_checkpoints_parts_and_sizes_of_a_run(tool, trained):
     def score(*flags):
+        Path("x.json").unlink(missing_ok=True)
         tool("evaluate", trained, "--n=24", "--norecord", "--out=x.json", *flags)
         record = json.loads(Path("x.json").read_text())
         return record["results"][0], record
@@ -151,6 +153,7 @@ def test_n_pictures_are_drawn_by_seed(tool, tmp_path):
     folder = save_folder(tmp_path / "many", mosaics(60, 3, channels=1))
 
     def score(*flags):
+        Path("x.json").unlink(missing_ok=True)
         tool("evaluate", folder, f"--data_dir={real}", QUICK, "--out=x.json", *flags)
         record = json.loads(Path("x.json").read_text())
         return record["results"][0]["n_fake"], record["results"][0]["value"]
@@ -211,10 +214,10 @@ def test_copies_are_convicted_and_held_out_images_acquitted(tool, real, tmp_path
     chosen = np.load(real)["images"][rng.permutation(240)[:100]]
     copies = save_npz(tmp_path / "copies.npz", np.clip(chosen + rng.normal(0, 5, chosen.shape), 0, 255).astype(np.uint8))
     mixed = save_npz(tmp_path / "mixed.npz", np.concatenate([np.load(copies)["images"][:15], np.load(honest)["images"]]))
-    given = (f"--data_dir={real}", f"--held_out_dir={held_out}", QUICK, "--json=x.json")
+    given = (f"--data_dir={real}", f"--held_out_dir={held_out}", QUICK)
 
-    out = tool("nearest", copies, *given)
-    record = json.loads(Path("x.json").read_text())
+    out = tool("nearest", copies, *given, "--json=copies.json")
+    record = json.loads(Path("copies.json").read_text())
     assert record["verdict"] == "copies"
     assert "verdict: copies: it gives back training images" in out
     for finding in record["findings"]:
@@ -226,11 +229,12 @@ def test_copies_are_convicted_and_held_out_images_acquitted(tool, real, tmp_path
     sample, train, real_one, nearest = (pixels[4:100, 4 + 100 * i : 100 + 100 * i] for i in range(4))
     assert np.abs(sample - train).mean() < 6 < 30 < np.abs(real_one - nearest).mean()
 
-    out = tool("nearest", honest, *given)
-    assert json.loads(Path("x.json").read_text())["verdict"] == "no evidence"
+    out = tool("nearest", honest, *given, "--json=honest.json")
+    record = json.loads(Path("honest.json").read_text())
+    assert record["verdict"] == "no evidence"
     assert "verdict: no evidence" in out
-    assert all(f["among_all"]["samples"][0] == 0 for f in json.loads(Path("x.json").read_text())["findings"])
-    low, high = json.loads(Path("x.json").read_text())["findings"][0]["closer_interval"]
+    assert all(f["among_all"]["samples"][0] == 0 for f in record["findings"])
+    low, high = record["findings"][0]["closer_interval"]
     assert low < 0.5 < high
 
     assert "verdict: copies" in tool("nearest", mixed, *given)
@@ -250,8 +254,8 @@ def test_copies_are_convicted_by_a_few_held_out_images(tool, tmp_path):
     """Twenty of them are set against twenty training images, of which few samples are copies; all training images tell."""
     train = mosaics(900, 13)
     held_out = save_npz(tmp_path / "held_out.npz", mosaics(20, 14))
-    given = (f"--data_dir={save_npz(tmp_path / 'train.npz', train)}", f"--held_out_dir={held_out}", QUICK, "--json=x.json")
-    out = tool("nearest", save_npz(tmp_path / "copies.npz", train[400:440] // 8 * 8), *given)
+    given = (f"--data_dir={save_npz(tmp_path / 'train.npz', train)}", f"--held_out_dir={held_out}", QUICK)
+    out = tool("nearest", save_npz(tmp_path / "copies.npz", train[400:440] // 8 * 8), *given, "--json=x.json")
     record = json.loads(Path("x.json").read_text())
     assert "there are only 20 held-out images" in out
     assert record["verdict"] == "copies"
@@ -287,8 +291,8 @@ def test_d_is_asked_for_the_images_that_were_kept_from_it(tool, trained, real, m
     record = json.loads(Path("x.json").read_text())["disc"]
     assert set(record) == {"train_over_held_out", "held_out_over_samples"}
     # Images from elsewhere may differ as such, which D may see.
-    assert "D puts" not in tool("nearest", trained, "--n=40", f"--held_out_dir={real}", "--json=x.json", "--out=x.png")
-    assert json.loads(Path("x.json").read_text())["disc"] is None
+    assert "D puts" not in tool("nearest", trained, "--n=40", f"--held_out_dir={real}", "--json=y.json")
+    assert json.loads(Path("y.json").read_text())["disc"] is None
 
 
 def test_held_out_images_may_come_from_another_data_set_or_size(tool, trained, faces, tmp_path):
@@ -297,7 +301,7 @@ def test_held_out_images_may_come_from_another_data_set_or_size(tool, trained, f
     larger = save_npz(tmp_path / "larger.npz", mosaics(120, 8, size=20))
     out = tool("nearest", trained, "--n=20", f"--held_out_dir={larger}", "--out=x.png")
     assert "are brought to 16x16" in out
-    out = tool("nearest", trained, "--n=20", "--held_out=files", f"--held_out_dir={larger}", "--out=x.png")
+    out = tool("nearest", trained, "--n=20", "--held_out=files", f"--held_out_dir={larger}")
     assert "120 held-out ones (files)" not in out  # no more than there are training images
     assert "against 72 of 72 training images" in out
 
@@ -310,6 +314,16 @@ def test_held_out_images_that_were_trained_on_are_told(tool, real, tmp_path):
     assert "30 of 120 held-out images were trained on, too" in out
     said = tool("nearest", honest, f"--data_dir={real}", f"--held_out_dir={real}", QUICK, code=2)
     assert "all 240 held-out images" in said
+
+
+def test_a_data_set_that_has_other_images_is_named(modules):
+    def advice(data):
+        return modules["nearest"]._more_of(Config(data=data))
+
+    assert advice("fashion_mnist(fit='pad')") == " or --held_out=\"fashion_mnist(split='test')\""
+    assert advice("mnist(split='all')") == ""
+    assert advice("cartoon_faces(count=500)") == ' or --held_out="cartoon_faces(seed=1)"'
+    assert advice("files") == ""
 
 
 @pytest.mark.parametrize(
@@ -389,7 +403,7 @@ def test_audit_finds_what_was_planted(tool, messy):
     assert record["transparent"] == 1
     assert "exact duplicates: 2 (3.0 %) repeat an earlier image at its own size" in out
     assert "- drop_duplicates=True, as in --data='files(drop_duplicates=True)', drops 3.0 % of the images at 64x64." in out
-    assert "- 2 images are grey among colour ones" in out
+    assert "- 2 grey images among colour ones" in out
     with Image.open("audit-messy.png") as sheet:
         assert sheet.width > 500
 
@@ -433,12 +447,12 @@ def test_audit_of_grey_arrays_of_classes_and_of_data_sets(tool, tmp_path):
     assert out.startswith(f"{tmp_path / 'grey.npz'}: 50 images")
 
 
-def test_audit_overwrites_nothing_unless_told(tool, tmp_path):
+def test_audit_overwrites_nothing(tool, tmp_path):
     folder = save_folder(tmp_path / "pictures", mosaics(4, 12))
     tool("audit", folder)
     tool("audit", folder)
     tool("audit", folder, "--out=sheets/mine.png")
-    tool("audit", folder, "--out=sheets/mine.png")
+    tool("audit", folder, "--out=sheets/mine.png", code=2)
     assert sorted(p.name for p in tmp_path.rglob("*.png") if p.parent != folder) == [
         "audit-pictures-2.png",
         "audit-pictures.png",

@@ -41,7 +41,7 @@ BAD_FILES = {
     ("flags", "says"),
     [
         (["--gen=dcgn"], "did you mean dcgan"),
-        (["--disc=nothing_like_it"], "Known: anime_dcgan, cnn_fc, dcgan, dense"),
+        (["--disc=nothing_like_it"], "there are: anime_dcgan, cnn_fc, dcgan, dense"),
         (["--tricks=label_smoth"], "did you mean label_smooth"),
         (["--gen=dcgan(wdth=3)"], "dcgan(width=64"),
         (["--gen=dcgan(width='wide')"], "width='wide' is no value for it"),

@@ -12,7 +12,7 @@ import pytest
 from tests.conftest import SMALL
 
 PACKAGE = Path(__file__).parent / "plugin_package"
-PARTS = {"generators": "two_layers", "losses": "soft_hinge", "tricks": "dim"}
+PARTS = {"generators": "two_layers", "losses": "soft_hinge", "tricks": "fade"}
 
 
 @pytest.fixture
@@ -38,12 +38,17 @@ def python(tmp_path):
 
 def test_its_parts_are_listed_with_their_arguments(python):
     listed = python("gan_zoo.run", "--list").stdout
-    for text in ("two_layers(width=256)", "soft_hinge(margin=1.0)", "dim(least=0.5)", "Two dense layers from 32 noise values."):
+    for text in (
+        "two_layers(width=256)",
+        "soft_hinge(margin=1.0)",
+        "fade(least=0.5)",
+        "Two dense layers from 32 noise values.",
+    ):
         assert text in listed
 
 
 def test_its_parts_train(python, faces, tmp_path):
-    own = ("--gen=two_layers(width=8)", "--loss=soft_hinge", "--tricks=dim(least=0.8)", "--steps=2")
+    own = ("--gen=two_layers(width=8)", "--loss=soft_hinge", "--tricks=fade(least=0.8)", "--steps=2")
     done = python("gan_zoo.run", *SMALL, *own, f"--data_dir={faces}", f"--workdir={tmp_path / 'run'}")
     assert done.returncode == 0, done.stderr
     assert json.loads((tmp_path / "run" / "config.json").read_text())["config"]["gen"] == "two_layers(width=8)"

@@ -410,7 +410,7 @@ def test_page_of_several_runs(report, undrawn, tmp_path):
     assert page.row("seed") == ["seed", "7", "8"]
     differing = page.rows.index(page.row("seed"))
     assert ["loss", "hinge", "hinge"] not in page.rows[: differing + 1]
-    assert "y/run and x/run: they differ in n_fake: 2000 and 500" in page.aside
+    assert "y/run and x/run: they differ in n_fake (2000 and 500)" in page.aside
     assert set(page.frames) == {"0", "1"}
     assert page.frames["1"][-1][:2] == [3200, 400]  # on the slider by images
 

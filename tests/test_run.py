@@ -256,6 +256,20 @@ def test_where_the_length_of_a_run_changed_is_recorded(train):
     assert rundir.read(train.folder)["steps_before"] == [[5, 5]]
 
 
+def test_without_a_terminal_a_line_tells_of_each_evaluation_and_of_each_minute(train, tmp_path, capsys):
+    assert train("--steps=6", "--sample_every=4", "--eval_every=6", "--eval_samples=16", "--extractor=random_conv") == 0
+    told = [line for line in capsys.readouterr().out.splitlines() if line.startswith("step ")]
+    assert [line.partition(":")[0] for line in told] == ["step 0/6", "step 4/6", "step 6/6"]
+    assert "FD-random_conv" in told[2] and told[2].endswith(" images/s")
+    screen = report.Report(tmp_path, 0, 10, 4)
+    screen.show(1, "first")
+    screen._said -= 61
+    screen.show(2, "second", 3.2)
+    screen.show(3, "third")
+    screen.close()
+    assert capsys.readouterr().out == "step 2/10: second, 3 images/s\n"
+
+
 def test_a_mistake_that_only_the_judge_finds_leaves_no_run(train, capsys):
     assert train("--eval_every=2", "--extractor=saved_model('nowhere')") == 2
     assert "nowhere" in capsys.readouterr().err
@@ -280,7 +294,7 @@ def test_dry_run_prints_counts_and_leaves_nothing(train, capsys):
 def test_parts_in_a_file_of_ones_own_train_and_sample(train, tmp_path):
     mine = tmp_path / "mine.py"
     mine.write_text(readme_plugin())
-    parts = ("--gen=two_layers(32)", "--disc=one_look(4)", "--loss=soft_hinge", "--tricks=dim(0.8)", "--data=stripes(64)")
+    parts = ("--gen=two_layers(32)", "--disc=one_look(4)", "--loss=soft_hinge", "--tricks=fade(0.8)", "--data=stripes(64)")
     assert train(f"--plugins={mine}", *parts) == 0
     game, _ = build.restore(train.folder)
     assert build.sample(game, 3, 0).shape == (3, 16, 16, 3)

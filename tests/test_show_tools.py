@@ -349,15 +349,27 @@ def test_a_place_where_nothing_can_be_written_is_told_before_the_work(modules, t
         modules["evaluate"].new_folder("file/new")
 
 
-def test_a_link_leads_to_the_file_that_is_written(modules, tool, trained, tmp_path, monkeypatch):
+def test_what_a_user_has_is_not_written_over_not_even_a_link_to_nothing(modules, tool, trained, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    Path("link.png").symlink_to("deep/er/real.png")
-    tool("sample", trained, "--n=4", "--out=link.png")
-    assert Path("link.png").is_symlink()
-    assert Image.open("deep/er/real.png").width > 0
-    Path("link.gif").symlink_to("nowhere.gif")
-    with pytest.raises(UserError, match="exists already"):
-        modules["evaluate"].file_to_write("link.gif", ".gif", new=True)
+    Path("mine.png").write_text("precious")
+    Path("link.png").symlink_to("nowhere.png")
+    for words in (
+        ("sample", trained, "--out=mine.png"),
+        ("preview", "--tricks=flip_images", "--data_dir=any", "--out=mine.png"),
+        ("nearest", trained, "--out=mine.png"),
+        ("audit", trained, "--out=mine.png"),
+        ("sample", trained, "--out=link.png"),
+    ):
+        assert "exists already and is left as it is" in tool(*words, code=2), words
+    assert Path("mine.png").read_text() == "precious"
+    assert modules["evaluate"].file_to_write("mine.png", ".png", again=True) == Path("mine.png")
+
+
+def test_a_link_leads_to_the_file_that_is_written(tmp_path):
+    (tmp_path / "link.png").symlink_to("deep/er/real.png")
+    images.save_png(tmp_path / "link.png", np.zeros((4, 5, 3), np.uint8))
+    assert (tmp_path / "link.png").is_symlink()
+    assert Image.open(tmp_path / "deep" / "er" / "real.png").size == (5, 4)
 
 
 # HParams

@@ -425,7 +425,7 @@ def advice(given: Given, record: dict[str, Any]) -> list[str]:
     odd = readable - record["aspects"].get("square", 0) if height == width else 0
     if odd > 0.05 * readable and given.raw:
         said.append(
-            f"{100 * odd / readable:.0f} % of the images are not square: their sides are cut off "
+            f"{100 * odd / readable:.0f} % of the images are not square: their edges are cut off "
             "(--data='files(fit=\"pad\")' pads them)."
         )
     if given.raw:
@@ -438,7 +438,7 @@ def advice(given: Given, record: dict[str, Any]) -> list[str]:
     if channels == 3 and set(colours) <= {"grey", "grey in colour channels"}:
         said.append("no image has colours: --channels=1 trains the same with less.")
     elif channels == 3 and (grey := readable - colours.get("colour", 0)):
-        said.append(f"{grey:,} images are grey among colour ones; so will be some samples.")
+        said.append(f"{grey:,} grey images among colour ones: so will be some samples.")
     if readable < 1000:
         said.append(
             f"{readable:,} images are few for a GAN, which may learn them by heart (tools/nearest.py tells); some thousand are "

@@ -1,7 +1,7 @@
 """Is one way of training better than another, on your data, and how sure is that? A grid of variants and seeds, in one command.
 
     python tools/compare.py --workdir=runs/ema --data_dir=my.zip --gen=dcgan --disc=dcgan 'plain:' 'ema: --ema=0.999'
-    python tools/compare.py --workdir=runs/beta --study=experiments/studies/beta1.py --data_dir=my.zip --seeds=3
+    python tools/compare.py --workdir=runs/beta --study=experiments/studies/choices.py --data_dir=my.zip --seeds=3
 
 Before ``NAME:`` stands what a variant is called, behind it the flags of gan_zoo.run in which it differs from all the flags
 given outside; the first is the baseline. A study is a Python file that sets ``question``, ``base`` (a Config) and ``variants``
@@ -365,7 +365,7 @@ def _run_settings(settings: Config, variant: Record, seed: int, evals: int, work
 def _main(values: flags.FlagValues, rest: list[str]) -> int:
     if not values["workdir"].present:
         raise UserError("a comparison needs a folder; give --workdir=runs/NAME.")
-    save = file_to_write(values.save, ".json")
+    save = file_to_write(values.save, ".json", again=True)
     folder = user_path(values.workdir)
     about, configs = _plan(values, rest, folder)
     if save:

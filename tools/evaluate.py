@@ -373,13 +373,18 @@ def extractor_of(config: Config) -> FeatureExtractor:
     return extractor._replace(features=features, logits=logits if extractor.logits is not None else None)
 
 
-def file_to_write(text: str, *endings: str, new: bool = False) -> Path | None:
+def file_to_write(text: str, *endings: str, again: bool = False) -> Path | None:
     """The path of a flag, which can be written to as soon as there is something to write; None if it was not given.
 
     Nothing is made here, so that a mistake told later leaves nothing behind: ``whole_file`` makes the folder.
 
+    Args:
+        text: What the user gave.
+        endings: Those allowed, with their dots.
+        again: A file may be there; the caller looks whether it is its own, and may be written anew.
+
     Raises:
-        UserError: It has another ending, is a folder, lies where nothing can be written, or is to be new and exists.
+        UserError: It has another ending, is a folder, lies where nothing can be written, or exists.
     """
     if not text:
         return None
@@ -389,7 +394,7 @@ def file_to_write(text: str, *endings: str, new: bool = False) -> Path | None:
     _writable(path, text)
     if path.is_dir():
         raise UserError(f"{text} is a folder, and a file is to be written; give a name that is free.")
-    if new and os.path.lexists(path):
+    if not again and os.path.lexists(path):
         raise UserError(f"{text} exists already and is left as it is; remove it, or give another name.")
     return path
 
@@ -476,8 +481,12 @@ def _main(values: flags.FlagValues, rest: list[str]) -> None:
     for sentence in sentences:
         print(f"  {sentence}")
     n, scored = floor[0].stamp.n_fake, results[0].stamp
-    fewer = "" if n == scored.n_fake == scored.n_real else "; by fewer images than were scored, which raises a distance"
-    print(f"  real against real: {n:,} images against {n:,} others of the same data{fewer}.")
+    what_differs = ""
+    if n < scored.n_fake:
+        what_differs = "; these are fewer than were scored, which raises a distance"
+    elif n < scored.n_real:
+        what_differs = f"; the score was taken against {scored.n_real:,}, and against fewer a distance is higher"
+    print(f"  real against real: {n:,} images against {n:,} others of the same data{what_differs}.")
 
     if out:
         record = {

@@ -124,7 +124,7 @@ def _main(values: flags.FlagValues, rest: list[str]) -> None:
         raise UserError(f"--fps={values.fps} is no rate; give images a second, from 0.1 to 50.")
     seeds = _seeds(values.from_seeds) if values.from_seeds else []
     rundir.read(folder)
-    out = file_to_write(values.out, *_ENDINGS, new=True) or free_path(folder / "walk.gif")
+    out = file_to_write(values.out, *_ENDINGS) or free_path(folder / "walk.gif")
     if out.suffix.lower() == ".mp4" and importlib.util.find_spec("imageio_ffmpeg") is None:
         raise UserError(f"--out={values.out} needs imageio-ffmpeg: pip install imageio-ffmpeg, or write a .gif or .png.")
     cli.load_tensorflow(values.verbose)

@@ -74,7 +74,7 @@ def _main(values: flags.FlagValues, rest: list[str]) -> None:
         raise UserError("there are no kept comparisons in experiments/results; make some with tools/compare.py --save=...")
     if rest and not values.out:
         raise UserError("give --out=FILE.md with single files; experiments/RESULTS.md is of all kept comparisons.")
-    out = file_to_write(values.out, ".md") or ROOT / "experiments" / "RESULTS.md"
+    out = file_to_write(values.out, ".md", again=True) or ROOT / "experiments" / "RESULTS.md"
     if out.exists() and not out.read_text(encoding="utf-8", errors="replace").startswith(MARK):
         raise UserError(f"{out} was not made by this tool; give another --out.")
     names = [path.stem for path in paths]

@@ -127,7 +127,7 @@ def _shortened(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, wi
 
 def _of_several(folders: list[Path], values: flags.FlagValues) -> None:
     names = names_of(folders)
-    out = file_to_write(values.out, ".gif", new=True) or free_path(Path("side-by-side.gif"))
+    out = file_to_write(values.out, ".gif") or free_path(Path("side-by-side.gif"))
     films = [load(folder, name, values.size) for folder, name in zip(folders, names, strict=True)]
     frames = [side_by_side(films, moment, values.by) for moment in moments(films, values.by, values.every)]
     images.save_gif(out, frames, values.fps, values.loop)

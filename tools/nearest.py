@@ -40,6 +40,7 @@ from tqdm import tqdm
 
 from gan_zoo import cli, images, registry
 from gan_zoo.atomic import write_json
+from gan_zoo.config import Config
 from gan_zoo.contracts import Dataset, UserError, user_path
 from gan_zoo.datasets import cache_dir
 from gan_zoo.evaluation.copies import Copies, find_copies, wilson
@@ -85,8 +86,19 @@ def _check_held_out(what: Subject, values: flags.FlagValues) -> None:
         kept = f"{what.path} was trained on all of its images" if what.run else "no images are known to be kept from training"
         raise UserError(
             f"{kept}, and without real images that it has not seen copies cannot be told; give some with --held_out_dir=FOLDER "
-            "(or zip, or npz) or --held_out=\"mnist(split='test')\", or train with --holdout=0.1."
+            f"(or zip, or npz){_more_of(what.config)}, or train with --holdout=0.1."
         )
+
+
+def _more_of(config: Config) -> str:
+    """How the data set itself gives other images than those that the settings name, in words; "" where it cannot."""
+    data = config.specs("data")[0]
+    signature = registry.datasets.entry(data.name).signature
+    takes = signature.parameters if signature else {}
+    for argument, other in (("split", "'test'"), ("seed", "1")):
+        if argument in takes and argument not in data.kwargs:
+            return f' or --held_out="{data.name}({argument}={other})"'
+    return ""
 
 
 def _held_out(what: Subject, values: flags.FlagValues, data: Dataset, kept: np.ndarray) -> tuple[np.ndarray, str, list[str]]:

@@ -74,7 +74,7 @@ def make(folders: Sequence[Path], out: Path | None = None) -> Path:
 def _main(values: flags.FlagValues, rest: list[str]) -> None:
     if not rest:
         raise UserError("no run is given; name the folder of a run, such as runs/NAME, of several runs, or of a comparison.")
-    out = make([user_path(word) for word in rest], file_to_write(values.out, ".html"))
+    out = make([user_path(word) for word in rest], file_to_write(values.out, ".html", again=True))
     print(f"{out}: {out.stat().st_size / 1e6:.1f} MB, opens in any browser")
 
 

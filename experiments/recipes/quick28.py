@@ -1,4 +1,4 @@
-"""Small pictures of 28 pixels in 15 minutes on 2 cores: a wider net than at 64, and nothing is mirrored.
+"""Small pictures of 28 pixels in some 20 minutes on 2 cores: a wider net than at 64, and nothing is mirrored.
 
 Much at this size is writing. With the classes of a data set that has some, add --condition=projection.
 

@@ -116,11 +116,9 @@ def comparable(a: Stamp, b: Stamp, *, subject: Collection[str] = ()) -> str:
         b: The other.
         subject: Fields that differ on purpose, such as ``("ema",)`` in a table of what EMA does.
     """
-    for field in Stamp._fields:
-        x, y = getattr(a, field), getattr(b, field)
-        if x != y and field not in ("versions", *subject):
-            return f"they differ in {field}: {x} and {y}"
-    return ""
+    pairs = {field: (getattr(a, field), getattr(b, field)) for field in Stamp._fields if field not in ("versions", *subject)}
+    differing = ["the data" if field == "data_hash" else f"{field} ({x} and {y})" for field, (x, y) in pairs.items() if x != y]
+    return f"they differ in {', '.join(differing)}" if differing else ""
 
 
 def small_sample_warning(n: int, dimensions: int) -> str:

@@ -31,9 +31,15 @@ def test_the_short_stamp():
 def test_numbers_of_two_protocols_are_not_comparable(field):
     other = STAMP._replace(**{field: OTHER[field]})
     reason = comparable(STAMP, other)
-    assert field in reason and str(OTHER[field]) in reason
+    expected = "the data" if field == "data_hash" else f"{field} ({getattr(STAMP, field)} and {OTHER[field]})"
+    assert reason == f"they differ in {expected}"
     assert comparable(STAMP, other, subject=(field,)) == ""
     assert set(OTHER) == set(Stamp._fields) - {"versions"}
+
+
+def test_all_that_differs_is_named():
+    other = STAMP._replace(resize="area", data_hash="other", seed=5)
+    assert comparable(STAMP, other, subject=("seed",)) == "they differ in resize (lanczos and area), the data"
 
 
 def test_other_versions_are_comparable_and_recorded():

@@ -120,8 +120,8 @@ def chart(
             axes.yaxis.set_major_locator(MaxNLocator(6, steps=_STEPS, min_n_ticks=3))
             axes.yaxis.set_major_formatter(FuncFormatter(short))
             if share:
-                low, high = axes.get_ylim()
-                axes.set_ylim(min(0.0, low), max(1.0, high) if max(values) > 0.5 else high)
+                _, high = axes.get_ylim()
+                axes.set_ylim(0.0, max(1.0, high) if max(values) > 0.5 else high)
             if zero and min(values) >= 0:
                 axes.set_ylim(bottom=0)
         axes.xaxis.set_major_locator(MaxNLocator(6, steps=_STEPS, integer=True))
