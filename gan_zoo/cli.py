@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shlex
 import signal
 import sys
@@ -54,7 +55,10 @@ def call(
         try:
             rest = values(["gan_zoo", *words])[1:]
         except flags.Error as e:
-            raise UserError(f"{' '.join(str(e).split())}; --help lists the flags.") from None
+            said = " ".join(str(e).split())
+            said = re.sub(r": invalid literal for int\(\).*", " is no whole number", said)
+            said = re.sub(r": could not convert string to float.*", " is no number", said)
+            raise UserError(f"{said}; --help lists the flags.") from None
         if values.help:
             print(f"{usage}\n\nFlags:\n{values.get_help(include_special_flags=False).strip()}")
             return 0
