@@ -15,6 +15,8 @@ This module imports neither TensorFlow nor Keras.
 
 from __future__ import annotations
 
+import itertools
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -30,13 +32,15 @@ class UserError(Exception):
 
 
 def user_path(text: str | Path) -> Path:
-    """The path that a user means, with ``~`` expanded.
+    """The path that a user means, with ``~`` expanded, and without ``folder/..``, where the folder need not exist.
 
     Raises:
         UserError: It names the home of a user who does not exist.
     """
     try:
-        return Path(text).expanduser()
+        path = Path(text).expanduser()
+        detour = any(part != ".." and after == ".." for part, after in itertools.pairwise(path.parts))
+        return Path(os.path.realpath(path)) if detour else path
     except RuntimeError:
         raise UserError(f"the path {text} cannot be read, since there is no such user; write the whole path.") from None
 

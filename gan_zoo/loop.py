@@ -65,8 +65,6 @@ def train(config: Config) -> Path:
 def _train(config: Config, folder: Path, distribution: tf.distribute.Strategy, lead: bool) -> Path:
     """The run itself. With several workers, the one that leads evaluates, draws and writes; the others only train."""
     data = load_data(config)
-    # Now, so that a mistake in it is told before anything is written.
-    extractor = build_extractor(config) if config.eval_every and lead else None
     rows, kept = split(config, len(data.images))
     identity = {
         "name": data.name,
@@ -85,8 +83,6 @@ def _train(config: Config, folder: Path, distribution: tf.distribute.Strategy, l
     with distribution.scope():
         game = build_game(config, data.image_shape, classes)
         saver = checkpoints.Saver(game, folder / "checkpoints", config.keep)
-    if lead and not resumed:
-        rundir.write(folder, rundir.record(config, identity, machine.describe(distribution)))
     if lead:
         saver.sweep()
     done = saver.restore()
@@ -102,7 +98,12 @@ def _train(config: Config, folder: Path, distribution: tf.distribute.Strategy, l
     if done >= config.steps and rundir.exported(folder) == done:
         print(f"{folder} is trained already, to step {done} of {config.steps}; a larger --steps goes on.")
         return folder
-    before = rundir.go_on(folder, config, done) if resumed else config.steps
+    extractor = build_extractor(config) if config.eval_every and lead else None  # told before all is recorded
+    before = config.steps
+    if resumed:
+        before = rundir.go_on(folder, config, done)
+    elif lead:
+        rundir.write(folder, rundir.record(config, identity, machine.describe(distribution)))
     report = Report(folder, done, config.steps, config.batch) if lead else Silent()
     grid_labels, columns, order = grid_of(game, config.samples)
 

@@ -35,7 +35,7 @@ def claim(folder: Path) -> Iterator[None]:
         UserError: It cannot be made or written, holds something that is no run, or is in use.
     """
     try:
-        made = [path for path in (folder, *folder.parents) if path.name != ".." and not path.exists()]
+        made = [path for path in (folder, *folder.parents) if not path.exists()]
         folder.mkdir(parents=True, exist_ok=True)
         # What begins with a dot is our lock, or what a kill left of a file being written.
         strangers = [p.name for p in folder.iterdir() if not p.name.startswith(".")]

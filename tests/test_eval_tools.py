@@ -320,9 +320,9 @@ def test_a_data_set_that_has_other_images_is_named(modules):
     def advice(data):
         return modules["nearest"]._more_of(Config(data=data))
 
-    assert advice("fashion_mnist(fit='pad')") == " or --held_out=\"fashion_mnist(split='test')\""
-    assert advice("mnist(split='all')") == ""
-    assert advice("cartoon_faces(count=500)") == ' or --held_out="cartoon_faces(seed=1)"'
+    assert advice("fashion_mnist(fit='pad')") == " or --held_out=\"fashion_mnist(fit='pad', split='test')\""
+    assert advice("mnist(split='all')") == advice("mnist('test')") == advice("cartoon_faces(500, 1)") == ""
+    assert advice("cartoon_faces(count=500)") == ' or --held_out="cartoon_faces(count=500, seed=1)"'
     assert advice("files") == ""
 
 

@@ -155,11 +155,15 @@ def test_a_signal_to_one_worker_stops_all_at_the_same_step(faces, tmp_path):
         [sys.executable, "tools/launch.py", "--workers=2", "--", *words, f"--workdir={folder}"],
         cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
     )  # fmt: skip
-    deadline = time.time() + 120
-    while not (folder / "metrics.jsonl").exists() and time.time() < deadline:
-        time.sleep(0.1)
-    os.kill(workers_of(launcher.pid)[1], signal.SIGTERM)  # not the one that leads, which saves and tells
-    said, errors = launcher.communicate(timeout=120)
+    try:
+        deadline = time.time() + 120
+        while not (folder / "metrics.jsonl").exists() and time.time() < deadline:
+            time.sleep(0.1)
+        os.kill(workers_of(launcher.pid)[1], signal.SIGTERM)  # not the one that leads, which saves and tells
+        said, errors = launcher.communicate(timeout=120)
+    finally:
+        launcher.send_signal(signal.SIGTERM)  # which it hands on; of an ended one nothing
+        launcher.wait(60)
     assert launcher.returncode == 128 + signal.SIGTERM, errors[-2000:]
     assert "starting all again" not in said
     (saved,) = folder.glob("checkpoints/step-*.index")

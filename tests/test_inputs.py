@@ -80,8 +80,10 @@ def test_after_a_mistake_folders_above_go_too_but_for_what_holds_something(refus
     (tmp_path / "held" / "notes").mkdir(parents=True)
     refused("--batch=97", workdir=tmp_path / "held" / "new" / "er" / "run")
     assert [path.name for path in (tmp_path / "held").iterdir()] == ["notes"]
-    train("--data_dir=nowhere", workdir=tmp_path / "one" / ".." / "other" / "run")
-    assert [path.name for path in tmp_path.iterdir()] == ["held"]
+    (tmp_path / "mine").mkdir()
+    for folder in ("mine", "mine/run", "other/run"):
+        train("--data_dir=nowhere", workdir=tmp_path / "one" / ".." / folder)
+        assert sorted(path.name for path in tmp_path.iterdir()) == ["held", "mine"]
 
 
 def test_after_a_mistake_an_empty_folder_of_the_users_stays(refused, train):

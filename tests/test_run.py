@@ -2,7 +2,6 @@
 
 import errno
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -169,12 +168,12 @@ def test_a_signal_in_the_last_steps_leaves_the_end_to_the_next_command(train, mo
     judge = Watch.judge
     asked = ("--steps=2", "--eval_every=2", "--eval_samples=64", "--extractor=random_conv")
     with monkeypatch.context() as patch:
-        patch.setattr(Watch, "judge", lambda self, *args: os.kill(os.getpid(), signal.SIGINT) or judge(self, *args))
+        patch.setattr(Watch, "judge", lambda self, *args: signal.raise_signal(signal.SIGINT) or judge(self, *args))
         assert train(*asked) == 128 + signal.SIGINT
     assert "stopped at step 2 of 2 and saved" in capsys.readouterr().out
     assert not (train.folder / "generator.keras").exists()
     with monkeypatch.context() as patch:
-        patch.setattr(Watch, "final", lambda *_: os.kill(os.getpid(), signal.SIGINT))
+        patch.setattr(Watch, "final", lambda *_: signal.raise_signal(signal.SIGINT))
         assert train(*asked) == 128 + signal.SIGINT
     assert "after this chunk" not in capsys.readouterr().err
     assert not (train.folder / "generator.keras").exists()
@@ -191,7 +190,7 @@ def test_a_run_that_ends_where_it_was_stopped_is_evaluated_there(train, monkeypa
     assert train(*asked, "--steps=2") == 0
     exchanges = strategy.exchanges
     with monkeypatch.context() as patch:
-        patch.setattr(strategy, "exchanges", lambda *args: os.kill(os.getpid(), signal.SIGINT) or exchanges(*args))
+        patch.setattr(strategy, "exchanges", lambda *args: signal.raise_signal(signal.SIGINT) or exchanges(*args))
         assert train(*asked, "--steps=6") == 128 + signal.SIGINT
     capsys.readouterr()
     assert train(*asked, "--steps=4") == 0
@@ -495,7 +494,7 @@ def test_ctrl_c_beside_a_collapse_loses_neither_of_the_two(train, plugin, monkey
     def interrupted(*args):
         calls.append(args)
         if len(calls) == 3:  # in the steps before the collapse is seen, or in the checkpoint after it
-            os.kill(os.getpid(), signal.SIGINT)
+            signal.raise_signal(signal.SIGINT)
         return usual(*args)
 
     with monkeypatch.context() as patch:

@@ -340,13 +340,16 @@ def test_a_place_where_nothing_can_be_written_is_told_before_the_work(modules, t
     Path("file").touch()
     wanted = modules["evaluate"].file_to_write
     Path("round.png").symlink_to("round.png")
-    for place in ("file/a.png", "/proc/a.png", "round.png", f"{'long' * 64}.png"):
+    for place in ("file/a.png", "/proc/a.png", "round.png", f"{'long' * 64}.png", f"new/{'long' * 64}.png"):
         with pytest.raises(UserError, match=rf"{place} cannot be written \("):
             wanted(place, ".png")
     with pytest.raises(UserError, match=r"must end in \.png, with a name before it"):
         wanted(".png", ".png")
     with pytest.raises(UserError, match=r"file/new cannot be written \("):
         modules["evaluate"].new_folder("file/new")
+    Path("dangling").symlink_to("nowhere")
+    with pytest.raises(UserError, match="exists already"):
+        modules["evaluate"].new_folder("dangling")
 
 
 def test_what_a_user_has_is_not_written_over_not_even_a_link_to_nothing(modules, tool, trained, tmp_path, monkeypatch):

@@ -403,9 +403,12 @@ def _writable(path: Path, text: str) -> None:
     """Raise ``UserError`` if nothing can be made at a path that a user wrote as ``text``."""
     try:
         with contextlib.suppress(FileNotFoundError):
-            os.stat(path)  # else of a name that is too long, or a link to itself
+            os.stat(path)  # else of a link to itself
         real = Path(os.path.realpath(path))
-        nearest = next(folder for folder in (real, *real.parents) if folder.is_dir())
+        nearest = next((folder for folder in (real, *real.parents) if folder.is_dir()), real)
+        for part in real.relative_to(nearest).parts:
+            with contextlib.suppress(FileNotFoundError):
+                os.stat(nearest / part)  # else of a name that is too long, below a folder that is yet to be made
         with tempfile.TemporaryFile(dir=nearest):  # what os.access says is not to be relied on, in /proc, say
             pass
     except OSError as e:
@@ -422,7 +425,7 @@ def new_folder(text: str) -> Path | None:
         return None
     path = user_path(text)
     _writable(path, text)
-    if path.exists() and not (path.is_dir() and not any(path.iterdir())):
+    if os.path.lexists(path) and not (path.is_dir() and not any(path.iterdir())):
         raise UserError(f"--out={text} exists already and is left as it is; give a new folder.")
     return path
 

@@ -215,7 +215,7 @@ def _main(values: flags.FlagValues, rest: list[str]) -> None:
 
     out = out or free_path(folder / f"export-{step}")
     out.parent.mkdir(parents=True, exist_ok=True)
-    aside = out.with_name(f".{out.name}.{uuid.uuid4().hex[:8]}.part")
+    aside = out.with_name(f".{uuid.uuid4().hex[:8]}.part")
     aside.mkdir()
     try:
         differences = {}
