@@ -16,9 +16,14 @@ import tensorflow as tf
 
 from gan_zoo import checkpoints, conditions, images, randomness, registry, rundir, step
 from gan_zoo.config import Config, held_out
-from gan_zoo.contracts import Classes, Condition, Dataset, UserError, user_path
+from gan_zoo.contracts import Classes, Condition, Dataset, FeatureExtractor, UserError, user_path
 from gan_zoo.datasets import cache_dir
 from gan_zoo.layers import batch_norm_across_replicas, has_batch_norm, mixes_images, statistics_aside
+
+
+def build_extractor(config: Config) -> FeatureExtractor:
+    """The feature network that the settings name."""
+    return registry.extractors.build(config.specs("extractor")[0], cache_dir=cache_dir())
 
 
 def load_data(config: Config) -> Dataset:

@@ -16,7 +16,18 @@ from typing import Any
 import tensorflow as tf
 
 from gan_zoo import checkpoints, feed, images, machine, registry, rundir, step, strategy
-from gan_zoo.build import build_game, classes_of, grid_of, load_data, part_of, sample, settle_average, sparse_classes, split
+from gan_zoo.build import (
+    build_extractor,
+    build_game,
+    classes_of,
+    grid_of,
+    load_data,
+    part_of,
+    sample,
+    settle_average,
+    sparse_classes,
+    split,
+)
 from gan_zoo.config import Config, load_plugins
 from gan_zoo.contracts import Dataset, FeatureExtractor, UserError, user_path
 from gan_zoo.datasets import cache_dir
@@ -98,7 +109,7 @@ def _train(config: Config, folder: Path, distribution: tf.distribute.Strategy, l
     if done >= config.steps and rundir.exported(folder) == done:
         print(f"{folder} is trained already, to step {done} of {config.steps}; a larger --steps goes on.")
         return folder
-    extractor = build_extractor(config) if config.eval_every and lead else None  # told before all is recorded
+    extractor = build_extractor(config) if config.eval_every and lead else None  # first: a mistake in it records nothing
     before = config.steps
     if resumed:
         before = rundir.go_on(folder, config, done)
@@ -166,7 +177,7 @@ def _train(config: Config, folder: Path, distribution: tf.distribute.Strategy, l
                 draw_grid()
             if judge:
                 judge.note(record)
-                if judge.score in scalars:
+                if scored:
                     collapse = _heed(judge, config, report)
             collapse = strategy.highest(distribution, collapse)
             if collapse == ROLLBACK and (back := saver.roll_back()) is not None:
@@ -208,11 +219,6 @@ def _precision(config: Config, folder: Path, distribution: tf.distribute.Strateg
     if (folder / "config.json").is_file():
         return rundir.read(folder)["config"].get("precision", "float32")
     return "bfloat16" if strategy.highest(distribution, machine.faster_in_bfloat16()) else "float32"
-
-
-def build_extractor(config: Config) -> FeatureExtractor:
-    """The feature network that the settings name."""
-    return registry.extractors.build(config.specs("extractor")[0], cache_dir=cache_dir())
 
 
 def judge_of(config: Config, extractor: FeatureExtractor, folder: Path, data: Dataset) -> Watch:

@@ -139,7 +139,7 @@ def evaluation_seconds(samples: int = 2000) -> dict[str, float]:
     data = build.load_data(settings)
     game = build.build_game(settings, data.image_shape)
     with tempfile.TemporaryDirectory() as folder:
-        judge = loop.judge_of(settings, loop.build_extractor(settings), Path(folder), data)
+        judge = loop.judge_of(settings, build.build_extractor(settings), Path(folder), data)
         times = []
         for _ in range(3):  # the first compiles
             began = time.perf_counter()

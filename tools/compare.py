@@ -264,8 +264,7 @@ def _agree(old: Record, new: Record, folder: Path) -> None:
 
 def _measure(about: Record, configs: dict[str, Config], places: list[dict[str, Any]]) -> None:
     """Fill in what the budget and the tables need to know of each variant: sizes, arithmetic, speed, and so its steps."""
-    from gan_zoo import build, registry
-    from gan_zoo.datasets import cache_dir
+    from gan_zoo import build
     from gan_zoo.evaluation import protocol
     from gan_zoo.flops import step_flops
 
@@ -278,7 +277,7 @@ def _measure(about: Record, configs: dict[str, Config], places: list[dict[str, A
             "the data changed since this comparison began, and scores on other data do not compare; restore the data, or "
             "choose another --workdir."
         )
-    about["score"] = protocol.named("FD", registry.extractors.build(base.specs("extractor")[0], cache_dir=cache_dir()))
+    about["score"] = protocol.named("FD", build.build_extractor(base))
     (kind, amount), *_ = about["budget"].items()
     for name, variant in about["variants"].items():
         if "steps" in variant:

@@ -250,11 +250,16 @@ def load_pictures(path: Path, data: Dataset, config: Config, most: int, seed: in
     return Pictures(images[order], ", ".join(done), tuple(notes))
 
 
-def _treatment(data: Dataset, config: Config) -> Treatment:
-    """How the data are brought to size, as far as it suits other pictures: without the crop of a known set."""
+def data_arguments(config: Config) -> dict[str, Any]:
+    """What the settings give their data set, by the names of its arguments; nothing where these cannot be read."""
     spec = config.specs("data")[0]
     signature = registry.datasets.entry(spec.name).signature
-    asked = signature.bind_partial(*spec.args, **spec.kwargs).arguments if signature else {}
+    return signature.bind_partial(*spec.args, **spec.kwargs).arguments if signature else {}
+
+
+def _treatment(data: Dataset, config: Config) -> Treatment:
+    """How the data are brought to size, as far as it suits other pictures: without the crop of a known set."""
+    asked = data_arguments(config)
     return Treatment(data.image_shape[:2], None, asked.get("fit", "crop"), asked.get("resample", "lanczos"))
 
 
@@ -352,7 +357,9 @@ def fakes(subject: Subject, values: flags.FlagValues, data: Dataset) -> Fakes:
 
 def extractor_of(config: Config) -> FeatureExtractor:
     """The extractor that the settings name, with a progress bar."""
-    extractor = registry.extractors.build(config.specs("extractor")[0], cache_dir=cache_dir())
+    from gan_zoo import build
+
+    extractor = build.build_extractor(config)
     last: list[Any] = [None, None]
 
     def features(images: np.ndarray) -> np.ndarray:

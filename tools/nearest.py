@@ -26,6 +26,7 @@ from evaluate import (
     Fakes,
     Subject,
     changed,
+    data_arguments,
     define,
     extractor_of,
     fakes,
@@ -96,7 +97,7 @@ def _more_of(config: Config) -> str:
     entry = registry.datasets.entry(data.name)
     if entry.signature is None or not entry.module.startswith("gan_zoo."):  # what its arguments mean is not known
         return ""
-    given = entry.signature.bind_partial(*data.args, **data.kwargs).arguments
+    given = data_arguments(config)
     for argument, other in (("split", "test"), ("seed", 1)):
         if argument in entry.signature.parameters and argument not in given:
             return f' or --held_out="{data._replace(kwargs={**data.kwargs, argument: other})}"'

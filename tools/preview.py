@@ -27,7 +27,6 @@ from PIL import Image, ImageDraw, ImageFont
 
 from gan_zoo import cli, config, images, registry, rundir
 from gan_zoo.contracts import Dataset, UserError, user_path
-from gan_zoo.datasets import cache_dir
 
 _TARGETS = {"real_targets": ("real", 1.0), "fake_targets": ("fake", 0.0), "gen_targets": ("of G", 1.0)}
 _CELL = 64  # pixels of an image in the picture, at least
@@ -287,7 +286,7 @@ def _main(values: flags.FlagValues, rest: list[str]) -> None:
     if len(data.images) < 3 * _LEAST:
         raise UserError(f"{len(data.images)} images are too few to look for traces in samples; {3 * _LEAST} are the least.")
     samples = build.sample(trained, values.n, settings.seed, place="preview")
-    extractor = registry.extractors.build(settings.specs("extractor")[0], cache_dir=cache_dir())
+    extractor = build.build_extractor(settings)
     print(f"traces in {len(samples)} samples of step {done}, by features of {extractor.name}:")
     for line in leak_lines(game, specs, data.images, samples, extractor, steps[::-1]):
         print(f"  {line}")
