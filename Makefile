@@ -7,7 +7,7 @@ BIN = .venv/bin
 .DELETE_ON_ERROR:
 
 demo: .venv/ready  ## train on the embedded cartoon faces and make a GIF of it
-	$(BIN)/python -m gan_zoo.run --config=experiments/demo.py
+	$(BIN)/gan_zoo train --config=demo
 
 test: .venv/ready-dev  ## the fast tests
 	$(BIN)/python -m pytest

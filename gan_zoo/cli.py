@@ -17,7 +17,8 @@ from typing import Any
 from absl import flags
 
 from gan_zoo import registry
-from gan_zoo.contracts import UserError, user_path
+from gan_zoo.errors import UserError
+from gan_zoo.files import user_path
 
 BAD_INPUT = 2
 
@@ -37,17 +38,23 @@ def call(
         argv: The arguments after the program's name; those of the process by default.
 
     Returns:
-        The exit code: 2 after bad input, 130 after a Ctrl-C and 143 after a SIGTERM that nothing else caught.
+        The exit code: 2 after bad input, 130 after a Ctrl-C and 143 after a SIGTERM that nothing
+        else caught.
     """
-    for stream in ("stdout", "stderr"):  # closed ones, and names of files that a terminal cannot show
+    for stream in (
+        "stdout",
+        "stderr",
+    ):  # closed ones, and names of files that a terminal cannot show
         if getattr(sys, stream) is None:
             setattr(sys, stream, open(os.devnull, "w"))  # noqa: SIM115
         with contextlib.suppress(AttributeError):  # a test's own stream
             getattr(sys, stream).reconfigure(errors="backslashreplace")
-    registry.foreign.clear()
+    registry.third_party.clear()
     values = flags.FlagValues()
     define(values)
-    flags.DEFINE_bool("verbose", False, "show TensorFlow's own messages, and tracebacks", flag_values=values)
+    flags.DEFINE_bool(
+        "verbose", False, "show TensorFlow's own messages, and tracebacks", flag_values=values
+    )
     flags.DEFINE_bool("help", False, "show this help", short_name="h", flag_values=values)
     words = sys.argv[1:] if argv is None else argv
     verbose = any(word in ("--verbose", "-verbose") for word in words)
@@ -80,7 +87,8 @@ def call(
             print(f"gan_zoo: {' '.join(str(e).split())}; check the files named.", file=sys.stderr)
             return BAD_INPUT
         print(
-            f"gan_zoo: {e.strerror}: {e.filename or 'while writing'}; make room or check the path, and try again.",
+            f"gan_zoo: {e.strerror}: {e.filename or 'while writing'}; make room or check the path,"
+            " and try again.",
             file=sys.stderr,
         )
         return BAD_INPUT
@@ -88,16 +96,29 @@ def call(
         print("gan_zoo: stopped.", file=sys.stderr)
         return 143 if isinstance(e, _Ended) else 130
     except (Exception, SystemExit) as e:
-        if not registry.foreign:  # ours: a bug, not a plugin's
+        if not registry.third_party:  # ours: a bug, not a plugin's
             raise
         if verbose:
             traceback.print_exc()
-        parts = " and ".join(f"the {thing} {name}" for name, (thing, _) in registry.foreign.items())
-        files = ",".join(dict.fromkeys(module for _, module in registry.foreign.values() if module.endswith(".py")))
-        command = shlex.join(["python", "-m", "gan_zoo.check", *registry.foreign, *([f"--plugins={files}"] if files else [])])
+        parts = " and ".join(
+            f"the {thing} {name}" for name, (thing, _) in registry.third_party.items()
+        )
+        files = ",".join(
+            dict.fromkeys(
+                module for _, module in registry.third_party.values() if module.endswith(".py")
+            )
+        )
+        command = shlex.join(
+            [
+                "gan_zoo",
+                "check",
+                *registry.third_party,
+                *([f"--plugins={files}"] if files else []),
+            ]
+        )
         print(
-            f"gan_zoo: {in_a_line(e)}; {parts} came from outside gan_zoo: mend what `{command}` finds, or if that is nothing, "
-            "report what --verbose shows.",
+            f"gan_zoo: {in_a_line(e)}; {parts} came from outside gan_zoo: mend what `{command}`"
+            " finds, or if that is nothing, report what --verbose shows.",
             file=sys.stderr,
         )
         return BAD_INPUT
@@ -110,16 +131,27 @@ def in_a_line(error: BaseException) -> str:
     lines = [line.strip() for line in str(first).split("Arguments received")[0].splitlines()]
     words = [line for line in lines if line and not line.startswith("[[{{node")]
     traced = getattr(first, "ag_error_metadata", None)
-    frames = reversed(traced.translated_stack) if traced else traceback.extract_tb(first.__traceback__)
-    own = [f"{Path(frame.filename).name}, line {frame.lineno}" for frame in frames if not _of_libraries(frame.filename)]
-    return f"{type(first).__name__}: {' '.join(words[-1:])[:300]}" + (f" ({own[-1]})" if own else "")
+    frames = (
+        reversed(traced.translated_stack) if traced else traceback.extract_tb(first.__traceback__)
+    )
+    own = [
+        f"{Path(frame.filename).name}, line {frame.lineno}"
+        for frame in frames
+        if not _of_libraries(frame.filename)
+    ]
+    return f"{type(first).__name__}: {' '.join(words[-1:])[:300]}" + (
+        f" ({own[-1]})" if own else ""
+    )
 
 
 def _of_libraries(file: str) -> bool:
     """Whether a file is ours, TensorFlow's or Python's, and so no user's."""
     ours = str(Path(__file__).parent)
     return (
-        file.startswith((ours, "<")) or "site-packages" in file or "__autograph_generated_file" in file or "/lib/python" in file
+        file.startswith((ours, "<"))
+        or "site-packages" in file
+        or "__autograph_generated_file" in file
+        or "/lib/python" in file
     )
 
 
@@ -160,10 +192,14 @@ def one_folder(rest: list[str]) -> Path:
         UserError: There are none or several, or it is no folder.
     """
     if len(rest) != 1:
-        raise UserError(f"one run's folder is wanted, such as runs/NAME, but {len(rest)} were given.")
+        raise UserError(
+            f"one run's folder is wanted, such as runs/NAME, but {len(rest)} were given."
+        )
     folder = user_path(rest[0])
     if not folder.is_dir():
-        raise UserError(f"there is no folder {folder}; give the folder of a run, such as runs/NAME.")
+        raise UserError(
+            f"there is no folder {folder}; give the folder of a run, such as runs/NAME."
+        )
     return folder
 
 
@@ -190,7 +226,8 @@ def held_stderr() -> Iterator[None]:
 def load_tensorflow(verbose: bool) -> None:
     """Import TensorFlow, without its greetings unless ``verbose``.
 
-    Its first lines go to descriptor 2 before any setting of its own is read; only holding the descriptor stops them.
+    Its first lines go to descriptor 2 before any setting of its own is read; only holding the
+    descriptor stops them.
     """
     if verbose:
         import tensorflow  # noqa: F401

@@ -1,6 +1,7 @@
 """The settings of a run. Each field is written once here and becomes a flag, a line of ``config.json`` and a line of help.
 
-Precedence: defaults < ``--config=preset.py`` < the flags that were given. This module imports no TensorFlow.
+Precedence: defaults < ``--config=preset.py`` < the flags that were given. This module imports no
+TensorFlow.
 """
 
 from __future__ import annotations
@@ -17,13 +18,17 @@ from typing import Any
 from absl import flags
 
 from gan_zoo import registry
-from gan_zoo.contracts import UserError, user_path
+from gan_zoo.errors import UserError
+from gan_zoo.files import user_path
+
+PRESETS = Path(__file__).parent / "presets"
 
 
 def _field(default: Any, text: str, *, free: bool = False, table: str | None = None) -> Any:
     """A setting with its help.
 
-    ``free``: it may change when a run is resumed, since it changes no weight of the steps that are done. ``table``: a spec.
+    ``free``: it may change when a run is resumed, since it changes no weight of the steps that are
+    done. ``table``: a spec.
     """
     return dataclasses.field(default=default, metadata={"help": text, "free": free, "table": table})
 
@@ -33,55 +38,92 @@ class Config:
     """All settings of one run; flat scalars and specs.
 
     Raises:
-        UserError: A value is out of its range, or a spec is unreadable, unknown or does not fit its part.
+        UserError: A value is out of its range, or a spec is unreadable, unknown or does not fit its
+            part.
     """
 
     gen: str = _field("conv_noise28", "the generator", table="generators")
     disc: str = _field("cnn_fc", "the discriminator", table="discriminators")
     loss: str = _field("non_saturating", "the loss of both", table="losses")
     tricks: str = _field(
-        "", "tricks, with commas: 'label_smooth(0.7,1.2),flip_labels(0.05)'; none unless asked for", table="tricks"
+        "",
+        "tricks, with commas: 'label_smooth(0.7,1.2),flip_labels(0.05)'; none unless asked for",
+        table="tricks",
     )
     condition: str = _field(
         "",
-        "how both nets learn of classes: projection or auxiliary, of the data's labels; none unless asked for",
+        "how both nets learn of classes: projection or auxiliary, of the data's labels; none unless"
+        " asked for",
         table="conditions",
     )
-    update: str = _field("alternating", "the order in which a step updates both nets", table="updates")
+    update: str = _field(
+        "alternating", "the order in which a step updates both nets", table="updates"
+    )
     noise: str = _field("normal", "what z is drawn from", table="noises")
-    gen_opt: str = _field("adam(2e-4, beta_1=0.5)", "the optimizer of the generator", table="optimizers")
-    disc_opt: str = _field("adam(2e-4, beta_1=0.5)", "the optimizer of the discriminator", table="optimizers")
-    precision: str = _field("float32", "of the nets' arithmetic: float32, bfloat16 (weights and losses stay float32), or auto")
-    ema: float = _field(0.0, "decay a step of the generator's moving average, from which samples then come; 0 is off")
+    gen_opt: str = _field(
+        "adam(2e-4, beta_1=0.5)", "the optimizer of the generator", table="optimizers"
+    )
+    disc_opt: str = _field(
+        "adam(2e-4, beta_1=0.5)", "the optimizer of the discriminator", table="optimizers"
+    )
+    precision: str = _field(
+        "float32",
+        "of the nets' arithmetic: float32, bfloat16 (weights and losses stay float32), or auto",
+    )
+    ema: float = _field(
+        0.0,
+        "decay a step of the generator's moving average, from which samples then come; 0 is off",
+    )
     data: str = _field("cartoon_faces", "the data set", table="datasets")
-    data_dir: str = _field("", "where the data lies: folder, zip or npz of images; alone, it means --data=files", free=True)
+    data_dir: str = _field(
+        "",
+        "where the data lies: folder, zip or npz of images; alone, it means --data=files",
+        free=True,
+    )
     image_size: str = _field("28", "pixels: one side, or HEIGHTxWIDTH")
-    channels: int = _field(0, "1 for grey, 3 for colour, 0 for what the data has")
+    channels: int = _field(0, "1 for gray, 3 for color, 0 for what the data has")
     batch: int = _field(64, "images a step, over all replicas")
     steps: int = _field(3000, "updates of the generator in the whole run", free=True)
     seed: int = _field(0, "from which all randomness of the run comes")
-    workdir: str = _field("", "the folder of the run; empty: runs/ and a name made of the settings", free=True)
-    log_every: int = _field(10, "steps in one compiled chunk, after which scalars are logged", free=True)
+    workdir: str = _field(
+        "", "the folder of the run; empty: runs/ and a name made of the settings", free=True
+    )
+    log_every: int = _field(
+        10, "steps in one compiled chunk, after which scalars are logged", free=True
+    )
     sample_every: int = _field(100, "steps between grids of samples", free=True)
     save_every: int = _field(500, "steps between checkpoints", free=True)
     keep: int = _field(2, "how many checkpoints stay on the disk", free=True)
     eval_every: int = _field(500, "steps between evaluations; 0 evaluates nothing", free=True)
     eval_samples: int = _field(2000, "images in one evaluation", free=True)
-    eval_budget: float = _field(0.1, "share of the time that evaluations may take; what would exceed it is left out", free=True)
-    extractor: str = _field("embedded", "the feature network of evaluations", table="extractors", free=True)
+    eval_budget: float = _field(
+        0.1,
+        "share of the time that evaluations may take; what would exceed it is left out",
+        free=True,
+    )
+    extractor: str = _field(
+        "embedded", "the feature network of evaluations", table="extractors", free=True
+    )
     on_collapse: str = _field(
         "warn",
-        "what to do when the samples collapse: warn, stop, or rollback (to the best checkpoint, at most 3 times)",
+        "what to do when the samples collapse: warn, stop, or rollback (to the best checkpoint, at"
+        " most 3 times)",
         free=True,
     )
     strategy: str = _field(
-        "default", "default (one device), mirrored (all of this host) or multi_worker (TF_CONFIG)", free=True
+        "default",
+        "default (one device), mirrored (all of this host) or multi_worker (TF_CONFIG)",
+        free=True,
     )
     batch_norm: str = _field(
-        "global", "over several devices, statistics of batch norm: global (the numbers of one device) or replica (faster)"
+        "global",
+        "over several devices, statistics of batch norm: global (the numbers of one device) or"
+        " replica (faster)",
     )
-    deterministic: bool = _field(False, "use only TensorFlow operations that give the same bits each time", free=True)
-    holdout: float = _field(0.0, "share of the images kept from training, for tools/nearest.py")
+    deterministic: bool = _field(
+        False, "use only TensorFlow operations that give the same bits each time", free=True
+    )
+    holdout: float = _field(0.0, "share of the images kept from training, for gan_zoo memorization")
     samples: int = _field(36, "images in the grid of samples", free=True)
     plugins: str = _field("", "Python files with parts of your own, with commas")
 
@@ -89,22 +131,40 @@ class Config:
         for field in dataclasses.fields(self):
             value = _typed(field.name, getattr(self, field.name), str(field.type))
             object.__setattr__(self, field.name, value)
-        object.__setattr__(self, "condition", self.condition.strip())  # nothing but blanks is no condition
-        for name, least in _LEAST.items():
+        object.__setattr__(
+            self, "condition", self.condition.strip()
+        )  # nothing but blanks is no condition
+        for name, least in _MINIMUM.items():
             if getattr(self, name) < least:
-                raise UserError(f"--{name}={getattr(self, name)} is too small; give {least} or more.")
-            if getattr(self, name) > _MOST[name]:
-                raise UserError(f"--{name}={getattr(self, name)} is too large; give {_MOST[name]} or less.")
+                raise UserError(
+                    f"--{name}={getattr(self, name)} is too small; give {least} or more."
+                )
+            if getattr(self, name) > _MAXIMUM[name]:
+                raise UserError(
+                    f"--{name}={getattr(self, name)} is too large; give {_MAXIMUM[name]} or less."
+                )
         if not 0 <= self.ema < 1:
-            raise UserError(f"--ema={self.ema} is no decay; give a value from 0 (off) to below 1, such as 0.999.")
+            raise UserError(
+                f"--ema={self.ema} is no decay; give a value from 0 (off) to below 1, such as"
+                " 0.999."
+            )
         for name, most in (("eval_budget", 1.0), ("holdout", 0.5)):
             if not 0 <= getattr(self, name) <= most:
-                raise UserError(f"--{name}={getattr(self, name)} is no such share; give a value from 0 to {most}.")
+                raise UserError(
+                    f"--{name}={getattr(self, name)} is no such share; give a value from 0 to"
+                    f" {most}."
+                )
         for name, known in _CHOICES.items():
             if getattr(self, name) not in known:
-                raise UserError(f"--{name}={getattr(self, name)} is unknown; give {', '.join(known[:-1])} or {known[-1]}.")
+                raise UserError(
+                    f"--{name}={getattr(self, name)} is unknown; give {', '.join(known[:-1])} or"
+                    f" {known[-1]}."
+                )
         if self.channels not in (0, 1, 3):
-            raise UserError(f"--channels={self.channels} is not possible; give 1 (grey), 3 (colour) or 0 (what the data has).")
+            raise UserError(
+                f"--channels={self.channels} is not possible; give 1 (gray), 3 (color) or 0 (what"
+                " the data has)."
+            )
         _ = self.size
         load_plugins(self.plugins)
         for field in dataclasses.fields(self):
@@ -128,7 +188,10 @@ class Config:
         found = re.fullmatch(r"(\d{1,4})(?:x(\d{1,4}))?", self.image_size.strip())
         height, width = (int(found[1]), int(found[2] or found[1])) if found else (0, 0)
         if not (8 <= height <= 1024 and 8 <= width <= 1024):
-            raise UserError(f"--image_size={self.image_size} is no size; give one side or HEIGHTxWIDTH, from 8 to 1024 pixels.")
+            raise UserError(
+                f"--image_size={self.image_size} is no size; give one side or HEIGHTxWIDTH, from 8"
+                " to 1024 pixels."
+            )
         return height, width
 
     @property
@@ -136,7 +199,7 @@ class Config:
         """The folder of the run. Its default is a function of the settings, so that the same command finds its run again."""
         if self.workdir:
             return user_path(self.workdir)
-        fixed = {k: v for k, v in dataclasses.asdict(self).items() if k not in FREE}
+        fixed = {k: v for k, v in dataclasses.asdict(self).items() if k not in RESUMABLE}
         if not self.condition:  # runs from before there was one are found again
             del fixed["condition"]
         mark = hashlib.sha256(json.dumps(fixed, sort_keys=True).encode()).hexdigest()[:6]
@@ -170,7 +233,10 @@ def _typed(name: str, value: Any, kind: str) -> Any:
             return float(value)
     except (TypeError, ValueError, OverflowError):
         pass
-    raise UserError(f"--{name}={value!r} is no {kind}; give a value like {Config.__dataclass_fields__[name].default!r}.")
+    raise UserError(
+        f"--{name}={value!r} is no {kind}; give a value like"
+        f" {Config.__dataclass_fields__[name].default!r}."
+    )
 
 
 _CHOICES = {
@@ -179,10 +245,21 @@ _CHOICES = {
     "strategy": ("default", "mirrored", "multi_worker"),
     "batch_norm": ("global", "replica"),
 }
-_LEAST = {"batch": 2, "steps": 1, "seed": 0, "log_every": 1, "sample_every": 1, "save_every": 1, "keep": 1, "samples": 1}
-_LEAST |= {"eval_every": 0, "eval_samples": 12}
-_MOST = dict.fromkeys(_LEAST, 2**32 - 1) | {"samples": 10_000}  # a grid of more is no picture, and fills the memory
-FREE = tuple(f.name for f in dataclasses.fields(Config) if f.metadata["free"])
+_MINIMUM = {
+    "batch": 2,
+    "steps": 1,
+    "seed": 0,
+    "log_every": 1,
+    "sample_every": 1,
+    "save_every": 1,
+    "keep": 1,
+    "samples": 1,
+}
+_MINIMUM |= {"eval_every": 0, "eval_samples": 12}
+_MAXIMUM = dict.fromkeys(_MINIMUM, 2**32 - 1) | {
+    "samples": 10_000
+}  # a grid of more is no picture, and fills the memory
+RESUMABLE = tuple(f.name for f in dataclasses.fields(Config) if f.metadata["free"])
 
 
 def differences(old: dict[str, Any], new: Config) -> list[str]:
@@ -191,13 +268,23 @@ def differences(old: dict[str, Any], new: Config) -> list[str]:
     A field that the earlier run did not know counts as its default.
     """
     default = dataclasses.asdict(Config())
-    fixed = {k: v for k, v in dataclasses.asdict(new).items() if k not in FREE}
-    return [f"{k} {old.get(k, default[k])!r} -> {v!r}" for k, v in fixed.items() if old.get(k, default[k]) != v]
+    fixed = {k: v for k, v in dataclasses.asdict(new).items() if k not in RESUMABLE}
+    return [
+        f"{k} {old.get(k, default[k])!r} -> {v!r}"
+        for k, v in fixed.items()
+        if old.get(k, default[k]) != v
+    ]
 
 
 def define_flags(values: flags.FlagValues) -> None:
     """Define one flag a field, and ``--config``."""
-    flags.DEFINE_string("config", "", "a preset: a Python file that sets config = Config(...)", flag_values=values)
+    flags.DEFINE_string(
+        "config",
+        "",
+        "a preset: a name that `gan_zoo presets` lists, or a Python file that sets config ="
+        " Config(...)",
+        flag_values=values,
+    )
     define: dict[str, Any] = {
         "str": flags.DEFINE_string,
         "int": flags.DEFINE_integer,
@@ -205,7 +292,9 @@ def define_flags(values: flags.FlagValues) -> None:
         "bool": flags.DEFINE_bool,
     }
     for field in dataclasses.fields(Config):
-        define[str(field.type)](field.name, field.default, field.metadata["help"], flag_values=values)
+        define[str(field.type)](
+            field.name, field.default, field.metadata["help"], flag_values=values
+        )
 
 
 def from_flags(values: flags.FlagValues) -> Config:
@@ -214,7 +303,9 @@ def from_flags(values: flags.FlagValues) -> Config:
     Raises:
         UserError: The preset cannot be read, or a value is wrong.
     """
-    given: dict[str, Any] = {f.name: values[f.name].value for f in dataclasses.fields(Config) if values[f.name].present}
+    given: dict[str, Any] = {
+        f.name: values[f.name].value for f in dataclasses.fields(Config) if values[f.name].present
+    }
     load_plugins(values.plugins)  # a preset may name their parts
     base = load_preset(values.config) if values.config else Config()
     if given.get("data_dir") and "data" not in given and base.data == Config.data:
@@ -222,28 +313,66 @@ def from_flags(values: flags.FlagValues) -> Config:
     return dataclasses.replace(base, **given)
 
 
-def load_preset(path: str | Path) -> Config:
-    """Run a preset file and take its ``config``. It is code of the user's own and is trusted like any script.
+def preset_names() -> list[str]:
+    """Return the names of the presets that ship with gan_zoo, sorted."""
+    return sorted(path.stem for path in PRESETS.glob("*.py") if not path.stem.startswith("_"))
+
+
+def preset_file(name: str | Path) -> Path:
+    """Return the file of a preset: one that ships with gan_zoo, by its name, or a Python file, by its path.
 
     Raises:
-        UserError: There is no such file, it fails, or it sets no ``config``.
+        UserError: There is none.
     """
-    file = user_path(path)
-    if not file.is_file():
-        beside = [p.name for p in file.parent.glob("*.py")] if file.parent.is_dir() else []
-        near = difflib.get_close_matches(file.name, beside, n=1)
-        raise UserError(
-            f"there is no preset {path}; " + (f"did you mean {file.parent / near[0]}?" if near else "check --config.")
-        )
+    if str(name) in preset_names():
+        return PRESETS / f"{name}.py"
+    file = user_path(name)
+    if file.is_file():
+        return file
+    known = [*preset_names(), *(str(p) for p in file.parent.glob("*.py") if file.parent.is_dir())]
+    near = difflib.get_close_matches(str(name), known, n=1) or difflib.get_close_matches(
+        file.stem, known, n=1
+    )
+    hint = (
+        f"did you mean {near[0]}?"
+        if near
+        else "`gan_zoo presets` lists those that ship with gan_zoo; a path works, too."
+    )
+    raise UserError(f"there is no preset {name}; {hint}")
+
+
+def run_preset(name: str | Path) -> dict[str, Any]:
+    """Run a preset's file and return all that it sets; ``config`` is among it.
+
+    It is code of the user's own and is trusted like any script.
+
+    Raises:
+        UserError: There is no such preset, it fails, or it sets no ``config``.
+    """
+    file = preset_file(name)
     try:
-        config = runpy.run_path(str(file)).get("config")
+        found = runpy.run_path(str(file))
     except UserError as e:
-        raise UserError(f"the preset {path}: {e}") from None
+        raise UserError(f"the preset {name}: {e}") from None
     except (Exception, SystemExit) as e:
-        raise UserError(f"the preset {path} fails with {type(e).__name__}: {' '.join(str(e).split())}; mend it.") from e
-    if not isinstance(config, Config):
-        raise UserError(f"the preset {path} sets no config; end it with config = Config(...), from gan_zoo.config.")
-    return config
+        raise UserError(
+            f"the preset {name} fails with {type(e).__name__}: {' '.join(str(e).split())}; fix it."
+        ) from e
+    if not isinstance(found.get("config"), Config):
+        raise UserError(
+            f"the preset {name} sets no config; end it with config = Config(...), from"
+            " gan_zoo.config."
+        )
+    return found
+
+
+def load_preset(name: str | Path) -> Config:
+    """Return the settings of a preset, given by its name or the path of its file.
+
+    Raises:
+        UserError: See :func:`run_preset`.
+    """
+    return run_preset(name)["config"]
 
 
 def held_out(count: int, holdout: float) -> int:
@@ -260,5 +389,8 @@ def from_json(saved: dict[str, Any]) -> Config:
     known = {f.name for f in dataclasses.fields(Config)}
     strange = sorted(set(saved) - known)
     if strange:
-        raise UserError(f"the run's config.json has settings unknown to this version of gan_zoo: {', '.join(strange)}.")
+        raise UserError(
+            "the run's config.json has settings unknown to this version of gan_zoo:"
+            f" {', '.join(strange)}."
+        )
     return Config(**saved)

@@ -2,85 +2,79 @@
 
 Conventions, stated once:
 
-* Images are NHWC. Inside, they are float32 in [-1, 1]; in files, in TensorBoard and before feature networks, uint8.
-* Discriminators return logits ``[B, 1]``, never probabilities. The real target is 1, the fake target is 0.
+* Images are NHWC. Inside, they are float32 in [-1, 1]; in files, in TensorBoard and before feature
+  networks, uint8.
+* Discriminators return logits ``[B, 1]``, never probabilities. The real target is 1, the fake
+  target is 0.
 * A *step* is one update of the generator, however many updates of the discriminator come with it.
 * Shapes are written with B (batch), H, W, C (image), D (features), N (data set).
-* A ``seed`` handed to a hook is an integer tensor ``[2]``, a pure function of the run's seed, of the hook's place and of the
-  step. Random hooks draw with it through :mod:`gan_zoo.randomness`; then a run on two replicas equals a run on one, and a
-  resumed run equals an uninterrupted one. No hook may draw from ``tf.random.normal`` and its stateful kin.
+* A ``seed`` handed to a hook is an integer tensor ``[2]``, a pure function of the run's seed, of
+  the hook's place and of the step. Random hooks draw with it through :mod:`gan_zoo.randomness`;
+  then a run on two replicas equals a run on one, and a resumed run equals an uninterrupted one. No
+  hook may draw from ``tf.random.normal`` and its stateful kin.
 
 This module imports neither TensorFlow nor Keras.
 """
 
 from __future__ import annotations
 
-import itertools
-import os
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from gan_zoo.errors import UserError as UserError  # plugins may take it from here
 
-class UserError(Exception):
-    """What a user can put right. Its text is one sentence: what is wrong, where, and what to do.
 
-    Entry points print it without a traceback and exit with code 2.
+class Batch(NamedTuple):
+    """The real images of one update.
+
+    Attributes:
+        images: float32 ``[B, H, W, C]`` in [-1, 1].
+        labels: Of the images, int32 ``[B]``, and so those that G is asked for; None without a
+            condition.
+        disc_step: Which of several updates of D within a step this is for; each draws for itself.
     """
 
-
-def user_path(text: str | Path) -> Path:
-    """The path that a user means, with ``~`` expanded, and without ``folder/..``, where the folder need not exist.
-
-    Raises:
-        UserError: It names the home of a user who does not exist.
-    """
-    try:
-        path = Path(text).expanduser()
-        detour = any(part != ".." and after == ".." for part, after in itertools.pairwise(path.parts))
-        return Path(os.path.realpath(path)) if detour else path
-    except RuntimeError:
-        raise UserError(f"the path {text} cannot be read, since there is no such user; write the whole path.") from None
-
-
-def check_whole(least: int, **numbers: float) -> None:
-    """Raise ``ValueError``, which tells a user of arguments, for what is no whole number from ``least`` on."""
-    for name, value in numbers.items():
-        if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
-            raise ValueError(f"{name}={value} must be a whole number, {least} or more.")
+    images: Any
+    labels: Any = None
+    disc_step: int = 0
 
 
 class Loss(NamedTuple):
-    """A pair of losses over logits, each one value a sample, so that the step alone decides how to average them.
+    """The losses of both nets over logits, one value a sample; the step averages them.
 
     Attributes:
-        disc: ``(real_logits, fake_logits, real_targets, fake_targets) -> [B, 1]``; all arguments float32 ``[B, 1]``.
-        gen: ``(fake_logits, targets) -> [B, 1]``; ``targets`` is what G wants D to say of its images (1 unless a trick
-            changes it). If ``paired``, it gets the logits of real images, ``[B, 1]``, as a third argument.
-        uses_targets: whether the targets mean anything to this loss. Label tricks are refused under a loss that ignores them.
-        flat: whether D's loss has no slope for some logits.
-        paired: whether G's loss compares its images with real ones, which D then sees in G's update, too.
+        disc: ``(real_logits, fake_logits, real_targets, fake_targets) -> [B, 1]``; all arguments
+            float32 ``[B, 1]``.
+        gen: ``(fake_logits, targets) -> [B, 1]``; ``targets`` is the target of G's images (1
+            unless a trick changes it). With ``needs_real_logits``, it gets the logits of real
+            images, ``[B, 1]``, as a third argument.
+        uses_targets: Whether the loss depends on the targets. Label tricks are refused under a
+            loss that ignores them.
+        has_zero_gradient: Whether D's loss has a zero gradient for some logits, as hinge has.
+        needs_real_logits: Whether G's loss compares its images with real ones, which D then sees
+            in G's update, too.
     """
 
     disc: Callable[..., Any]
     gen: Callable[..., Any]
     uses_targets: bool = True
-    flat: bool = False
-    paired: bool = False
+    has_zero_gradient: bool = False
+    needs_real_logits: bool = False
 
 
-class Seen(NamedTuple):
-    """What D has seen in an update, and what it said of it; images as they are after all tricks, logits float32.
+class DiscOutputs(NamedTuple):
+    """D's outputs in an update, and its inputs: images after all tricks, float32 logits.
 
     Attributes:
         real: ``[B, H, W, C]``.
         fake: ``[B, H, W, C]``.
-        real_logits: ``[B, 1]``; None in an update of G alone, unless the loss is ``paired``.
+        real_logits: ``[B, 1]``; None in an update of G alone, unless the loss needs them.
         fake_logits: ``[B, 1]``.
-        real_classes: What D says of the classes of the real images, if a condition gives it a second output; else None.
-        fake_classes: The same of the fake ones.
+        real_classes: D's second output for the real images, if a condition gives it one; else
+            None.
+        fake_classes: The same for the fake ones.
     """
 
     real: Any
@@ -92,25 +86,30 @@ class Seen(NamedTuple):
 
 
 class Trick(NamedTuple):
-    """What a trick changes about a step. Every field is optional; tricks compose in the order in which they are given.
+    """What a trick changes about a step. Every field is optional; tricks apply in the order given.
 
     Attributes:
         real_targets: ``(targets [B, 1], seed) -> [B, 1]``, for D's update only.
         fake_targets: The same for the targets of fake images.
         gen_targets: ``(targets [B, 1], seed) -> [B, 1]``, for G's update.
-        real_images: ``(images [B, H, W, C], seed) -> [B, H, W, C]``: real images alone, before all else. What it does becomes
-            part of the data that G learns.
+        real_images: ``(images [B, H, W, C], seed) -> [B, H, W, C]``: real images alone, before all
+            else. What it does becomes part of the data that G learns.
         fake_images: The same for fake images, in D's update only.
-        images: ``(images [B, H, W, C], seed) -> [B, H, W, C]``: what D sees, real and fake alike, in both updates. It must be
-            differentiable.
-        observe: ``(seen: Seen) -> None``, in D's update, before its penalties: for tricks that keep a record of logits.
-        penalty: ``(disc, seen: Seen, seed) -> scalar``, already weighted, added to D's loss; a mean over the batch.
-        gen_penalty: ``(disc, seen: Seen, seed) -> scalar``, the same for G's loss.
-        gen_weights: ``(fake_logits [B, 1]) -> [B, 1]``: factors of what each image adds to G's loss, without that of the
-            condition. The logits are turned round where tricks swap the targets, so that higher is more real.
-        gradients: ``(gradients, net) -> gradients``, lists, before they are applied; ``net`` is ``gen`` or ``disc``. They are
-            this replica's share: the sum over replicas is what the optimizer takes.
+        images: ``(images [B, H, W, C], seed) -> [B, H, W, C]``: what D sees, real and fake alike,
+            in both updates. It must be differentiable.
+        observe: ``(outputs: DiscOutputs) -> None``, in D's update, before its penalties: for tricks
+            that track logits.
+        penalty: ``(disc, outputs: DiscOutputs, seed) -> scalar``, already weighted, added to D's
+            loss; a mean over the batch.
+        gen_penalty: ``(disc, outputs: DiscOutputs, seed) -> scalar``, the same for G's loss.
+        gen_weights: ``(fake_logits [B, 1]) -> [B, 1]``: factors of each image's term of G's
+            loss, without the condition's. The logits are negated where tricks swap the targets, so
+            that higher means more real.
+        gradients: ``(gradients, net) -> gradients``, lists, before they are applied; ``net`` is
+            ``gen`` or ``disc``. They are this replica's share: the sum over replicas is what the
+            optimizer takes.
         after_disc: ``(disc) -> None``, after each update of D.
+        swaps_targets: Whether real images get the target 0 and fake ones 1, for both nets.
         metrics: ``() -> {name: scalar}``, read at the end of a chunk.
         variables: State to save in checkpoints.
     """
@@ -127,6 +126,7 @@ class Trick(NamedTuple):
     gen_weights: Callable[..., Any] | None = None
     gradients: Callable[..., Any] | None = None
     after_disc: Callable[..., Any] | None = None
+    swaps_targets: bool = False
     metrics: Callable[..., Any] | None = None
     variables: tuple = ()
 
@@ -136,11 +136,12 @@ class Condition(NamedTuple):
 
     Attributes:
         column: The column of :attr:`Dataset.labels` that says which class an image is of.
-        disc: ``(logits [B, 1], features [B, D], label int32 [B], classes) -> outputs``, symbolic tensors of Keras, float32 but
-            for the label: what a D whose last layer makes ``logits`` of ``features`` gives for images of that label. The first
-            output is its logits [B, 1]; a second one, if any, is what ``loss`` is to be fed with.
-        loss: ``(second output, labels int32 [B]) -> [B]``, already weighted: added to D's loss for real and for fake images,
-            and to G's loss for its own. None where D has one output.
+        disc: ``(logits [B, 1], features [B, D], label int32 [B], classes) -> outputs``, symbolic
+            tensors of Keras, float32 but for the label: what a D whose last layer makes ``logits``
+            of ``features`` gives for images of that label. The first output is its logits [B, 1]; a
+            second one, if any, is what ``loss`` is to be fed with.
+        loss: ``(second output, labels int32 [B]) -> [B]``, already weighted: added to D's loss for
+            real and for fake images, and to G's loss for its own. None where D has one output.
     """
 
     column: str
@@ -168,18 +169,20 @@ class Update(NamedTuple):
     """The order in which a step updates the two nets.
 
     Attributes:
-        run: ``(game, real [batches * B, H, W, C]) -> {name: scalar}``, the scalars of :data:`gan_zoo.step.SCALARS`. If it uses
-            several batches, :meth:`gan_zoo.step.Game.turns` tells them apart, with their labels.
-        batches: Of real images that one step uses.
-        one_way_back: Whether G learns by way of D's loss. Then penalties, losses that are flat in places, and nets D in which
-            images of a batch see each other are refused.
-        same_fakes: Whether D and G learn from the same fakes. Then tricks that change those of D alone are refused.
+        run: ``(game, batch) -> {name: scalar}``, the scalars of
+            :data:`gan_zoo.game.step.SCALARS`; the batch has ``batches * B`` images, and
+            :func:`gan_zoo.game.step.split_batch` gives those of each update of D.
+        batches: How many batches of real images one step uses.
+        single_backward: Whether G's gradient comes from D's loss. Then penalties, losses with zero
+            gradients, and a D whose output for one image depends on the others are refused.
+        shared_fakes: Whether D and G learn from the same fakes. Then tricks that change those of D
+            alone are refused.
     """
 
     run: Callable[..., Any]
     batches: int = 1
-    one_way_back: bool = False
-    same_fakes: bool = False
+    single_backward: bool = False
+    shared_fakes: bool = False
 
 
 class Dataset(NamedTuple):
@@ -188,10 +191,13 @@ class Dataset(NamedTuple):
     Attributes:
         name: Its public name, such as ``cartoon_faces``.
         images: uint8 ``[N, H, W, C]`` with C 1 or 3; an array or a read-only memory map.
-        labels: Named columns of class numbers, int32 ``[N]`` each: ``{"class": ...}``, or one column an attribute.
+        labels: Named columns of class numbers, int32 ``[N]`` each: ``{"class": ...}``, or one
+            column an attribute.
         label_values: For each column, the names of its classes.
-        hash: SHA-256 (hex) of the shape and the pixels: the identity of the data in checks and stamps.
-        resize: How pixels were brought to this size, in a few words: ``crop+lanczos (Pillow)``, ``none``, ``drawn``.
+        hash: SHA-256 (hex) of the shape and the pixels: the identity of the data in checks and
+            stamps.
+        resize: How pixels were brought to this size, in a few words: ``crop+lanczos (Pillow)``,
+            ``none``, ``drawn``.
         notes: Sentences to show to the user once, such as which files were skipped.
     """
 

@@ -11,7 +11,7 @@ import imageio.v3 as iio
 import numpy as np
 from PIL import Image
 
-from gan_zoo.atomic import whole_file
+from gan_zoo.files import whole_file
 
 
 def to_uint8(images: np.ndarray) -> np.ndarray:
@@ -42,7 +42,9 @@ def grid(images: np.ndarray, columns: int | None = None, gap: int = 2) -> np.nda
     n, height, width, channels = images.shape
     columns = columns or math.ceil(math.sqrt(n))
     rows = math.ceil(n / columns)
-    sheet = np.full((rows * (height + gap) + gap, columns * (width + gap) + gap, channels), 255, np.uint8)
+    sheet = np.full(
+        (rows * (height + gap) + gap, columns * (width + gap) + gap, channels), 255, np.uint8
+    )
     for i, image in enumerate(images):
         y, x = gap + i // columns * (height + gap), gap + i % columns * (width + gap)
         sheet[y : y + height, x : x + width] = image
@@ -75,7 +77,9 @@ def save_npz(path: Path, images: np.ndarray, labels: np.ndarray | None = None) -
             np.savez_compressed(f, images=images, labels=labels)
 
 
-def save_gif(path: Path, frames: Iterable[np.ndarray], fps: float, loop: bool = True, hold: bool = True) -> None:
+def save_gif(
+    path: Path, frames: Iterable[np.ndarray], fps: float, loop: bool = True, hold: bool = True
+) -> None:
     """Write an animation.
 
     Args:
@@ -87,16 +91,25 @@ def save_gif(path: Path, frames: Iterable[np.ndarray], fps: float, loop: bool = 
     """
     pictures = [f[..., 0] if f.shape[-1] == 1 else f for f in frames]
     each = max(20, round(1000 / fps))
-    # "loop" counts repetitions in the file, where 0 stands for "for ever" and its absence for "once".
+    # "loop" counts repetitions in the file, where 0 stands for "for ever" and its absence for
+    # "once".
     options: dict[str, Any] = {"loop": 0} if loop else {}
     # Pillow wants one number, not a list of one.
-    options["duration"] = [each] * (len(pictures) - 1) + [max(each, 1000)] if hold and len(pictures) > 1 else each
+    options["duration"] = (
+        [each] * (len(pictures) - 1) + [max(each, 1000)] if hold and len(pictures) > 1 else each
+    )
     with whole_file(path) as part:
         iio.imwrite(part, pictures, extension=".gif", **options)
 
 
 def gif_of(
-    paths: Sequence[Path], target: Path, fps: float = 10, every: int = 1, size: int = 0, loop: bool = True, most: int = 200
+    paths: Sequence[Path],
+    target: Path,
+    fps: float = 10,
+    every: int = 1,
+    size: int = 0,
+    loop: bool = True,
+    most: int = 200,
 ) -> int:
     """Make an animation of pictures on the disk; damaged ones, and those of another size than the last, are left out.
 
@@ -122,7 +135,9 @@ def gif_of(
     if chosen[-1] != paths[-1]:
         chosen.append(paths[-1])
     frames = [frame for path in chosen if (frame := read(path)) is not None]
-    frames = [frame for frame in frames if frame.shape == frames[-1].shape]  # --samples may have changed on the way
+    frames = [
+        frame for frame in frames if frame.shape == frames[-1].shape
+    ]  # --samples may have changed on the way
     if not frames:
         raise ValueError("there are no frames that can be read")
     save_gif(target, (enlarge(f, size) if size else f for f in frames), fps, loop)

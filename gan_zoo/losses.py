@@ -1,7 +1,7 @@
 """What ``--loss`` takes: losses over logits, one value a sample.
 
-``bce(x, t)`` below is the binary cross-entropy of the probability sigmoid(x) against the target t, computed from the logit x
-so that it is exact where the probability rounds to 0 or 1.
+``bce(x, t)`` below is the binary cross-entropy of the probability sigmoid(x) against the target t,
+computed from the logit x so that it is exact where the probability rounds to 0 or 1.
 """
 
 from __future__ import annotations
@@ -23,9 +23,10 @@ def _bce_disc(real, fake, real_targets, fake_targets):
 
 @losses.register
 def non_saturating(disc_weight: float = 1.0) -> Loss:
-    """D: cross-entropy; G maximises log D(G(z)) (Goodfellow et al. 2014, arXiv:1406.2661, end of section 3).
+    """D: cross-entropy; G maximizes log D(G(z)) (Goodfellow et al. 2014, arXiv:1406.2661, end of section 3).
 
-    With plain targets it is what others call the logistic loss: softplus(-real) + softplus(fake) for D, softplus(-fake) for G.
+    With plain targets it is what others call the logistic loss: softplus(-real) + softplus(fake)
+    for D, softplus(-fake) for G.
 
     Args:
         disc_weight: Of D's loss, the sum over real and fake; 0.5 makes it their mean.
@@ -37,7 +38,7 @@ def non_saturating(disc_weight: float = 1.0) -> Loss:
 
 @losses.register
 def minimax() -> Loss:
-    """D: cross-entropy; G minimises log(1 - D(G(z))), equation 1 itself (Goodfellow et al. 2014, arXiv:1406.2661).
+    """D: cross-entropy; G minimizes log(1 - D(G(z))), equation 1 itself (Goodfellow et al. 2014, arXiv:1406.2661).
 
     G's gradient vanishes where D is sure; it is here to be compared with.
     """
@@ -59,10 +60,12 @@ def least_squares() -> Loss:
 def wasserstein() -> Loss:
     """The critic's difference (Arjovsky et al. 2017, arXiv:1701.07875, equation 2).
 
-    It means something only under a bound on D's slope, such as a gradient penalty or clipped weights, which is a trick of its
-    own here.
+    It means something only under a bound on D's slope, such as a gradient penalty or clipped
+    weights, which is a trick of its own here.
     """
-    return Loss(disc=lambda real, fake, *_: fake - real, gen=lambda fake, _: -fake, uses_targets=False)
+    return Loss(
+        disc=lambda real, fake, *_: fake - real, gen=lambda fake, _: -fake, uses_targets=False
+    )
 
 
 @losses.register
@@ -72,7 +75,7 @@ def hinge() -> Loss:
         disc=lambda real, fake, *_: tf.nn.relu(1.0 - real) + tf.nn.relu(1.0 + fake),
         gen=lambda fake, _: -fake,
         uses_targets=False,
-        flat=True,
+        has_zero_gradient=True,
     )
 
 
@@ -80,9 +83,9 @@ def hinge() -> Loss:
 def relativistic_average() -> Loss:
     """Is an image more real than the mean of the others? RaSGAN (Jolicoeur-Martineau 2018, arXiv:1807.00734).
 
-    Cross-entropy of real - mean(fake) and of fake - mean(real), their sum, where the author's code takes half of it; for G with
-    the targets exchanged. The means are over the whole batch, of all replicas. Real and fake logits may drift together: only
-    their difference means something.
+    Cross-entropy of real - mean(fake) and of fake - mean(real), their sum, where the author's code
+    takes half of it; for G with the targets exchanged. The means are over the whole batch, of all
+    replicas. Real and fake logits may drift together: only their difference means something.
     """
 
     def against(logits, others):
@@ -92,8 +95,10 @@ def relativistic_average() -> Loss:
         disc=lambda real, fake, real_targets, fake_targets: _bce_disc(
             against(real, fake), against(fake, real), real_targets, fake_targets
         ),
-        gen=lambda fake, targets, real: _bce_disc(against(fake, real), against(real, fake), targets, 1.0 - targets),
-        paired=True,
+        gen=lambda fake, targets, real: _bce_disc(
+            against(fake, real), against(real, fake), targets, 1.0 - targets
+        ),
+        needs_real_logits=True,
     )
 
 
@@ -101,13 +106,14 @@ def relativistic_average() -> Loss:
 def relativistic_pairing() -> Loss:
     """Is this image more real than that one? Each fake has one real partner: RpGAN, the loss of R3GAN.
 
-    D: softplus(fake - real); G: softplus(real - fake), as in the authors' code (Huang et al. 2024, arXiv:2501.05441, section
-    2.2; Jolicoeur-Martineau 2018, arXiv:1807.00734). R3GAN adds the tricks ``r1`` and ``r2``, without which it need not
-    converge. Only the difference of real and fake logits means something.
+    D: softplus(fake - real); G: softplus(real - fake), as in the authors' code (Huang et al. 2024,
+    arXiv:2501.05441, section 2.2; Jolicoeur-Martineau 2018, arXiv:1807.00734). R3GAN adds the
+    tricks ``r1`` and ``r2``, without which it need not converge. Only the difference of real and
+    fake logits means something.
     """
     return Loss(
         disc=lambda real, fake, *_: tf.nn.softplus(fake - real),
         gen=lambda fake, _, real: tf.nn.softplus(real - fake),
         uses_targets=False,
-        paired=True,
+        needs_real_logits=True,
     )

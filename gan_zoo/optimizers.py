@@ -15,8 +15,8 @@ from gan_zoo.registry import optimizers
 class FusedAdam(_keras.optimizers.Adam):
     """Keras' Adam with TensorFlow's one-pass kernel for the update, of the same formula.
 
-    Keras writes the update as a dozen operations, each of which reads and writes all weights. For nets of many weights and
-    little arithmetic, such as dense ones, that is most of a step.
+    Keras writes the update as a dozen operations, each of which reads and writes all weights. For
+    nets of many weights and little arithmetic, such as dense ones, that is most of a step.
     """
 
     def update_step(self, gradient, variable, learning_rate):
@@ -25,7 +25,10 @@ class FusedAdam(_keras.optimizers.Adam):
             return super().update_step(gradient, variable, learning_rate)
         i = self._get_variable_index(variable)
         # Under a strategy the variable comes as TensorFlow's own, this replica's part of it.
-        ours = (x.value if isinstance(x, _keras.Variable) else x for x in (variable, self._momentums[i], self._velocities[i]))
+        ours = (
+            x.value if isinstance(x, _keras.Variable) else x
+            for x in (variable, self._momentums[i], self._velocities[i])
+        )
         var, m, v = (x.handle for x in ours)
         t = tf.cast(self.iterations + 1, tf.float32)
         beta_1, beta_2 = tf.constant(float(self.beta_1)), tf.constant(float(self.beta_2))
@@ -56,13 +59,18 @@ class Schedule(_keras.optimizers.schedules.LearningRateSchedule):
         return {"rate": self.rate, "shape": self.shape, "until": self.until, "warmup": self.warmup}
 
 
-def _rate(learning_rate: float, schedule: str, until: int, warmup: int, updates: int) -> float | Schedule:
+def _rate(
+    learning_rate: float, schedule: str, until: int, warmup: int, updates: int
+) -> float | Schedule:
     """What Keras takes for a learning rate; ``until=0`` is the end of a run of so many ``updates``."""
     _check(learning_rate=learning_rate)
     if schedule not in ("constant", "linear", "cosine"):
         raise ValueError(f"schedule='{schedule}' is unknown; give constant, linear or cosine.")
     if schedule == "constant" and until:
-        raise ValueError(f"until={until} does not go with schedule='constant', which does not end; leave one out.")
+        raise ValueError(
+            f"until={until} does not go with schedule='constant', which does not end; leave one"
+            " out."
+        )
     for name, value in (("until", until), ("warmup", warmup)):
         if value < 0 or value != int(value):
             raise ValueError(f"{name}={value} must be a whole number, 0 or more.")
@@ -70,7 +78,10 @@ def _rate(learning_rate: float, schedule: str, until: int, warmup: int, updates:
         return float(learning_rate)
     until = until or (updates if schedule != "constant" else 0)
     if schedule != "constant" and not until:
-        raise ValueError(f"schedule='{schedule}' needs until=, since nothing here says how many updates there will be.")
+        raise ValueError(
+            f"schedule='{schedule}' needs until=, since nothing here says how many updates there"
+            " will be."
+        )
     return Schedule(float(learning_rate), schedule, int(until), int(warmup))
 
 
@@ -94,10 +105,12 @@ def adam(
         beta_2: Of the second.
         epsilon: Added to the root of the second moment.
         schedule: ``constant``, or falling to 0: ``linear`` or ``cosine``, half a wave of it.
-        until: Updates of the net after which it is 0; by default those of the whole run, so that it falls as fast as
-            ``--steps`` is long. A run that goes on with more ``--steps`` goes on with the rates of the longer one.
+        until: Updates of the net after which it is 0; by default those of the whole run, so that it
+            falls as fast as ``--steps`` is long. A run that goes on with more ``--steps`` goes on
+            with the rates of the longer one.
         warmup: Updates over which it first rises, linearly.
-        updates: Of the net in the whole run: ``--steps``, for D times K under ``--update='alternating(K)'``.
+        updates: Of the net in the whole run: ``--steps``, for D times K under
+            ``--update='alternating(K)'``.
     """
     rate = _rate(learning_rate, schedule, until, warmup, updates)
     _check(epsilon=epsilon)
@@ -118,7 +131,9 @@ def rmsprop(
     updates: int = 0,
 ):
     """RMSprop, as Arjovsky et al. 2017 (arXiv:1701.07875) train critics with; schedules as those of ``adam``."""
-    return _keras.optimizers.RMSprop(_rate(learning_rate, schedule, until, warmup, updates), float(rho))
+    return _keras.optimizers.RMSprop(
+        _rate(learning_rate, schedule, until, warmup, updates), float(rho)
+    )
 
 
 @optimizers.register
@@ -132,7 +147,9 @@ def sgd(
     updates: int = 0,
 ):
     """Gradient descent with momentum; schedules as those of ``adam``."""
-    return _keras.optimizers.SGD(_rate(learning_rate, schedule, until, warmup, updates), float(momentum))
+    return _keras.optimizers.SGD(
+        _rate(learning_rate, schedule, until, warmup, updates), float(momentum)
+    )
 
 
 def _check(**positive: float) -> None:
@@ -147,7 +164,11 @@ def keras(name: str, **arguments):
     kind: Any = getattr(_keras.optimizers, name, None)
     base = _keras.optimizers.Optimizer
     known = isinstance(kind, type) and issubclass(kind, base)
-    # A class without an update of its own is the base, or wraps optimizers that no spec can give it.
+    # A class without an update of its own is the base, or wraps optimizers that no spec can give
+    # it.
     if not known or kind.update_step is base.update_step:
-        raise ValueError(f"keras.optimizers has no optimizer '{name}'; write a class's name, such as 'Adam' or 'Lion'.")
+        raise ValueError(
+            f"keras.optimizers has no optimizer '{name}'; write a class's name, such as 'Adam' or"
+            " 'Lion'."
+        )
     return kind(**arguments)

@@ -1,7 +1,8 @@
 """Random numbers that are pure functions of (seed, place, step), the same for any number of replicas.
 
-Every draw is made for the global batch and each replica takes its slice: then two replicas see what one device would have
-seen. The stateless Philox generator gives the same bits everywhere, under XLA too.
+Every draw is made for the global batch and each replica takes its slice: then two replicas see what
+one device would have seen. The stateless Philox generator gives the same bits everywhere, under XLA
+too.
 """
 
 from __future__ import annotations
@@ -13,22 +14,22 @@ import tensorflow as tf
 from keras.config import floatx
 
 
-def stream(seed: int, *place: object) -> int:
-    """A number for one place that draws, such as ``stream(seed, "trick", 0, "real")``; different places draw independently."""
+def derive_seed(seed: int, *place: object) -> int:
+    """A number for one place that draws, such as ``derive_seed(seed, "trick", 0, "real")``; different places draw independently."""
     return zlib.crc32(repr((seed, *place)).encode())
 
 
-def at(stream: int, step: tf.Tensor) -> tf.Tensor:
+def fold_in(stream: int, step: tf.Tensor) -> tf.Tensor:
     """The ``seed`` [2] of a place at a step."""
     return tf.stack([tf.constant(stream, tf.int64), tf.cast(step, tf.int64)])
 
 
-def fork(seed: tf.Tensor, k: int) -> tf.Tensor:
+def split(seed: tf.Tensor, k: int) -> tf.Tensor:
     """The ``k``-th further seed of a place that draws several times; streams of places lie below 2**32, so it meets none."""
     return seed + tf.constant([k << 32, 0], tf.int64)
 
 
-def order(count: int, seed: tf.Tensor) -> tf.Tensor:
+def permutation(count: int, seed: tf.Tensor) -> tf.Tensor:
     """A random order of ``range(count)``, the same on all replicas."""
     return tf.argsort(tf.random.stateless_uniform([count], seed, alg="philox"))
 
@@ -46,9 +47,21 @@ def _mine(draw, shape: Sequence[int]) -> tf.Tensor:
 
 def normal(shape: Sequence[int], seed: tf.Tensor, stddev: float = 1.0) -> tf.Tensor:
     """Draw from N(0, stddev^2); ``shape`` [B, ...] is the replica's own."""
-    return _mine(lambda s: tf.cast(tf.random.stateless_normal(s, seed, stddev=stddev, alg="philox"), floatx()), shape)
+    return _mine(
+        lambda s: tf.cast(
+            tf.random.stateless_normal(s, seed, stddev=stddev, alg="philox"), floatx()
+        ),
+        shape,
+    )
 
 
-def uniform(shape: Sequence[int], seed: tf.Tensor, low: float = 0.0, high: float = 1.0) -> tf.Tensor:
+def uniform(
+    shape: Sequence[int], seed: tf.Tensor, low: float = 0.0, high: float = 1.0
+) -> tf.Tensor:
     """Draw from U[low, high); ``shape`` [B, ...] is the replica's own."""
-    return _mine(lambda s: tf.cast(low + (high - low) * tf.random.stateless_uniform(s, seed, alg="philox"), floatx()), shape)
+    return _mine(
+        lambda s: tf.cast(
+            low + (high - low) * tf.random.stateless_uniform(s, seed, alg="philox"), floatx()
+        ),
+        shape,
+    )

@@ -1,7 +1,8 @@
 """The tables of parts, and the specs by which a user names a part with its arguments.
 
-A *part* is a plain function behind a decorator. Its name is its public name, its docstring's first line its description, its
-ordinary parameters what a spec may set, and its keyword-only parameters what it asks the framework for, by name::
+A *part* is a plain function behind a decorator. Its name is its public name, its docstring's first
+line its description, its ordinary parameters what a spec may set, and its keyword-only parameters
+what it asks the framework for, by name::
 
     from gan_zoo.registry import generators
 
@@ -10,9 +11,9 @@ ordinary parameters what a spec may set, and its keyword-only parameters what it
         '''One dense layer.'''
         ...
 
-Parts are found without being imported: the source of a table's package is read with ``ast``, and only the part that is asked
-for is loaded. So ``--list`` and every complaint about a name or an argument come before TensorFlow does, and a broken plugin
-breaks only itself.
+Parts are found without being imported: the source of a table's package is read with ``ast``, and
+only the part that is asked for is loaded. So ``--list`` and every complaint about a name or an
+argument come before TensorFlow does, and a broken plugin breaks only itself.
 """
 
 from __future__ import annotations
@@ -29,7 +30,9 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from gan_zoo.contracts import Condition, Dataset, FeatureExtractor, Loss, Trick, Update, UserError, user_path
+from gan_zoo.contracts import Condition, Dataset, FeatureExtractor, Loss, Trick, Update
+from gan_zoo.errors import UserError
+from gan_zoo.files import user_path
 
 
 class Spec(NamedTuple):
@@ -49,7 +52,9 @@ def _spec_of(node: ast.expr, text: str) -> Spec:
     if isinstance(node, ast.Name):
         return Spec(node.id)
     if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name)):
-        raise UserError(f"'{text}' is not a part's name or a call such as name(0.5, key=1); write it so.")
+        raise UserError(
+            f"'{text}' is not a part's name or a call such as name(0.5, key=1); write it so."
+        )
     try:
         if any(k.arg is None for k in node.keywords):
             raise ValueError
@@ -57,10 +62,12 @@ def _spec_of(node: ast.expr, text: str) -> Spec:
         kwargs = {k.arg: ast.literal_eval(k.value) for k in node.keywords if k.arg}
     except (ValueError, TypeError, RecursionError):
         raise UserError(
-            f"the arguments in '{text}' must be plain values (numbers, strings, True, False, None, tuples); "
-            "specs are read, never run."
+            f"the arguments in '{text}' must be plain values (numbers, strings, True, False, None,"
+            " tuples); specs are read, never run."
         ) from None
-    if any(isinstance(n, ast.Constant) and n.value in (math.inf, math.inf * 1j) for n in ast.walk(node)):
+    if any(
+        isinstance(n, ast.Constant) and n.value in (math.inf, math.inf * 1j) for n in ast.walk(node)
+    ):
         raise UserError(f"'{text}' has a number that is too large; give a smaller one.")
     if len(kwargs) < len(node.keywords):
         raise UserError(f"'{text}' gives one argument twice; leave one of them out.")
@@ -76,12 +83,18 @@ def parse_specs(text: str) -> list[Spec]:
     if not text.strip():
         return []
     try:
-        # The list may end in a comma, as Python's own may; a stray bracket cannot close ours, since that is no syntax.
+        # The list may end in a comma, as Python's own may; a stray bracket cannot close ours, since
+        # that is no syntax.
         tree = ast.parse(f"[{text}]", mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        raise UserError(f"'{text}' is not readable; write name, name(0.5, key=1), or several with commas.") from None
+        raise UserError(
+            f"'{text}' is not readable; write name, name(0.5, key=1), or several with commas."
+        ) from None
     if not isinstance(tree, ast.List):
-        raise UserError(f"'{text}' is not a list of parts; write name, name(0.5, key=1), or several with commas.")
+        raise UserError(
+            f"'{text}' is not a list of parts; write name, name(0.5, key=1), or several with"
+            " commas."
+        )
     return [_spec_of(node, text) for node in tree.elts]
 
 
@@ -93,7 +106,9 @@ def parse_spec(text: str) -> Spec:
     """
     specs = parse_specs(text)
     if len(specs) != 1:
-        raise UserError(f"one part is wanted here, but '{text}' names {len(specs)}; give one name or one call.")
+        raise UserError(
+            f"one part is wanted here, but '{text}' names {len(specs)}; give one name or one call."
+        )
     return specs[0]
 
 
@@ -110,10 +125,10 @@ def _literal(node: ast.expr) -> Any:
     try:
         return ast.literal_eval(node)
     except ValueError:
-        return _Shown(ast.unparse(node))
+        return _Unevaluated(ast.unparse(node))
 
 
-class _Shown:
+class _Unevaluated:
     """A default that is no literal: only its text is known."""
 
     def __init__(self, text: str):
@@ -127,7 +142,10 @@ def _signature_of(node: ast.FunctionDef) -> inspect.Signature:
     a, P = node.args, inspect.Parameter
     positional = a.posonlyargs + a.args
     defaults = [P.empty] * (len(positional) - len(a.defaults)) + [_literal(d) for d in a.defaults]
-    params = [P(p.arg, P.POSITIONAL_OR_KEYWORD, default=d) for p, d in zip(positional, defaults, strict=True)]
+    params = [
+        P(p.arg, P.POSITIONAL_OR_KEYWORD, default=d)
+        for p, d in zip(positional, defaults, strict=True)
+    ]
     for p, d in zip(a.kwonlyargs, a.kw_defaults, strict=True):
         params.append(P(p.arg, P.KEYWORD_ONLY, default=P.empty if d is None else _literal(d)))
     if a.vararg:
@@ -149,11 +167,18 @@ def _entries_in(path: Path, module: str, table: str) -> Iterator[Entry]:
     try:
         tree = ast.parse(path.read_text(encoding="utf-8"))
     except OSError as e:
-        raise UserError(f"the plugin file {path} cannot be read ({e.strerror}); check --plugins.") from None
+        raise UserError(
+            f"the plugin file {path} cannot be read ({e.strerror}); check --plugins."
+        ) from None
     except (SyntaxError, ValueError) as e:
-        raise UserError(f"the plugin file {path} is not valid Python ({e}); mend it or leave it out of --plugins.") from None
+        raise UserError(
+            f"the plugin file {path} is not valid Python ({e}); mend it or leave it out of"
+            " --plugins."
+        ) from None
     for node in tree.body:
-        if isinstance(node, ast.FunctionDef) and any(_is_register(d, table) for d in node.decorator_list):
+        if isinstance(node, ast.FunctionDef) and any(
+            _is_register(d, table) for d in node.decorator_list
+        ):
             summary = (ast.get_docstring(node) or "").split("\n")[0]
             yield Entry(node.name, module, _signature_of(node), summary)
 
@@ -166,14 +191,19 @@ def _source_of(module: str) -> Path | None:
         return None
     path = Path(spec.origin)
     for part in rest:
-        path = path.parent / part / "__init__.py" if (path.parent / part).is_dir() else path.parent / f"{part}.py"
+        path = (
+            path.parent / part / "__init__.py"
+            if (path.parent / part).is_dir()
+            else path.parent / f"{part}.py"
+        )
     return path if path.suffix == ".py" and path.is_file() else None
 
 
 _plugin_files: list[Path] = []
 
-# The parts from outside gan_zoo that this program has built: for each name what it is and the module or file that has it.
-foreign: dict[str, tuple[str, str]] = {}
+# The parts from outside gan_zoo that this program has built: for each name what it is and the
+# module or file that has it.
+third_party: dict[str, tuple[str, str]] = {}
 
 
 def add_plugin_file(path: str | Path) -> Path:
@@ -187,7 +217,10 @@ def add_plugin_file(path: str | Path) -> Path:
     except (OSError, RuntimeError) as e:  # a loop of links
         raise UserError(f"the plugin file {path} cannot be found ({e}); check --plugins.") from None
     if not resolved.is_file() or resolved.suffix != ".py":
-        raise UserError(f"there is no plugin file {path}; give the path of a Python file (.py) that registers parts.")
+        raise UserError(
+            f"there is no plugin file {path}; give the path of a Python file (.py) that registers"
+            " parts."
+        )
     if resolved not in _plugin_files:
         _plugin_files.append(resolved)
         for table in tables.values():
@@ -224,7 +257,8 @@ class Registry(Mapping):
         old = self._loaded.get(name) or (self._known_elsewhere(name, function))
         if old is not None and not _same_function(old, function):
             raise UserError(
-                f"the {self.thing} '{name}' of {_home(function)} is already registered by {_home(old)}; rename one of them."
+                f"the {self.thing} '{name}' of {_home(function)} is already registered by"
+                f" {_home(old)}; rename one of them."
             )
         self._loaded[name] = function
         return function
@@ -252,13 +286,15 @@ class Registry(Mapping):
                 other = found.get(entry.name)
                 if other is not None and other.module != entry.module:
                     raise UserError(
-                        f"the {self.thing} '{entry.name}' is registered twice, by {other.module} and by {entry.module}; "
-                        "rename one of them."
+                        f"the {self.thing} '{entry.name}' is registered twice, by {other.module}"
+                        f" and by {entry.module}; rename one of them."
                     )
                 found[entry.name] = entry
             self._index = found
         late = {
-            name: Entry(name, f.__module__, inspect.signature(f), (inspect.getdoc(f) or "").split("\n")[0])
+            name: Entry(
+                name, f.__module__, inspect.signature(f), (inspect.getdoc(f) or "").split("\n")[0]
+            )
             for name, f in self._loaded.items()
             if name not in self._index
         }
@@ -278,9 +314,15 @@ class Registry(Mapping):
             source = _source_of(point.module)
             entry = None
             if source is not None:
-                with contextlib.suppress(UserError):  # a broken plugin breaks only itself, and only when asked for
-                    entry = {e.name: e for e in _entries_in(source, point.module, self.name)}.get(point.attr)
-            yield entry or Entry(point.name, point.module, None, f"(from the package {point.module.split('.')[0]})")
+                with contextlib.suppress(
+                    UserError
+                ):  # a broken plugin breaks only itself, and only when asked for
+                    entry = {e.name: e for e in _entries_in(source, point.module, self.name)}.get(
+                        point.attr
+                    )
+            yield entry or Entry(
+                point.name, point.module, None, f"(from the package {point.module.split('.')[0]})"
+            )
 
     def entry(self, name: str) -> Entry:
         """What is known of one part.
@@ -311,10 +353,14 @@ class Registry(Mapping):
                     raise  # ours: a bug, not a plugin's
                 why = f"{type(e).__name__}: {_one_line(e)}"
                 raise UserError(
-                    f"the {self.thing} '{name}' cannot be loaded from {entry.module}: {why}; mend that file."
+                    f"the {self.thing} '{name}' cannot be loaded from {entry.module}: {why}; mend"
+                    " that file."
                 ) from e
         if name not in self._loaded:
-            raise UserError(f"{entry.module} was loaded but registers no {self.thing} '{name}'; mend its entry point.")
+            raise UserError(
+                f"{entry.module} was loaded but registers no {self.thing} '{name}'; mend its entry"
+                " point."
+            )
         return self._loaded[name]
 
     def __contains__(self, name: object) -> bool:
@@ -333,21 +379,27 @@ class Registry(Mapping):
         """Check a spec's name and arguments against the part's signature, without loading the part where that is possible.
 
         Raises:
-            UserError: The name is unknown or the arguments do not fit; the message shows the signature.
+            UserError: The name is unknown or the arguments do not fit; the message shows the
+                signature.
         """
         signature = self.entry(spec.name).signature or inspect.signature(self[spec.name])
         asked = [p.name for p in signature.parameters.values() if p.kind is p.KEYWORD_ONLY]
         taken = [name for name in spec.kwargs if name in asked]
-        ours = signature.replace(parameters=[p for p in signature.parameters.values() if p.name not in asked])
+        ours = signature.replace(
+            parameters=[p for p in signature.parameters.values() if p.name not in asked]
+        )
         try:
             if taken:
                 raise TypeError(f"'{taken[0]}' is set by the framework")
             given = ours.bind(*spec.args, **spec.kwargs).arguments
             for key, value in given.items():
-                if not _fits(value, ours.parameters[key].default):
+                if not _same_kind(value, ours.parameters[key].default):
                     raise TypeError(f"{key}={value!r} is no value for it")
         except TypeError as e:
-            raise UserError(f"{spec} does not fit the {self.thing} {spec.name}{ours}: {e}; change the arguments.") from None
+            raise UserError(
+                f"{spec} does not fit the {self.thing} {spec.name}{ours}: {e}; change the"
+                " arguments."
+            ) from None
 
     def build(self, spec: str | Spec, **framework: Any) -> Any:
         """Build the part that a spec names, giving it what it asks for by keyword-only parameters.
@@ -357,21 +409,27 @@ class Registry(Mapping):
             **framework: All that the framework can offer at this place, such as ``image_shape``.
 
         Raises:
-            UserError: The spec does not fit, or the part refuses its arguments (a ``ValueError`` of its own).
+            UserError: The spec does not fit, or the part refuses its arguments (a ``ValueError`` of
+                its own).
         """
         if isinstance(spec, str):
             spec = parse_spec(spec)
         self.check(spec)
         builder = self[spec.name]
         if not builder.__module__.startswith("gan_zoo."):
-            foreign[spec.name] = (self.thing, self.entry(spec.name).module)
+            third_party[spec.name] = (self.thing, self.entry(spec.name).module)
         parameters = inspect.signature(builder).parameters.values()
         asked = {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}
-        missing = [name for name, default in asked.items() if name not in framework and default is inspect.Parameter.empty]
+        missing = [
+            name
+            for name, default in asked.items()
+            if name not in framework and default is inspect.Parameter.empty
+        ]
         if missing:
             raise UserError(
-                f"the {self.thing} '{spec.name}' asks for '{missing[0]}', which nothing here provides "
-                f"(there is: {', '.join(sorted(framework)) or 'nothing'}); change its keyword-only parameters."
+                f"the {self.thing} '{spec.name}' asks for '{missing[0]}', which nothing here"
+                f" provides (there is: {', '.join(sorted(framework)) or 'nothing'}); change its"
+                " keyword-only parameters."
             )
         given = {name: framework[name] for name in asked if name in framework}
         try:
@@ -381,29 +439,38 @@ class Registry(Mapping):
         except (ValueError, OverflowError) as e:
             raise UserError(f"{self.thing} {spec}: {_one_line(e)}") from e
         except TypeError as e:  # a string where a number belongs, say: literals carry no types
-            raise UserError(f"{self.thing} {spec} cannot be built: {_one_line(e)}; check its arguments.") from e
+            raise UserError(
+                f"{self.thing} {spec} cannot be built: {_one_line(e)}; check its arguments."
+            ) from e
         except Exception as e:
             # The second is TensorFlow's, which is not imported here.
             if isinstance(e, MemoryError) or type(e).__name__ == "ResourceExhaustedError":
-                raise UserError(f"{self.thing} {spec} needs more memory than there is; make it smaller.") from e
+                raise UserError(
+                    f"{self.thing} {spec} needs more memory than there is; make it smaller."
+                ) from e
             if builder.__module__.startswith("gan_zoo."):
                 raise
-            raise UserError(f"{self.thing} {spec} fails with {type(e).__name__}: {_one_line(e)}; mend it.") from e
+            raise UserError(
+                f"{self.thing} {spec} fails with {type(e).__name__}: {_one_line(e)}; mend it."
+            ) from e
         if not isinstance(part, self.makes):
             raise UserError(
-                f"{self.thing} {spec} is a {type(part).__name__}, not a {self.makes.__name__}; mend what it returns."
+                f"{self.thing} {spec} is a {type(part).__name__}, not a {self.makes.__name__}; mend"
+                " what it returns."
             )
         return part
 
 
-def _fits(value: Any, default: Any) -> bool:
+def _same_kind(value: Any, default: Any) -> bool:
     """Whether a literal may stand where this default stands: numbers for numbers, text for text."""
     if isinstance(default, bool):
         return isinstance(value, bool)
     if isinstance(default, (int, float)):
         return isinstance(value, (int, float)) and not isinstance(value, bool)
     if isinstance(default, str):
-        return isinstance(value, (str, bool))  # some kinds were once on or off; the part says if it takes that
+        return isinstance(
+            value, (str, bool)
+        )  # some kinds were once on or off; the part says if it takes that
     if isinstance(default, tuple):
         return isinstance(value, (tuple, list))
     return True
@@ -418,7 +485,8 @@ def _home(function: Callable) -> str:
 
 
 def _same_function(a: Callable, b: Callable) -> bool:
-    # A notebook cell that is run again, or a module that is reloaded, defines the same function anew.
+    # A notebook cell that is run again, or a module that is reloaded, defines the same function
+    # anew.
     return _home(a) == _home(b)
 
 
@@ -438,9 +506,22 @@ updates = Registry("updates", "update rule", makes=Update)
 noises = Registry("noises", "noise")
 optimizers = Registry("optimizers", "optimizer")
 datasets = Registry("datasets", "data set", makes=Dataset)
-extractors = Registry("extractors", "feature extractor", "evaluation.extractors", makes=FeatureExtractor)
+extractors = Registry(
+    "extractors", "feature extractor", "evaluation.extractors", makes=FeatureExtractor
+)
 
 tables = {
     table.name: table
-    for table in (generators, discriminators, losses, tricks, conditions, updates, noises, optimizers, datasets, extractors)
+    for table in (
+        generators,
+        discriminators,
+        losses,
+        tricks,
+        conditions,
+        updates,
+        noises,
+        optimizers,
+        datasets,
+        extractors,
+    )
 }

@@ -1,6 +1,7 @@
 """What the replicas of a step tell each other, so that a sum over the batch is one over the whole batch.
 
-All of it is the identity on one device. None of it may stand inside ``tf.cond`` or a loop: TensorFlow cannot exchange there.
+All of it is the identity on one device. None of it may stand inside ``tf.cond`` or a loop:
+TensorFlow cannot exchange there.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ import os
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import importlib
-import sys
+import importlib.util
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +24,7 @@ def _own_cache(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def faces(tmp_path_factory):
-    """An npz of 96 colour images of 16x16: a bright disc of random colour and place on a dark ground."""
+    """An npz of 96 color images of 16x16: a bright disc of random color and place on a dark ground."""
     rng = np.random.default_rng(0)
     y, x = np.mgrid[:16, :16]
     images = np.zeros((96, 16, 16, 3), np.uint8)
@@ -79,22 +79,24 @@ def refused(train, capsys):
     return check
 
 
-class _Tools(dict):
-    """The scripts of ``tools/`` by name, imported when they are asked for."""
+class _Commands(dict):
+    """The modules of the commands, and the scripts in ``tools/``, by name, imported when they are asked for."""
 
     def __missing__(self, name):
-        self[name] = importlib.import_module(name)
+        script = TOOLS / f"{name}.py"
+        if script.exists():
+            spec = importlib.util.spec_from_file_location(f"tools_{name}", script)
+            self[name] = importlib.util.module_from_spec(spec)
+            spec.loader.exec_module(self[name])
+        else:
+            self[name] = importlib.import_module(f"gan_zoo.commands.{name}")
         return self[name]
 
 
 @pytest.fixture(scope="module")
 def modules():
-    """The tools, imported as they import each other: from their own folder."""
-    sys.path.insert(0, str(TOOLS))
-    try:
-        yield _Tools()
-    finally:
-        sys.path.remove(str(TOOLS))
+    """The modules of the commands, by name."""
+    return _Commands()
 
 
 @pytest.fixture
@@ -104,7 +106,12 @@ def tool(modules, capsys, tmp_path, monkeypatch):
 
     def call(name, *words, code=0):
         capsys.readouterr()
-        got = cli.call(modules[name]._main, modules[name]._define, modules[name].__doc__, [str(w) for w in words])
+        got = cli.call(
+            modules[name].main,
+            modules[name].define_flags,
+            modules[name].__doc__,
+            [str(w) for w in words],
+        )
         out, err = capsys.readouterr()
         assert got == code, err
         if code:

@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 import tensorflow as tf
 
-from gan_zoo import registry
-from gan_zoo.check import __main__ as program
+from gan_zoo import commands, registry
 from gan_zoo.check import contract, nets, others, training, tricks
 from gan_zoo.contracts import Trick
 
@@ -18,7 +17,7 @@ SHAPE = (8, 8, 3)
 PLUGIN = '''
 import keras, numpy as np, tensorflow as tf
 from keras import layers
-from gan_zoo import randomness, step as steps
+from gan_zoo import commands, randomness, step as steps
 from gan_zoo.contracts import Dataset, FeatureExtractor, Loss, Trick, Update
 from gan_zoo.datasets.store import pixel_hash
 from gan_zoo.registry import (
@@ -62,7 +61,7 @@ def judge(mode: str = "", *, image_shape):
 
 
 @losses.register
-def some_loss(mode: str = "", uses_targets: bool = False, flat: bool = False, paired: bool = False):
+def some_loss(mode: str = "", uses_targets: bool = False, has_zero_gradient: bool = False, needs_real_logits: bool = False):
     """Softplus of the margins, spoiled."""
     def disc(real, fake, real_targets, fake_targets):
         if mode == "mean":
@@ -75,11 +74,11 @@ def some_loss(mode: str = "", uses_targets: bool = False, flat: bool = False, pa
         return sign * (tf.nn.softplus(-real) + tf.nn.softplus(fake)) * (real_targets if mode == "targets" else 1.0)
     sign = -1.0 if mode == "shy" else 1.0
     def gen(fake, targets, real=None):
-        if mode == "half" and paired:
+        if mode == "half" and needs_real_logits:
             return tf.reduce_mean(fake - real)
         return sign * tf.nn.softplus(-fake)
     strict = {"two": lambda fake, targets: gen(fake, targets), "three": lambda fake, targets, real: gen(fake, targets)}
-    return Loss(disc, strict.get(mode, gen), uses_targets, flat, paired)
+    return Loss(disc, strict.get(mode, gen), uses_targets, has_zero_gradient, needs_real_logits)
 
 
 @tricks.register
@@ -154,7 +153,7 @@ def uphill():
 @updates.register
 def silent():
     """Without scalars."""
-    return Update(lambda game, real: {"loss/disc": steps.disc_update(game, real)["loss/disc"]})
+    return Update(lambda game, batch: {"loss/disc": steps.disc_update(game, batch)["loss/disc"]})
 
 
 @datasets.register
@@ -163,7 +162,7 @@ def pictures(mode: str = "", *, image_size, channels):
     rng = np.random.default_rng(None if mode == "other" else 0)
     images = rng.integers(0, 256, (20, *image_size, channels)).astype("float32" if mode == "float" else "uint8")
     labels = {"class": rng.integers(0, 3 if mode == "range" else 2, 20).astype("int64" if mode == "wide" else "int32")}
-    if mode == "grey":
+    if mode == "gray":
         images = images[..., :1]
     digest = "0" * 64 if mode == "hash" else pixel_hash(images)
     return Dataset("pictures", images, labels, {"class": ("a", "b")}, digest, "" if mode == "mute" else "drawn")
@@ -171,7 +170,7 @@ def pictures(mode: str = "", *, image_size, channels):
 
 @extractors.register
 def means(mode: str = ""):
-    """Mean colours."""
+    """Mean colors."""
     def features(images):
         found = images.reshape(len(images), -1)[:, :8].astype("float32")
         return found - found.mean(0) if mode == "batch" else found[0] if mode == "flat" else found
@@ -189,7 +188,9 @@ def plugin(tmp_path_factory):
     yield file
     patch.undo()
     for table in registry.tables.values():
-        for name in [n for n, f in table._loaded.items() if f.__module__.startswith("gan_zoo_plugin")]:
+        for name in [
+            n for n, f in table._loaded.items() if f.__module__.startswith("gan_zoo_plugin")
+        ]:
             del table._loaded[name]
         table.forget_index()
 
@@ -200,82 +201,197 @@ def found(table, spec, test):
 
 
 WRONG = [
-    ("generators", "fine('bright')", nets.makes_images, "but [-1, 1] is the range; end it with tanh"),
+    (
+        "generators",
+        "fine('bright')",
+        nets.makes_images,
+        "but [-1, 1] is the range; end it with tanh",
+    ),
     ("generators", "fine('deaf')", nets.differs_by_noise, "let the noise reach the image"),
     ("generators", "fine('batch')", nets.image_stands_alone, "use the moving statistics"),
     ("generators", "fine('cut')", nets.gradient_reaches_gen, "no gradient comes to"),
     ("generators", "fine('secret')", nets.gen_saves, "register_keras_serializable"),
-    ("generators", "fine('half')", nets.near_in_bfloat16, "its output is bfloat16; make its last layer float32"),
+    (
+        "generators",
+        "fine('half')",
+        nets.near_in_bfloat16,
+        "its output is bfloat16; make its last layer float32",
+    ),
     ("discriminators", "judge('sure')", nets.gives_no_probabilities, "leave out its last sigmoid"),
     ("discriminators", "judge('blind')", nets.tells_images_apart, "all images have one logit"),
     (
         "losses",
-        "some_loss('two',paired=True)",
-        others.says_whether_it_is_paired,
+        "some_loss('two',needs_real_logits=True)",
+        others.says_whether_it_needs_real_logits,
         "must take (fake_logits, targets, real_logits)",
     ),
-    ("losses", "some_loss('three')", others.says_whether_it_is_paired, "say paired=True"),
-    ("losses", "some_loss(paired=True)", others.says_whether_it_is_paired, "leave out paired=True"),
-    ("losses", "some_loss('half',paired=True)", others.is_per_sample, "`gen` gives [] for 3 samples"),
+    (
+        "losses",
+        "some_loss('three')",
+        others.says_whether_it_needs_real_logits,
+        "say needs_real_logits=True",
+    ),
+    (
+        "losses",
+        "some_loss(needs_real_logits=True)",
+        others.says_whether_it_needs_real_logits,
+        "leave out needs_real_logits=True",
+    ),
+    (
+        "losses",
+        "some_loss('half',needs_real_logits=True)",
+        others.is_per_sample,
+        "`gen` gives [] for 3 samples",
+    ),
     ("losses", "some_loss('mean')", others.is_per_sample, "`disc` gives [] for 3 samples"),
     ("losses", "some_loss('log')", others.is_finite, "real logit -1000 and fake logit -1000"),
-    ("losses", "some_loss('sign')", others.has_the_right_signs, "D's loss does not fall as real logits rise (slope 0.377541)"),
+    (
+        "losses",
+        "some_loss('sign')",
+        others.has_the_right_signs,
+        "D's loss does not fall as real logits rise (slope 0.377541)",
+    ),
     ("losses", "some_loss('shy')", others.has_the_right_signs, "G's loss does not fall"),
     ("losses", "some_loss('targets')", others.says_whether_targets_matter, "say uses_targets=True"),
-    ("losses", "some_loss(uses_targets=True)", others.says_whether_targets_matter, "say uses_targets=False"),
-    ("losses", "some_loss('relu')", others.says_whether_it_is_flat, "say flat=True"),
+    (
+        "losses",
+        "some_loss(uses_targets=True)",
+        others.says_whether_targets_matter,
+        "say uses_targets=False",
+    ),
+    (
+        "losses",
+        "some_loss('relu')",
+        others.says_whether_its_gradient_is_zero,
+        "say has_zero_gradient=True",
+    ),
     ("tricks", "some_trick('nothing')", tricks.does_something, "it has no hook"),
-    ("tricks", "some_trick('small')", tricks.keeps_shape, "images makes [8, 4, 8, 3] of [8, 8, 8, 3]"),
+    (
+        "tricks",
+        "some_trick('small')",
+        tricks.keeps_shape,
+        "images makes [8, 4, 8, 3] of [8, 8, 8, 3]",
+    ),
     ("tricks", "some_trick('stateful')", tricks.obeys_the_seed, "other values for the same seed"),
     ("tricks", "some_trick('round')", tricks.passes_the_gradient, "so G would learn nothing"),
-    ("tricks", "some_trick('penalty')", tricks.penalty_is_a_number, "of shape [8, 1]; take the mean over the batch"),
-    ("tricks", "some_trick('root')", tricks.penalty_is_a_number, "the gradient of its penalty is NaN or infinite"),
-    ("tricks", "some_trick('no slope')", tricks.gen_penalty_is_a_number, "does not depend on G's images"),
+    (
+        "tricks",
+        "some_trick('penalty')",
+        tricks.penalty_is_a_number,
+        "of shape [8, 1]; take the mean over the batch",
+    ),
+    (
+        "tricks",
+        "some_trick('root')",
+        tricks.penalty_is_a_number,
+        "the gradient of its penalty is NaN or infinite",
+    ),
+    (
+        "tricks",
+        "some_trick('no slope')",
+        tricks.gen_penalty_is_a_number,
+        "does not depend on G's images",
+    ),
     ("tricks", "some_trick('unpaired')", tricks.gen_penalty_is_a_number, "it raises "),
     ("tricks", "some_trick('odds')", tricks.keeps_sound_records, "variables[0] is NaN or infinite"),
     ("tricks", "some_trick('less')", tricks.weighs_images, "a factor is -3"),
     ("tricks", "some_trick('none')", tricks.weighs_images, "G would learn nothing"),
     ("tricks", "some_trick('mean')", tricks.weighs_images, "makes [] of [8, 1]"),
-    ("tricks", "some_trick('unit')", tricks.keeps_gradients_sound, "where it is 0 in size; look for a division by its norm"),
-    ("tricks", "some_trick('first')", tricks.keeps_gradients_sound, "it makes 1; return one for each"),
-    ("tricks", "some_trick('flat')", tricks.keeps_gradients_sound, "] of [4, 4, 3, 8]; keep the shapes"),
-    ("tricks", "some_trick('old fakes')", tricks.keeps_shape, "fake_images makes [16, 8, 8, 3] of [8, 8, 8, 3]"),
+    (
+        "tricks",
+        "some_trick('unit')",
+        tricks.keeps_gradients_sound,
+        "where it is 0 in size; look for a division by its norm",
+    ),
+    (
+        "tricks",
+        "some_trick('first')",
+        tricks.keeps_gradients_sound,
+        "it makes 1; return one for each",
+    ),
+    (
+        "tricks",
+        "some_trick('flat')",
+        tricks.keeps_gradients_sound,
+        "] of [4, 4, 3, 8]; keep the shapes",
+    ),
+    (
+        "tricks",
+        "some_trick('old fakes')",
+        tricks.keeps_shape,
+        "fake_images makes [16, 8, 8, 3] of [8, 8, 8, 3]",
+    ),
     ("tricks", "some_trick('breaks')", tricks.leaves_disc_sound, "NaN or infinite"),
     ("tricks", "some_trick('metric')", tricks.metrics_are_numbers, "x is no finite number"),
-    ("tricks", "some_trick('forgets')", tricks.state_is_known, "it makes 1 variables that are not in its `variables`"),
-    ("tricks", "some_trick('forgets')", training.resumes, "keep all state in variables that are saved"),
-    ("tricks", "some_trick('raises')", training.trains, "it raises RuntimeError: on purpose (mine.py, line "),
+    (
+        "tricks",
+        "some_trick('forgets')",
+        tricks.state_is_known,
+        "it makes 1 variables that are not in its `variables`",
+    ),
+    (
+        "tricks",
+        "some_trick('forgets')",
+        training.resumes,
+        "keep all state in variables that are saved",
+    ),
+    (
+        "tricks",
+        "some_trick('raises')",
+        training.trains,
+        "it raises RuntimeError: on purpose (mine.py, line ",
+    ),
     ("noises", "unseeded", others.draws_by_seed, "one seed gives two draws"),
     ("noises", "shared", others.draws, "images of one batch get the same noise"),
     ("optimizers", "uphill", others.descends, "turn the sign"),
     ("updates", "silent", others.gives_scalars, "differing: accuracy/disc, grad_norm/disc"),
     ("datasets", "pictures('float')", others.loads, "float32, not uint8"),
-    ("datasets", "pictures('grey')", others.loads, "[8, 8, 1], not [8, 8, 3]"),
+    ("datasets", "pictures('gray')", others.loads, "[8, 8, 1], not [8, 8, 3]"),
     ("datasets", "pictures('wide')", others.has_sound_labels, "int64, not int32"),
-    ("datasets", "pictures('range')", others.has_sound_labels, "from 0 to 2, but label_values has 2 names"),
+    (
+        "datasets",
+        "pictures('range')",
+        others.has_sound_labels,
+        "from 0 to 2, but label_values has 2 names",
+    ),
     ("datasets", "pictures('mute')", others.says_what_it_is, "`resize` is ''"),
-    ("datasets", "pictures('hash')", others.hash_is_of_the_pixels, "its hash is 000000000000..., which is not that"),
+    (
+        "datasets",
+        "pictures('hash')",
+        others.hash_is_of_the_pixels,
+        "its hash is 000000000000..., which is not that",
+    ),
     ("datasets", "pictures('other')", others.loads_alike, "its pixels change"),
     ("extractors", "means('flat')", others.extracts, "of shape [8], not [8, D]"),
     ("extractors", "means('batch')", others.extracts_alike, "in inference mode"),
 ]
 
 
-@pytest.mark.parametrize(("table", "spec", "test", "words"), WRONG, ids=lambda x: x if isinstance(x, str) else "")
+@pytest.mark.parametrize(
+    ("table", "spec", "test", "words"), WRONG, ids=lambda x: x if isinstance(x, str) else ""
+)
 def test_what_is_wrong_is_found_and_said(table, spec, test, words):
     line = found(table, spec, test)
     assert (line.state, words in line.why) == ("FAILED", True), line
     assert "\n" not in str(line)
 
 
-@pytest.mark.parametrize("table", ["losses", "noises", "optimizers", "updates", "extractors", "tricks"])
+@pytest.mark.parametrize(
+    "table", ["losses", "noises", "optimizers", "updates", "extractors", "tricks"]
+)
 def test_our_own_parts_pass(table):
-    ours = [name for name, entry in registry.tables[table].entries().items() if entry.module.startswith("gan_zoo.")]
+    ours = [
+        name
+        for name, entry in registry.tables[table].entries().items()
+        if entry.module.startswith("gan_zoo.")
+    ]
     if table == "extractors":
         ours = ["embedded", "random_conv"]  # the others need a file or a network
     needing = {"keras": "keras('Lion', learning_rate=1e-3)", "history_pool": "history_pool(8)"}
     for name in ours:
-        for line in contract.check(contract.Part(table, needing.get(name, name), SHAPE), quick(table)):
+        for line in contract.check(
+            contract.Part(table, needing.get(name, name), SHAPE), quick(table)
+        ):
             assert line.state != "FAILED", f"{name}: {line}"
 
 
@@ -284,7 +400,11 @@ def quick(table):
 
 
 def test_sound_parts_of_ones_own_pass():
-    for table, spec in (("datasets", "pictures"), ("extractors", "means"), ("losses", "some_loss('relu', flat=True)")):
+    for table, spec in (
+        ("datasets", "pictures"),
+        ("extractors", "means"),
+        ("losses", "some_loss('relu', has_zero_gradient=True)"),
+    ):
         for line in contract.check(contract.Part(table, spec, SHAPE), quick(table)):
             assert line.state == "ok" or line.why in ("it is no classifier",), line
 
@@ -304,10 +424,12 @@ def test_state_that_is_listed_is_no_fault():
 
 
 def test_a_part_that_cannot_be_built_fails_once_and_the_rest_is_skipped(capsys, plugin):
-    code = program.main(["conv_noise28", f"--plugins={plugin}"])
+    code = commands.main(["check", "conv_noise28", f"--plugins={plugin}"])
     lines = capsys.readouterr().out.strip().splitlines()[1:]
     assert code == 1
-    assert lines[0].startswith("  FAILED:  It is built") and "28x28 images only, not 32x32" in lines[0]
+    assert (
+        lines[0].startswith("  FAILED:  It is built") and "28x28 images only, not 32x32" in lines[0]
+    )
     assert all(line.startswith("  skipped: ") for line in lines[1:])
 
 
@@ -322,9 +444,15 @@ def test_two_devices_find_what_is_each_replicas_own(plugin):
             for line in contract.check(contract.Part(table, spec, (8, 8, 3)), [training.two_replicas]):
                 print(line)
         """)
-    done = subprocess.run([sys.executable, "-c", code, str(plugin)], cwd=ROOT, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(plugin)], cwd=ROOT, capture_output=True, text=True
+    )
     assert done.returncode == 0, done.stderr
-    assert [line.split(" ")[0] for line in done.stdout.splitlines()] == ["ok", "FAILED:", "FAILED:"], done.stdout
+    assert [line.split(" ")[0] for line in done.stdout.splitlines()] == [
+        "ok",
+        "FAILED:",
+        "FAILED:",
+    ], done.stdout
 
 
 def test_in_a_process_of_one_device_replicas_are_skipped_and_it_is_said():
@@ -352,9 +480,11 @@ def test_in_a_process_of_one_device_replicas_are_skipped_and_it_is_said():
 def test_bad_input_costs_no_tensorflow(words, code, said):
     block = (
         "import sys; sys.modules.update(tensorflow=None, keras=None, tensorflow_gan=None); "
-        "from gan_zoo.check.__main__ import main; sys.exit(main())"
+        "from gan_zoo import commands; sys.exit(commands.main(['check', *sys.argv[1:]]))"
     )
-    done = subprocess.run([sys.executable, "-c", block, *words], capture_output=True, text=True, cwd=ROOT)
+    done = subprocess.run(
+        [sys.executable, "-c", block, *words], capture_output=True, text=True, cwd=ROOT
+    )
     assert done.returncode == code, done.stderr
     assert said in done.stdout + done.stderr
     assert code == 0 or len(done.stderr.strip().splitlines()) == 1

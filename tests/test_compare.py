@@ -1,4 +1,4 @@
-"""tools/compare.py as a user meets it: the queue with runs of a stand-in, which is quick, and once with real ones."""
+"""gan_zoo compare as a user meets it: the queue with runs of a stand-in, which is quick, and once with real ones."""
 
 import importlib
 import json
@@ -20,10 +20,11 @@ from gan_zoo import cli
 from gan_zoo.config import load_preset
 from tests.conftest import SMALL
 
-TOOLS = Path(__file__).parent.parent / "tools"
-STUDIES = sorted((TOOLS.parent / "experiments" / "studies").glob("*.py"))
+ROOT = Path(__file__).parent.parent
+STUDIES = sorted((ROOT / "experiments" / "studies").glob("*.py"))
 
-# Writes what a run writes, in no time: a score that halves at each evaluation and depends on the loss and the seed.
+# Writes what a run writes, in no time: a score that halves at each evaluation and depends on the
+# loss and the seed.
 STAND_IN = textwrap.dedent(
     """
     import json, os, sys, time
@@ -54,11 +55,7 @@ STAND_IN = textwrap.dedent(
 
 @pytest.fixture(scope="module")
 def module():
-    sys.path.insert(0, str(TOOLS))
-    try:
-        yield importlib.import_module("compare")
-    finally:
-        sys.path.remove(str(TOOLS))
+    return importlib.import_module("gan_zoo.commands.compare")
 
 
 @pytest.fixture
@@ -68,13 +65,19 @@ def compare(module, faces, tmp_path, capsys, monkeypatch, request):
     def start(settings, log, place):
         log.parent.mkdir(exist_ok=True)
         about = json.dumps(vars(settings))
-        return subprocess.Popen([sys.executable, "-c", STAND_IN, about], stdout=log.open("wb"), start_new_session=True)
+        return subprocess.Popen(
+            [sys.executable, "-c", STAND_IN, about], stdout=log.open("wb"), start_new_session=True
+        )
 
-    monkeypatch.setattr(module.running, "start", start)
+    monkeypatch.setattr(module.queue, "start", start)
     monkeypatch.setattr(module, "_report", lambda folder: None)
     if "arithmetic" not in request.node.name:
-        monkeypatch.setattr("gan_zoo.flops.step_flops", lambda *_: 1e9)
-    small = [word for word in SMALL if not word.startswith(("--steps", "--log_every", "--sample", "--save", "--eval"))]
+        monkeypatch.setattr("gan_zoo.game.flops.step_flops", lambda *_: 1e9)
+    small = [
+        word
+        for word in SMALL
+        if not word.startswith(("--steps", "--log_every", "--sample", "--save", "--eval"))
+    ]
 
     def call(*words, code=0, budget="--images=64"):
         capsys.readouterr()
@@ -87,7 +90,7 @@ def compare(module, faces, tmp_path, capsys, monkeypatch, request):
             "--eval_samples=12",
             *words,
         ]
-        got = cli.call(module._main, module._define, module.__doc__, given)
+        got = cli.call(module.main, module.define_flags, module.__doc__, given)
         out, err = capsys.readouterr()
         assert got == code, err
         if code == 2:
@@ -108,7 +111,11 @@ def test_better_worse_and_the_same_are_told_apart(compare):
     said = compare("plain:", "again:", "good: --loss=hinge", "bad: --loss=wasserstein", "--seeds=3")
     found = compare.results()
     verdicts = {c["variant"]: (c["verdict"], round(c["ratio"], 3)) for c in found["comparisons"]}
-    assert verdicts == {"again": ("no evidence", 1.0), "good": ("better", 0.5), "bad": ("worse", 4.0)}
+    assert verdicts == {
+        "again": ("no evidence", 1.0),
+        "good": ("better", 0.5),
+        "bad": ("worse", 4.0),
+    }
     assert found["complete"]
     assert [line.split(" | ")[0] for line in said.splitlines() if line.startswith("| ")][1:] == [
         "| good",
@@ -117,7 +124,8 @@ def test_better_worse_and_the_same_are_told_apart(compare):
         "| bad",
     ]
     run = next(r for r in found["runs"] if (r["variant"], r["seed"]) == ("plain", 1))
-    # 8 steps of 8 images: scores 55 and 27.5 at steps 4 and 8; the time is that of the training at 100 images/s
+    # 8 steps of 8 images: scores 55 and 27.5 at steps 4 and 8; the time is that of the training at
+    # 100 images/s
     assert (run["best"], run["best_step"], run["last"], run["seconds"]) == (
         pytest.approx(27.5),
         8,
@@ -126,7 +134,12 @@ def test_better_worse_and_the_same_are_told_apart(compare):
     )
     # the target is the worst best of the baseline, 100 * 1.2 / 4, which the bad ones do not reach
     assert found["target"] == pytest.approx(30.0)
-    assert {name: v["reached"] for name, v in found["variants"].items()} == {"plain": 3, "again": 3, "good": 3, "bad": 0}
+    assert {name: v["reached"] for name, v in found["variants"].items()} == {
+        "plain": 3,
+        "again": 3,
+        "good": 3,
+        "bad": 0,
+    }
     assert found["variants"]["good"]["target_images"] == 32
     about = json.loads((compare.folder / "comparison.json").read_text())
     assert about["score"] == "FD-embedded"
@@ -135,7 +148,9 @@ def test_better_worse_and_the_same_are_told_apart(compare):
 
 def test_what_is_done_is_not_done_again_and_seeds_and_variants_may_be_added(compare):
     compare("plain:", "good: --loss=hinge", "--seeds=1")
-    shutil.rmtree(compare.folder / "good-seed0" / "generator")  # as if it had been killed at its end
+    shutil.rmtree(
+        compare.folder / "good-seed0" / "generator"
+    )  # as if it had been killed at its end
     compare("plain:", "good: --loss=hinge", "bad: --loss=wasserstein", "--seeds=2")
     assert starts(compare.folder) == {
         "plain-seed0": 1, "plain-seed1": 1, "good-seed0": 2, "good-seed1": 1, "bad-seed0": 1, "bad-seed1": 1,
@@ -149,7 +164,9 @@ def test_what_is_done_is_not_done_again_and_seeds_and_variants_may_be_added(comp
 
 def test_runs_that_fail_are_counted_and_the_others_go_on(compare):
     compare("plain:", "broken: --gen_opt=sgd", "--seeds=2")
-    assert compare.results()["comparisons"][0]["verdict"] == "no evidence"  # two of two say too little
+    assert (
+        compare.results()["comparisons"][0]["verdict"] == "no evidence"
+    )  # two of two say too little
     said = compare("plain:", "broken: --gen_opt=sgd", "--seeds=3")
     found = compare.results()
     assert found["variants"]["broken"]["failed"] == 3
@@ -166,7 +183,12 @@ def test_what_fails_more_often_is_not_better_for_what_is_left_of_it(compare):
 
 
 def test_ctrl_c_stops_the_runs_and_the_same_command_goes_on(compare):
-    words = ("plain:", "good: --loss=hinge", "--seeds=2", "--eval_samples=1000")  # each takes a second
+    words = (
+        "plain:",
+        "good: --loss=hinge",
+        "--seeds=2",
+        "--eval_samples=1000",
+    )  # each takes a second
 
     def interrupt():
         while not starts(compare.folder):
@@ -188,7 +210,9 @@ def test_a_run_that_was_killed_says_nothing_of_its_training(compare):
     (found,) = compare.results()["comparisons"]
     assert found["verdict"] == "no evidence"
     assert "2 of killed and 0 of plain failed. Some broke off for reasons that say nothing" in said
-    said = compare("broken: --gen_opt=sgd", "plain:", "killed: --gen_opt=rmsprop", "--seeds=3")  # another baseline
+    said = compare(
+        "broken: --gen_opt=sgd", "plain:", "killed: --gen_opt=rmsprop", "--seeds=3"
+    )  # another baseline
     verdicts = {c["variant"]: c["verdict"] for c in compare.results()["comparisons"]}
     assert verdicts == {"plain": "better", "killed": "no evidence"}
     assert compare.results()["target"] is None  # no run of this baseline is done
@@ -197,14 +221,19 @@ def test_a_run_that_was_killed_says_nothing_of_its_training(compare):
 def test_verdict_and_sentence_agree_where_nothing_scatters(compare):
     said = compare("plain:", "good: --loss=hinge", "again:", "--seeds=2")
     assert "good is better than plain: its best FD-embedded is 0.50 times as high" in said
-    assert "between again and plain: with each of 2 seeds, both have the same best FD-embedded." in said
+    assert (
+        "between again and plain: with each of 2 seeds, both have the same best FD-embedded."
+        in said
+    )
 
 
 def test_each_variant_keeps_its_folder_whatever_the_order_of_later_calls(compare):
     compare("A b:", "A-b: --loss=hinge", "--seeds=1")
     for _ in range(2):
         compare("A-b: --loss=hinge", "A b:", "--seeds=1")
-    assert {name: v["best"] for name, v in compare.results()["variants"].items()} == pytest.approx({"A b": 25.0, "A-b": 12.5})
+    assert {name: v["best"] for name, v in compare.results()["variants"].items()} == pytest.approx(
+        {"A b": 25.0, "A-b": 12.5}
+    )
     assert set(starts(compare.folder).values()) == {1}
 
 
@@ -212,10 +241,17 @@ def test_other_data_and_damaged_records_are_refused(compare, faces, tmp_path):
     compare("plain:", "good: --loss=hinge", "--seeds=1")
     np.savez(tmp_path / "other.npz", images=np.zeros((96, 16, 16, 3), np.uint8))
     other = f"--data_dir={tmp_path / 'other.npz'}"
-    assert "the data changed since" in compare("plain:", "good: --loss=hinge", "--seeds=2", other, code=2)
+    assert "the data changed since" in compare(
+        "plain:", "good: --loss=hinge", "--seeds=2", other, code=2
+    )
     path = compare.folder / "comparison.json"
     about = json.loads(path.read_text())
-    for damage in ({"settings": {"nonsense": 1}, "slug": "x"}, {"settings": {}, "slug": "../x"}, {"slug": "x"}, 3):
+    for damage in (
+        {"settings": {"nonsense": 1}, "slug": "x"},
+        {"settings": {}, "slug": "../x"},
+        {"slug": "x"},
+        3,
+    ):
         path.write_text(json.dumps({**about, "variants": {**about["variants"], "x": damage}}))
         assert "comparison.json cannot be read" in compare("plain:", "good: --loss=hinge", code=2)
 
@@ -223,14 +259,21 @@ def test_other_data_and_damaged_records_are_refused(compare, faces, tmp_path):
 def test_what_a_variant_or_a_budget_makes_impossible_is_told_with_its_name(compare):
     said = compare("plain:", "other: --tricks=r1 --update=one_stage", code=2)
     assert "the variant 'other': --update=one_stage cannot go with" in said
-    assert "--images=3 is 0.38 of a step of 'plain'" in compare("plain:", "other:", budget="--images=3", code=2)
+    assert "--images=3 is 0.38 of a step of 'plain'" in compare(
+        "plain:", "other:", budget="--images=3", code=2
+    )
 
 
 def test_a_run_that_another_process_still_saves_is_waited_for(compare):
     words = ("plain:", "good: --loss=hinge", "--seeds=1")
     compare(*words)
-    shutil.rmtree(compare.folder / "plain-seed0" / "generator")  # its comparison was killed, and it is about to write this
-    lock, early = filelock.FileLock(compare.folder / "plain-seed0" / ".lock", thread_local=False), []
+    shutil.rmtree(
+        compare.folder / "plain-seed0" / "generator"
+    )  # its comparison was killed, and it is about to write this
+    lock, early = (
+        filelock.FileLock(compare.folder / "plain-seed0" / ".lock", thread_local=False),
+        [],
+    )
 
     def release():
         while (json.loads((compare.folder / "results.json").read_text()))["complete"]:
@@ -253,8 +296,10 @@ def test_a_run_whose_log_is_lost_is_not_called_done(compare, module, monkeypatch
         log.write_text("it is trained already\n")
         return subprocess.Popen([sys.executable, "-c", ""])
 
-    monkeypatch.setattr(module.running, "start", start)
-    assert "plain-seed0 failed: files of it are missing" in compare("plain:", "good: --loss=hinge", "--seeds=1")
+    monkeypatch.setattr(module.queue, "start", start)
+    assert "plain-seed0 failed: files of it are missing" in compare(
+        "plain:", "good: --loss=hinge", "--seeds=1"
+    )
 
 
 def test_results_are_not_kept_over_files_of_others(compare, tmp_path):
@@ -271,11 +316,20 @@ def test_results_are_not_kept_over_files_of_others(compare, tmp_path):
 
 
 def test_foreign_lines_and_numbers_that_are_none_stay_out_of_the_score(module, tmp_path):
-    from results import last_record, outcome
+    from gan_zoo.compare.results import last_record, outcome
 
     good = '{"step": 4, "images": 32, "speed/images_per_second": 16.0, "eval/FD-x": 5.0}\n'
-    bad = ['{"step": 5}', '{"step": 6, "eval/FD-x": 1}', '{"step": 7, "images": 56, "eval/FD-x": NaN}', "[" * 10000, "\xff"]
-    bad += ['{"step": 8, "images": 64, "eval/FD-x": true}', '{"step": 9, "images": 72, "speed/images_per_second": "x"}']
+    bad = [
+        '{"step": 5}',
+        '{"step": 6, "eval/FD-x": 1}',
+        '{"step": 7, "images": 56, "eval/FD-x": NaN}',
+        "[" * 10000,
+        "\xff",
+    ]
+    bad += [
+        '{"step": 8, "images": 64, "eval/FD-x": true}',
+        '{"step": 9, "images": 72, "speed/images_per_second": "x"}',
+    ]
     (tmp_path / "metrics.jsonl").write_text(good + "\n".join(bad))
     found = outcome(tmp_path, 9, "eval/FD-x")
     assert (found["best"], found["last"], found["seconds"]) == (5.0, 5.0, 2.0)
@@ -297,7 +351,10 @@ def test_a_study_and_presets_as_variants(compare, tmp_path):
     assert "Which loss?" in compare(f"--study={study}", f"preset: --config={preset}", "--seeds=1")
     about = json.loads((compare.folder / "comparison.json").read_text())
     assert list(about["variants"]) == ["plain", "good", "preset"]
-    assert (about["variants"]["preset"]["settings"]["gen"], about["variants"]["preset"]["steps"]) == ("dense((8,))", 4)
+    assert (
+        about["variants"]["preset"]["settings"]["gen"],
+        about["variants"]["preset"]["steps"],
+    ) == ("dense((8,))", 4)
     study.write_text("variants = {}\n")
     assert "must set base = Config" in compare(f"--study={study}", code=2)
 
@@ -311,7 +368,10 @@ def test_a_study_and_presets_as_variants(compare, tmp_path):
         (["plain:", "noname"], "'noname' is no variant"),
         (["plain:", "other: --image_size=32"], "sets --image_size, which all variants must share"),
         (["plain:", "other: --eval_every=32"], "sets --eval_every, which all variants must share"),
-        (["plain:", "other: --loss=hingo"], "the variant 'other': --loss: there is no loss 'hingo'"),
+        (
+            ["plain:", "other: --loss=hingo"],
+            "the variant 'other': --loss: there is no loss 'hingo'",
+        ),
         (["plain:", "other: --nonsense=1"], "the variant 'other'"),
         (["plain:", "other: 'open"], "check its quotes"),
         (["plain:", "other:", "--baseline=third"], "--baseline=third"),
@@ -340,7 +400,11 @@ def test_equal_arithmetic_gives_the_smaller_net_more_steps(compare):
 def test_a_variant_may_end_before_its_budget(compare):
     said = compare("whole:", "less: --steps=2", "more: --steps=100", "--seeds=1")
     about = json.loads((compare.folder / "comparison.json").read_text())["variants"]
-    assert {name: variant["steps"] for name, variant in about.items()} == {"whole": 8, "less": 2, "more": 8}
+    assert {name: variant["steps"] for name, variant in about.items()} == {
+        "whole": 8,
+        "less": 2,
+        "more": 8,
+    }
     assert "less: 2 steps of the 8 of its budget" in said
     runs = compare.results()["runs"]
     assert {run["variant"]: run["images"] for run in runs} == {"whole": 64, "less": 16, "more": 64}
@@ -359,9 +423,13 @@ def test_the_studies_can_be_read(module, path):
 
 
 def test_with_real_runs_equal_variants_are_equal(module, faces, tmp_path):
-    words = [word for word in SMALL if not word.startswith(("--steps", "--eval", "--sample_every", "--save"))]
+    words = [
+        word
+        for word in SMALL
+        if not word.startswith(("--steps", "--eval", "--sample_every", "--save"))
+    ]
     command = [
-        sys.executable, TOOLS / "compare.py", *words, f"--data_dir={faces}", f"--workdir={tmp_path / 'grid'}", "--images=32",
+        sys.executable, "-m", "gan_zoo", "compare", *words, f"--data_dir={faces}", f"--workdir={tmp_path / 'grid'}", "--images=32",
         "--evals=2", "--eval_samples=24", "--seeds=1", "--jobs=2", "plain:", "again:", f"--save={tmp_path / 'kept.json'}",
     ]  # fmt: skip
     done = subprocess.run(command, capture_output=True, text=True)
@@ -379,7 +447,10 @@ def test_with_real_runs_equal_variants_are_equal(module, faces, tmp_path):
     assert (tmp_path / "grid" / "report.html").exists()
 
 
-@pytest.mark.parametrize(("steps", "log_every", "expected"), [(100, 10, (14, 7)), (4000, 25, (500, 25)), (10, 100, (2, 2))])
+@pytest.mark.parametrize(
+    ("steps", "log_every", "expected"),
+    [(100, 10, (14, 7)), (4000, 25, (500, 25)), (10, 100, (2, 2))],
+)
 def test_no_evaluation_is_late_for_the_chunks_of_steps(modules, steps, log_every, expected):
     every, chunk = modules["compare"]._pace(steps, 8, log_every)
     assert (every, chunk) == expected

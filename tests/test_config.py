@@ -6,7 +6,7 @@ from absl import flags
 
 from gan_zoo import config
 from gan_zoo.config import Config
-from gan_zoo.contracts import UserError
+from gan_zoo.errors import UserError
 
 
 def parse(*words):
@@ -94,7 +94,10 @@ def test_the_default_folder_depends_on_what_changes_the_run_and_on_nothing_else(
 def test_differences_name_what_changed_and_leave_out_what_may_change():
     old = dataclasses.asdict(Config())
     assert config.differences(old, Config(steps=9, workdir="x")) == []
-    assert config.differences(old, Config(batch=32, loss="hinge")) == ["loss 'non_saturating' -> 'hinge'", "batch 64 -> 32"]
+    assert config.differences(old, Config(batch=32, loss="hinge")) == [
+        "loss 'non_saturating' -> 'hinge'",
+        "batch 64 -> 32",
+    ]
     del old["seed"]  # a run of an older version, without that field
     assert config.differences(old, Config()) == []
     assert config.differences(old, Config(seed=1)) == ["seed 0 -> 1"]

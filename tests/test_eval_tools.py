@@ -1,4 +1,4 @@
-"""tools/evaluate.py, tools/nearest.py and tools/audit.py as a user meets them."""
+"""gan_zoo evaluate, gan_zoo memorization and gan_zoo audit as a user meets them."""
 
 import io
 import json
@@ -12,16 +12,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gan_zoo import registry, run, rundir
+from gan_zoo import registry, run
 from gan_zoo.config import Config
+from gan_zoo.runs import rundir
 from tests.conftest import SMALL
 
-TOOLS = Path(__file__).parent.parent / "tools"
 QUICK = "--extractor=random_conv"
 
 
 def mosaics(n, seed, size=16, channels=3):
-    """Uint8 [n, size, size, channels]: 4x4 fields of random colours with some noise, no two alike."""
+    """Uint8 [n, size, size, channels]: 4x4 fields of random colors with some noise, no two alike."""
     rng = np.random.default_rng(seed)
     fields = rng.integers(0, 256, (n, 4, 4, channels)).repeat(size // 4, 1).repeat(size // 4, 2)
     return np.clip(fields + rng.normal(0, 6, fields.shape), 0, 255).astype(np.uint8)
@@ -30,7 +30,9 @@ def mosaics(n, seed, size=16, channels=3):
 def save_folder(folder, images, names="{:04d}.png"):
     folder.mkdir(parents=True, exist_ok=True)
     for i, image in enumerate(images):
-        Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image).save(folder / names.format(i))
+        Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image).save(
+            folder / names.format(i)
+        )
     return folder
 
 
@@ -48,7 +50,15 @@ def real(tmp_path_factory):
 def trained(tmp_path_factory, faces):
     """A run that kept a quarter of its images and evaluated itself."""
     folder = tmp_path_factory.mktemp("trained") / "run"
-    flags = ("--holdout=0.25", "--ema=0.5", "--steps=4", "--eval_every=2", "--eval_samples=30", "--eval_budget=1", QUICK)
+    flags = (
+        "--holdout=0.25",
+        "--ema=0.5",
+        "--steps=4",
+        "--eval_every=2",
+        "--eval_samples=30",
+        "--eval_budget=1",
+        QUICK,
+    )
     assert run.main([*SMALL, f"--data_dir={faces}", f"--workdir={folder}", *flags]) == 0
     return folder
 
@@ -73,7 +83,9 @@ def test_a_run_scores_as_in_its_own_final_evaluation_and_the_lines_are_appended(
     for result in record["results"]:
         expected = own[result["metric"]]
         assert result["value"] == pytest.approx(expected["value"], rel=1e-6)
-        assert {k: v for k, v in result.items() if k not in ("value", "error")}.items() <= expected.items()
+        assert {
+            k: v for k, v in result.items() if k not in ("value", "error")
+        }.items() <= expected.items()
     assert record["results"][0]["ema"] is True
     assert "step 4 (EMA), against 72 images 16x16x3 of files (train)" in out
     assert "[real against real: " in out
@@ -82,7 +94,7 @@ def test_a_run_scores_as_in_its_own_final_evaluation_and_the_lines_are_appended(
     assert record["left_out"]
     new = lines(trained)[len(before) :]
     assert {r["metric"]: r["value"] for r in new} == values(record)
-    assert {(r["step"], r["by"]) for r in new} == {(4, "tools/evaluate.py")}
+    assert {(r["step"], r["by"]) for r in new} == {(4, "gan_zoo evaluate")}
     tool("evaluate", trained, "--n=30", "--norecord")
     assert len(lines(trained)) == len(before) + len(new)
 
@@ -101,17 +113,28 @@ def test_other_checkpoints_parts_and_sizes_of_a_run(tool, trained):
     assert best["value"] in (newest["value"], older["value"])
     held_out, record = score("--against=held-out")
     assert (held_out["split"], held_out["n_real"], record["data"]["count"]) == ("held-out", 24, 24)
-    assert len({held_out["data_hash"], newest["data_hash"], score("--against=all")[0]["data_hash"]}) == 3
+    assert (
+        len({held_out["data_hash"], newest["data_hash"], score("--against=all")[0]["data_hash"]})
+        == 3
+    )
     larger, record = score("--image_size=20", "--step=4")
     assert larger["resize"] == "crop+lanczos (Pillow), lanczos 64; fake: crop+lanczos (Pillow)"
-    assert any("makes images of 16x16x3 and the data are 20x20x3" in note for note in record["notes"])
+    assert any(
+        "makes images of 16x16x3 and the data are 20x20x3" in note for note in record["notes"]
+    )
     assert record["data"]["count"] == 96  # other data have no held-out images of this run
 
 
 def test_real_images_score_as_the_floor_says_and_themselves_zero(tool, real, tmp_path):
     images = np.load(real)["images"]
     half = save_folder(tmp_path / "half", images[:120])
-    out = tool("evaluate", half, f"--data_dir={save_npz(tmp_path / 'other.npz', images[120:])}", QUICK, "--out=x.json")
+    out = tool(
+        "evaluate",
+        half,
+        f"--data_dir={save_npz(tmp_path / 'other.npz', images[120:])}",
+        QUICK,
+        "--out=x.json",
+    )
     record = json.loads(Path("x.json").read_text())
     assert f"120 pictures of {half}, against 120 images 16x16x3 of files (train)" in out
     (score, floor), error = (
@@ -120,32 +143,43 @@ def test_real_images_score_as_the_floor_says_and_themselves_zero(tool, real, tmp
     )
     assert 0 < score < 2 * floor  # the floor is of 60 against 60
     same = tool("evaluate", half, f"--data_dir={half}", QUICK, "--out=y.json")
-    assert values(json.loads(Path("y.json").read_text()))["FD-random_conv"] == pytest.approx(0, abs=error / 100)
+    assert values(json.loads(Path("y.json").read_text()))["FD-random_conv"] == pytest.approx(
+        0, abs=error / 100
+    )
     assert "resiz" not in same
     assert "brought to" not in same
-    noise = save_npz(tmp_path / "noise.npz", np.random.default_rng(0).integers(0, 255, images[:120].shape, np.uint8))
+    noise = save_npz(
+        tmp_path / "noise.npz",
+        np.random.default_rng(0).integers(0, 255, images[:120].shape, np.uint8),
+    )
     tool("evaluate", noise, f"--data_dir={real}", QUICK, "--out=z.json")
     assert values(json.loads(Path("z.json").read_text()))["FD-random_conv"] > 5 * score
 
 
-def test_pictures_of_other_sizes_and_colours_are_brought_to_the_datas_and_it_is_said(tool, real, tmp_path):
+def test_pictures_of_other_sizes_and_colors_are_brought_to_the_datas_and_it_is_said(
+    tool, real, tmp_path
+):
     large = mosaics(24, 1).repeat(2, 1).repeat(2, 2)[:, :, 4:28]  # 32 high, 24 wide
     with zipfile.ZipFile(tmp_path / "large.zip", "w") as archive:
         for i, image in enumerate(large):
             buffer = io.BytesIO()
             Image.fromarray(image).save(buffer, "PNG")
             archive.writestr(f"in/{i}.png", buffer.getvalue())
-    out = tool("evaluate", "large.zip", f"--data_dir={real}", "--image_size=16", QUICK, "--out=x.json")
+    out = tool(
+        "evaluate", "large.zip", f"--data_dir={real}", "--image_size=16", QUICK, "--out=x.json"
+    )
     assert "another size than the data and are brought to 16x16: crop+lanczos (Pillow)" in out
     record = json.loads(Path("x.json").read_text())
     assert record["results"][0]["resize"] == "none, lanczos 64; fake: crop+lanczos (Pillow)"
     out = tool("evaluate", "large.zip", f"--data_dir={real}", QUICK)
     assert "all is compared at 32x24, the size of the first of the pictures" in out
-    grey = save_npz(tmp_path / "grey.npz", mosaics(24, 2, channels=1))
-    out = tool("evaluate", "large.zip", f"--data_dir={grey}", "--image_size=16", QUICK)
-    assert "have colours and the data have none: they are made grey" in out
+    gray = save_npz(tmp_path / "gray.npz", mosaics(24, 2, channels=1))
+    out = tool("evaluate", "large.zip", f"--data_dir={gray}", "--image_size=16", QUICK)
+    assert "have colors and the data have none: they are made gray" in out
     assert "SWD is left out: it wants 3 channels" in out
-    assert "are grey and the data have colours" in tool("evaluate", grey, f"--data_dir={real}", QUICK)
+    assert "are gray and the data have colors" in tool(
+        "evaluate", gray, f"--data_dir={real}", QUICK
+    )
 
 
 def test_n_pictures_are_drawn_by_seed(tool, tmp_path):
@@ -187,8 +221,14 @@ def test_n_pictures_are_drawn_by_seed(tool, tmp_path):
         (["{few}", "--data_dir={real}", QUICK], "at least"),
         (["{trained}", "--step=3"], "there is no checkpoint of step 3; there are: 2, 4"),
         (["{trained}", "--step=2", "--best"], "--best and --step name two checkpoints"),
-        (["{trained}", "--holdout=0.5"], "was trained with --holdout=0.25, which cannot be changed now"),
-        (["{trained}", "--against=held-out", "--data_dir={real}"], "the data are not those that {trained} was trained on"),
+        (
+            ["{trained}", "--holdout=0.5"],
+            "was trained with --holdout=0.25, which cannot be changed now",
+        ),
+        (
+            ["{trained}", "--against=held-out", "--data_dir={real}"],
+            "the data are not those that {trained} was trained on",
+        ),
         (["{trained}", "--image_size=20", "--against=held-out"], "--holdout is 0"),
     ],
 )
@@ -198,7 +238,12 @@ def test_evaluate_refuses_in_a_sentence(tool, real, trained, tmp_path, words, sa
     (tmp_path / "broken").mkdir()
     (tmp_path / "broken" / "a.png").write_bytes(b"no picture")
     save_folder(tmp_path / "few", mosaics(3, 4))
-    names = {"real": real, "trained": trained, "empty": tmp_path / "empty", "text": tmp_path / "text.txt"}
+    names = {
+        "real": real,
+        "trained": trained,
+        "empty": tmp_path / "empty",
+        "text": tmp_path / "text.txt",
+    }
     names |= {"broken": tmp_path / "broken", "few": tmp_path / "few"}
     said = tool("evaluate", *(w.format(**names) for w in words), code=2)
     assert says.format(**names) in said
@@ -212,24 +257,34 @@ def test_copies_are_convicted_and_held_out_images_acquitted(tool, real, tmp_path
     honest = save_npz(tmp_path / "honest.npz", mosaics(100, 6))
     rng = np.random.default_rng(0)
     chosen = np.load(real)["images"][rng.permutation(240)[:100]]
-    copies = save_npz(tmp_path / "copies.npz", np.clip(chosen + rng.normal(0, 5, chosen.shape), 0, 255).astype(np.uint8))
-    mixed = save_npz(tmp_path / "mixed.npz", np.concatenate([np.load(copies)["images"][:15], np.load(honest)["images"]]))
+    copies = save_npz(
+        tmp_path / "copies.npz",
+        np.clip(chosen + rng.normal(0, 5, chosen.shape), 0, 255).astype(np.uint8),
+    )
+    mixed = save_npz(
+        tmp_path / "mixed.npz",
+        np.concatenate([np.load(copies)["images"][:15], np.load(honest)["images"]]),
+    )
     given = (f"--data_dir={real}", f"--held_out_dir={held_out}", QUICK)
 
-    out = tool("nearest", copies, *given, "--json=copies.json")
+    out = tool("memorization", copies, *given, "--json=copies.json")
     record = json.loads(Path("copies.json").read_text())
     assert record["verdict"] == "copies"
     assert "verdict: copies: it gives back training images" in out
     for finding in record["findings"]:
         assert finding["copied"] > 0.75  # 200 of the 240 training images take part
         assert finding["copied_interval"][0] > 0.5
-        assert finding["median_distance"]["of_samples"] < finding["median_distance"]["of_held_out"] / 4
+        assert (
+            finding["median_distance"]["of_samples"] < finding["median_distance"]["of_held_out"] / 4
+        )
     with Image.open("nearest-copies.png") as sheet:
         pixels = np.asarray(sheet).astype(int)[34:]
-    sample, train, real_one, nearest = (pixels[4:100, 4 + 100 * i : 100 + 100 * i] for i in range(4))
+    sample, train, real_one, nearest = (
+        pixels[4:100, 4 + 100 * i : 100 + 100 * i] for i in range(4)
+    )
     assert np.abs(sample - train).mean() < 6 < 30 < np.abs(real_one - nearest).mean()
 
-    out = tool("nearest", honest, *given, "--json=honest.json")
+    out = tool("memorization", honest, *given, "--json=honest.json")
     record = json.loads(Path("honest.json").read_text())
     assert record["verdict"] == "no evidence"
     assert "verdict: no evidence" in out
@@ -237,15 +292,18 @@ def test_copies_are_convicted_and_held_out_images_acquitted(tool, real, tmp_path
     low, high = record["findings"][0]["closer_interval"]
     assert low < 0.5 < high
 
-    assert "verdict: copies" in tool("nearest", mixed, *given)
-    tool("nearest", honest, *given)
-    assert sorted(p.name for p in Path().glob("nearest-honest*")) == ["nearest-honest-2.png", "nearest-honest.png"]
+    assert "verdict: copies" in tool("memorization", mixed, *given)
+    tool("memorization", honest, *given)
+    assert sorted(p.name for p in Path().glob("nearest-honest*")) == [
+        "nearest-honest-2.png",
+        "nearest-honest.png",
+    ]
 
 
 def test_it_is_said_where_held_out_and_training_images_look_exchanged(tool, real, tmp_path):
     copies = save_npz(tmp_path / "copies.npz", np.load(real)["images"][:80] // 8 * 8)
     unseen = save_npz(tmp_path / "unseen.npz", mosaics(200, 5))
-    out = tool("nearest", copies, f"--data_dir={unseen}", f"--held_out_dir={real}", QUICK)
+    out = tool("memorization", copies, f"--data_dir={unseen}", f"--held_out_dir={real}", QUICK)
     assert "make sure that the two were not exchanged" in out
     assert "verdict: no evidence" in out
 
@@ -254,33 +312,48 @@ def test_copies_are_convicted_by_a_few_held_out_images(tool, tmp_path):
     """Twenty of them are set against twenty training images, of which few samples are copies; all training images tell."""
     train = mosaics(900, 13)
     held_out = save_npz(tmp_path / "held_out.npz", mosaics(20, 14))
-    given = (f"--data_dir={save_npz(tmp_path / 'train.npz', train)}", f"--held_out_dir={held_out}", QUICK)
-    out = tool("nearest", save_npz(tmp_path / "copies.npz", train[400:440] // 8 * 8), *given, "--json=x.json")
+    given = (
+        f"--data_dir={save_npz(tmp_path / 'train.npz', train)}",
+        f"--held_out_dir={held_out}",
+        QUICK,
+    )
+    out = tool(
+        "memorization",
+        save_npz(tmp_path / "copies.npz", train[400:440] // 8 * 8),
+        *given,
+        "--json=x.json",
+    )
     record = json.loads(Path("x.json").read_text())
     assert "there are only 20 held-out images" in out
     assert record["verdict"] == "copies"
     assert record["findings"][0]["among_all"]["samples"][0] == 1
     assert record["findings"][0]["verdict"] == "no evidence"
-    assert "verdict: no evidence" in tool("nearest", save_npz(tmp_path / "honest.npz", mosaics(40, 15)), *given)
+    assert "verdict: no evidence" in tool(
+        "memorization", save_npz(tmp_path / "honest.npz", mosaics(40, 15)), *given
+    )
 
 
 def test_nearest_of_a_run_uses_its_holdout_and_writes_into_its_folder(tool, trained):
-    out = tool("nearest", trained, "--n=40", "--pairs=3")
+    out = tool("memorization", trained, "--n=40", "--pairs=3")
     assert "against 24 of 72 training images 16x16x3 of files" in out
     assert "and 24 held-out ones (--holdout=0.25)" in out
     assert "there are only 24 held-out images" in out
     assert (trained / "nearest-step4.png").is_file()
     assert not list(Path().glob("*.png"))
-    tool("nearest", trained, "--n=40", "--step=2", "--out=own.png")
+    tool("memorization", trained, "--n=40", "--step=2", "--out=own.png")
     assert Path("own.png").is_file()
 
 
 def test_d_is_asked_for_the_images_that_were_kept_from_it(tool, trained, real, monkeypatch):
-    from gan_zoo import build
+    from gan_zoo.game import build
 
     asked = []
-    monkeypatch.setattr(build, "logits", lambda game, images, labels=None: asked.append(images) or images.mean((1, 2, 3)))
-    out = tool("nearest", trained, "--n=40", "--json=x.json", "--out=x.png")
+    monkeypatch.setattr(
+        build,
+        "logits",
+        lambda game, images, labels=None: asked.append(images) or images.mean((1, 2, 3)),
+    )
+    out = tool("memorization", trained, "--n=40", "--json=x.json", "--out=x.png")
     assert "D puts a training image above a held-out one in " in out
     config = rundir.config_of(trained)
     data = build.load_data(config)
@@ -291,17 +364,26 @@ def test_d_is_asked_for_the_images_that_were_kept_from_it(tool, trained, real, m
     record = json.loads(Path("x.json").read_text())["disc"]
     assert set(record) == {"train_over_held_out", "held_out_over_samples"}
     # Images from elsewhere may differ as such, which D may see.
-    assert "D puts" not in tool("nearest", trained, "--n=40", f"--held_out_dir={real}", "--json=y.json")
+    assert "D puts" not in tool(
+        "memorization", trained, "--n=40", f"--held_out_dir={real}", "--json=y.json"
+    )
     assert json.loads(Path("y.json").read_text())["disc"] is None
 
 
 def test_held_out_images_may_come_from_another_data_set_or_size(tool, trained, faces, tmp_path):
-    out = tool("nearest", trained, "--n=20", "--held_out=cartoon_faces(count=150)", "--out=x.png", code=2)
+    out = tool(
+        "memorization",
+        trained,
+        "--n=20",
+        "--held_out=cartoon_faces(count=150)",
+        "--out=x.png",
+        code=2,
+    )
     assert "28 to 128" in out
     larger = save_npz(tmp_path / "larger.npz", mosaics(120, 8, size=20))
-    out = tool("nearest", trained, "--n=20", f"--held_out_dir={larger}", "--out=x.png")
+    out = tool("memorization", trained, "--n=20", f"--held_out_dir={larger}", "--out=x.png")
     assert "are brought to 16x16" in out
-    out = tool("nearest", trained, "--n=20", "--held_out=files", f"--held_out_dir={larger}")
+    out = tool("memorization", trained, "--n=20", "--held_out=files", f"--held_out_dir={larger}")
     assert "120 held-out ones (files)" not in out  # no more than there are training images
     assert "against 72 of 72 training images" in out
 
@@ -310,18 +392,28 @@ def test_held_out_images_that_were_trained_on_are_told(tool, real, tmp_path):
     images = np.load(real)["images"]
     mixed = save_npz(tmp_path / "mixed.npz", np.concatenate([images[:30], mosaics(90, 9)]))
     honest = save_npz(tmp_path / "honest.npz", mosaics(50, 6))
-    out = tool("nearest", honest, f"--data_dir={real}", f"--held_out_dir={mixed}", QUICK)
+    out = tool("memorization", honest, f"--data_dir={real}", f"--held_out_dir={mixed}", QUICK)
     assert "30 of 120 held-out images were trained on, too" in out
-    said = tool("nearest", honest, f"--data_dir={real}", f"--held_out_dir={real}", QUICK, code=2)
+    said = tool(
+        "memorization", honest, f"--data_dir={real}", f"--held_out_dir={real}", QUICK, code=2
+    )
     assert "all 240 held-out images" in said
 
 
 def test_a_data_set_that_has_other_images_is_named(modules):
     def advice(data):
-        return modules["nearest"]._more_of(Config(data=data))
+        return modules["memorization"]._more_of(Config(data=data))
 
-    assert advice("fashion_mnist(fit='pad')") == " or --held_out=\"fashion_mnist(fit='pad', split='test')\""
-    assert advice("mnist(split='all')") == advice("mnist('test')") == advice("cartoon_faces(500, 1)") == ""
+    assert (
+        advice("fashion_mnist(fit='pad')")
+        == " or --held_out=\"fashion_mnist(fit='pad', split='test')\""
+    )
+    assert (
+        advice("mnist(split='all')")
+        == advice("mnist('test')")
+        == advice("cartoon_faces(500, 1)")
+        == ""
+    )
     assert advice("cartoon_faces(count=500)") == ' or --held_out="cartoon_faces(count=500, seed=1)"'
     assert advice("files") == ""
 
@@ -333,10 +425,19 @@ def test_a_data_set_that_has_other_images_is_named(modules):
         (["{all}"], "{all} was trained on all of its images"),
         (["{all}"], "--held_out_dir=FOLDER"),
         (["{real}", "--data_dir={real}", "--held_out_dir=nowhere"], "check --held_out_dir"),
-        (["{real}", "--data_dir={real}", "--held_out=mnis"], "--held_out: there is no data set 'mnis'; did you mean mnist"),
-        (["{real}", "--data_dir={real}", "--held_out_dir={real}", "--out=x.jpg"], "must end in .png"),
+        (
+            ["{real}", "--data_dir={real}", "--held_out=mnis"],
+            "--held_out: there is no data set 'mnis'; did you mean mnist",
+        ),
+        (
+            ["{real}", "--data_dir={real}", "--held_out_dir={real}", "--out=x.jpg"],
+            "must end in .png",
+        ),
         (["{trained}", "--image_size=20"], "the flags name others"),
-        (["{trained}", "--data_dir={real}"], "the data are not those that {trained} was trained on"),
+        (
+            ["{trained}", "--data_dir={real}"],
+            "the data are not those that {trained} was trained on",
+        ),
         (["{trained}", "--pairs=0"], "pairs"),
     ],
 )
@@ -347,7 +448,7 @@ def test_nearest_refuses_in_a_sentence(tool, real, trained, tmp_path, words, say
     record["config"]["holdout"] = 0.0
     (all_of / "config.json").write_text(json.dumps(record))
     names = {"real": real, "trained": trained, "all": all_of}
-    said = tool("nearest", *(w.format(**names) for w in words), code=2)
+    said = tool("memorization", *(w.format(**names) for w in words), code=2)
     assert says.format(**names) in said
 
 
@@ -366,7 +467,9 @@ def messy(tmp_path):
     turned.save(folder / "again1.png", exif=exif)  # ... and on its side, with a mark that says so
     pictures[2].save(folder / "near2.jpg", quality=60)
     pictures[3].resize((48, 48), Image.Resampling.LANCZOS).save(folder / "near3.png")
-    Image.fromarray(np.clip(np.asarray(pictures[4]).astype(int) + 4, 0, 255).astype(np.uint8)).save(folder / "near4.png")
+    Image.fromarray(np.clip(np.asarray(pictures[4]).astype(int) + 4, 0, 255).astype(np.uint8)).save(
+        folder / "near4.png"
+    )
     buffer = io.BytesIO()
     pictures[5].save(buffer, "JPEG")
     (folder / "half.jpg").write_bytes(buffer.getvalue()[:700])
@@ -374,7 +477,7 @@ def messy(tmp_path):
     (folder / "note.png").write_bytes(b"this is no picture")
     (folder / "readme.txt").write_text("no candidate")
     (folder / ".hidden.png").write_bytes(b"")
-    Image.effect_noise((80, 40), 60).save(folder / "grey.png")
+    Image.effect_noise((80, 40), 60).save(folder / "gray.png")
     see_through = Image.effect_noise((64, 64), 90).convert("RGBA")
     see_through.putalpha(Image.linear_gradient("L").resize((64, 64)))
     see_through.save(folder / "alpha.png")
@@ -386,10 +489,17 @@ def test_audit_finds_what_was_planted(tool, messy):
     record = json.loads(Path("x.json").read_text())
     assert (record["candidates"], record["readable"]) == (70, 67)
     assert record["other_files"] == {".txt": 1, ".png": 1}
-    assert {b["file"]: b["reason"] for b in record["broken"]}.keys() == {"half.jpg", "empty.png", "note.png"}
+    assert {b["file"]: b["reason"] for b in record["broken"]}.keys() == {
+        "half.jpg",
+        "empty.png",
+        "note.png",
+    }
     assert "empty.png (empty)" in out
     assert "note.png (no image)" in out
-    assert sorted(map(sorted, record["exact_groups"])) == [["00.png", "again0.bmp"], ["01.png", "again1.png"]]
+    assert sorted(map(sorted, record["exact_groups"])) == [
+        ["00.png", "again0.bmp"],
+        ["01.png", "again1.png"],
+    ]
     assert sorted(map(sorted, record["near_groups"])) == [
         ["02.png", "near2.jpg"],
         ["03.png", "near3.png"],
@@ -399,11 +509,14 @@ def test_audit_finds_what_was_planted(tool, messy):
     assert record["sizes"] == {"64x64": 65, "48x48": 1, "80x40": 1}
     assert record["aspects"] == {"square": 66, "2 and more": 1}
     assert record["formats"] == {"PNG": 65, "BMP": 1, "JPEG": 1}
-    assert record["colours"] == {"colour": 65, "grey": 1, "grey in colour channels": 1}
+    assert record["colors"] == {"color": 65, "gray": 1, "gray in color channels": 1}
     assert record["transparent"] == 1
     assert "exact duplicates: 2 (3.0 %) repeat an earlier image at its own size" in out
-    assert "- drop_duplicates=True, as in --data='files(drop_duplicates=True)', drops 3.0 % of the images at 64x64." in out
-    assert "- 2 grey images among colour ones" in out
+    assert (
+        "- drop_duplicates=True, as in --data='files(drop_duplicates=True)', drops 3.0 % of the images at 64x64."
+        in out
+    )
+    assert "- 2 gray images among color ones" in out
     with Image.open("audit-messy.png") as sheet:
         assert sheet.width > 500
 
@@ -423,16 +536,28 @@ def test_audit_gives_the_hash_and_the_duplicates_that_training_sees(tool, messy,
     record = json.loads(Path("x.json").read_text())
     assert record["hash"] == data().hash
     assert record["shape"] == list(data().image_shape)
-    assert len(data().images) - len(data(drop_duplicates=True).images) == record["dropped_by_drop_duplicates"] == 2
+    assert (
+        len(data().images) - len(data(drop_duplicates=True).images)
+        == record["dropped_by_drop_duplicates"]
+        == 2
+    )
 
 
-def test_audit_of_grey_arrays_of_classes_and_of_data_sets(tool, tmp_path):
+def test_audit_of_gray_arrays_of_classes_and_of_data_sets(tool, tmp_path):
     images = mosaics(40, 11, channels=1)
-    np.savez(tmp_path / "grey.npz", images=np.concatenate([images, images[:10]])[..., 0], labels=np.arange(50) % 3)
-    out = tool("audit", "grey.npz", "--image_size=16", "--json=x.json")
+    np.savez(
+        tmp_path / "gray.npz",
+        images=np.concatenate([images, images[:10]])[..., 0],
+        labels=np.arange(50) % 3,
+    )
+    out = tool("audit", "gray.npz", "--image_size=16", "--json=x.json")
     record = json.loads(Path("x.json").read_text())
     data = registry.datasets.build(
-        "files", image_size=(16, 16), channels=None, data_dir=tmp_path / "grey.npz", cache_dir=tmp_path / "cache"
+        "files",
+        image_size=(16, 16),
+        channels=None,
+        data_dir=tmp_path / "gray.npz",
+        cache_dir=tmp_path / "cache",
     )
     assert (record["hash"], record["shape"]) == (data.hash, [16, 16, 1])
     assert record["classes"] == {"class": {"0": 17, "1": 17, "2": 16}}
@@ -443,8 +568,14 @@ def test_audit_of_grey_arrays_of_classes_and_of_data_sets(tool, tmp_path):
     assert record["readable"] == 40
     assert len(record["classes"]) > 10
     assert Path("audit-cartoon_faces.png").is_file()
-    out = tool("audit", "--data=files(fit='pad')", f"--data_dir={tmp_path / 'grey.npz'}", "--image_size=16", "--nosheet")
-    assert out.startswith(f"{tmp_path / 'grey.npz'}: 50 images")
+    out = tool(
+        "audit",
+        "--data=files(fit='pad')",
+        f"--data_dir={tmp_path / 'gray.npz'}",
+        "--image_size=16",
+        "--nosheet",
+    )
+    assert out.startswith(f"{tmp_path / 'gray.npz'}: 50 images")
 
 
 def test_audit_overwrites_nothing(tool, tmp_path):
@@ -463,17 +594,19 @@ def test_audit_overwrites_nothing(tool, tmp_path):
 def test_the_sorted_search_finds_all_near_duplicates(modules):
     rng = np.random.default_rng(0)
     thumbs = rng.normal(size=(1400, 256)) + 3 * rng.normal(size=(1400, 1)) * np.linspace(-1, 1, 256)
-    thumbs[700:] = thumbs[rng.integers(0, 700, 700)] + rng.uniform(0, 0.3, (700, 1)) * rng.normal(size=(700, 256))
+    thumbs[700:] = thumbs[rng.integers(0, 700, 700)] + rng.uniform(0, 0.3, (700, 1)) * rng.normal(
+        size=(700, 256)
+    )
     thumbs[::100] = 7  # flat
     thumbs = 128 + 20 * thumbs
-    colours = rng.choice([50.0, 100.0], (1400, 3))
-    looks = [types.SimpleNamespace(thumb=t, colour=c) for t, c in zip(thumbs, colours, strict=True)]
+    colors = rng.choice([50.0, 100.0], (1400, 3))
+    looks = [types.SimpleNamespace(thumb=t, color=c) for t, c in zip(thumbs, colors, strict=True)]
     found = modules["audit"]._near(looks, np.arange(1400), 0.98)
     with np.errstate(invalid="ignore"):
         alike = np.corrcoef(thumbs) >= 0.98
     flat = thumbs.std(axis=1) < 0.5
     alike |= flat[:, None] & flat
-    alike &= (np.abs(colours[:, None] - colours).max(axis=2) <= 8) | np.eye(1400, dtype=bool)
+    alike &= (np.abs(colors[:, None] - colors).max(axis=2) <= 8) | np.eye(1400, dtype=bool)
     np.fill_diagonal(alike, True)
     np.testing.assert_array_equal(found, alike.argmax(axis=1))
     assert 50 < (found != np.arange(1400)).sum() < 700
@@ -481,9 +614,8 @@ def test_the_sorted_search_finds_all_near_duplicates(modules):
 
 def test_audit_does_not_need_tensorflow(real):
     block = (
-        "import sys, runpy; sys.modules.update(tensorflow=None, keras=None, tensorflow_gan=None); "
-        f"sys.argv = ['audit.py', {str(real)!r}, '--nosheet']; sys.path.insert(0, {str(TOOLS)!r}); "
-        f"runpy.run_path({str(TOOLS / 'audit.py')!r}, run_name='__main__')"
+        "import sys; sys.modules.update(tensorflow=None, keras=None, tensorflow_gan=None); "
+        f"from gan_zoo import commands; sys.exit(commands.main(['audit', {str(real)!r}, '--nosheet']))"
     )
     done = subprocess.run([sys.executable, "-c", block], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
@@ -513,7 +645,12 @@ def test_audit_refuses_in_a_sentence(tool, real, tmp_path, words, says):
     (tmp_path / "text.txt").write_text("no pictures")
     (tmp_path / "broken").mkdir()
     (tmp_path / "broken" / "a.png").write_bytes(b"no picture")
-    names = {"real": real, "empty": tmp_path / "empty", "text": tmp_path / "text.txt", "broken": tmp_path / "broken"}
+    names = {
+        "real": real,
+        "empty": tmp_path / "empty",
+        "text": tmp_path / "text.txt",
+        "broken": tmp_path / "broken",
+    }
     said = tool("audit", *(w.format(**names) for w in words), code=2)
     assert says.format(**names) in said
     assert not list(tmp_path.glob("*.png"))
@@ -521,5 +658,5 @@ def test_audit_refuses_in_a_sentence(tool, real, tmp_path, words, says):
 
 def test_help_says_what_the_tools_do(tool):
     assert "RUN|FOLDER|ZIP|NPZ" in tool("evaluate", "--help")
-    assert "--held_out" in tool("nearest", "--help")
+    assert "--held_out" in tool("memorization", "--help")
     assert "near duplicate" in tool("audit", "--help")

@@ -17,7 +17,8 @@ from tests.conftest import SMALL
 from tests.test_replicas import free_ports
 from tests.test_run import EVALUATED, EVERYTHING, ROOT, assert_same_run, log
 
-# One process imports TensorFlow and forks for each attempt, before it has made any thread of TensorFlow's.
+# One process imports TensorFlow and forks for each attempt, before it has made any thread of
+# TensorFlow's.
 ATTEMPTS = textwrap.dedent(
     """
     import os, sys
@@ -39,7 +40,11 @@ class Attempts:
 
     def __init__(self):
         self.server = subprocess.Popen(
-            [sys.executable, "-c", ATTEMPTS], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            [sys.executable, "-c", ATTEMPTS],
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
         )
 
     def start(self, words):
@@ -63,13 +68,25 @@ class Attempts:
 
 def written(folder):
     """What changes when the run writes anything."""
-    return {(p.name, p.stat().st_size) for p in folder.rglob("*") if p.is_file()} if folder.exists() else set()
+    return (
+        {(p.name, p.stat().st_size) for p in folder.rglob("*") if p.is_file()}
+        if folder.exists()
+        else set()
+    )
 
 
 @pytest.mark.parametrize("kills", [5, pytest.param(50, marks=pytest.mark.slow)])
 def test_kills_at_any_moment_change_nothing_in_the_end(faces, tmp_path, kills):
     steps = 4 * kills
-    words = [*SMALL, f"--data_dir={faces}", *EVERYTHING, *EVALUATED, f"--steps={steps}", "--log_every=1", "--save_every=1"]
+    words = [
+        *SMALL,
+        f"--data_dir={faces}",
+        *EVERYTHING,
+        *EVALUATED,
+        f"--steps={steps}",
+        "--log_every=1",
+        "--save_every=1",
+    ]
     attempts = Attempts()
     attempts.start([*words, f"--workdir={tmp_path / 'whole'}"])
     assert attempts.end() == 0
@@ -80,7 +97,9 @@ def test_kills_at_any_moment_change_nothing_in_the_end(faces, tmp_path, kills):
         before, deadline = written(folder), time.time() + 120
         while written(folder) == before and time.time() < deadline:
             time.sleep(0.002)
-        time.sleep(rng.uniform(0, 0.15))  # a step, its log, its grid, its checkpoint and its evaluation
+        time.sleep(
+            rng.uniform(0, 0.15)
+        )  # a step, its log, its grid, its checkpoint and its evaluation
         os.kill(child, signal.SIGKILL)
         code = attempts.end()
         assert code in (-signal.SIGKILL, 0)
@@ -99,7 +118,11 @@ def small_disk(tmp_path):
     """A file system of 24 MB."""
     disk = tmp_path / "disk"
     disk.mkdir()
-    made = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", str(disk)], capture_output=True, text=True)
+    made = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", str(disk)],
+        capture_output=True,
+        text=True,
+    )
     if made.returncode:
         pytest.skip(f"no small disk can be made here: {made.stderr.strip()}")
     yield disk
@@ -115,7 +138,9 @@ def test_a_disk_that_fills_ends_the_run_in_a_sentence_and_it_goes_on_when_there_
     assert train(*flags, "--steps=2", workdir=small_disk / "run") == 0
     ballast = small_disk / "ballast"
     free = shutil.disk_usage(small_disk).free
-    checkpoint = sum(p.stat().st_size for p in (small_disk / "run" / "checkpoints").glob("step-2.*"))
+    checkpoint = sum(
+        p.stat().st_size for p in (small_disk / "run" / "checkpoints").glob("step-2.*")
+    )
     ballast.write_bytes(bytes(free - (checkpoint // 2 if room == "a checkpoint" else 4096)))
     before = log(small_disk / "run")
     said = refused(*flags, workdir=small_disk / "run")
@@ -127,12 +152,20 @@ def test_a_disk_that_fills_ends_the_run_in_a_sentence_and_it_goes_on_when_there_
 
 
 def test_the_launcher_brings_a_run_that_loses_a_worker_to_the_same_end(faces, tmp_path):
-    words = [*SMALL, f"--data_dir={faces}", "--ema=0.9", "--steps=60", "--log_every=2", "--save_every=4", "--sample_every=60"]
+    words = [
+        *SMALL,
+        f"--data_dir={faces}",
+        "--ema=0.9",
+        "--steps=60",
+        "--log_every=2",
+        "--save_every=4",
+        "--sample_every=60",
+    ]
     ends = {}
     for name in ("whole", "lost"):
         folder = tmp_path / name
         launcher = subprocess.Popen(
-            [sys.executable, "tools/launch.py", "--workers=2", "--", *words, f"--workdir={folder}"],
+            [sys.executable, "gan_zoo launch", "--workers=2", "--", *words, f"--workdir={folder}"],
             cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
         )  # fmt: skip
         if name == "lost":
@@ -150,16 +183,24 @@ def test_the_launcher_brings_a_run_that_loses_a_worker_to_the_same_end(faces, tm
 
 def test_a_signal_to_one_worker_stops_all_at_the_same_step(faces, tmp_path):
     folder = tmp_path / "run"
-    words = [*SMALL, f"--data_dir={faces}", "--steps=100000", "--sample_every=100000", "--save_every=100000"]
+    words = [
+        *SMALL,
+        f"--data_dir={faces}",
+        "--steps=100000",
+        "--sample_every=100000",
+        "--save_every=100000",
+    ]
     launcher = subprocess.Popen(
-        [sys.executable, "tools/launch.py", "--workers=2", "--", *words, f"--workdir={folder}"],
+        [sys.executable, "gan_zoo launch", "--workers=2", "--", *words, f"--workdir={folder}"],
         cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
     )  # fmt: skip
     try:
         deadline = time.time() + 120
         while not (folder / "metrics.jsonl").exists() and time.time() < deadline:
             time.sleep(0.1)
-        os.kill(workers_of(launcher.pid)[1], signal.SIGTERM)  # not the one that leads, which saves and tells
+        os.kill(
+            workers_of(launcher.pid)[1], signal.SIGTERM
+        )  # not the one that leads, which saves and tells
         said, errors = launcher.communicate(timeout=120)
     finally:
         launcher.send_signal(signal.SIGTERM)  # which it hands on; of an ended one nothing
@@ -174,7 +215,9 @@ def test_a_signal_to_one_worker_stops_all_at_the_same_step(faces, tmp_path):
 
 def workers_of(launcher):
     """The process numbers of a launcher's children, in the order of their start."""
-    found = subprocess.run(["pgrep", "-P", str(launcher)], capture_output=True, text=True, check=True)
+    found = subprocess.run(
+        ["pgrep", "-P", str(launcher)], capture_output=True, text=True, check=True
+    )
     return sorted(int(number) for number in found.stdout.split())
 
 
@@ -183,7 +226,12 @@ def workers_of(launcher):
     [
         (None, "needs the environment variable TF_CONFIG"),
         ("{", "TF_CONFIG is wrong"),
-        (json.dumps({"cluster": {"worker": ["localhost:1"]}, "task": {"type": "worker", "index": 4}}), "TF_CONFIG is wrong"),
+        (
+            json.dumps(
+                {"cluster": {"worker": ["localhost:1"]}, "task": {"type": "worker", "index": 4}}
+            ),
+            "TF_CONFIG is wrong",
+        ),
     ],
 )
 def test_a_missing_or_wrong_tf_config_is_a_sentence(refused, monkeypatch, config, says):
@@ -195,7 +243,10 @@ def test_a_missing_or_wrong_tf_config_is_a_sentence(refused, monkeypatch, config
 
 def test_a_worker_that_waits_for_one_that_never_comes_ends(faces, tmp_path):
     host = f"localhost:{free_ports(1)[0]}"
-    task = {"cluster": {"worker": [host, f"localhost:{free_ports(1)[0]}"]}, "task": {"type": "worker", "index": 0}}
+    task = {
+        "cluster": {"worker": [host, f"localhost:{free_ports(1)[0]}"]},
+        "task": {"type": "worker", "index": 0},
+    }
     code = "from gan_zoo import strategy; strategy.JOIN_SECONDS = 8; strategy.make('multi_worker')"
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=120,
@@ -221,7 +272,9 @@ def test_one_device_is_nothing_to_mirror(refused):
     ],
 )
 def test_the_launcher_refuses_in_a_sentence(words, says):
-    done = subprocess.run([sys.executable, "tools/launch.py", *words], cwd=ROOT, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "gan_zoo launch", *words], cwd=ROOT, capture_output=True, text=True
+    )
     assert done.returncode == 2
     assert says in done.stderr
     assert "Traceback" not in done.stderr
@@ -232,7 +285,7 @@ def test_the_launcher_refuses_in_a_sentence(words, says):
 def test_a_signal_while_workers_start_ends_the_launcher(faces, tmp_path, number):
     words = [*SMALL, f"--data_dir={faces}", "--steps=100000", f"--workdir={tmp_path / 'run'}"]
     launcher = subprocess.Popen(
-        [sys.executable, "tools/launch.py", "--workers=1", "--", *words],
+        [sys.executable, "gan_zoo launch", "--workers=1", "--", *words],
         cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     time.sleep(1)
@@ -261,7 +314,9 @@ def test_a_tool_that_is_ended_leaves_no_half_written_file(tmp_path):
         sys.exit(cli.call(body, lambda values: None, ""))
     """
     words = [sys.executable, "-c", code, str(tmp_path / "film.gif")]
-    tool = subprocess.Popen(words, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    tool = subprocess.Popen(
+        words, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
     assert tool.stdout.readline() == "writing\n"
     assert len(list(tmp_path.iterdir())) == 1
     for _ in range(2):
@@ -273,6 +328,6 @@ def test_a_tool_that_is_ended_leaves_no_half_written_file(tmp_path):
 
 
 def test_the_launchers_exit_code_is_that_of_the_strategy():
-    from gan_zoo import strategy
+    from gan_zoo.distributed import strategy
 
     assert f"PEER_LOST = {strategy.PEER_LOST} " in (Path(ROOT) / "tools" / "launch.py").read_text()

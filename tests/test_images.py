@@ -53,6 +53,11 @@ def test_gif_takes_the_last_frame_and_at_most_so_many(tmp_path):
 
 
 def test_a_gif_that_does_not_loop(tmp_path):
-    images.save_gif(tmp_path / "a.gif", [np.zeros((4, 4, 3), np.uint8), np.full((4, 4, 3), 255, np.uint8)], fps=5, loop=False)
+    images.save_gif(
+        tmp_path / "a.gif",
+        [np.zeros((4, 4, 3), np.uint8), np.full((4, 4, 3), 255, np.uint8)],
+        fps=5,
+        loop=False,
+    )
     with Image.open(tmp_path / "a.gif") as gif:
         assert "loop" not in gif.info

@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 
 
-def png(path, colour=(200, 30, 30), size=(20, 16), mode="RGB"):
-    Image.new(mode, size, colour).save(path)
+def png(path, color=(200, 30, 30), size=(20, 16), mode="RGB"):
+    Image.new(mode, size, color).save(path)
 
 
 def folder_of(tmp_path, good, bad=()):
@@ -76,7 +76,9 @@ def test_flags(refused, train, flags, says):
     assert not train.folder.exists()
 
 
-def test_after_a_mistake_folders_above_go_too_but_for_what_holds_something(refused, train, tmp_path):
+def test_after_a_mistake_folders_above_go_too_but_for_what_holds_something(
+    refused, train, tmp_path
+):
     (tmp_path / "held" / "notes").mkdir(parents=True)
     refused("--batch=97", workdir=tmp_path / "held" / "new" / "er" / "run")
     assert [path.name for path in (tmp_path / "held").iterdir()] == ["notes"]
@@ -127,8 +129,8 @@ def test_a_zip_with_a_path_that_climbs_out(refused, tmp_path):
     assert not (tmp_path.parent / "outside.png").exists()
 
 
-def test_grey_data_for_a_colour_net(refused, tmp_path):
-    folder = tmp_path / "grey"
+def test_gray_data_for_a_color_net(refused, tmp_path):
+    folder = tmp_path / "gray"
     folder.mkdir()
     for i in range(12):
         png(folder / f"{i}.png", i * 20, mode="L")
@@ -152,7 +154,9 @@ def test_a_workdir_with_other_things_in_it(refused, train):
 
 def test_other_settings_on_resume(refused, train):
     assert train("--steps=2") == 0
-    before = {p: p.read_bytes() for p in train.folder.rglob("*") if p.is_file() and p.name != ".lock"}
+    before = {
+        p: p.read_bytes() for p in train.folder.rglob("*") if p.is_file() and p.name != ".lock"
+    }
     said = refused("--batch=16", "--loss=hinge")
     assert "batch 8 -> 16" in said
     assert "loss 'non_saturating' -> 'hinge'" in said

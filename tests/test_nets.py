@@ -5,9 +5,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from gan_zoo import build, layers, registry
+from gan_zoo import layers, registry
 from gan_zoo.config import Config
-from gan_zoo.contracts import UserError
+from gan_zoo.errors import UserError
+from gan_zoo.game import build
 from gan_zoo.generators.lightweight import excite
 from tests.test_parts import NARROW
 from tests.test_replicas import assert_same, weights
@@ -34,10 +35,12 @@ def normed(x, axes):
 def test_layer_and_instance_norm_share_statistics_over_their_axes_and_scale_by_channel(kind, axes):
     x = 3 + 2 * random((2, 4, 5, 3))
     image = keras.Input((4, 5, 3))
-    net = fill(keras.Model(image, layers.normalise(image, kind)))
+    net = fill(keras.Model(image, layers.normalize(image, kind)))
     gamma, beta = (v.numpy() for v in net.trainable_variables)
     assert gamma.shape == beta.shape == (3,)
-    np.testing.assert_allclose(net(x, training=True), normed(x, axes) * gamma + beta, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(
+        net(x, training=True), normed(x, axes) * gamma + beta, rtol=1e-4, atol=1e-5
+    )
 
 
 @pytest.mark.parametrize("table", ["generators", "discriminators"])
@@ -55,18 +58,26 @@ def test_layer_and_instance_norm_share_statistics_over_their_axes_and_scale_by_c
 def test_the_norm_of_a_dcgan_is_what_its_option_says(table, norm, counts):
     net = registry.tables[table].build(f"dcgan(width=4, norm={norm})", image_shape=(16, 16, 3))
     found = {
-        "BatchNorm" if isinstance(layer, layers.BatchNorm) else {1: "layer", layer.output.shape[-1]: "instance"}[layer.groups]
+        "BatchNorm"
+        if isinstance(layer, layers.BatchNorm)
+        else {1: "layer", layer.output.shape[-1]: "instance"}[layer.groups]
         for layer in net.layers
         if isinstance(layer, (layers.BatchNorm, keras.layers.GroupNormalization))
     }
     assert found == counts
-    hidden = [layer for layer in net.layers if layer.name.startswith("conv2d")][-2 if table == "generators" else -1 :]
+    hidden = [layer for layer in net.layers if layer.name.startswith("conv2d")][
+        -2 if table == "generators" else -1 :
+    ]
     assert hidden[0].use_bias == (not counts)  # a norm's shift makes a bias idle
 
 
 def test_the_options_of_a_dcgan_are_checked():
     for table, spec, said in (
-        ("generators", "dcgan(norm='group')", "norm='group' must be one of batch, layer, instance, none"),
+        (
+            "generators",
+            "dcgan(norm='group')",
+            "norm='group' must be one of batch, layer, instance, none",
+        ),
         ("discriminators", "dcgan(norm='group')", "norm='group' must be one of"),
         ("generators", "dcgan(up='resize')", "up='resize' must be transposed, nearest or bilinear"),
         ("generators", "dcgan(up=True)", "up=True must be transposed"),
@@ -79,9 +90,12 @@ def test_doubling_gives_the_known_values():
     x = np.array([[0.0, 4.0], [8.0, 12.0]], np.float32)[None, :, :, None]
     nearest = np.array([[0, 0, 4, 4], [0, 0, 4, 4], [8, 8, 12, 12], [8, 8, 12, 12]])
     np.testing.assert_array_equal(layers.Upsample2D(2)(x)[0, :, :, 0], nearest)
-    # Pixel centres of the larger map lie at a quarter and at three quarters between those of the smaller one.
+    # Pixel centers of the larger map lie at a quarter and at three quarters between those of the
+    # smaller one.
     bilinear = np.add.outer([0, 2, 6, 8], [0, 1, 3, 4])
-    np.testing.assert_allclose(layers.Upsample2D(2, interpolation="bilinear")(x)[0, :, :, 0], bilinear)
+    np.testing.assert_allclose(
+        layers.Upsample2D(2, interpolation="bilinear")(x)[0, :, :, 0], bilinear
+    )
 
 
 def two_steps(layer, x):
@@ -134,7 +148,9 @@ def test_a_grouped_convolution_reads_its_own_channels_only(stride):
     dense = np.zeros((3, 3, 6, 9), np.float32)
     for g in range(3):
         dense[:, :, 2 * g : 2 * g + 2, 3 * g : 3 * g + 3] = kernel[..., 3 * g : 3 * g + 3]
-    np.testing.assert_allclose(layer(x), tf.nn.conv2d(x, dense, stride, "SAME"), rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(
+        layer(x), tf.nn.conv2d(x, dense, stride, "SAME"), rtol=1e-4, atol=1e-5
+    )
 
 
 def test_attention_is_its_formula_and_starts_as_nothing():
@@ -152,11 +168,15 @@ def test_attention_is_its_formula_and_starts_as_nothing():
         for j in range(12):
             scores = np.array([(places[i] @ f) @ (places[j] @ g) for i in range(12)])
             shares = np.exp(scores) / np.exp(scores).sum()
-            expected[sample, j] = places[j] + 0.7 * (sum(shares[i] * (places[i] @ h) for i in range(12)) @ v)
+            expected[sample, j] = places[j] + 0.7 * (
+                sum(shares[i] * (places[i] @ h) for i in range(12)) @ v
+            )
     np.testing.assert_allclose(layer(x), expected.reshape(x.shape), rtol=1e-4, atol=1e-4)
 
 
-@pytest.mark.parametrize(("shape", "side"), [((32, 32, 3), 16), ((28, 28, 1), 14), ((96, 96, 3), 12), ((100, 75, 3), 13)])
+@pytest.mark.parametrize(
+    ("shape", "side"), [((32, 32, 3), 16), ((28, 28, 1), 14), ((96, 96, 3), 12), ((100, 75, 3), 13)]
+)
 @pytest.mark.parametrize("table", ["generators", "discriminators"])
 def test_attention_sits_in_the_largest_map_that_the_option_allows(table, shape, side):
     net = registry.tables[table].build("sagan(width=4, max_width=8)", image_shape=shape)
@@ -182,18 +202,26 @@ def test_skip_layer_excitation_by_hand():
 
 
 def test_fastgan_gates_each_map_by_the_one_three_sizes_below():
-    net = registry.generators.build("lightweight(width=4)", image_shape=(100, 75, 3))  # 4x3, 7x5, 13x10, 25x19, 50x38, 100x75
+    net = registry.generators.build(
+        "lightweight(width=4)", image_shape=(100, 75, 3)
+    )  # 4x3, 7x5, 13x10, 25x19, 50x38, 100x75
     gates = [layer for layer in net.layers if isinstance(layer, keras.layers.Multiply)]
     assert [tuple(layer.output.shape[1:3]) for layer in gates] == [(25, 19), (50, 38), (100, 75)]
     assert [
-        layer.kernel.shape[:2] for layer in net.layers if layer.name.startswith("conv2d") and layer.kernel.shape[0] == 4
+        layer.kernel.shape[:2]
+        for layer in net.layers
+        if layer.name.startswith("conv2d") and layer.kernel.shape[0] == 4
     ] == [(4, 3)] * 3
-    with pytest.raises(UserError, match="reach=4 is too far for images of 28x28, which take 3 doublings"):
+    with pytest.raises(
+        UserError, match="reach=4 is too far for images of 28x28, which take 3 doublings"
+    ):
         registry.generators.build("lightweight(reach=4)", image_shape=(28, 28, 1))
 
 
 def test_glu_gates_one_half_by_the_other():
-    np.testing.assert_allclose(layers.glu(np.array([[2.0, -3.0, 0.0, np.log(3)]])), [[1.0, -2.25]], rtol=1e-6)
+    np.testing.assert_allclose(
+        layers.glu(np.array([[2.0, -3.0, 0.0, np.log(3)]])), [[1.0, -2.25]], rtol=1e-6
+    )
 
 
 def test_a_block_of_r3gan_is_the_identity_at_first_and_not_later():
@@ -202,14 +230,20 @@ def test_a_block_of_r3gan_is_the_identity_at_first_and_not_later():
     x = random((2, 5, 5, 8))
     np.testing.assert_array_equal(block(x), x)
     wide, grouped, back = (layer for layer in block.layers if isinstance(layer, layers.Conv2D))
-    assert [layer.kernel.shape for layer in (wide, grouped, back)] == [(1, 1, 8, 16), (3, 3, 4, 16), (1, 1, 16, 8)]
+    assert [layer.kernel.shape for layer in (wide, grouped, back)] == [
+        (1, 1, 8, 16),
+        (3, 3, 4, 16),
+        (1, 1, 16, 8),
+    ]
     assert wide.use_bias and grouped.use_bias and not back.use_bias
     back.kernel.assign(random((1, 1, 16, 8)))
     assert np.abs(block(x) - x).max() > 0.1
 
 
 def test_r3gan_starts_from_kernels_of_the_size_that_fix_up_gives():
-    net = registry.discriminators.build("r3gan(width=64, blocks=2)", image_shape=(32, 32, 3))  # 4 sizes, so 8 blocks
+    net = registry.discriminators.build(
+        "r3gan(width=64, blocks=2)", image_shape=(32, 32, 3)
+    )  # 4 sizes, so 8 blocks
     stds = {}
     for layer in net.layers:
         if isinstance(layer, layers.Conv2D) and layer.use_bias:
@@ -222,7 +256,9 @@ def test_r3gan_starts_from_kernels_of_the_size_that_fix_up_gives():
         np.testing.assert_allclose(found, expected, rtol=0.05)
     (head,) = (layer for layer in net.layers if isinstance(layer, keras.layers.DepthwiseConv2D))
     assert head.kernel.shape == (4, 4, 256, 1)
-    assert head.kernel.numpy().std() * 16**0.5 == pytest.approx(1, rel=0.05)  # each channel is a sum over 16 places
+    assert head.kernel.numpy().std() * 16**0.5 == pytest.approx(
+        1, rel=0.05
+    )  # each channel is a sum over 16 places
 
 
 def test_groups_that_do_not_fit_are_refused():
@@ -249,7 +285,13 @@ def bn(channels):
 
 
 def up_block(inputs, filters):
-    return bn(inputs) + conv(3, inputs, filters) + bn(filters) + conv(3, filters, filters) + conv(1, inputs, filters)
+    return (
+        bn(inputs)
+        + conv(3, inputs, filters)
+        + bn(filters)
+        + conv(3, filters, filters)
+        + conv(1, inputs, filters)
+    )
 
 
 def down_block(inputs, filters, first=False):
@@ -281,12 +323,16 @@ def test_a_residual_d_sums_over_places():
     last = next(layer for layer in reversed(net.layers) if isinstance(layer, keras.layers.ReLU))
     maps = keras.Model(net.input, last.output)(x).numpy()
     assert maps.shape == (2, 4, 4, 8)
-    np.testing.assert_allclose(net(x), maps.sum((1, 2)) @ net.layers[-1].kernel.numpy() + 0.5, rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(
+        net(x), maps.sum((1, 2)) @ net.layers[-1].kernel.numpy() + 0.5, rtol=1e-4, atol=1e-4
+    )
 
 
 @pytest.mark.parametrize(("downs", "field"), [(1, 16), (2, 34), (3, 70)])
 def test_a_logit_of_the_patch_d_sees_a_patch(downs, field):
-    net = fill(registry.discriminators.build(f"patch(width=2, downs={downs})", image_shape=(112, 112, 1)))
+    net = fill(
+        registry.discriminators.build(f"patch(width=2, downs={downs})", image_shape=(112, 112, 1))
+    )
     place = 56 // 2**downs
     last = next(layer for layer in reversed(net.layers) if isinstance(layer, layers.Conv2D))
     logits = keras.Model(net.input, last.output)
@@ -332,7 +378,9 @@ def test_a_gradient_penalty_reaches_the_weights(disc):
         found = penalty()
     kernels = [v for v in net.trainable_variables if len(v.shape) == 4]
     slopes = tape.gradient(found, [k.value for k in kernels])
-    assert all(slope is not None and np.isfinite(slope).all() and np.any(slope != 0) for slope in slopes)
+    assert all(
+        slope is not None and np.isfinite(slope).all() and np.any(slope != 0) for slope in slopes
+    )
 
 
 def test_the_slope_of_a_slope_through_our_layers_is_that_of_differences():
@@ -359,7 +407,9 @@ def test_the_slope_of_a_slope_through_our_layers_is_that_of_differences():
     assert len(kernels) == 2 + 4 + 1
     with tf.GradientTape() as tape:
         found = penalty()
-    for kernel, slope in zip(kernels, tape.gradient(found, [k.value for k in kernels]), strict=True):
+    for kernel, slope in zip(
+        kernels, tape.gradient(found, [k.value for k in kernels]), strict=True
+    ):
         start, length = kernel.numpy(), np.linalg.norm(slope)
         values = []
         for sign in (1, -1):

@@ -5,33 +5,52 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from gan_zoo import build, registry
+from gan_zoo import registry
 from gan_zoo.config import Config
-from gan_zoo.contracts import Loss, UserError
+from gan_zoo.contracts import Batch, Loss
+from gan_zoo.errors import UserError
 from gan_zoo.evaluation import tfgan
+from gan_zoo.game import build
 from gan_zoo.layers import BatchNorm
 
 # Parts that make one size only.
 ONLY = {"conv_noise28": [(28, 28, 1), (28, 28, 3)]}
 SHAPES = [(28, 28, 1), (32, 32, 3), (48, 48, 3), (25, 19, 3)]
-NARROW = {"conv_noise28": "(width=4, hidden=16)", "dcgan": "(width=4)", "dense": "((8,))", "cnn_fc": "(width=4, hidden=(8,))"}
-NARROW |= dict.fromkeys(("simpsons_dcgan", "simpsons_stages", "anime_dcgan", "tutorial_dcgan"), "(width=4)")
-NARROW |= {"r3gan": "(width=4, blocks=1, group=4, max_width=8)", "sagan": "(width=4, attention=13)", "unet_noise": "(width=4)"}
+NARROW = {
+    "conv_noise28": "(width=4, hidden=16)",
+    "dcgan": "(width=4)",
+    "dense": "((8,))",
+    "cnn_fc": "(width=4, hidden=(8,))",
+}
+NARROW |= dict.fromkeys(
+    ("simpsons_dcgan", "simpsons_stages", "anime_dcgan", "tutorial_dcgan"), "(width=4)"
+)
+NARROW |= {
+    "r3gan": "(width=4, blocks=1, group=4, max_width=8)",
+    "sagan": "(width=4, attention=13)",
+    "unet_noise": "(width=4)",
+}
 NARROW |= {"resnet": "(width=4)", "lightweight": "(width=4)", "patch": "(width=4)"}
 
 
 def nets(table):
-    return [(name + NARROW.get(name, ""), shape) for name in table for shape in ONLY.get(name, SHAPES)]
+    return [
+        (name + NARROW.get(name, ""), shape) for name in table for shape in ONLY.get(name, SHAPES)
+    ]
 
 
 def assert_gradient_reaches_every_variable(net, x, loss):
-    for variable in net.trainable_variables:  # gates that start shut hide what lies behind them; so the test opens them
+    for variable in (
+        net.trainable_variables
+    ):  # gates that start shut hide what lies behind them; so the test opens them
         if not np.any(variable):
             variable.assign(tf.ones(variable.shape) / 16)
     with tf.GradientTape() as tape:
         value = loss(net(x, training=True))
     for variable, gradient in zip(
-        net.trainable_variables, tape.gradient(value, [v.value for v in net.trainable_variables]), strict=True
+        net.trainable_variables,
+        tape.gradient(value, [v.value for v in net.trainable_variables]),
+        strict=True,
     ):
         assert gradient is not None, variable.path
         assert np.isfinite(gradient).all(), variable.path
@@ -75,18 +94,29 @@ def test_discriminators(spec, shape, tmp_path):
     [
         ("generators", "dense", (28, 28, 3), 3_100_720),
         ("discriminators", "dense", (28, 28, 3), 1_336_321),
-        # 100*4*4*512 + BN, then 4x4 kernels 512 -> 256 -> 128 -> 64 without bias + BN, then 64 -> 3 with bias
+        # 100*4*4*512 + BN, then 4x4 kernels 512 -> 256 -> 128 -> 64 without bias + BN, then 64 -> 3
+        # with bias
         (
             "generators",
             "dcgan",
             (64, 64, 3),
-            100 * 8192 + 4 * 512 + 16 * (512 * 256 + 256 * 128 + 128 * 64) + 4 * (256 + 128 + 64) + 16 * 64 * 3 + 3,
+            100 * 8192
+            + 4 * 512
+            + 16 * (512 * 256 + 256 * 128 + 128 * 64)
+            + 4 * (256 + 128 + 64)
+            + 16 * 64 * 3
+            + 3,
         ),
         (
             "discriminators",
             "dcgan",
             (64, 64, 3),
-            16 * 3 * 64 + 64 + 16 * (64 * 128 + 128 * 256 + 256 * 512) + 4 * (128 + 256 + 512) + 4 * 4 * 512 + 1,
+            16 * 3 * 64
+            + 64
+            + 16 * (64 * 128 + 128 * 256 + 256 * 512)
+            + 4 * (128 + 256 + 512)
+            + 4 * 4 * 512
+            + 1,
         ),
     ],
 )
@@ -96,8 +126,16 @@ def test_parameter_counts(table, spec, shape, count):
 
 @pytest.mark.parametrize(
     ("gen", "disc", "shape"),
-    [(gen, "dcgan(width=8)", shape) for gen, shape in nets(registry.generators) if shape[0] in (28, 32)]
-    + [("dcgan(width=8)", disc, shape) for disc, shape in nets(registry.discriminators) if shape[0] == 32],
+    [
+        (gen, "dcgan(width=8)", shape)
+        for gen, shape in nets(registry.generators)
+        if shape[0] in (28, 32)
+    ]
+    + [
+        ("dcgan(width=8)", disc, shape)
+        for disc, shape in nets(registry.discriminators)
+        if shape[0] == 32
+    ],
 )
 def test_bfloat16_is_float32_up_to_its_rounding(gen, disc, shape):
     images = tf.random.stateless_uniform([16, *shape], [0, 0], -1, 1)
@@ -105,16 +143,26 @@ def test_bfloat16_is_float32_up_to_its_rounding(gen, disc, shape):
     for precision in ("float32", "bfloat16"):
         config = Config(gen=gen, disc=disc, precision=precision, image_size=str(shape[0]), batch=16)
         game = build.build_game(config, shape)
-        assert {v.dtype for net in (game.gen, game.disc) for v in net.trainable_variables} == {"float32"}
-        fake = game.gen(game.draw(16, "test"), training=True)
+        assert {v.dtype for net in (game.gen, game.disc) for v in net.trainable_variables} == {
+            "float32"
+        }
+        fake = game.gen(game.sample_noise(Batch(images), "test"), training=True)
         logits = game.disc(images, training=False)
         assert (fake.dtype, logits.dtype) == (tf.float32, tf.float32)
-        scalars = game.update.run(game, images)
+        scalars = game.update.run(game, Batch(images))
         assert all(np.isfinite(value) for value in scalars.values())
-        found.append((fake.numpy(), logits.numpy(), np.concatenate([v.numpy().ravel() for v in game.gen.trainable_variables])))
+        found.append(
+            (
+                fake.numpy(),
+                logits.numpy(),
+                np.concatenate([v.numpy().ravel() for v in game.gen.trainable_variables]),
+            )
+        )
     for one, two, least in zip(*found, (0.02, 0.02, 0.0), strict=True):
         np.testing.assert_allclose(two, one, atol=least + 0.1 * np.abs(one).max())
-    assert any((one != two).any() for one, two in zip(*found, strict=True))  # it did compute otherwise
+    assert any(
+        (one != two).any() for one, two in zip(*found, strict=True)
+    )  # it did compute otherwise
     assert keras.config.dtype_policy().name == "float32"  # and left nothing behind
 
 
@@ -123,7 +171,8 @@ def bn(channels):
     return 4 * channels
 
 
-# Parameters of each layer that has any, in order, worked out by hand from the layer lists of the old projects.
+# Parameters of each layer that has any, in order, worked out by hand from the layer lists of the
+# old projects.
 LAYERS = {
     ("generators", "simpsons_dcgan", (128, 128, 3)): [
         (100 + 1) * 8 * 8 * 1024,
@@ -161,7 +210,11 @@ LAYERS = {
         *(25 * 128 * 64, bn(64)),
         25 * 64,
     ],
-    ("discriminators", "tutorial_dcgan", (28, 28, 1)): [25 * 64 + 64, 25 * 64 * 128 + 128, 7 * 7 * 128 + 1],
+    ("discriminators", "tutorial_dcgan", (28, 28, 1)): [
+        25 * 64 + 64,
+        25 * 64 * 128 + 128,
+        7 * 7 * 128 + 1,
+    ],
     ("generators", "dense", (28, 28, 3)): [
         *((100 + 1) * 256, bn(256)),
         *((256 + 1) * 512, bn(512)),
@@ -175,7 +228,9 @@ LAYERS = {
 @pytest.mark.parametrize(("table", "spec", "shape"), LAYERS)
 def test_the_old_nets_have_their_parameters_layer_by_layer(table, spec, shape):
     net = registry.tables[table].build(spec, image_shape=shape)
-    assert [layer.count_params() for layer in net.layers if layer.count_params()] == LAYERS[table, spec, shape]
+    assert [layer.count_params() for layer in net.layers if layer.count_params()] == LAYERS[
+        table, spec, shape
+    ]
 
 
 @pytest.mark.parametrize(
@@ -223,8 +278,12 @@ def test_d_of_the_anime_pair_sees_images_in_0_to_1():
 
 
 def test_the_pair_of_28_pixels_has_the_size_that_its_text_gives():
-    assert registry.generators.build("conv_noise28", image_shape=(28, 28, 3)).count_params() == pytest.approx(26e6, rel=0.03)
-    assert registry.discriminators.build("cnn_fc", image_shape=(28, 28, 3)).count_params() == pytest.approx(56e6, rel=0.03)
+    assert registry.generators.build(
+        "conv_noise28", image_shape=(28, 28, 3)
+    ).count_params() == pytest.approx(26e6, rel=0.03)
+    assert registry.discriminators.build(
+        "cnn_fc", image_shape=(28, 28, 3)
+    ).count_params() == pytest.approx(56e6, rel=0.03)
 
 
 def test_a_size_that_a_net_cannot_make_is_refused():
@@ -236,18 +295,25 @@ def bce(x, t):
     return np.log1p(np.exp(-x)) * t + np.log1p(np.exp(x)) * (1 - t)
 
 
-# D's loss and G's for real logit r, fake logit f, targets a (real), b (fake) and c (of G), worked out from the papers.
+# D's loss and G's for real logit r, fake logit f, targets a (real), b (fake) and c (of G), worked
+# out from the papers.
 FORMULAS = {
     "non_saturating": (lambda r, f, a, b: bce(r, a) + bce(f, b), lambda f, c: bce(f, c)),
     "minimax": (lambda r, f, a, b: bce(r, a) + bce(f, b), lambda f, c: -bce(f, 1 - c)),
-    "least_squares": (lambda r, f, a, b: ((r - a) ** 2 + (f - b) ** 2) / 2, lambda f, c: (f - c) ** 2 / 2),
+    "least_squares": (
+        lambda r, f, a, b: ((r - a) ** 2 + (f - b) ** 2) / 2,
+        lambda f, c: (f - c) ** 2 / 2,
+    ),
     "wasserstein": (lambda r, f, a, b: f - r, lambda f, c: -f),
     "hinge": (lambda r, f, a, b: np.maximum(0, 1 - r) + np.maximum(0, 1 + f), lambda f, c: -f),
     "relativistic_average": (
         lambda r, f, a, b: bce(r - f.mean(), a) + bce(f - r.mean(), b),
         lambda f, c, r: bce(f - r.mean(), c) + bce(r - f.mean(), 1 - c),
     ),
-    "relativistic_pairing": (lambda r, f, a, b: np.log1p(np.exp(f - r)), lambda f, c, r: np.log1p(np.exp(r - f))),
+    "relativistic_pairing": (
+        lambda r, f, a, b: np.log1p(np.exp(f - r)),
+        lambda f, c, r: np.log1p(np.exp(r - f)),
+    ),
 }
 
 
@@ -255,18 +321,26 @@ FORMULAS = {
 def test_losses_are_their_formulas(name):
     loss = registry.losses.build(name)
     assert isinstance(loss, Loss)
-    r, f = np.array([[2.0], [-0.5], [0.0]], np.float32), np.array([[-1.5], [0.25], [3.0]], np.float32)
+    r, f = (
+        np.array([[2.0], [-0.5], [0.0]], np.float32),
+        np.array([[-1.5], [0.25], [3.0]], np.float32),
+    )
     a, b, c = (np.array(v, np.float32)[:, None] for v in ([1, 0.9, 0], [0, 0.1, 1], [1, 0, 0.8]))
     disc, gen = FORMULAS[name]
     np.testing.assert_allclose(loss.disc(r, f, a, b), disc(r, f, a, b), rtol=1e-5, atol=1e-6)
-    more = [r] if loss.paired else []
+    more = [r] if loss.needs_real_logits else []
     np.testing.assert_allclose(loss.gen(f, c, *more), gen(f, c, *more), rtol=1e-5, atol=1e-6)
 
 
 def test_d_loss_can_be_halved_without_touching_that_of_g():
-    whole, half = registry.losses.build("non_saturating"), registry.losses.build("non_saturating(disc_weight=0.5)")
+    whole, half = (
+        registry.losses.build("non_saturating"),
+        registry.losses.build("non_saturating(disc_weight=0.5)"),
+    )
     r, f, one, zero = (tf.constant([[v]]) for v in (0.7, -0.3, 1.0, 0.0))
-    np.testing.assert_allclose(half.disc(r, f, one, zero) * 2, whole.disc(r, f, one, zero), rtol=1e-6)
+    np.testing.assert_allclose(
+        half.disc(r, f, one, zero) * 2, whole.disc(r, f, one, zero), rtol=1e-6
+    )
     np.testing.assert_array_equal(half.gen(f, one), whole.gen(f, one))
     with pytest.raises(UserError, match="disc_weight=0"):
         registry.losses.build("non_saturating(disc_weight=0)")
@@ -291,18 +365,24 @@ def test_losses_and_their_gradients_are_those_of_tf_gan(name, theirs):
         tape.watch([real, fake])
         ours = (
             tf.reduce_mean(loss.disc(real, fake, tf.ones([7, 1]), tf.zeros([7, 1]))),
-            tf.reduce_mean(loss.gen(fake, tf.ones([7, 1]), *([real] if loss.paired else []))),
+            tf.reduce_mean(
+                loss.gen(fake, tf.ones([7, 1]), *([real] if loss.needs_real_logits else []))
+            ),
         )
         smooth = {"label_smoothing": 0.0} if name in ("non_saturating", "minimax") else {}
-        both = (real, fake) if loss.paired else (fake,)
+        both = (real, fake) if loss.needs_real_logits else (fake,)
         their_disc = getattr(losses, f"{theirs}_discriminator_loss")(real, fake, **smooth)
         their_gen = getattr(losses, f"{theirs}_generator_loss")(*both)
-    constant = np.log1p(np.exp(-1)) if name == "minimax" else 0.0  # theirs has D's loss on real logits of 1 in it
+    constant = (
+        np.log1p(np.exp(-1)) if name == "minimax" else 0.0
+    )  # theirs has D's loss on real logits of 1 in it
     for mine, other, more in zip(ours, (their_disc, their_gen), (0.0, constant), strict=True):
         found.append(float(mine))
         np.testing.assert_allclose(mine, other + more, rtol=1e-5)
         for by in (real, fake):
-            one, two = (tape.gradient(value, by, unconnected_gradients="zero") for value in (mine, other))
+            one, two = (
+                tape.gradient(value, by, unconnected_gradients="zero") for value in (mine, other)
+            )
             np.testing.assert_allclose(one, two, rtol=1e-4, atol=1e-7)
     assert np.abs(found).min() > 1e-3
 
@@ -315,7 +395,7 @@ def test_g_climbs_and_d_separates_even_where_the_logits_are_extreme(name):
     with tf.GradientTape(persistent=True) as tape:
         tape.watch([fake, real])
         d = loss.disc(real, fake, one, zero)
-        g = loss.gen(fake, one, *([real] if loss.paired else []))
+        g = loss.gen(fake, one, *([real] if loss.needs_real_logits else []))
     for value in (d, g):
         assert np.isfinite(value).all()
     assert tape.gradient(g, fake)[1] < 0  # descending G's loss raises the logit of its images
@@ -336,16 +416,33 @@ def test_noises_have_their_moments_and_depend_on_the_seed_alone(spec, mean, std,
     noise = registry.noises.build(spec)
     z = noise((200, 10, 10, 2), tf.constant([3, 4], tf.int64)).numpy()
     assert z.shape == (200, 10, 10, 2)
-    assert (z.mean(), z.std()) == (pytest.approx(mean, abs=4 * std / 200), pytest.approx(std, rel=0.02))
+    assert (z.mean(), z.std()) == (
+        pytest.approx(mean, abs=4 * std / 200),
+        pytest.approx(std, rel=0.02),
+    )
     assert low <= z.min()
     assert z.max() <= high
     np.testing.assert_array_equal(z, noise((200, 10, 10, 2), tf.constant([3, 4], tf.int64)))
-    assert np.abs(np.corrcoef(z.ravel(), noise(z.shape, tf.constant([3, 5], tf.int64)).numpy().ravel())[0, 1]) < 0.03
+    assert (
+        np.abs(
+            np.corrcoef(z.ravel(), noise(z.shape, tf.constant([3, 5], tf.int64)).numpy().ravel())[
+                0, 1
+            ]
+        )
+        < 0.03
+    )
 
 
 @pytest.mark.parametrize(
     "spec",
-    ["adam", "adam(1e-3, beta_1=0.9)", "adam(1e-2, beta_1=0)", "sgd(0.1)", "rmsprop", "keras('Lion', learning_rate=1e-4)"],
+    [
+        "adam",
+        "adam(1e-3, beta_1=0.9)",
+        "adam(1e-2, beta_1=0)",
+        "sgd(0.1)",
+        "rmsprop",
+        "keras('Lion', learning_rate=1e-4)",
+    ],
 )
 def test_optimizers_descend(spec):
     optimizer = registry.optimizers.build(spec)
@@ -392,11 +489,13 @@ def test_schedules_of_the_learning_rate(spec, rates):
 
 
 def test_a_learning_rate_falls_until_the_last_update_of_its_net():
-    from gan_zoo.build import build_game
     from gan_zoo.config import Config
+    from gan_zoo.game.build import build_game
 
     falls = "adam(0.5, schedule='linear')"
-    settings = Config(gen="dense", disc="dense", gen_opt=falls, disc_opt=falls, steps=3, update="alternating(4)")
+    settings = Config(
+        gen="dense", disc="dense", gen_opt=falls, disc_opt=falls, steps=3, update="alternating(4)"
+    )
     game = build_game(settings, (8, 8, 1))
     for optimizer, updates in ((game.gen_opt, 3), (game.disc_opt, 12)):
         rate = optimizer._learning_rate
@@ -405,7 +504,10 @@ def test_a_learning_rate_falls_until_the_last_update_of_its_net():
         registry.optimizers.build(falls)
 
 
-@pytest.mark.parametrize("spec", ["adam(schedule='step')", "sgd(schedule='linear')", "adam(until=5)", "rmsprop(warmup=-1)"])
+@pytest.mark.parametrize(
+    "spec",
+    ["adam(schedule='step')", "sgd(schedule='linear')", "adam(until=5)", "rmsprop(warmup=-1)"],
+)
 def test_impossible_schedules_are_refused(spec):
     with pytest.raises(UserError, match=r"schedule|until|warmup"):
         registry.optimizers.build(spec)
@@ -415,7 +517,10 @@ def test_the_one_pass_adam_is_keras_adam():
     rng = np.random.default_rng(0)
     start, gradients = rng.normal(size=(7, 5)), rng.normal(size=(10, 7, 5)).astype(np.float32)
     ended = []
-    for optimizer in (registry.optimizers.build("adam(0.01, 0.5, 0.9, 1e-3)"), keras.optimizers.Adam(0.01, 0.5, 0.9, 1e-3)):
+    for optimizer in (
+        registry.optimizers.build("adam(0.01, 0.5, 0.9, 1e-3)"),
+        keras.optimizers.Adam(0.01, 0.5, 0.9, 1e-3),
+    ):
         variable = keras.Variable(start.astype(np.float32))
         optimizer.build([variable])
         for gradient in gradients:

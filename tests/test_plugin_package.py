@@ -24,13 +24,19 @@ def python(tmp_path):
     info.mkdir(parents=True)
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: gan_zoo_example\nVersion: 1.0\n")
     points = setup["options.entry_points"]
-    (info / "entry_points.txt").write_text("".join(f"[{group}]{points[group]}\n" for group in points))
+    (info / "entry_points.txt").write_text(
+        "".join(f"[{group}]{points[group]}\n" for group in points)
+    )
     (tmp_path / "site" / "gan_zoo_example").symlink_to(PACKAGE / "gan_zoo_example")
     path = os.pathsep.join([str(tmp_path / "site"), str(PACKAGE.parent.parent)])
 
     def call(*words):
         return subprocess.run(
-            [sys.executable, "-m", *words], capture_output=True, text=True, cwd=tmp_path, env={**os.environ, "PYTHONPATH": path}
+            [sys.executable, "-m", *words],
+            capture_output=True,
+            text=True,
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": path},
         )
 
     return call
@@ -48,10 +54,20 @@ def test_its_parts_are_listed_with_their_arguments(python):
 
 
 def test_its_parts_train(python, faces, tmp_path):
-    own = ("--gen=two_layers(width=8)", "--loss=soft_hinge", "--tricks=fade(least=0.8)", "--steps=2")
-    done = python("gan_zoo.run", *SMALL, *own, f"--data_dir={faces}", f"--workdir={tmp_path / 'run'}")
+    own = (
+        "--gen=two_layers(width=8)",
+        "--loss=soft_hinge",
+        "--tricks=fade(least=0.8)",
+        "--steps=2",
+    )
+    done = python(
+        "gan_zoo.run", *SMALL, *own, f"--data_dir={faces}", f"--workdir={tmp_path / 'run'}"
+    )
     assert done.returncode == 0, done.stderr
-    assert json.loads((tmp_path / "run" / "config.json").read_text())["config"]["gen"] == "two_layers(width=8)"
+    assert (
+        json.loads((tmp_path / "run" / "config.json").read_text())["config"]["gen"]
+        == "two_layers(width=8)"
+    )
     assert (tmp_path / "run" / "generator.keras").is_file()
 
 
@@ -60,5 +76,13 @@ def test_its_parts_keep_the_contract(python):
     done = python("gan_zoo.check", *PARTS.values(), "--image_size=8")
     assert done.returncode == 0, done.stdout + done.stderr
     lines = done.stdout.splitlines()
-    assert [line for line in lines if line[0] != " "] == [f"{table}: {name}, 8x8x3" for table, name in PARTS.items()]
-    assert sum("On two devices, it has the weights of one" in line and line.startswith("  ok ") for line in lines) == 3
+    assert [line for line in lines if line[0] != " "] == [
+        f"{table}: {name}, 8x8x3" for table, name in PARTS.items()
+    ]
+    assert (
+        sum(
+            "On two devices, it has the weights of one" in line and line.startswith("  ok ")
+            for line in lines
+        )
+        == 3
+    )

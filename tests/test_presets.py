@@ -2,31 +2,38 @@
 
 import json
 import re
-from pathlib import Path
 
 import pytest
 
-from gan_zoo import run
+from gan_zoo import config, run
 from gan_zoo.config import load_preset
 from tests.test_parts import NARROW
 
-EXPERIMENTS = Path(__file__).parent.parent / "experiments"
-PRESETS = sorted(str(path.relative_to(EXPERIMENTS))[:-3] for at in ("*.py", "recipes/*.py") for path in EXPERIMENTS.glob(at))
-# Those to train for two steps: the recipes of other sizes and lengths have no other parts than these two.
-TRAINED = [name for name in PRESETS if "recipes" not in name or name in ("recipes/quick64", "recipes/quick28")]
+PRESETS = config.preset_names()
+RECIPES = [name for name in PRESETS if name.startswith(("quick", "hours", "gpu"))]
+# Those to train for two steps: the recipes of other sizes and lengths have no other parts than
+# these two.
+TRAINED = [name for name in PRESETS if name not in RECIPES or name in ("quick64", "quick28")]
 
-# Generator and discriminator, total and trainable: published (Simpsons, dense) or the sums of their layer lists in test_parts.py.
+# Generator and discriminator, total and trainable: published (Simpsons, dense) or the sums of their
+# layer lists in test_parts.py.
 SIMPSONS = (24_036_739, 24_034_819, 17_488_257, 17_484_289)
 COUNTS = {
     "simpsons_dcgan128": SIMPSONS,
     "simpsons_dcgan128_tf": SIMPSONS,
     "celeba28_dense": (3_100_720, 3_100_720 - 2 * (256 + 512 + 1024), 1_336_321, 1_336_321),
-    "anime64": (1_508_803, 1_508_803 - 2 * (4096 + 128 + 64 + 32), 1_084_097, 1_084_097 - 2 * (32 + 64 + 128 + 256)),
+    "anime64": (
+        1_508_803,
+        1_508_803 - 2 * (4096 + 128 + 64 + 32),
+        1_084_097,
+        1_084_097 - 2 * (32 + 64 + 128 + 256),
+    ),
     "mnist28": (2_330_944, 2_330_944 - 2 * (12544 + 128 + 64), 212_865, 212_865),
 }
 
 
-# Narrow nets of the same families: the presets' own take seconds a step and a gigabyte a checkpoint.
+# Narrow nets of the same families: the presets' own take seconds a step and a gigabyte a
+# checkpoint.
 def narrow(spec):
     name = spec.split("(")[0]
     return name + NARROW[name]
@@ -34,9 +41,11 @@ def narrow(spec):
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_the_dry_run_says_how_large_the_nets_are(name, capsys):
-    assert run.main([f"--config={EXPERIMENTS / name}.py", "--dry_run"]) == 0
+    assert run.main([f"--config={name}", "--dry_run"]) == 0
     said = capsys.readouterr().out
-    found = re.findall(r"^(?:gener|discrimin)ator \w+: ([\d,]+) parameters \(([\d,]+) trainable\)$", said, re.M)
+    found = re.findall(
+        r"^(?:gener|discrimin)ator \w+: ([\d,]+) parameters \(([\d,]+) trainable\)$", said, re.M
+    )
     counts = tuple(int(n.replace(",", "")) for pair in found for n in pair)
     assert len(counts) == 4
     assert counts == COUNTS.get(name, counts)
@@ -44,14 +53,27 @@ def test_the_dry_run_says_how_large_the_nets_are(name, capsys):
 
 @pytest.mark.parametrize("name", TRAINED)
 def test_two_steps(name, faces, tmp_path):
-    preset = load_preset(EXPERIMENTS / f"{name}.py")
+    preset = load_preset(name)
     code = run.main(
-        [f"--config={EXPERIMENTS / name}.py", f"--gen={narrow(preset.gen)}", f"--disc={narrow(preset.disc)}", "--batch=4"]
-        + ["--steps=2", "--log_every=1", "--samples=4", "--eval_every=0", f"--workdir={tmp_path / 'run'}"]
+        [
+            f"--config={name}",
+            f"--gen={narrow(preset.gen)}",
+            f"--disc={narrow(preset.disc)}",
+            "--batch=4",
+        ]
+        + [
+            "--steps=2",
+            "--log_every=1",
+            "--samples=4",
+            "--eval_every=0",
+            f"--workdir={tmp_path / 'run'}",
+        ]
         + ["--data=files", f"--data_dir={faces}"]
     )
     assert code == 0
-    records = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
+    records = [
+        json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()
+    ]
     assert [r["step"] for r in records if "loss/disc" in r] == [1, 2]
     assert (tmp_path / "run" / "generator.keras").exists()
 
@@ -59,13 +81,20 @@ def test_two_steps(name, faces, tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", PRESETS)
 def test_two_steps_at_full_width(name, faces, tmp_path):
-    flags = ["--batch=2", "--steps=2", "--log_every=1", "--samples=4", "--eval_every=0", f"--workdir={tmp_path / 'run'}"]
-    assert run.main([f"--config={EXPERIMENTS / name}.py", *flags, "--data=files", f"--data_dir={faces}"]) == 0
+    flags = [
+        "--batch=2",
+        "--steps=2",
+        "--log_every=1",
+        "--samples=4",
+        "--eval_every=0",
+        f"--workdir={tmp_path / 'run'}",
+    ]
+    assert run.main([f"--config={name}", *flags, "--data=files", f"--data_dir={faces}"]) == 0
 
 
-@pytest.mark.parametrize("name", [name for name in PRESETS if "recipes" in name])
+@pytest.mark.parametrize("name", RECIPES)
 def test_the_learning_rates_of_a_recipe_end_with_it(name):
-    recipe = load_preset(EXPERIMENTS / f"{name}.py")
+    recipe = load_preset(name)
     for opt in ("gen_opt", "disc_opt"):
         given = recipe.specs(opt)[0].kwargs
         assert given["schedule"] == "linear"
@@ -74,6 +103,6 @@ def test_the_learning_rates_of_a_recipe_end_with_it(name):
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_the_docstring_says_how_to_run_it_and_what_came_of_it(name):
-    text = (EXPERIMENTS / f"{name}.py").read_text()
-    assert f"--config=experiments/{name}.py" in text or name == "demo"
-    assert Path(name).name in (EXPERIMENTS / name).with_name("README.md").read_text()
+    preset = config.run_preset(name)
+    assert f"gan_zoo train --config={name}" in preset["__doc__"] or name == "demo"
+    assert preset["time"] and preset["result"]

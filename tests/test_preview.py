@@ -1,9 +1,8 @@
-"""tools/preview.py: what tricks do to images and targets, and the share of samples in which an augmentation shows."""
+"""gan_zoo preview: what tricks do to images and targets, and the share of samples in which an augmentation shows."""
 
 import importlib
 import json
 import re
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +10,9 @@ import pytest
 from PIL import Image
 
 from gan_zoo import cli, images, registry
-from gan_zoo.evaluation.leaks import find_leak
+from gan_zoo.analysis.leaks import find_leak
+from gan_zoo.contracts import Batch
 
-TOOLS = Path(__file__).parent.parent / "tools"
 PLUGIN = '''
 import tensorflow as tf
 from gan_zoo import randomness
@@ -23,7 +22,7 @@ from gan_zoo.registry import tricks
 
 @tricks.register
 def hole(rate: float = 1.0):
-    """A grey square at a place of its own in each image, with this rate."""
+    """A gray square at a place of its own in each image, with this rate."""
     def images(x, seed):
         n, h, w, _ = x.shape
         top, left, whether = (randomness.uniform([n, 1, 1, 1], seed + k) for k in range(3))
@@ -48,11 +47,7 @@ def brighter():
 
 @pytest.fixture(scope="module")
 def preview():
-    sys.path.insert(0, str(TOOLS))
-    try:
-        yield importlib.import_module("preview")
-    finally:
-        sys.path.remove(str(TOOLS))
+    return importlib.import_module("gan_zoo.commands.preview")
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -77,7 +72,9 @@ def tool(preview, capsys, tmp_path, monkeypatch, faces, plugin):
     def call(*words, code=0, data=True):
         capsys.readouterr()
         own = [f"--data_dir={faces}", "--image_size=16", f"--plugins={plugin}"] if data else []
-        got = cli.call(preview._main, preview._define, preview.__doc__, [*own, *map(str, words)])
+        got = cli.call(
+            preview.main, preview.define_flags, preview.__doc__, [*own, *map(str, words)]
+        )
         out, err = capsys.readouterr()
         assert got == code, err
         if code:
@@ -88,7 +85,7 @@ def tool(preview, capsys, tmp_path, monkeypatch, faces, plugin):
 
 
 def discs(n, seed):
-    """Discs of any colour and place on grounds of any colour, uint8 [n, 16, 16, 3], with the variety that real images have."""
+    """Discs of any color and place on grounds of any color, uint8 [n, 16, 16, 3], with the variety that real images have."""
     rng = np.random.default_rng(seed)
     y, x = np.mgrid[:16, :16]
     made = np.repeat(rng.integers(0, 100, (n, 1, 1, 3)), 16, 1).repeat(16, 2)
@@ -104,10 +101,13 @@ def extractor():
 
 
 def game_of(tricks):
-    from gan_zoo import build
     from gan_zoo.config import Config
+    from gan_zoo.game import build
 
-    return build.build_game(Config(gen="dense((8,), 8)", disc="dense((8,))", tricks=tricks, image_size="16"), (16, 16, 3))
+    return build.build_game(
+        Config(gen="dense((8,), 8)", disc="dense((8,))", tricks=tricks, image_size="16"),
+        (16, 16, 3),
+    )
 
 
 @pytest.mark.parametrize("trick", ["hole", "hole(0.5)", "grain(0.2)"])
@@ -130,26 +130,33 @@ def test_the_share_is_that_of_the_means_and_what_lies_off_the_line_is_told():
     rng = np.random.default_rng(0)
     real, shift = rng.normal(size=(4000, 3)), np.array([1.0, 0.0, 0.0])
     found = find_leak(real, real + shift, rng.normal(size=(4000, 3)) + [0.25, 0.0, 3.0])
-    assert found.share == pytest.approx(0.25, abs=0.15)  # what lies off the line counts a little, too
+    assert found.share == pytest.approx(
+        0.25, abs=0.15
+    )  # what lies off the line counts a little, too
     assert found.otherwise == pytest.approx(3.0, rel=0.1)
     assert found.verdict == "doubtful"
-    assert find_leak(real, real + 1e-3 * rng.normal(size=(4000, 3)), real[:500]).verdict == "cannot be told"
+    assert (
+        find_leak(real, real + 1e-3 * rng.normal(size=(4000, 3)), real[:500]).verdict
+        == "cannot be told"
+    )
 
 
 def test_a_real_images_trick_acts_before_and_what_is_shown_is_what_a_run_draws(preview):
     game = game_of("brighter,hole")
-    grey = np.full((4, 16, 16, 3), 100, np.uint8)
+    gray = np.full((4, 16, 16, 3), 100, np.uint8)
     value = int(images.to_uint8(images.to_float(np.uint8([[[[100]]]])) + 0.25)[0, 0, 0, 0])
-    assert set(np.unique(preview.seen(game, grey, 3, 0))) == {value}
+    assert set(np.unique(preview.seen(game, gray, 3, 0))) == {value}
     game.step.assign(3)
-    wanted = game.apply("images", game.apply("real_images", images.to_float(grey)), "disc", "real")
-    np.testing.assert_array_equal(preview.seen(game, grey, 3), images.to_uint8(wanted))
+    wanted = game.augment_real(Batch(images.to_float(gray)), "disc")
+    np.testing.assert_array_equal(preview.seen(game, gray, 3), images.to_uint8(wanted))
     assert int(game.step.numpy()) == 3
-    assert (preview.seen(game, grey, 4) != preview.seen(game, grey, 3)).any()
+    assert (preview.seen(game, gray, 4) != preview.seen(game, gray, 3)).any()
 
 
 def test_the_picture_has_originals_and_draws_in_their_places(preview, tool, tmp_path, faces):
-    out = tool("--tricks=flip_images(1.0),brighter", "--rows=3", "--draws=2", "--step=10", "--out=p.png")
+    out = tool(
+        "--tricks=flip_images(1.0),brighter", "--rows=3", "--draws=2", "--step=10", "--out=p.png"
+    )
     assert "p.png: 3 strips of 3 images" in out
     sheet = np.asarray(Image.open(tmp_path / "p.png"))
     assert sheet.shape[0] == 3 * (2 * 15 + 3 * 66 + 7)
@@ -175,7 +182,12 @@ def test_what_a_state_decides_is_shown_as_it_stands(preview):
 
 
 def test_what_cannot_be_seen_is_said(tool, tmp_path):
-    out = tool("--tricks=history_pool(8),clip_gradients,top_k,ada,ada(start=0.8)", "--batch=8", "--rows=2", "--draws=2")
+    out = tool(
+        "--tricks=history_pool(8),clip_gradients,top_k,ada,ada(start=0.8)",
+        "--batch=8",
+        "--rows=2",
+        "--draws=2",
+    )
     assert "history_pool(8): changes the fakes that D learns from" in out
     for name in ("clip_gradients", "top_k"):
         assert f"{name}: works on losses, gradients or weights" in out
@@ -192,14 +204,19 @@ def numbers(words):
 def test_targets_are_tabled(tool, tmp_path):
     lines = tool("--tricks=flip_labels(0.25),label_smooth(0.8)").splitlines()
     assert not (tmp_path / "preview.png").exists()  # nothing to draw
-    rows = {(line.split("  ")[0].strip(), line.split("->")[0].split()[-2]): line.split("->")[1].split() for line in lines[1:]}
+    rows = {
+        (line.split("  ")[0].strip(), line.split("->")[0].split()[-2]): line.split("->")[1].split()
+        for line in lines[1:]
+    }
     mean, least, most, flipped, _ = numbers(rows["flip_labels(0.25)", "real"])
     assert (least, most) == (0, 1)
     assert mean == pytest.approx(0.75, abs=0.03) and flipped == pytest.approx(25, abs=3)
     mean, least, most, flipped, _ = numbers(rows["label_smooth(0.8)", "real"])
     assert (mean, least, most, flipped) == (0.8, 0.8, 0.8, 0)
     mean, _, most, flipped, _ = numbers(rows["all together", "fake"])
-    assert most == 0.8 and mean == pytest.approx(0.2, abs=0.03) and flipped == pytest.approx(25, abs=3)
+    assert (
+        most == 0.8 and mean == pytest.approx(0.2, abs=0.03) and flipped == pytest.approx(25, abs=3)
+    )
 
 
 def test_a_run_is_asked_for_traces(tool, train, tmp_path, monkeypatch, plugin):
@@ -207,17 +224,23 @@ def test_a_run_is_asked_for_traces(tool, train, tmp_path, monkeypatch, plugin):
     few = tool(f"--run={tmp_path / 'run'}", data=False, code=2)
     assert "96 images are too few" in few and "192 are the least" in few
     assert (tmp_path / "run" / "preview.png").is_file()
-    monkeypatch.setattr("preview._LEAST", 8)
+    monkeypatch.setattr("gan_zoo.commands.preview._MINIMUM", 8)
     out = tool(f"--run={tmp_path / 'run'}", data=False)
     assert "traces in 2000 samples of step 6, by features of embedded" in out
     assert "instance_noise(0.5, decay_steps=2), as at step 0: " in out  # where it has not decayed
     assert "flip_images, as at step 6: " in out and "100 % is what is wanted" in out
     noise = out.split("instance_noise(")[1].splitlines()[1]
-    low, high = map(int, re.search(r"; 100 % planted -> .* interval (-?\d+) to (-?\d+)\)$", noise).groups())
+    low, high = map(
+        int, re.search(r"; 100 % planted -> .* interval (-?\d+) to (-?\d+)\)$", noise).groups()
+    )
     assert low <= 100 <= high and high - low < 60, noise  # of its strength at step 0
-    other = tool(f"--run={tmp_path / 'run'}", "--tricks=grain(0.3)", f"--plugins={plugin}", data=False)
+    other = tool(
+        f"--run={tmp_path / 'run'}", "--tricks=grain(0.3)", f"--plugins={plugin}", data=False
+    )
     assert "grain(0.3), as at step 6: " in other and "flip_images" not in other
-    assert json.loads((tmp_path / "run" / "config.json").read_text())["config"]["tricks"].startswith("flip_images")
+    assert json.loads((tmp_path / "run" / "config.json").read_text())["config"][
+        "tricks"
+    ].startswith("flip_images")
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@ import inspect
 import pytest
 
 from gan_zoo import registry
-from gan_zoo.contracts import UserError
+from gan_zoo.errors import UserError
 from gan_zoo.registry import Registry, Spec, parse_spec, parse_specs
 
 
@@ -13,7 +13,10 @@ from gan_zoo.registry import Registry, Spec, parse_spec, parse_specs
         ("", []),
         ("dcgan", [Spec("dcgan")]),
         ("dcgan(width=64)", [Spec("dcgan", (), {"width": 64})]),
-        ("a(0.7, 1.2), b(-1e-3,'x',None), c", [Spec("a", (0.7, 1.2)), Spec("b", (-1e-3, "x", None)), Spec("c")]),
+        (
+            "a(0.7, 1.2), b(-1e-3,'x',None), c",
+            [Spec("a", (0.7, 1.2)), Spec("b", (-1e-3, "x", None)), Spec("c")],
+        ),
         ("dense((8, 16))", [Spec("dense", ((8, 16),))]),
     ],
 )
@@ -56,7 +59,9 @@ def test_one_spec_means_one():
 
 
 def test_unknown_names_are_answered_with_the_nearest():
-    with pytest.raises(UserError, match=r"no generator 'dcgn'; did you mean dcgan.*\?.*conv_noise28"):
+    with pytest.raises(
+        UserError, match=r"no generator 'dcgn'; did you mean dcgan.*\?.*conv_noise28"
+    ):
         registry.generators.check(Spec("dcgn"))
 
 
@@ -101,7 +106,9 @@ def test_a_taken_name_raises():
 def test_two_files_with_one_name_are_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(registry, "_plugin_files", [])
     file = tmp_path / "mine.py"
-    file.write_text("from gan_zoo.registry import losses\n@losses.register\ndef hinge():\n    '''Mine.'''\n")
+    file.write_text(
+        "from gan_zoo.registry import losses\n@losses.register\ndef hinge():\n    '''Mine.'''\n"
+    )
     try:
         registry.add_plugin_file(file)
         with pytest.raises(UserError, match="'hinge' is registered twice"):
@@ -121,7 +128,9 @@ def test_a_broken_plugin_breaks_only_itself(tmp_path, monkeypatch):
     try:
         assert "broken_loss" in registry.losses.entries()  # found without being run
         assert registry.losses.build("hinge").uses_targets is False
-        with pytest.raises(UserError, match=r"'broken_loss' cannot be loaded from .*broken\.py.*no_such_module"):
+        with pytest.raises(
+            UserError, match=r"'broken_loss' cannot be loaded from .*broken\.py.*no_such_module"
+        ):
             registry.losses.build("broken_loss")
     finally:
         monkeypatch.undo()
@@ -131,7 +140,9 @@ def test_a_broken_plugin_breaks_only_itself(tmp_path, monkeypatch):
 def test_parts_of_other_packages_come_by_entry_points(tmp_path, monkeypatch):
     package = tmp_path / "other_gans"
     package.mkdir()
-    (package / "__init__.py").write_text("raise RuntimeError('the package itself must not be imported to list its parts')")
+    (package / "__init__.py").write_text(
+        "raise RuntimeError('the package itself must not be imported to list its parts')"
+    )
     (package / "parts.py").write_text(
         "from gan_zoo.registry import losses\n@losses.register\ndef my_loss(scale: float = 2.0):\n    '''Theirs.'''\n"
     )
@@ -155,7 +166,9 @@ def test_parts_of_other_packages_come_by_entry_points(tmp_path, monkeypatch):
         registry.losses.forget_index()
 
 
-@pytest.mark.parametrize("text", ["dcgan(width='wide')", "dcgan(True)", "dense(8)", "flip_labels('x')"])
+@pytest.mark.parametrize(
+    "text", ["dcgan(width='wide')", "dcgan(True)", "dense(8)", "flip_labels('x')"]
+)
 def test_a_value_of_another_kind_than_the_default_is_refused(text):
     table = registry.tricks if text.startswith("flip") else registry.generators
     with pytest.raises(UserError, match="is no value for it"):
@@ -166,7 +179,9 @@ def test_a_value_of_another_kind_than_the_default_is_refused(text):
 def test_a_part_of_ones_own_that_fails_is_named_in_one_line(tmp_path, monkeypatch, body):
     monkeypatch.setattr(registry, "_plugin_files", [])
     file = tmp_path / "own.py"
-    file.write_text(f"from gan_zoo.registry import losses\n@losses.register\ndef own_loss():\n    'It.'\n    {body}\n")
+    file.write_text(
+        f"from gan_zoo.registry import losses\n@losses.register\ndef own_loss():\n    'It.'\n    {body}\n"
+    )
     registry.add_plugin_file(file)
     try:
         with pytest.raises(UserError, match="own_loss") as e:

@@ -29,7 +29,7 @@ CODE = textwrap.dedent(
     with distribution.scope():
         game = build.build_game(config, (16, 16, 3))
     run = step.compile_run(game, distribution)
-    iterator = feed.stream(images, 8, 0, 0, distribution, None, game.update.batches)
+    iterator = feed.train_iterator(images, 8, 0, 0, distribution, None, game.update.batches)
     threads = []
     for n in (7, 13):
         means = run(iterator, tf.constant(n, tf.int64))
@@ -71,17 +71,39 @@ def weights(kind, floatx, data, out, **settings):
     if kind == "multi_worker":
         hosts = [f"localhost:{port}" for port in free_ports(2)]
         tasks = [
-            {"TF_CONFIG": json.dumps({"cluster": {"worker": hosts}, "task": {"type": "worker", "index": i}})} for i in range(2)
+            {
+                "TF_CONFIG": json.dumps(
+                    {"cluster": {"worker": hosts}, "task": {"type": "worker", "index": i}}
+                )
+            }
+            for i in range(2)
         ]
-    words = [sys.executable, "-c", CODE, kind, floatx, str(data), str(out), json.dumps({**BASE, **settings})]
+    words = [
+        sys.executable,
+        "-c",
+        CODE,
+        kind,
+        floatx,
+        str(data),
+        str(out),
+        json.dumps({**BASE, **settings}),
+    ]
     runs = [
-        subprocess.Popen(words, cwd=ROOT, env={**os.environ, **task}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        subprocess.Popen(
+            words,
+            cwd=ROOT,
+            env={**os.environ, **task},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
         for task in tasks
     ]
     said = [run.communicate(timeout=300)[1] for run in runs]
     assert all(run.returncode == 0 for run in runs), said[0][-2000:]
     found = dict(np.load(out))
-    # A timeout for the workers' exchanges once left a sleeping thread behind at each of them, some hundred a step.
+    # A timeout for the workers' exchanges once left a sleeping thread behind at each of them, some
+    # hundred a step.
     first, last = found.pop("threads")
     assert last < first + 100
     return found
@@ -96,7 +118,11 @@ def assert_same(one, two, atol):
 
 @pytest.mark.parametrize(
     ("floatx", "atol", "update"),
-    [("float64", 1e-12, "alternating(2)"), ("float64", 1e-12, "simultaneous"), ("float32", 2e-5, "one_stage")],
+    [
+        ("float64", 1e-12, "alternating(2)"),
+        ("float64", 1e-12, "simultaneous"),
+        ("float32", 2e-5, "one_stage"),
+    ],
 )
 def test_two_devices_and_two_workers_do_what_one_device_does(faces, tmp_path, floatx, atol, update):
     settings = {"update": update}
@@ -106,8 +132,12 @@ def test_two_devices_and_two_workers_do_what_one_device_does(faces, tmp_path, fl
     start = weights_moved(one)
     assert start > 0.01
     assert_same(one, weights("mirrored", floatx, faces, tmp_path / "two.npz", **settings), atol)
-    if update == "simultaneous":  # the others by mirroring alone, for the time that workers take to start
-        assert_same(one, weights("multi_worker", floatx, faces, tmp_path / "workers.npz", **settings), atol)
+    if (
+        update == "simultaneous"
+    ):  # the others by mirroring alone, for the time that workers take to start
+        assert_same(
+            one, weights("multi_worker", floatx, faces, tmp_path / "workers.npz", **settings), atol
+        )
 
 
 # Tricks with state, and with statistics of the whole batch; then as many at once as go together.
@@ -119,11 +149,18 @@ TRICKS = {
     "top_k(0.5,0.7,every=5),clip_gradients(0.1)",
     "gen_opt": "adam(1e-3, epsilon=1e-2, schedule='cosine', until=50, warmup=4)",
 }
-ALL = {"tricks": TRICKS["tricks"] + ",diff_augment,dragan(1.0),r1(0.1),r2(0.1,every=2),consistency(1.0,1.0)"}
+ALL = {
+    "tricks": TRICKS["tricks"]
+    + ",diff_augment,dragan(1.0),r1(0.1),r2(0.1,every=2),consistency(1.0,1.0)"
+}
 
 
 @pytest.mark.parametrize(
-    ("kind", "more"), [("mirrored", {}), *(pytest.param(k, ALL, marks=pytest.mark.slow) for k in ("mirrored", "multi_worker"))]
+    ("kind", "more"),
+    [
+        ("mirrored", {}),
+        *(pytest.param(k, ALL, marks=pytest.mark.slow) for k in ("mirrored", "multi_worker")),
+    ],
 )
 def test_tricks_on_two_replicas_do_what_they_do_on_one(faces, tmp_path, kind, more):
     one = weights("default", "float64", faces, tmp_path / "one.npz", **TRICKS | more)
@@ -135,12 +172,20 @@ def test_tricks_on_two_replicas_do_what_they_do_on_one(faces, tmp_path, kind, mo
 
 def weights_moved(found):
     """How far G's batch norm has come from its start, 0."""
-    return max(np.abs(found[name]).max() for name in found if name.startswith("gen") and found[name].ndim == 1)
+    return max(
+        np.abs(found[name]).max()
+        for name in found
+        if name.startswith("gen") and found[name].ndim == 1
+    )
 
 
-def test_batch_norm_by_replica_differs_from_one_device_alike_in_both_ways_and_averages_its_statistics(faces, tmp_path):
+def test_batch_norm_by_replica_differs_from_one_device_alike_in_both_ways_and_averages_its_statistics(
+    faces, tmp_path
+):
     one = weights("default", "float32", faces, tmp_path / "one.npz")
     two = weights("mirrored", "float32", faces, tmp_path / "two.npz", batch_norm="replica")
-    workers = weights("multi_worker", "float32", faces, tmp_path / "workers.npz", batch_norm="replica")
+    workers = weights(
+        "multi_worker", "float32", faces, tmp_path / "workers.npz", batch_norm="replica"
+    )
     assert_same(two, workers, 2e-5)
     assert max(np.abs(one[name] - two[name]).max() for name in one) > 1e-3

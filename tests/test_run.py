@@ -16,9 +16,13 @@ import tensorflow as tf
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from gan_zoo import build, machine, report, run, rundir, strategy
-from gan_zoo.checkpoints import Saver
-from gan_zoo.evaluation.watch import Watch
+from gan_zoo import run
+from gan_zoo.distributed import machine, strategy
+from gan_zoo.evaluation.evaluator import Watch
+from gan_zoo.game import sampling
+from gan_zoo.runs import restore, rundir
+from gan_zoo.runs.checkpoints import Saver
+from gan_zoo.training import logger as report
 
 ROOT = Path(__file__).parent.parent
 EVERYTHING = (
@@ -30,7 +34,11 @@ EVERYTHING = (
 
 def weights(folder, step):
     reader = tf.train.load_checkpoint(str(folder / "checkpoints" / f"step-{step}"))
-    names = [n for n in reader.get_variable_to_shape_map() if n != "_CHECKPOINTABLE_OBJECT_GRAPH" and "save_counter" not in n]
+    names = [
+        n
+        for n in reader.get_variable_to_shape_map()
+        if n != "_CHECKPOINTABLE_OBJECT_GRAPH" and "save_counter" not in n
+    ]
     return {name: reader.get_tensor(name) for name in names}
 
 
@@ -45,7 +53,7 @@ def assert_same_run(a, b, step=6):
     for name in one:
         np.testing.assert_array_equal(one[name], two[name], err_msg=name)
     assert log(a) == log(b)
-    for x, y in zip(rundir.frames(a), rundir.frames(b), strict=True):
+    for x, y in zip(rundir.sample_grids(a), rundir.sample_grids(b), strict=True):
         assert x.read_bytes() == y.read_bytes()
 
 
@@ -64,14 +72,23 @@ def test_a_run_leaves_all_that_it_promises(whole):
     assert record["config"]["tricks"] == EVERYTHING[2].removeprefix("--tricks=")
     assert record["data"]["count"] == 96
     assert set(record["versions"]) >= {"gan_zoo", "tensorflow", "keras", "numpy"}
-    assert [int(p.stem) for p in rundir.frames(whole)] == [0, 2, 4, 6]
+    assert [int(p.stem) for p in rundir.sample_grids(whole)] == [0, 2, 4, 6]
     assert [line["step"] for line in log(whole)] == [2, 4, 6]
     assert log(whole)[-1]["images"] == 48
-    assert {"loss/disc", "loss/gen", "logits/real", "logits/fake", "accuracy/disc", "grad_norm/disc", "grad_norm/gen"} < set(
-        log(whole)[0]
-    )
+    assert {
+        "loss/disc",
+        "loss/gen",
+        "logits/real",
+        "logits/fake",
+        "accuracy/disc",
+        "grad_norm/disc",
+        "grad_norm/gen",
+    } < set(log(whole)[0])
     assert log(whole)[0]["instance_noise/stddev"] == pytest.approx(0.2 * 3 / 5)
-    assert sorted(p.name for p in (whole / "checkpoints").glob("*.index")) == ["step-4.index", "step-6.index"]
+    assert sorted(p.name for p in (whole / "checkpoints").glob("*.index")) == [
+        "step-4.index",
+        "step-6.index",
+    ]
     assert len(iio.imread(whole / "samples.gif", index=None)) == 4
 
 
@@ -89,10 +106,10 @@ def test_tensorboard_has_the_same_scalars_and_the_grid(whole):
 
 
 def test_the_last_grid_the_keras_file_and_the_saved_model_all_hold_the_same_generator(whole):
-    game, step = build.restore(whole)
+    game, step = restore.restore(whole)
     assert step == 6
-    drawn = build.sample(game, 4, seed=0)
-    with Image.open(rundir.frames(whole)[-1]) as sheet:
+    drawn = sampling.sample(game, 4, seed=0)
+    with Image.open(rundir.sample_grids(whole)[-1]) as sheet:
         np.testing.assert_array_equal(np.asarray(sheet)[2:18, 2:18], drawn[0])
     z = tf.random.stateless_normal((3, 100), [0, 0])
     kept = keras.models.load_model(whole / "generator.keras")(z, training=False)
@@ -106,7 +123,9 @@ def test_the_last_grid_the_keras_file_and_the_saved_model_all_hold_the_same_gene
 @pytest.mark.parametrize("first", [2, 3])  # at the seam of a chunk, and between two
 def test_a_run_in_two_parts_is_the_run_in_one(whole, train, first):
     assert train(*EVERYTHING, f"--steps={first}") == 0
-    (train.folder / "samples" / f"{first:08d}.png").unlink() if first % 2 else None  # the part's own last grid
+    (
+        train.folder / "samples" / f"{first:08d}.png"
+    ).unlink() if first % 2 else None  # the part's own last grid
     assert train(*EVERYTHING) == 0
     if first % 2:  # its last line, likewise
         lines = (train.folder / "metrics.jsonl").read_text().splitlines()
@@ -148,8 +167,18 @@ def test_a_signal_saves_and_the_same_command_goes_on(whole, faces, tmp_path, num
     from tests.conftest import SMALL
 
     folder = tmp_path / "run"
-    command = [sys.executable, "-m", "gan_zoo.run", *SMALL, f"--data_dir={faces}", f"--workdir={folder}", "--save_every=100000"]
-    process = subprocess.Popen([*command, "--steps=100000"], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    command = [
+        sys.executable,
+        "-m",
+        "gan_zoo.run",
+        *SMALL,
+        f"--data_dir={faces}",
+        f"--workdir={folder}",
+        "--save_every=100000",
+    ]
+    process = subprocess.Popen(
+        [*command, "--steps=100000"], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    )
     deadline = time.time() + 120
     while not (folder / "metrics.jsonl").exists() and time.time() < deadline:
         time.sleep(0.05)
@@ -158,7 +187,9 @@ def test_a_signal_saves_and_the_same_command_goes_on(whole, faces, tmp_path, num
     assert process.returncode == 128 + number
     last = log(folder)[-1]["step"]
     assert f"stopped at step {last} of 100000 and saved" in out
-    again = subprocess.run([*command, f"--steps={last + 2}"], cwd=ROOT, capture_output=True, text=True)
+    again = subprocess.run(
+        [*command, f"--steps={last + 2}"], cwd=ROOT, capture_output=True, text=True
+    )
     assert again.returncode == 0, again.stderr
     assert f"going on from step {last}" in again.stdout
     assert [line["step"] for line in log(folder)][-2:] == [last, last + 2]
@@ -168,7 +199,11 @@ def test_a_signal_in_the_last_steps_leaves_the_end_to_the_next_command(train, mo
     judge = Watch.judge
     asked = ("--steps=2", "--eval_every=2", "--eval_samples=64", "--extractor=random_conv")
     with monkeypatch.context() as patch:
-        patch.setattr(Watch, "judge", lambda self, *args: signal.raise_signal(signal.SIGINT) or judge(self, *args))
+        patch.setattr(
+            Watch,
+            "judge",
+            lambda self, *args: signal.raise_signal(signal.SIGINT) or judge(self, *args),
+        )
         assert train(*asked) == 128 + signal.SIGINT
     assert "stopped at step 2 of 2 and saved" in capsys.readouterr().out
     assert not (train.folder / "generator.keras").exists()
@@ -190,11 +225,19 @@ def test_a_run_that_ends_where_it_was_stopped_is_evaluated_there(train, monkeypa
     assert train(*asked, "--steps=2") == 0
     exchanges = strategy.exchanges
     with monkeypatch.context() as patch:
-        patch.setattr(strategy, "exchanges", lambda *args: signal.raise_signal(signal.SIGINT) or exchanges(*args))
+        patch.setattr(
+            strategy,
+            "exchanges",
+            lambda *args: signal.raise_signal(signal.SIGINT) or exchanges(*args),
+        )
         assert train(*asked, "--steps=6") == 128 + signal.SIGINT
     capsys.readouterr()
     assert train(*asked, "--steps=4") == 0
-    scores = {line["step"]: line["eval/FD-random_conv"] for line in log(train.folder) if "eval/FD-random_conv" in line}
+    scores = {
+        line["step"]: line["eval/FD-random_conv"]
+        for line in log(train.folder)
+        if "eval/FD-random_conv" in line
+    }
     assert list(scores) == [2, 4]
     assert f"last: {scores[4]:.4g}" in capsys.readouterr().out
     best = min(scores, key=scores.get)
@@ -215,7 +258,12 @@ def test_a_damaged_checkpoint_is_passed_over_for_the_one_before(whole, train, ca
 
 def test_a_loss_that_blows_up_stops_the_run_and_names_the_last_good_checkpoint(refused, train):
     assert train("--steps=2", "--gen_opt=sgd(1e-3)") == 0
-    said = refused("--gen_opt=sgd(1e38)", "--disc_opt=sgd(1e38)", "--save_every=1000", workdir=train.folder.parent / "other")
+    said = refused(
+        "--gen_opt=sgd(1e38)",
+        "--disc_opt=sgd(1e38)",
+        "--save_every=1000",
+        workdir=train.folder.parent / "other",
+    )
     assert "diverged before step" in said
     assert "there is no earlier checkpoint" in said
     assert not list((train.folder.parent / "other" / "checkpoints").glob("*.index"))
@@ -232,12 +280,18 @@ def test_a_learning_rate_that_ends_before_the_run_is_told(train, capsys):
 
 
 def test_a_rate_that_falls_to_the_runs_end_is_told_when_that_moves(train, capsys):
-    falls = ("--gen_opt=adam(2e-4, schedule='linear')", "--disc_opt=adam(2e-4, schedule='linear', until=9)")
+    falls = (
+        "--gen_opt=adam(2e-4, schedule='linear')",
+        "--disc_opt=adam(2e-4, schedule='linear', until=9)",
+    )
     assert train("--steps=2", *falls) == 0
     assert "falls to 0" not in capsys.readouterr().out
     assert train("--steps=4", *falls) == 0
     said = capsys.readouterr().out
-    assert "--gen_opt: the learning rate falls to 0 at step 4 now, not 2; here, at step 2, it goes from 0 to 0.0001." in said
+    assert (
+        "--gen_opt: the learning rate falls to 0 at step 4 now, not 2; here, at step 2, it goes from 0 to 0.0001."
+        in said
+    )
     assert "--disc_opt" not in said
 
 
@@ -255,8 +309,19 @@ def test_where_the_length_of_a_run_changed_is_recorded(train):
     assert rundir.read(train.folder)["steps_before"] == [[5, 5]]
 
 
-def test_without_a_terminal_a_line_tells_of_each_evaluation_and_of_each_minute(train, tmp_path, capsys):
-    assert train("--steps=6", "--sample_every=4", "--eval_every=6", "--eval_samples=16", "--extractor=random_conv") == 0
+def test_without_a_terminal_a_line_tells_of_each_evaluation_and_of_each_minute(
+    train, tmp_path, capsys
+):
+    assert (
+        train(
+            "--steps=6",
+            "--sample_every=4",
+            "--eval_every=6",
+            "--eval_samples=16",
+            "--extractor=random_conv",
+        )
+        == 0
+    )
     told = [line for line in capsys.readouterr().out.splitlines() if line.startswith("step ")]
     assert [line.partition(":")[0] for line in told] == ["step 0/6", "step 4/6", "step 6/6"]
     assert "FD-random_conv" in told[2] and told[2].endswith(" images/s")
@@ -276,7 +341,10 @@ def test_a_mistake_that_only_the_judge_finds_leaves_no_run(train, capsys):
 
 
 def test_a_dry_run_looks_whether_the_data_are_there(train, capsys):
-    assert train("--dry_run", "--gen=dense", "--disc=dense", "--channels=3", "--data_dir=nowhere.zip") == 2
+    assert (
+        train("--dry_run", "--gen=dense", "--disc=dense", "--channels=3", "--data_dir=nowhere.zip")
+        == 2
+    )
     assert "--data_dir=nowhere.zip does not exist" in capsys.readouterr().err
 
 
@@ -293,10 +361,16 @@ def test_dry_run_prints_counts_and_leaves_nothing(train, capsys):
 def test_parts_in_a_file_of_ones_own_train_and_sample(train, tmp_path):
     mine = tmp_path / "mine.py"
     mine.write_text(readme_plugin())
-    parts = ("--gen=two_layers(32)", "--disc=one_look(4)", "--loss=soft_hinge", "--tricks=fade(0.8)", "--data=stripes(64)")
+    parts = (
+        "--gen=two_layers(32)",
+        "--disc=one_look(4)",
+        "--loss=soft_hinge",
+        "--tricks=fade(0.8)",
+        "--data=stripes(64)",
+    )
     assert train(f"--plugins={mine}", *parts) == 0
-    game, _ = build.restore(train.folder)
-    assert build.sample(game, 3, 0).shape == (3, 16, 16, 3)
+    game, _ = restore.restore(train.folder)
+    assert sampling.sample(game, 3, 0).shape == (3, 16, 16, 3)
 
 
 def readme_plugin():
@@ -311,7 +385,13 @@ def readme_plugin():
     [
         ("--gen=conv_noise28(width=4,hidden=16)", "--disc=dcgan(width=4)", "--image_size=28"),
         ("--gen=dense((8,))", "--disc=cnn_fc(width=4,hidden=(8,))", "--image_size=20x12"),
-        ("--gen=dcgan(width=4)", "--disc=dense((8,))", "--channels=1", "--loss=hinge", "--noise=uniform"),
+        (
+            "--gen=dcgan(width=4)",
+            "--disc=dense((8,))",
+            "--channels=1",
+            "--loss=hinge",
+            "--noise=uniform",
+        ),
         ("--gen=dcgan(width=4)", "--loss=least_squares", "--tricks=label_smooth"),
     ],
 )
@@ -320,24 +400,18 @@ def test_any_generator_trains_against_any_discriminator(train, flags):
     assert all(np.isfinite(list(line.values())).all() for line in log(train.folder))
 
 
-def tool(name, *words):
-    return subprocess.run(
-        [sys.executable, str(ROOT / "tools" / name), *map(str, words)], capture_output=True, text=True, cwd=ROOT
-    )
-
-
-def test_sample_draws_what_it_is_asked_for(whole, tmp_path):
-    grid = tool("sample.py", whole, "--n=6", "--columns=3", "--seed=7", f"--out={tmp_path / 'g.png'}")
-    assert grid.returncode == 0, grid.stderr
+def test_sample_draws_what_it_is_asked_for(tool, whole, tmp_path):
+    tool("sample", whole, "--n=6", "--columns=3", "--seed=7", f"--out={tmp_path / 'g.png'}")
     with Image.open(tmp_path / "g.png") as sheet:
         assert sheet.size == (2 + 3 * 18, 2 + 2 * 18)
         first = np.asarray(sheet)[2:18, 2:18]
-    assert tool("sample.py", whole, "--n=3", "--seed=7", f"--out={tmp_path / 'single'}").returncode == 0
+    tool("sample", whole, "--n=3", "--seed=7", f"--out={tmp_path / 'single'}")
     files = sorted((tmp_path / "single").iterdir())
     assert len(files) == 3
     np.testing.assert_array_equal(iio.imread(files[0]), first)  # the same seed, the same image
-    assert tool("sample.py", whole, "--n=3", "--seed=7", "--step=4", "--noema", f"--out={tmp_path / 'a.npz'}").returncode == 0
-    older = np.load(tmp_path / "a.npz")["images"]
+    out = tmp_path / "a.npz"
+    tool("sample", whole, "--n=3", "--seed=7", "--step=4", "--noema", f"--out={out}")
+    older = np.load(out)["images"]
     assert (older.shape, older.dtype) == ((3, 16, 16, 3), np.uint8)
     assert not np.array_equal(older[0], first)
 
@@ -345,27 +419,24 @@ def test_sample_draws_what_it_is_asked_for(whole, tmp_path):
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (["sample.py", "{whole}", "--step=3"], "there is no checkpoint of step 3; there are: 4, 6"),
-        (["sample.py", "{empty}"], "holds no run"),
-        (["sample.py", "{empty}/nowhere"], "there is no folder"),
-        (["sample.py"], "one run's folder is wanted"),
-        (["sample.py", "{whole}", "--n=0"], "n"),
-        (["make_gif.py", "{empty}"], "there are no samples"),
-        (["make_gif.py", "{whole}", "--out=x.mp4"], "must end in .gif"),
-        (["sample.py", "{whole}", "--out={empty}/s.jpg"], "must end in .png or .npz"),
-        (["sample.py", "{whole}", "--n=1000000000000"], "need more memory than there is"),
+        (["sample", "{whole}", "--step=3"], "there is no checkpoint of step 3; there are: 4, 6"),
+        (["sample", "{empty}"], "holds no run"),
+        (["sample", "{empty}/nowhere"], "there is no folder"),
+        (["sample"], "one run's folder is wanted"),
+        (["sample", "{whole}", "--n=0"], "n"),
+        (["gif", "{empty}"], "there are no samples"),
+        (["gif", "{whole}", "--out=x.mp4"], "must end in .gif"),
+        (["sample", "{whole}", "--out={empty}/s.jpg"], "must end in .png or .npz"),
+        (["sample", "{whole}", "--n=1000000000000"], "need more memory than there is"),
     ],
 )
-def test_tools_refuse_in_a_sentence(whole, tmp_path, words, says):
-    done = tool(words[0], *(w.format(whole=whole, empty=tmp_path) for w in words[1:]))
-    assert done.returncode == 2
-    assert says in done.stderr
-    assert len(done.stderr.strip().splitlines()) == 1
+def test_commands_refuse_in_a_sentence(tool, whole, tmp_path, words, says):
+    words = [word.format(whole=whole, empty=tmp_path) for word in words]
+    assert says in tool(*words, code=2)
 
 
-def test_make_gif(whole, tmp_path):
-    done = tool("make_gif.py", whole, "--fps=5", "--every=2", "--size=100", f"--out={tmp_path / 'a.gif'}")
-    assert done.returncode == 0, done.stderr
+def test_gif(tool, whole, tmp_path):
+    tool("gif", whole, "--fps=5", "--every=2", "--size=100", f"--out={tmp_path / 'a.gif'}")
     frames = iio.imread(tmp_path / "a.gif", index=None)
     assert len(frames) == 3  # 0, 4, and the last
     assert max(frames.shape[1:3]) >= 100
@@ -376,12 +447,14 @@ def test_bfloat16_resumes_exactly_and_auto_is_remembered(train, tmp_path, monkey
     assert train("--precision=auto", "--steps=6", workdir=tmp_path / "whole") == 0
     assert rundir.read(tmp_path / "whole")["config"]["precision"] == "bfloat16"
     assert train("--precision=auto", "--steps=2") == 0
-    monkeypatch.setattr(machine, "faster_in_bfloat16", lambda: False)  # another machine, or a busy one
+    monkeypatch.setattr(
+        machine, "faster_in_bfloat16", lambda: False
+    )  # another machine, or a busy one
     assert train("--precision=auto", "--steps=4") == 0
     assert train("--precision=bfloat16", "--steps=6") == 0
     for name, value in weights(tmp_path / "whole", 6).items():
         np.testing.assert_array_equal(value, weights(train.folder, 6)[name], err_msg=name)
-    game, _ = build.restore(train.folder)
+    game, _ = restore.restore(train.folder)
     assert game.gen.layers[3].compute_dtype == "bfloat16"
 
 
@@ -393,20 +466,42 @@ def test_the_precision_of_a_run_does_not_change(train, refused):
 def test_deterministic_runs_train_and_the_record_names_the_machine(faces, tmp_path):
     from tests.conftest import SMALL
 
-    words = [*SMALL, f"--data_dir={faces}", f"--workdir={tmp_path / 'run'}", *EVERYTHING, "--deterministic", "--steps=2"]
-    done = subprocess.run([sys.executable, "-m", "gan_zoo.run", *words], cwd=ROOT, capture_output=True, text=True)
+    words = [
+        *SMALL,
+        f"--data_dir={faces}",
+        f"--workdir={tmp_path / 'run'}",
+        *EVERYTHING,
+        "--deterministic",
+        "--steps=2",
+    ]
+    done = subprocess.run(
+        [sys.executable, "-m", "gan_zoo.run", *words], cwd=ROOT, capture_output=True, text=True
+    )
     assert done.returncode == 0, done.stderr
     record = rundir.read(tmp_path / "run")
     assert record["config"]["deterministic"] is True
     assert record["machine"]["replicas"] == 1
-    assert set(record["machine"]) == {"devices", "replicas", "cores", "intra_op_threads", "inter_op_threads", "onednn"}
+    assert set(record["machine"]) == {
+        "devices",
+        "replicas",
+        "cores",
+        "intra_op_threads",
+        "inter_op_threads",
+        "onednn",
+    }
 
 
 def test_checkpoints_hold_dropouts_seeds(whole):
     assert any("seeds" in name for name in weights(whole, 6))
 
 
-EVALUATED = ("--eval_every=2", "--eval_samples=16", "--extractor=random_conv", "--eval_budget=1", "--ema=0.9")
+EVALUATED = (
+    "--eval_every=2",
+    "--eval_samples=16",
+    "--extractor=random_conv",
+    "--eval_budget=1",
+    "--ema=0.9",
+)
 
 
 def test_a_run_is_evaluated_keeps_its_best_and_says_so(train, capsys):
@@ -416,9 +511,13 @@ def test_a_run_is_evaluated_keeps_its_best_and_says_so(train, capsys):
     best = min(scores, key=scores.get)
     assert list(scores) == [2, 4, 6]
     assert f"best FD-random_conv: {scores[best]:.4g} at step {best}; last: {scores[6]:.4g}" in out
-    assert [p.name for p in (train.folder / "checkpoints" / "best").glob("*.index")] == [f"step-{best}.index"]
-    assert build.restore(train.folder, best=True)[1] == best
-    records = [json.loads(line) for line in (train.folder / "evaluations.jsonl").read_text().splitlines()]
+    assert [p.name for p in (train.folder / "checkpoints" / "best").glob("*.index")] == [
+        f"step-{best}.index"
+    ]
+    assert restore.restore(train.folder, best=True)[1] == best
+    records = [
+        json.loads(line) for line in (train.folder / "evaluations.jsonl").read_text().splitlines()
+    ]
     assert {r["step"] for r in records if not r["final"]} == {2, 4, 6}
     final = {r["metric"]: r["value"] for r in records if r["final"]}
     assert final["FD-random_conv"] == pytest.approx(scores[6], rel=1e-6)  # TF-GAN's is ours
@@ -430,7 +529,10 @@ def test_evaluation_changes_no_weight_and_survives_a_resume(train, tmp_path):
     assert train(*EVALUATED, workdir=tmp_path / "parts") == 0
     assert train("--eval_every=0", "--ema=0.9", workdir=tmp_path / "without") == 0
     share = "speed/evaluation_share"
-    one, two = ([{k: v for k, v in line.items() if k != share} for line in log(tmp_path / name)] for name in ("whole", "parts"))
+    one, two = (
+        [{k: v for k, v in line.items() if k != share} for line in log(tmp_path / name)]
+        for name in ("whole", "parts")
+    )
     assert one == two
     for name, value in weights(tmp_path / "whole", 6).items():
         np.testing.assert_array_equal(value, weights(tmp_path / "without", 6)[name], err_msg=name)
@@ -469,12 +571,22 @@ def plugin(tmp_path_factory):
 
 @pytest.mark.parametrize(("action", "code"), [("warn", 0), ("stop", 3), ("rollback", 0)])
 def test_a_planted_collapse_warns_stops_or_rolls_back(train, plugin, capsys, action, code):
-    flags = [f"--plugins={plugin}", "--gen=fragile", "--tricks=plant", "--gen_opt=sgd(1e-9)", "--on_collapse=" + action]
+    flags = [
+        f"--plugins={plugin}",
+        "--gen=fragile",
+        "--tricks=plant",
+        "--gen_opt=sgd(1e-9)",
+        "--on_collapse=" + action,
+    ]
     assert train(*flags, *EVALUATED[:-1], "--steps=12") == code
     out = capsys.readouterr().out
     assert "ALARM collapse since step 6" in out
     lines = log(train.folder)
-    diversity = {line["step"]: line["eval/diversity-random_conv"] for line in lines if "eval/diversity-random_conv" in line}
+    diversity = {
+        line["step"]: line["eval/diversity-random_conv"]
+        for line in lines
+        if "eval/diversity-random_conv" in line
+    }
     assert diversity[4] > 0.3 > 0.1 > diversity[6]
     if action == "warn":
         assert diversity[12] < 0.1
@@ -486,14 +598,26 @@ def test_a_planted_collapse_warns_stops_or_rolls_back(train, plugin, capsys, act
         assert diversity[12] > 0.3
 
 
-@pytest.mark.parametrize(("action", "owner", "moment"), [("stop", Saver, "save"), ("rollback", strategy, "exchanges")])
-def test_ctrl_c_beside_a_collapse_loses_neither_of_the_two(train, plugin, monkeypatch, action, owner, moment):
-    flags = [f"--plugins={plugin}", "--gen=fragile", "--tricks=plant", "--gen_opt=sgd(1e-9)", "--on_collapse=" + action]
+@pytest.mark.parametrize(
+    ("action", "owner", "moment"), [("stop", Saver, "save"), ("rollback", strategy, "exchanges")]
+)
+def test_ctrl_c_beside_a_collapse_loses_neither_of_the_two(
+    train, plugin, monkeypatch, action, owner, moment
+):
+    flags = [
+        f"--plugins={plugin}",
+        "--gen=fragile",
+        "--tricks=plant",
+        "--gen_opt=sgd(1e-9)",
+        "--on_collapse=" + action,
+    ]
     usual, calls = getattr(owner, moment), []
 
     def interrupted(*args):
         calls.append(args)
-        if len(calls) == 3:  # in the steps before the collapse is seen, or in the checkpoint after it
+        if (
+            len(calls) == 3
+        ):  # in the steps before the collapse is seen, or in the checkpoint after it
             signal.raise_signal(signal.SIGINT)
         return usual(*args)
 
@@ -509,7 +633,9 @@ def test_ctrl_c_beside_a_collapse_loses_neither_of_the_two(train, plugin, monkey
         assert log(train.folder)[-1]["eval/diversity-random_conv"] > 0.3
 
 
-def test_a_fault_in_a_part_of_ones_own_is_told_in_a_sentence_with_the_way_to_find_it(faces, tmp_path):
+def test_a_fault_in_a_part_of_ones_own_is_told_in_a_sentence_with_the_way_to_find_it(
+    faces, tmp_path
+):
     from tests.conftest import SMALL
 
     mine = tmp_path / "mine.py"
@@ -523,19 +649,32 @@ def mine():
         return {}['key']
     return Trick(images=images)
 """)
-    words = [*SMALL, f"--data_dir={faces}", f"--workdir={tmp_path / 'run'}", f"--plugins={mine}", "--tricks=mine"]
-    done = subprocess.run([sys.executable, "-m", "gan_zoo.run", *words], cwd=ROOT, capture_output=True, text=True)
+    words = [
+        *SMALL,
+        f"--data_dir={faces}",
+        f"--workdir={tmp_path / 'run'}",
+        f"--plugins={mine}",
+        "--tricks=mine",
+    ]
+    done = subprocess.run(
+        [sys.executable, "-m", "gan_zoo.run", *words], cwd=ROOT, capture_output=True, text=True
+    )
     assert done.returncode == 2
     assert len(done.stderr.splitlines()) == 1
-    assert "gan_zoo: KeyError: 'key' (mine.py, line 8); the trick mine came from outside" in done.stderr
-    assert f"`python -m gan_zoo.check mine --plugins={mine}`" in done.stderr
+    assert (
+        "gan_zoo: KeyError: 'key' (mine.py, line 8); the trick mine came from outside"
+        in done.stderr
+    )
+    assert f"`gan_zoo check mine --plugins={mine}`" in done.stderr
 
 
 def test_checkpoints_of_a_folder_with_a_likeness_are_left_alone(train, tmp_path):
     assert train("--steps=2", workdir=tmp_path / "run1") == 0
     assert train("--keep=1", workdir=tmp_path / "run[1]") == 0
     assert [p.name for p in (tmp_path / "run1" / "checkpoints").glob("*.index")] == ["step-2.index"]
-    assert [p.name for p in (tmp_path / "run[1]" / "checkpoints").iterdir() if p.suffix == ".index"] == ["step-6.index"]
+    assert [
+        p.name for p in (tmp_path / "run[1]" / "checkpoints").iterdir() if p.suffix == ".index"
+    ] == ["step-6.index"]
 
 
 def test_an_export_that_was_cut_short_is_made_again(train):
@@ -570,7 +709,9 @@ def test_litter_of_kills_is_swept_and_damaged_or_other_sized_grids_are_left_out_
 
 
 @pytest.mark.parametrize("what", ["checkpoint", "log"])
-def test_a_full_disk_is_a_sentence_and_the_run_goes_on_when_there_is_room(whole, refused, train, monkeypatch, what):
+def test_a_full_disk_is_a_sentence_and_the_run_goes_on_when_there_is_room(
+    whole, refused, train, monkeypatch, what
+):
     def full(*args, **kwargs):
         if what == "checkpoint":
             raise tf.errors.ResourceExhaustedError(None, None, "No space left on device")
@@ -585,11 +726,15 @@ def test_a_full_disk_is_a_sentence_and_the_run_goes_on_when_there_is_room(whole,
     assert_same_run(whole, train.folder)
 
 
-def test_what_a_tool_recorded_stays_when_the_run_goes_on_and_its_own_final_scores_are_made_again(train):
+def test_what_a_tool_recorded_stays_when_the_run_goes_on_and_its_own_final_scores_are_made_again(
+    train,
+):
     assert train(*EVALUATED, "--steps=2") == 0
     log_file = train.folder / "evaluations.jsonl"
     with log_file.open("a") as f:
-        f.write(json.dumps({"step": 2, "final": True, "by": "tools/evaluate.py", "value": 1.0}) + "\n")
+        f.write(
+            json.dumps({"step": 2, "final": True, "by": "gan_zoo evaluate", "value": 1.0}) + "\n"
+        )
     assert train(*EVALUATED, "--steps=4") == 0
     records = [json.loads(line) for line in log_file.read_text().splitlines()]
     assert [r["value"] for r in records if "by" in r] == [1.0]

@@ -10,17 +10,27 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gan_zoo import images, run
-from gan_zoo.contracts import UserError
+from gan_zoo import files, images, run
+from gan_zoo.errors import UserError
 from tests.conftest import SMALL
-
-TOOLS = Path(__file__).parent.parent / "tools"
 
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory, faces):
     folder = tmp_path_factory.mktemp("trained") / "run"
-    assert run.main([*SMALL, f"--data_dir={faces}", f"--workdir={folder}", "--ema=0.5", "--holdout=0.25", "--steps=4"]) == 0
+    assert (
+        run.main(
+            [
+                *SMALL,
+                f"--data_dir={faces}",
+                f"--workdir={folder}",
+                "--ema=0.5",
+                "--holdout=0.25",
+                "--steps=4",
+            ]
+        )
+        == 0
+    )
     return folder
 
 
@@ -28,7 +38,13 @@ def trained(tmp_path_factory, faces):
 def flat(tmp_path_factory, faces):
     """A run with uniform noise of the shape of an image, in bfloat16."""
     folder = tmp_path_factory.mktemp("flat") / "run"
-    flags = ("--gen=conv_noise28(width=2, hidden=4)", "--image_size=28", "--noise=uniform", "--steps=2", "--precision=bfloat16")
+    flags = (
+        "--gen=conv_noise28(width=2, hidden=4)",
+        "--image_size=28",
+        "--noise=uniform",
+        "--steps=2",
+        "--precision=bfloat16",
+    )
     assert run.main([*SMALL, f"--data_dir={faces}", f"--workdir={folder}", *flags]) == 0
     return folder
 
@@ -47,16 +63,24 @@ def test_slerp_turns_and_grows_evenly_and_meets_its_ends(modules):
     for t in (0.1, 0.5, 0.75):
         z = slerp(a, b, t)
         assert (z.shape, z.dtype) == (a.shape, a.dtype)
-        assert np.linalg.norm(z) == pytest.approx((1 - t) * np.linalg.norm(a) + t * np.linalg.norm(b), rel=1e-5)
-        assert np.arccos((a * z).sum() / np.linalg.norm(a) / np.linalg.norm(z)) == pytest.approx(t * angle, rel=1e-4)
+        assert np.linalg.norm(z) == pytest.approx(
+            (1 - t) * np.linalg.norm(a) + t * np.linalg.norm(b), rel=1e-5
+        )
+        assert np.arccos((a * z).sum() / np.linalg.norm(a) / np.linalg.norm(z)) == pytest.approx(
+            t * angle, rel=1e-4
+        )
         # In the plane of both, so on no detour.
-        rest = z.ravel() - np.linalg.lstsq(np.stack([a.ravel(), b.ravel()], 1), z.ravel(), rcond=None)[0] @ [
+        rest = z.ravel() - np.linalg.lstsq(
+            np.stack([a.ravel(), b.ravel()], 1), z.ravel(), rcond=None
+        )[0] @ [
             a.ravel(),
             b.ravel(),
         ]
         assert np.abs(rest).max() < 1e-5
     x, y = np.eye(2)
-    np.testing.assert_allclose(slerp(x, y, 1 / 3), [np.cos(np.pi / 6), np.sin(np.pi / 6)], atol=1e-12)
+    np.testing.assert_allclose(
+        slerp(x, y, 1 / 3), [np.cos(np.pi / 6), np.sin(np.pi / 6)], atol=1e-12
+    )
 
 
 def test_slerp_where_there_is_no_turn_is_straight(modules):
@@ -83,14 +107,29 @@ def cells(path, rows, columns, side=16):
     sheet = iio.imread(path)
     assert sheet.shape[:2] == (rows * (side + 2) + 2, columns * (side + 2) + 2)
     return np.array(
-        [[sheet[2 + r * (side + 2) :, 2 + c * (side + 2) :][:side, :side] for c in range(columns)] for r in range(rows)]
+        [
+            [
+                sheet[2 + r * (side + 2) :, 2 + c * (side + 2) :][:side, :side]
+                for c in range(columns)
+            ]
+            for r in range(rows)
+        ]
     )
 
 
 def test_corners_are_the_images_that_sample_draws(tool, trained):
     tool("sample", trained, "--n=6", "--seed=3", "--out=a.npz")
     drawn = np.load("a.npz")["images"]
-    out = tool("interpolate", trained, "--n=3", "--seed=3", "--steps=2", "--walks=2", "--size=0", "--out=w.png")
+    out = tool(
+        "interpolate",
+        trained,
+        "--n=3",
+        "--seed=3",
+        "--steps=2",
+        "--walks=2",
+        "--size=0",
+        "--out=w.png",
+    )
     assert "6 rows from corner to corner (slerp, normal noise)" in out
     assert "step 4" in out
     rows = cells("w.png", 6, 3)
@@ -98,10 +137,22 @@ def test_corners_are_the_images_that_sample_draws(tool, trained):
         np.testing.assert_array_equal(rows[3 * walk + k, 0], drawn[3 * walk + k])
         np.testing.assert_array_equal(rows[3 * walk + k, 2], drawn[3 * walk + (k + 1) % 3])
         assert (rows[3 * walk + k, 1] != drawn[3 * walk + k]).any()
-    tool("interpolate", trained, "--from_seeds=3,8", "--steps=1", "--noloop", "--size=0", "--noema", "--step=2", "--out=v.png")
+    tool(
+        "interpolate",
+        trained,
+        "--from_seeds=3,8",
+        "--steps=1",
+        "--noloop",
+        "--size=0",
+        "--noema",
+        "--step=2",
+        "--out=v.png",
+    )
     row = cells("v.png", 1, 2)[0]
     for seed, image in zip((3, 8), row, strict=True):
-        tool("sample", trained, "--n=1", f"--seed={seed}", "--noema", "--step=2", f"--out={seed}.npz")
+        tool(
+            "sample", trained, "--n=1", f"--seed={seed}", "--noema", "--step=2", f"--out={seed}.npz"
+        )
         np.testing.assert_array_equal(image, np.load(f"{seed}.npz")["images"][0])
 
 
@@ -117,12 +168,23 @@ def test_a_film_of_uniform_noise_is_straight_and_finds_a_free_name(tool, flat):
 
 def test_a_film_for_other_programs(modules, tool, trained, tmp_path, monkeypatch):
     find = importlib.util.find_spec
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "imageio_ffmpeg" else find(name))
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name: None if name == "imageio_ffmpeg" else find(name)
+    )
     assert "pip install imageio-ffmpeg" in tool("interpolate", trained, "--out=a.mp4", code=2)
     monkeypatch.undo()
     monkeypatch.chdir(tmp_path)
     pytest.importorskip("imageio_ffmpeg")
-    tool("interpolate", trained, "--n=2", "--steps=4", "--size=0", "--walks=2", "--fps=8", "--out=a.mp4")
+    tool(
+        "interpolate",
+        trained,
+        "--n=2",
+        "--steps=4",
+        "--size=0",
+        "--walks=2",
+        "--fps=8",
+        "--out=a.mp4",
+    )
     assert iio.immeta("a.mp4", plugin="FFMPEG")["fps"] == 8
     assert iio.imread("a.mp4", plugin="FFMPEG").shape == (8, 20, 38, 3)
     modules["interpolate"].save_mp4(Path("b.mp4"), [np.zeros((19, 31, 1), np.uint8)] * 3, 5)
@@ -166,28 +228,32 @@ def fake_run(folder, grids, batch=8):
 
 
 def levels(path, film_widths, head):
-    """Of each frame, the grey level in the middle of each film's column, just below the titles."""
+    """Of each frame, the gray level in the middle of each film's column, just below the titles."""
     starts = np.cumsum([0, *(w + 8 for w in film_widths[:-1])])
     frames = iio.imread(path, index=None)
-    return [[int(f[head + 5, x + w // 2, 0]) for x, w in zip(starts, film_widths, strict=True)] for f in frames]
+    return [
+        [int(f[head + 5, x + w // 2, 0]) for x, w in zip(starts, film_widths, strict=True)]
+        for f in frames
+    ]
 
 
 def test_films_side_by_side_are_matched_by_step_or_by_images(modules, tool, tmp_path):
     small = (20, 30, 1)
     a = fake_run(tmp_path / "a", {0: (small, 0), 10: (small, 10), 20: (small, 20)}, batch=8)
-    # Of another size than the last, and so left out: a's step 5. Larger grids, other steps, and twice the batch: b.
+    # Of another size than the last, and so left out: a's step 5. Larger grids, other steps, and
+    # twice the batch: b.
     images.save_png(a / "samples" / "00000005.png", np.full((9, 9, 1), 200, np.uint8))
     b = fake_run(tmp_path / "b", {5: ((60, 40, 3), 105), 15: ((60, 40, 3), 115)}, batch=16)
     (b / "samples" / "00000016.png").write_bytes(b"damaged")
-    out = tool("make_gif", a, b, "--out=both.gif")
+    out = tool("gif", a, b, "--out=both.gif")
     assert out.startswith("both.gif: 5 frames of a, b,")
-    head = modules["make_gif"]._HEAD
+    head = modules["gif"]._HEAD
     widths = (90, 40)  # a's grids are enlarged to the height of b's: 3 times
     assert iio.imread("both.gif", index=0).shape == (head + 60, 90 + 8 + 40, 3)
     assert levels("both.gif", widths, head) == [[0, 255], [0, 105], [10, 105], [10, 115], [20, 115]]
-    tool("make_gif", a, b, "--by=images", "--out=images.gif")  # moments 0, 80 (twice), 160, 240
+    tool("gif", a, b, "--by=images", "--out=images.gif")  # moments 0, 80 (twice), 160, 240
     assert levels("images.gif", widths, head) == [[0, 255], [10, 105], [20, 105], [20, 115]]
-    tool("make_gif", a, b, "--every=3", "--size=120", "--noloop")
+    tool("gif", a, b, "--every=3", "--size=120", "--noloop")
     assert levels("side-by-side.gif", (120, 80), head) == [[0, 255], [10, 115], [20, 115]]
     titles = iio.imread("both.gif", index=0)[:head].min(axis=2) < 128
     assert titles[:, :90].any()
@@ -195,7 +261,7 @@ def test_films_side_by_side_are_matched_by_step_or_by_images(modules, tool, tmp_
 
 
 def test_runs_of_one_name_are_told_apart(modules):
-    names = modules["make_gif"].names_of
+    names = modules["gif"].names_of
     assert names([Path("/x/one/run"), Path("/x/two/run")]) == ["one/run", "two/run"]
     assert names([Path("/x/one/a"), Path("/x/two/b")]) == ["a", "b"]
 
@@ -217,7 +283,7 @@ def test_make_gif_of_several_refuses_in_a_sentence(tool, tmp_path, words, says):
         fake_run(tmp_path / name, {0: ((9, 9, 1), 0)})
     fake_run(tmp_path / "empty", {})
     Path("mine.gif").write_text("mine")
-    assert says in tool("make_gif", *words, code=2)
+    assert says in tool("gif", *words, code=2)
     assert [p.name for p in Path().glob("*.gif")] == ["mine.gif"]
     assert Path("mine.gif").read_text() == "mine"
 
@@ -228,7 +294,10 @@ def test_make_gif_of_several_refuses_in_a_sentence(tool, tmp_path, words, says):
 def blocks(readme):
     """The Python of a README, by the headings before it."""
     parts = readme.read_text().split("```")
-    return {parts[i].strip().rpartition("\n")[2]: parts[i + 1].removeprefix("python") for i in range(0, len(parts) - 1, 2)}
+    return {
+        parts[i].strip().rpartition("\n")[2]: parts[i + 1].removeprefix("python")
+        for i in range(0, len(parts) - 1, 2)
+    }
 
 
 def test_exports_make_the_images_of_the_run(tool, trained, monkeypatch):
@@ -247,10 +316,12 @@ def test_exports_make_the_images_of_the_run(tool, trained, monkeypatch):
     assert record["input"]["noise"]["arguments"] == {"stddev": 1.0}
     assert record["output"]["shape"] == [None, 16, 16, 3]
     assert all(form["differs_by"] < 1e-5 for form in record["formats"].values())
-    # As the README says, from the noise of the run: the images that tools/sample.py draws of that step.
-    from gan_zoo import build
+    # As the README says, from the noise of the run: the images that gan_zoo sample draws of that
+    # step.
+    from gan_zoo.game import sampling
+    from gan_zoo.runs import restore
 
-    game, _ = build.restore(trained, 2)
+    game, _ = restore.restore(trained, 2)
     tool("sample", trained, "--n=5", "--seed=2", "--step=2", "--out=a.npz")
     drawn = np.load("a.npz")["images"]
     uses = blocks(folder / "README.md")
@@ -259,7 +330,7 @@ def test_exports_make_the_images_of_the_run(tool, trained, monkeypatch):
     exec(uses["The noise:"], scope)
     assert (scope["z"].shape, scope["z"].dtype) == ((16, 100), np.float32)
     for name in ("`savedmodel`:", "`generator.keras`:"):
-        scope = {"z": build.noise(game, 5, 2)}
+        scope = {"z": sampling.sample_noise(game, 5, 2)}
         exec(uses[name], scope)
         assert np.abs(images.to_uint8(scope["images"]).astype(int) - drawn).max() <= 1
 
@@ -288,7 +359,10 @@ def test_a_format_that_fails_leaves_nothing(modules, tool, flat, monkeypatch):
     wrong = form._replace(run=lambda path, z: form.run(path, z) + 2e-4)
     monkeypatch.setitem(modules["export"].FORMATS, "keras", wrong)
     said = tool("export", flat, "--format=keras", "--out=x", code=2)
-    assert "the keras makes other images than G: they differ by 0.0002, where 0.0001 is allowed" in said
+    assert (
+        "the keras makes other images than G: they differ by 0.0002, where 0.0001 is allowed"
+        in said
+    )
 
     def broken(net, path):
         raise NotImplementedError("no such operation")
@@ -302,7 +376,10 @@ def test_a_format_that_fails_leaves_nothing(modules, tool, flat, monkeypatch):
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (["{run}", "--format=coreml"], "'coreml' is unknown; give some of savedmodel, keras, tflite, onnx"),
+        (
+            ["{run}", "--format=coreml"],
+            "'coreml' is unknown; give some of savedmodel, keras, tflite, onnx",
+        ),
         (["{run}", "--format=,"], "there is none"),
         (["{run}", "--format=onnx"], "--format=onnx needs tf2onnx: pip install tf2onnx"),
         (["{run}", "--out=mine"], "--out=mine exists already and is left as it is"),
@@ -313,7 +390,11 @@ def test_a_format_that_fails_leaves_nothing(modules, tool, flat, monkeypatch):
 )
 def test_export_refuses_in_a_sentence(tool, trained, monkeypatch, words, says):
     find = importlib.util.find_spec
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "tf2onnx" else find(name) or "there")
+    monkeypatch.setattr(
+        importlib.util,
+        "find_spec",
+        lambda name: None if name == "tf2onnx" else find(name) or "there",
+    )
     Path("mine").mkdir()
     Path("mine/x").touch()
     assert says in tool("export", *(w.format(run=trained) for w in words), code=2)
@@ -335,24 +416,34 @@ def test_a_file_is_written_into_a_folder_made_for_it_and_a_mistake_leaves_none(t
     assert [str(p) for p in Path().rglob("*.*")] == ["deep/er/a.png"]
 
 
-def test_a_place_where_nothing_can_be_written_is_told_before_the_work(modules, tmp_path, monkeypatch):
+def test_a_place_where_nothing_can_be_written_is_told_before_the_work(
+    modules, tmp_path, monkeypatch
+):
     monkeypatch.chdir(tmp_path)
     Path("file").touch()
-    wanted = modules["evaluate"].file_to_write
+    wanted = files.file_to_write
     Path("round.png").symlink_to("round.png")
-    for place in ("file/a.png", "/proc/a.png", "round.png", f"{'long' * 64}.png", f"new/{'long' * 64}.png"):
+    for place in (
+        "file/a.png",
+        "/proc/a.png",
+        "round.png",
+        f"{'long' * 64}.png",
+        f"new/{'long' * 64}.png",
+    ):
         with pytest.raises(UserError, match=rf"{place} cannot be written \("):
             wanted(place, ".png")
     with pytest.raises(UserError, match=r"must end in \.png, with a name before it"):
         wanted(".png", ".png")
     with pytest.raises(UserError, match=r"file/new cannot be written \("):
-        modules["evaluate"].new_folder("file/new")
+        files.new_folder("file/new")
     Path("dangling").symlink_to("nowhere")
     with pytest.raises(UserError, match="exists already"):
-        modules["evaluate"].new_folder("dangling")
+        files.new_folder("dangling")
 
 
-def test_what_a_user_has_is_not_written_over_not_even_a_link_to_nothing(modules, tool, trained, tmp_path, monkeypatch):
+def test_what_a_user_has_is_not_written_over_not_even_a_link_to_nothing(
+    modules, tool, trained, tmp_path, monkeypatch
+):
     monkeypatch.chdir(tmp_path)
     Path("mine.png").write_text("precious")
     Path("link.png").symlink_to("nowhere.png")
@@ -365,7 +456,7 @@ def test_what_a_user_has_is_not_written_over_not_even_a_link_to_nothing(modules,
     ):
         assert "exists already and is left as it is" in tool(*words, code=2), words
     assert Path("mine.png").read_text() == "precious"
-    assert modules["evaluate"].file_to_write("mine.png", ".png", again=True) == Path("mine.png")
+    assert files.file_to_write("mine.png", ".png", again=True) == Path("mine.png")
 
 
 def test_a_link_leads_to_the_file_that_is_written(tmp_path):
@@ -383,7 +474,7 @@ def test_hparams_tell_settings_scores_and_columns(tmp_path):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
     from tensorboard.plugins.hparams import plugin_data_pb2
 
-    from gan_zoo.hparams import hparams
+    from gan_zoo.compare.hparams import hparams
 
     hparams(tmp_path / "study" / "a", {"loss": "hinge", "lr": 2e-4, "ema": True}, {"FD": 12.5})
     events = EventAccumulator(str(tmp_path / "study" / "a" / "tensorboard"))

@@ -5,12 +5,19 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from gan_zoo import build as builder
 from gan_zoo import randomness, registry
 from gan_zoo.config import Config
-from gan_zoo.contracts import Seen, Trick, UserError
-from gan_zoo.layers import Conv2D, Conv2DTranspose, MinibatchStd, full_precision, normalise_spectrum
-from gan_zoo.step import gen_loss
+from gan_zoo.contracts import Batch, DiscOutputs, Trick
+from gan_zoo.errors import UserError
+from gan_zoo.game import build as builder
+from gan_zoo.game.step import gen_loss
+from gan_zoo.layers import (
+    Conv2D,
+    Conv2DTranspose,
+    MinibatchStd,
+    apply_spectral_norm,
+    full_precision,
+)
 from gan_zoo.tricks import transforms
 
 SEED = tf.constant([5, 0], tf.int64)
@@ -21,7 +28,9 @@ IMAGES = tf.random.stateless_uniform([16, 8, 8, 3], [0, 0], -1, 1)
 def linear_disc(weights=None):
     """D(x) = w . x on images 8x8x3, whose gradient is w everywhere."""
     x = keras.Input((8, 8, 3))
-    net = keras.Model(x, keras.layers.Dense(1, use_bias=False, dtype="float32")(keras.layers.Flatten()(x)))
+    net = keras.Model(
+        x, keras.layers.Dense(1, use_bias=False, dtype="float32")(keras.layers.Flatten()(x))
+    )
     if weights is not None:
         net.set_weights([np.reshape(weights, (-1, 1))])
     return net
@@ -33,23 +42,32 @@ W = np.random.default_rng(0).normal(0, 0.1, 192).astype(np.float32)
 def build(spec, step=0, seed=0, batch=16, disc=None):
     step = step if isinstance(step, tf.Variable) else tf.Variable(step, dtype=tf.int64)
     disc = disc or linear_disc()
-    return registry.tricks.build(spec, step=step, image_shape=(8, 8, 3), seed=seed, batch=batch, disc=disc)
+    return registry.tricks.build(
+        spec, step=step, image_shape=(8, 8, 3), seed=seed, batch=batch, disc=disc
+    )
 
 
 def seen(disc=None, real=IMAGES, fake=-0.5 * IMAGES[::-1]):
     disc = disc or linear_disc(W)
-    return Seen(real, fake, disc(real), disc(fake))
+    return DiscOutputs(real, fake, disc(real), disc(fake))
 
 
 def said(real=(0.0,), fake=(0.0,)):
     """What a trick that looks at logits alone is to see."""
-    return Seen(None, None, tf.constant(real)[:, None], tf.constant(fake)[:, None])
+    return DiscOutputs(None, None, tf.constant(real)[:, None], tf.constant(fake)[:, None])
 
 
 def tiny(tricks, update="alternating", **settings):
     """A whole game of little nets on images 8x8x3."""
-    nets = {"gen": "dense((4,))", "disc": "dense((6,4))", "gen_opt": "sgd(0.05)", "disc_opt": "sgd(0.05)"}
-    config = Config(**{**nets, "batch": 4, "image_size": "8", "tricks": tricks, "update": update, **settings})
+    nets = {
+        "gen": "dense((4,))",
+        "disc": "dense((6,4))",
+        "gen_opt": "sgd(0.05)",
+        "disc_opt": "sgd(0.05)",
+    }
+    config = Config(
+        **{**nets, "batch": 4, "image_size": "8", "tricks": tricks, "update": update, **settings}
+    )
     return builder.build_game(config, (8, 8, 3))
 
 
@@ -58,7 +76,12 @@ def test_every_trick_is_a_trick_with_a_hook_and_draws_anew_each_step_from_the_se
     trick = build(name)
     assert isinstance(trick, Trick)
     assert any(hook is not None for hook in trick._replace(metrics=None, variables=None))
-    for hook, value in (("real_targets", ONES), ("images", IMAGES), ("real_images", IMAGES), ("fake_images", IMAGES)):
+    for hook, value in (
+        ("real_targets", ONES),
+        ("images", IMAGES),
+        ("real_images", IMAGES),
+        ("fake_images", IMAGES),
+    ):
         if (f := getattr(trick, hook)) is not None:
             out = f(value, SEED)
             assert out.shape == value.shape
@@ -72,7 +95,7 @@ def test_every_trick_trains_in_both_precisions(name, precision):
     game = tiny(name, precision=precision)
     before = [v.numpy() for net in (game.gen, game.disc) for v in net.trainable_variables]
     for _ in range(2):
-        scalars = game.update.run(game, IMAGES[:4])
+        scalars = game.update.run(game, Batch(IMAGES[:4]))
         game.step.assign_add(1)
     assert np.isfinite([float(v) for v in scalars.values()]).all()
     after = [v.numpy() for net in (game.gen, game.disc) for v in net.trainable_variables]
@@ -108,7 +131,10 @@ def test_flip_labels_flips_at_its_rate_and_samples_of_their_own():
     trick = build("flip_labels(0.2)")
     real, fake = trick.real_targets(ONES, SEED).numpy(), trick.fake_targets(ZEROS, SEED + 1).numpy()
     assert set(np.unique(real)) == {0.0, 1.0}
-    assert (1 - real.mean(), fake.mean()) == (pytest.approx(0.2, abs=0.03), pytest.approx(0.2, abs=0.03))
+    assert (1 - real.mean(), fake.mean()) == (
+        pytest.approx(0.2, abs=0.03),
+        pytest.approx(0.2, abs=0.03),
+    )
     assert np.mean(real == fake) < 0.5  # independent, not the same places
 
 
@@ -133,10 +159,36 @@ def test_instance_noise_falls_linearly_and_passes_the_gradient(step, stddev):
 
 @pytest.mark.parametrize(
     "spec",
-    ["label_smooth(1.2,0.7)", "flip_labels(1.5)", "flip_labels(-0.1)", "instance_noise(-1.0)", "flip_labels('x')"]
-    + ["constant_label(1.0, 0.9)", "flip_images(2.0)", "gradient_penalty(-1)", "r1(every=0)", "r2(every=1.5)", "dragan(1,-1)"]
-    + ["lecam(decay=1.0)", "consistency(-1)", "feature_matching(-1)", "clip_weights(0)", "clip_gradients(0)", "top_k(0)"]
-    + ["top_k(every=0)", "diff_augment('colour')", "diff_augment('cutout,cutout')", "ada(speed=0)", "ada(start=0.9)"]
+    [
+        "label_smooth(1.2,0.7)",
+        "flip_labels(1.5)",
+        "flip_labels(-0.1)",
+        "instance_noise(-1.0)",
+        "flip_labels('x')",
+    ]
+    + [
+        "constant_label(1.0, 0.9)",
+        "flip_images(2.0)",
+        "gradient_penalty(-1)",
+        "r1(every=0)",
+        "r2(every=1.5)",
+        "dragan(1,-1)",
+    ]
+    + [
+        "lecam(decay=1.0)",
+        "consistency(-1)",
+        "feature_matching(-1)",
+        "clip_weights(0)",
+        "clip_gradients(0)",
+        "top_k(0)",
+    ]
+    + [
+        "top_k(every=0)",
+        "diff_augment('hue')",
+        "diff_augment('cutout,cutout')",
+        "ada(speed=0)",
+        "ada(start=0.9)",
+    ]
     + ["history_pool(7)", "top_k(every=1.5)", "lecam(start=1.5)", "diff_augment(True)"]
     + ["clip_gradients(gen=False, disc=False)"],
 )
@@ -154,16 +206,26 @@ def test_swapped_labels_are_smoothed_as_what_they_have_become():
     swap, smooth = build("swap_labels"), build("label_smooth(0.7,1.2,0.0,0.3)")
     real = smooth.real_targets(swap.real_targets(ONES, SEED), SEED)
     fake = smooth.fake_targets(swap.fake_targets(ZEROS, SEED), SEED)
-    assert (real.numpy().min(), real.numpy().max()) == (pytest.approx(0, abs=0.01), pytest.approx(0.3, abs=0.01))
-    assert (fake.numpy().min(), fake.numpy().max()) == (pytest.approx(0.7, abs=0.01), pytest.approx(1.2, abs=0.01))
-    np.testing.assert_array_equal(swap.gen_targets(ONES, SEED), 0.0)  # G, too, wants to be called real
+    assert (real.numpy().min(), real.numpy().max()) == (
+        pytest.approx(0, abs=0.01),
+        pytest.approx(0.3, abs=0.01),
+    )
+    assert (fake.numpy().min(), fake.numpy().max()) == (
+        pytest.approx(0.7, abs=0.01),
+        pytest.approx(1.2, abs=0.01),
+    )
+    np.testing.assert_array_equal(
+        swap.gen_targets(ONES, SEED), 0.0
+    )  # G, too, wants to be called real
 
 
 def test_the_constant_label_is_one_draw_a_run():
     labels = set()
     for seed in range(20):
         trick = build("constant_label(0.9, 1.0)", seed=seed)
-        (label,) = {float(v) for s in (SEED, SEED + 1) for v in np.unique(trick.real_targets(ONES, s))}
+        (label,) = {
+            float(v) for s in (SEED, SEED + 1) for v in np.unique(trick.real_targets(ONES, s))
+        }
         assert 0.9 <= label <= 1.0
         assert trick.metrics()["label"] == pytest.approx(label)
         np.testing.assert_array_equal(trick.gen_targets(ONES, SEED), trick.real_targets(ONES, SEED))
@@ -174,14 +236,18 @@ def test_the_constant_label_is_one_draw_a_run():
     assert float(again.real_targets(ONES, SEED)[0, 0]) == label  # a resumed run has the same one
     assert build("constant_label(0.9, 1.0, gen=False)").gen_targets is None
     np.testing.assert_array_equal(trick.fake_targets(ZEROS, SEED), 0.0)
-    np.testing.assert_allclose(trick.fake_targets(ONES, SEED), trick.real_targets(ONES, SEED))  # one that was flipped
+    np.testing.assert_allclose(
+        trick.fake_targets(ONES, SEED), trick.real_targets(ONES, SEED)
+    )  # one that was flipped
 
 
 def test_flip_images_mirrors_whole_images_at_its_rate_and_real_ones_only():
     trick = build("flip_images(0.25)")
     images = tf.random.stateless_uniform([2000, 2, 3, 1], [0, 0])
     out = trick.real_images(images, SEED).numpy()
-    mirrored = np.array([np.array_equal(o, i[:, ::-1]) for o, i in zip(out, images.numpy(), strict=True)])
+    mirrored = np.array(
+        [np.array_equal(o, i[:, ::-1]) for o, i in zip(out, images.numpy(), strict=True)]
+    )
     kept = np.array([np.array_equal(o, i) for o, i in zip(out, images.numpy(), strict=True)])
     assert (mirrored ^ kept).all()
     assert mirrored.mean() == pytest.approx(0.25, abs=0.04)
@@ -205,36 +271,53 @@ def test_penalties_of_a_linear_d_in_closed_form_and_their_gradient(spec, expecte
     assert float(value) == pytest.approx(expected, rel=1e-5)
     length = np.sqrt(W @ W)
     slope = 3 * W if spec[0] == "r" else 6 * (length - 1) * W / length
-    np.testing.assert_allclose(tape.gradient(value, disc.trainable_variables[0].value)[:, 0], slope, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(
+        tape.gradient(value, disc.trainable_variables[0].value)[:, 0], slope, rtol=1e-4, atol=1e-6
+    )
 
 
-@pytest.mark.parametrize(("spec", "at"), [("r1(2.0)", "real"), ("r2(2.0)", "fake"), ("dragan(1.0,0.0)", "real")])
+@pytest.mark.parametrize(
+    ("spec", "at"), [("r1(2.0)", "real"), ("r2(2.0)", "fake"), ("dragan(1.0,0.0)", "real")]
+)
 def test_penalties_look_at_the_images_that_they_name_each_alone(spec, at):
     x = keras.Input((8, 8, 3))
-    disc = keras.Model(x, keras.layers.Lambda(lambda v: tf.reduce_sum(v**2, [1, 2, 3])[:, None])(x))  # its gradient is 2 x
+    disc = keras.Model(
+        x, keras.layers.Lambda(lambda v: tf.reduce_sum(v**2, [1, 2, 3])[:, None])(x)
+    )  # its gradient is 2 x
     images = {"real": IMAGES, "fake": 0.5 * IMAGES}
     square = np.sum((2 * images[at].numpy()) ** 2, axis=(1, 2, 3))
     expected = np.mean(square) if spec[0] == "r" else np.mean((np.sqrt(square) - 1) ** 2)
-    value = build(spec).penalty(disc, Seen(**images, real_logits=None, fake_logits=None), SEED)
+    value = build(spec).penalty(
+        disc, DiscOutputs(**images, real_logits=None, fake_logits=None), SEED
+    )
     assert float(value) == pytest.approx(expected, rel=1e-5)
 
 
 def test_the_gradient_penalty_looks_at_a_place_of_its_own_between_each_pair():
     x, places = keras.Input((8, 8, 3)), []
-    disc = keras.Model(x, keras.layers.Lambda(lambda v: places.append(v) or tf.reduce_sum(v, [1, 2, 3])[:, None])(x))
+    disc = keras.Model(
+        x,
+        keras.layers.Lambda(lambda v: places.append(v) or tf.reduce_sum(v, [1, 2, 3])[:, None])(x),
+    )
     real, fake = tf.ones([2000, 8, 8, 3]) * 3, tf.ones([2000, 8, 8, 3])
-    build("gradient_penalty").penalty(disc, Seen(real, fake, None, None), SEED)
+    build("gradient_penalty").penalty(disc, DiscOutputs(real, fake, None, None), SEED)
     place = (places[-1].numpy() - 1) / 2
     assert np.ptp(place, axis=(1, 2, 3)).max() < 1e-6
-    assert (place.min(), place.max(), place.mean()) == tuple(pytest.approx(v, abs=0.03) for v in (0, 1, 0.5))
+    assert (place.min(), place.max(), place.mean()) == tuple(
+        pytest.approx(v, abs=0.03) for v in (0, 1, 0.5)
+    )
 
 
 def test_the_gradient_penalty_is_that_of_tf_gan():
     tfgan = pytest.importorskip("gan_zoo.evaluation.tfgan").load()
     real, fake = IMAGES, IMAGES + 0.0  # between equal images there is but one place
     disc = registry.discriminators.build("dense((6,))", image_shape=(8, 8, 3))
-    value = build("gradient_penalty(1.0)").penalty(disc, Seen(real, fake, None, None), SEED)
-    penalty = tf.function(lambda: tfgan.losses.wargs.wasserstein_gradient_penalty(real, fake, None, lambda x, _: disc(x), "d"))
+    value = build("gradient_penalty(1.0)").penalty(disc, DiscOutputs(real, fake, None, None), SEED)
+    penalty = tf.function(
+        lambda: tfgan.losses.wargs.wasserstein_gradient_penalty(
+            real, fake, None, lambda x, _: disc(x), "d"
+        )
+    )
     assert float(value) == pytest.approx(float(penalty()), rel=1e-4)
 
 
@@ -250,13 +333,15 @@ def test_a_lazy_penalty_is_the_same_on_average_and_costs_nothing_between(name, c
         return call(x)
 
     disc.layers[-1].call = counted
-    f = (tf.function if compiled else lambda g: g)(lambda: lazy.penalty(disc, Seen(IMAGES, IMAGES, None, None), SEED))
+    f = (tf.function if compiled else lambda g: g)(
+        lambda: lazy.penalty(disc, DiscOutputs(IMAGES, IMAGES, None, None), SEED)
+    )
     values = []
     for _ in range(6):
         values.append(float(f()))
         step.assign_add(1)
     assert ran.numpy() == 2
-    whole = float(plain.penalty(disc, Seen(IMAGES, IMAGES, None, None), SEED))
+    whole = float(plain.penalty(disc, DiscOutputs(IMAGES, IMAGES, None, None), SEED))
     np.testing.assert_allclose(values, [3 * whole, 0, 0] * 2, rtol=1e-6)
 
 
@@ -265,7 +350,14 @@ def test_penalties_compute_in_full_precision_under_bfloat16():
     for precision in ("float32", "bfloat16"):
         game = tiny("r1(1.0)", precision=precision, disc="dcgan(width=8, norm=False)")
         logits = game.disc(IMAGES)
-        values.append((float(game.tricks[0].penalty(game.disc, Seen(IMAGES, None, None, None), SEED)), logits))
+        values.append(
+            (
+                float(
+                    game.tricks[0].penalty(game.disc, DiscOutputs(IMAGES, None, None, None), SEED)
+                ),
+                logits,
+            )
+        )
         assert np.array_equal(game.disc(IMAGES), logits)  # and nothing of it stays
     assert values[0][0] == values[1][0] > 0
     assert not np.array_equal(values[0][1], values[1][1])
@@ -298,24 +390,31 @@ def test_lecam_by_hand():
     step.assign(1)
     trick.observe(second)
     real, fake = 0.75 * 3 + 0.25 * 1.5, 0.75 * -2 + 0.25 * 0.5
-    assert {k: float(v) for k, v in trick.metrics().items()} == {"real_mean": real, "fake_mean": fake}
+    assert {k: float(v) for k, v in trick.metrics().items()} == {
+        "real_mean": real,
+        "fake_mean": fake,
+    }
     with tf.GradientTape() as tape:
         tape.watch(second.real_logits)
         value = trick.penalty(None, second, SEED)
     by_hand = 0.5 * np.mean([(1 - fake) ** 2 + (0 - real) ** 2, (2 - fake) ** 2 + (1 - real) ** 2])
     assert float(value) == pytest.approx(by_hand)
-    np.testing.assert_allclose(tape.gradient(value, second.real_logits), [[0.5 * (1 - fake)], [0.5 * (2 - fake)]], rtol=1e-6)
+    np.testing.assert_allclose(
+        tape.gradient(value, second.real_logits),
+        [[0.5 * (1 - fake)], [0.5 * (2 - fake)]],
+        rtol=1e-6,
+    )
 
 
 def test_consistency_by_hand():
     disc = linear_disc(np.tile([1.0, 0, 0, 0, 0, 0, 0, 0], 24))  # weighs only some of the pixels
     trick = build("consistency(3.0, 0.0, shift=0.0)")
     value = trick.penalty(disc, seen(disc), SEED)
-    flipped = transforms.mirror(IMAGES, randomness.fork(SEED, 2))
+    flipped = transforms.mirror(IMAGES, randomness.split(SEED, 2))
     assert float(value) == pytest.approx(3 * np.mean((disc(IMAGES) - disc(flipped)) ** 2), rel=1e-5)
     both = build("consistency(3.0, 5.0, shift=0.0)").penalty(disc, seen(disc), SEED) - value
     fake = seen(disc).fake
-    other = transforms.mirror(fake, randomness.fork(SEED, 5))
+    other = transforms.mirror(fake, randomness.split(SEED, 5))
     assert float(both) == pytest.approx(5 * np.mean((disc(fake) - disc(other)) ** 2), rel=1e-5)
     still = build("consistency(shift=0.0, flip=False)").penalty(disc, seen(disc), SEED)
     assert float(still) == 0.0
@@ -324,30 +423,41 @@ def test_consistency_by_hand():
 @pytest.mark.parametrize("alone", [True, False])
 def test_feature_matching_by_hand(alone):
     game, real = tiny(f"feature_matching(2.0, alone={alone})"), IMAGES[:4]
-    fake = game.gen(game.draw(4, "gen"), training=True)
+    fake = game.gen(game.sample_noise(Batch(real), "gen"), training=True)
     hidden = keras.Sequential(game.disc.layers[:-1])
     expected = 2 * np.sum((np.mean(hidden(real), 0) - np.mean(hidden(fake), 0)) ** 2)
     if not alone:
         expected += np.mean(game.loss.gen(game.disc(fake), tf.ones([4, 1])))
     before = [v.numpy() for v in (*game.disc.trainable_variables, *game.gen.trainable_variables)]
-    assert float(builder.step.gen_update(game, real)["loss/gen"]) == pytest.approx(expected, rel=1e-5)
+    assert float(builder.step.gen_update(game, Batch(real))["loss/gen"]) == pytest.approx(
+        expected, rel=1e-5
+    )
     after = [*game.disc.trainable_variables, *game.gen.trainable_variables]
     moved = [np.abs(one - two.numpy()).max() > 0 for one, two in zip(before, after, strict=True)]
-    assert moved[: len(game.disc.trainable_variables)] == [False] * len(game.disc.trainable_variables)
+    assert moved[: len(game.disc.trainable_variables)] == [False] * len(
+        game.disc.trainable_variables
+    )
     assert any(moved)
 
 
 @pytest.mark.parametrize("kind", ["dense", "conv", "transposed", "depthwise"])
 def test_spectral_norm_converges_to_the_largest_singular_value(kind):
     keras.utils.set_random_seed(1)
-    make = {"dense": lambda: keras.layers.Dense(5), "conv": lambda: Conv2D(5, 3), "transposed": lambda: Conv2DTranspose(5, 3)}
+    make = {
+        "dense": lambda: keras.layers.Dense(5),
+        "conv": lambda: Conv2D(5, 3),
+        "transposed": lambda: Conv2DTranspose(5, 3),
+    }
     make["depthwise"] = lambda: keras.layers.DepthwiseConv2D(3)
     x = keras.Input((4,) if kind == "dense" else (6, 6, 4))
     net = keras.Model(x, make[kind]()(x))
     kernel = net.layers[-1].kernel
-    (normed,) = normalise_spectrum(net)
+    (normed,) = apply_spectral_norm(net)
     matrix = kernel.numpy()
-    matrix = np.reshape(matrix.transpose(0, 1, 3, 2) if kind == "transposed" else matrix, (-1, 4 if kind == "depthwise" else 5))
+    matrix = np.reshape(
+        matrix.transpose(0, 1, 3, 2) if kind == "transposed" else matrix,
+        (-1, 4 if kind == "depthwise" else 5),
+    )
     largest = np.linalg.svd(matrix, compute_uv=False)[0]
     normed.iterate(200)
     assert float(normed.sigma()) == pytest.approx(largest, rel=1e-5)
@@ -362,7 +472,7 @@ def test_the_gradient_of_spectral_norm_is_that_of_the_formula():
     x = keras.Input((4,))
     net = keras.Model(x, keras.layers.Dense(3, use_bias=False)(x))
     weights = net.layers[-1].kernel.numpy().astype(np.float64)
-    (normed,) = normalise_spectrum(net)
+    (normed,) = apply_spectral_norm(net)
     normed.iterate(300)
     u, s, v = np.linalg.svd(weights, full_matrices=False)
     given, down = np.eye(4, dtype=np.float32), np.random.default_rng(0).normal(size=(4, 3))
@@ -370,7 +480,9 @@ def test_the_gradient_of_spectral_norm_is_that_of_the_formula():
         loss = tf.reduce_sum(net(given) * down.astype(np.float32))
     # d(W / sigma) = dW / sigma - W (u . dW v) / sigma^2
     expected = down / s[0] - np.sum(down * weights) / s[0] ** 2 * np.outer(u[:, 0], v[0])
-    np.testing.assert_allclose(tape.gradient(loss, net.trainable_variables[0].value), expected, rtol=1e-3, atol=1e-4)
+    np.testing.assert_allclose(
+        tape.gradient(loss, net.trainable_variables[0].value), expected, rtol=1e-3, atol=1e-4
+    )
 
 
 def test_spectral_norm_refuses_kernels_that_begin_at_0():
@@ -387,7 +499,7 @@ def test_spectral_norm_iterates_once_a_step_and_not_at_calls_and_finds_the_kerne
     np.testing.assert_array_equal(*logits)
     for one, two in zip(before, trick.variables, strict=True):
         np.testing.assert_array_equal(one, two)
-    game.update.run(game, IMAGES[:4])
+    game.update.run(game, Batch(IMAGES[:4]))
     u, v = before[0], trick.variables[1].numpy()
     kernel = game.disc.layers[1].kernel.numpy().reshape(-1, 4)  # as it is after the update
     u = kernel @ before[1]
@@ -400,13 +512,14 @@ def test_spectral_norm_iterates_once_a_step_and_not_at_calls_and_finds_the_kerne
 
 def test_clip_weights_clips_all_of_d_and_nothing_of_g():
     game = tiny("clip_weights(0.01)", gen_opt="sgd(0.5)", disc_opt="sgd(0.5)")
-    game.update.run(game, IMAGES[:4])
+    game.update.run(game, Batch(IMAGES[:4]))
     assert max(np.abs(v).max() for v in game.disc.trainable_variables) == pytest.approx(0.01)
     assert max(np.abs(v).max() for v in game.gen.trainable_variables) > 0.1
 
 
 @pytest.mark.parametrize(
-    ("spec", "factors"), [("clip_gradients(1.0)", (0.2, 0.2)), ("clip_gradients(1.0, disc=False)", (0.2, 1))]
+    ("spec", "factors"),
+    [("clip_gradients(1.0)", (0.2, 0.2)), ("clip_gradients(1.0, disc=False)", (0.2, 1))],
 )
 def test_clip_gradients_clips_the_norm_over_all_variables(spec, factors):
     given = [tf.constant([3.0, 0.0]), tf.constant([[4.0]])]  # norm 5
@@ -436,7 +549,11 @@ def test_top_k_takes_the_most_real_images_where_labels_are_swapped():
     for tricks, sign in (("", 1), ("swap_labels,", -1)):
         game = tiny(tricks + "top_k(0.5, decay=0.01, every=1)")
         game.step.assign(9)
-        losses.append(gen_loss(game, said(fake=[sign * 1.0, sign * 4.0, sign * -2.0, sign * 3.0])))
+        losses.append(
+            gen_loss(
+                game, Batch(None), said(fake=[sign * 1.0, sign * 4.0, sign * -2.0, sign * 3.0])
+            )
+        )
     np.testing.assert_allclose(losses[0], np.log1p(np.exp([-4.0, -3.0])).mean(), rtol=1e-6)
     np.testing.assert_allclose(losses[1], losses[0], rtol=1e-6)
 
@@ -464,14 +581,19 @@ def test_diff_augment_is_affine_in_the_images_and_its_gradient_the_adjoint(polic
         assert np.abs(trick.images(a, SEED + 1) - out).max() > 0.1
 
 
-def test_translation_moves_each_image_by_whole_pixels_up_to_an_eighth_and_fills_with_grey():
+def test_translation_moves_each_image_by_whole_pixels_up_to_an_eighth_and_fills_with_gray():
     image = np.arange(1, 17 * 16 + 1, dtype=np.float32).reshape(17, 16, 1)
     trick = build("diff_augment('translation')")
     out = trick.images(tf.tile(image[None], [300, 1, 1, 1]), SEED).numpy()
     padded = np.pad(image, ((2, 2), (2, 2), (0, 0)))
     moves = {}
     for one in out:
-        found = [(y, x) for y in range(5) for x in range(5) if np.array_equal(one, padded[y : y + 17, x : x + 16])]
+        found = [
+            (y, x)
+            for y in range(5)
+            for x in range(5)
+            if np.array_equal(one, padded[y : y + 17, x : x + 16])
+        ]
         assert len(found) == 1
         moves[found[0]] = moves.get(found[0], 0) + 1
     assert len(moves) == 25
@@ -479,21 +601,29 @@ def test_translation_moves_each_image_by_whole_pixels_up_to_an_eighth_and_fills_
 
 
 def test_cutout_covers_half_of_both_sides_or_less_at_the_edge():
-    holes = build("diff_augment('cutout')").images(tf.ones([500, 8, 6, 1]), SEED).numpy()[..., 0] == 0
+    holes = (
+        build("diff_augment('cutout')").images(tf.ones([500, 8, 6, 1]), SEED).numpy()[..., 0] == 0
+    )
     rows, columns = holes.any(2), holes.any(1)
     np.testing.assert_array_equal(holes, rows[:, :, None] & columns[:, None, :])
     assert (rows.sum(1).max(), columns.sum(1).max()) == (4, 3)
-    assert rows.sum(1).min() == 2  # centred on the edge
+    assert rows.sum(1).min() == 2  # centered on the edge
     assert rows.mean(0).min() > 0.2  # everywhere
 
 
-def test_colour_by_hand():
+def test_color_by_hand():
     image = tf.constant([[[[0.2, -0.4, 0.8]], [[0.0, 0.0, 0.0]]]])  # [1, 2, 1, 3]
     one = tf.constant([1.0])
     np.testing.assert_allclose(transforms.brightness(image, 0.25 * one), image + 0.25)
-    np.testing.assert_allclose(transforms.saturation(image, 0 * one)[0, 0, 0], [0.2, 0.2, 0.2], atol=1e-7)
-    np.testing.assert_allclose(transforms.saturation(image, 2 * one)[0, 0, 0], [0.2, -1.0, 1.4], rtol=1e-6)
-    np.testing.assert_allclose(transforms.contrast(image, 2 * one)[0, :, 0, 0], [0.3, -0.1], rtol=1e-6)  # mean 0.1
+    np.testing.assert_allclose(
+        transforms.saturation(image, 0 * one)[0, 0, 0], [0.2, 0.2, 0.2], atol=1e-7
+    )
+    np.testing.assert_allclose(
+        transforms.saturation(image, 2 * one)[0, 0, 0], [0.2, -1.0, 1.4], rtol=1e-6
+    )
+    np.testing.assert_allclose(
+        transforms.contrast(image, 2 * one)[0, :, 0, 0], [0.3, -0.1], rtol=1e-6
+    )  # mean 0.1
     np.testing.assert_allclose(transforms.contrast(image, 2 * one, 0.0), 2 * image)
 
 
@@ -506,19 +636,25 @@ def test_warp_copies_whole_pixels_exactly_and_is_bilinear_between():
     x = image.numpy()[0]
     np.testing.assert_array_equal(warp((1, 0, 0), (0, 1, 0)), x)
     np.testing.assert_array_equal(warp((-1, 0, 0), (0, 1, 0)), x[:, ::-1])
-    turned = warp((np.cos(np.pi / 2), -np.sin(np.pi / 2), 0), (np.sin(np.pi / 2), np.cos(np.pi / 2), 0))
+    turned = warp(
+        (np.cos(np.pi / 2), -np.sin(np.pi / 2), 0), (np.sin(np.pi / 2), np.cos(np.pi / 2), 0)
+    )
     np.testing.assert_array_equal(turned, np.rot90(x))
-    np.testing.assert_array_equal(warp((1, 0, 2), (0, 1, -1)), np.pad(x, ((1, 1), (2, 2), (0, 0)), "reflect")[:5, 4:])
+    np.testing.assert_array_equal(
+        warp((1, 0, 2), (0, 1, -1)), np.pad(x, ((1, 1), (2, 2), (0, 0)), "reflect")[:5, 4:]
+    )
     half = warp((1, 0, 0.5), (0, 1, 0))
     np.testing.assert_allclose(half[:, :4], (x[:, 1:] + x[:, :4]) / 2, rtol=1e-6)
     ramp = tf.reshape(tf.range(25.0), (1, 5, 5, 1))
-    doubled = transforms.warp(ramp, tf.constant([[[0.5, 0, 0], [0, 0.5, 0]]]))  # twice as large, about the middle
+    doubled = transforms.warp(
+        ramp, tf.constant([[[0.5, 0, 0], [0, 0.5, 0]]])
+    )  # twice as large, about the middle
     np.testing.assert_allclose(doubled[0, :, :, 0], 12 + (ramp[0, :, :, 0] - 12) / 2, rtol=1e-6)
 
 
 def test_ada_steers_p_by_the_sign_of_real_logits():
     trick = build("ada(target=0.6, speed=0.5, start=0.5, most=0.6)")
-    sure, unsure = (Seen(IMAGES, None, tf.constant([[v]] * 16), None) for v in (2.0, -1.0))
+    sure, unsure = (DiscOutputs(IMAGES, None, tf.constant([[v]] * 16), None) for v in (2.0, -1.0))
     p = lambda: float(trick.metrics()["p"])  # noqa: E731
     found = [p()]
     for logits in [sure] * 12 + [unsure] * 4 + [sure, sure, sure, unsure] + [unsure] * 400:
@@ -542,7 +678,8 @@ def test_ada_applies_each_transform_at_its_rate_and_is_differentiable():
         out = trick.images(image, SEED)
         value = tf.reduce_sum(out)
     still = np.mean([np.allclose(one, image[0], atol=1e-6) for one in out])
-    # Left alone by six gates at 0.7, or by those of mirror, turn and translation when they draw nothing (1/2, 1/4, 1/9)
+    # Left alone by six gates at 0.7, or by those of mirror, turn and translation when they draw
+    # nothing (1/2, 1/4, 1/9)
     alone = 0.7**4 * (0.7 + 0.3 / 2) * (0.7 + 0.3 / 4) * (0.7 + 0.3 / 9)
     assert still == pytest.approx(alone, abs=0.05)
     assert np.isfinite(tape.gradient(value, image)).all()
@@ -553,11 +690,13 @@ def test_ada_applies_each_transform_at_its_rate_and_is_differentiable():
 def test_real_and_fake_images_are_augmented_from_the_same_distribution_by_other_draws(spec):
     game = tiny(spec, batch=256)
     same = tf.tile(IMAGES[:1], [256, 1, 1, 1])
-    real = game.show(same, "disc").numpy()
-    fake = game.apply("images", same, "disc", "fake").numpy()
+    real = game.augment_real(Batch(same), "disc").numpy()
+    fake = game.apply_hook(Batch(same), "images", same, "disc", "fake").numpy()
     assert np.abs(real - fake).max() > 0.1
     for statistic in (np.mean, np.std):
-        np.testing.assert_allclose(statistic(real, axis=0).mean(), statistic(fake, axis=0).mean(), atol=0.1)
+        np.testing.assert_allclose(
+            statistic(real, axis=0).mean(), statistic(fake, axis=0).mean(), atol=0.1
+        )
 
 
 def test_the_history_pool_shows_d_what_it_held_and_takes_the_new_in():
@@ -586,7 +725,9 @@ def test_minibatch_std_by_hand():
     for i in range(2):
         spread = np.mean(np.std(x[3 * i : 3 * i + 3], axis=0))
         np.testing.assert_allclose(out[3 * i : 3 * i + 3, ..., 2], spread, rtol=1e-4)
-    disc = registry.discriminators.build("dcgan(width=2, minibatch_std=True)", image_shape=(8, 8, 3))
+    disc = registry.discriminators.build(
+        "dcgan(width=2, minibatch_std=True)", image_shape=(8, 8, 3)
+    )
     assert disc(IMAGES).shape == (16, 1)
     assert disc.layers[-1].kernel.shape[0] == 4 * 4 * 3
 
@@ -609,7 +750,9 @@ def test_a_run_with_stateful_tricks_goes_on_exactly(train, tmp_path):
     for folder, step in (("whole", 4), ("whole", 6), ("parts", 6)):
         reader = tf.train.load_checkpoint(str(tmp_path / folder / "checkpoints" / f"step-{step}"))
         names = set(reader.get_variable_to_shape_map()) - {"_CHECKPOINTABLE_OBJECT_GRAPH"}
-        found.append({name: reader.get_tensor(name) for name in names if "save_counter" not in name})
+        found.append(
+            {name: reader.get_tensor(name) for name in names if "save_counter" not in name}
+        )
     early, whole, parts = found
     assert whole.keys() == parts.keys()
     state = [name for name in whole if name.startswith("tricks/")]

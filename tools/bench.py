@@ -1,7 +1,8 @@
 """How fast the step is, against others and against the machine: ``python tools/bench.py`` (all) or ``--cases=dcgan64``.
 
-All loops of a case are measured in one process, in turn, several times; shown are medians and the median of the ratios within
-a round, which other load on the machine disturbs least. PyTorch takes part if it is installed.
+All loops of a case are measured in one process, in turn, several times; shown are medians and the
+median of the ratios within a round, which other load on the machine disturbs least. PyTorch takes
+part if it is installed.
 """
 
 import dataclasses
@@ -17,11 +18,14 @@ from absl import flags
 
 from gan_zoo import cli
 from gan_zoo.config import Config, load_preset
-from gan_zoo.contracts import UserError
+from gan_zoo.errors import UserError
 
 EXPERIMENTS = Path(__file__).parent.parent / "experiments"
 CASES = {
-    "dcgan64": (Config(gen="dcgan", disc="dcgan", image_size="64"), "DCGAN 64x64, 64..512 channels, 4x4 kernels, batch 64"),
+    "dcgan64": (
+        Config(gen="dcgan", disc="dcgan", image_size="64"),
+        "DCGAN 64x64, 64..512 channels, 4x4 kernels, batch 64",
+    ),
     "dcgan64_no_norm": (  # what one stage needs
         Config(gen="dcgan", disc="dcgan(norm='none')", image_size="64"),
         "the same without batch norm in D",
@@ -34,11 +38,15 @@ CASES = {
 }
 
 
-def _define(values: flags.FlagValues) -> None:
+def define_flags(values: flags.FlagValues) -> None:
     flags.DEFINE_list("cases", list(CASES), f"some of {', '.join(CASES)}", flag_values=values)
-    flags.DEFINE_list("peers", [], "some of those in bench_peers.py; all by default", flag_values=values)
+    flags.DEFINE_list(
+        "peers", [], "some of those in bench_peers.py; all by default", flag_values=values
+    )
     flags.DEFINE_integer("rounds", 5, "how often each loop is measured", 1, flag_values=values)
-    flags.DEFINE_float("seconds", 4.0, "about how long one measurement is", 0.01, flag_values=values)
+    flags.DEFINE_float(
+        "seconds", 4.0, "about how long one measurement is", 0.01, flag_values=values
+    )
     flags.DEFINE_integer("batch", 64, "images a step", 2, flag_values=values)
     flags.DEFINE_list("parts", ["step", *PARTS], "what to measure", flag_values=values)
     flags.DEFINE_bool("machine", True, "measure the machine's own limits, too", flag_values=values)
@@ -56,7 +64,9 @@ def compare(config: Config, peers: dict, rounds: int, seconds: float) -> dict[st
     import numpy as np
 
     height, width = config.size
-    images = np.random.default_rng(0).integers(0, 256, (4 * config.batch, height, width, 3), np.uint8)
+    images = np.random.default_rng(0).integers(
+        0, 256, (4 * config.batch, height, width, 3), np.uint8
+    )
     loops, steps = {}, {}
     for name, peer in peers.items():
         try:
@@ -88,8 +98,9 @@ def data_rates(count: int = 2000) -> dict[str, float]:
     import tensorflow as tf
     from PIL import Image
 
-    from gan_zoo import feed, registry
+    from gan_zoo import registry
     from gan_zoo.datasets.store import memory_map
+    from gan_zoo.training import feed
 
     rng = np.random.default_rng(0)
     found = {}
@@ -102,18 +113,28 @@ def data_rates(count: int = 2000) -> dict[str, float]:
                 small.resize((178, 218), Image.Resampling.BICUBIC).save(jpeg, "JPEG", quality=90)
                 archive.writestr(f"{i}.jpg", jpeg.getvalue())
         began = time.perf_counter()
-        registry.datasets.build("files", image_size=(64, 64), channels=None, data_dir=path, cache_dir=Path(folder) / "cache")
-        found[f"decoded from a zip ({count} JPEG of 178x218, to 64x64)"] = count / (time.perf_counter() - began)
+        registry.datasets.build(
+            "files",
+            image_size=(64, 64),
+            channels=None,
+            data_dir=path,
+            cache_dir=Path(folder) / "cache",
+        )
+        found[f"decoded from a zip ({count} JPEG of 178x218, to 64x64)"] = count / (
+            time.perf_counter() - began
+        )
         for number in (5_000, 500_000):  # the second does not fit into the memory of a laptop
             file = Path(folder) / f"{number}.npy"
             np.lib.format.open_memmap(file, "w+", np.uint8, (number, 64, 64, 3)).flush()
             images = memory_map(file)
-            stream = feed.stream(images, 64, 0, 0, tf.distribute.get_strategy())
+            stream = feed.train_iterator(images, 64, 0, 0, tf.distribute.get_strategy())
             next(stream)
             began = time.perf_counter()
             for _ in range(300):
                 next(stream).numpy()
-            found[f"batches of a memory map of {number:,} images of 64x64"] = 300 * 64 / (time.perf_counter() - began)
+            found[f"batches of a memory map of {number:,} images of 64x64"] = (
+                300 * 64 / (time.perf_counter() - began)
+            )
     return found
 
 
@@ -121,11 +142,22 @@ def start_seconds() -> dict[str, float]:
     """Seconds from the command to its help, and to the end of a run of one step of the demo."""
     found = {}
     with tempfile.TemporaryDirectory() as folder:
-        step = [f"--config={EXPERIMENTS / 'demo.py'}", "--steps=1", "--eval_every=0", f"--workdir={folder}/run"]
-        for name, words in (("--help", ["--help"]), ("the demo's first step, grid, checkpoint and export", step)):
+        step = [
+            f"--config={EXPERIMENTS / 'demo.py'}",
+            "--steps=1",
+            "--eval_every=0",
+            f"--workdir={folder}/run",
+        ]
+        for name, words in (
+            ("--help", ["--help"]),
+            ("the demo's first step, grid, checkpoint and export", step),
+        ):
             began = time.perf_counter()
             subprocess.run(
-                [sys.executable, "-m", "gan_zoo.run", *words], cwd=EXPERIMENTS.parent, check=True, capture_output=True
+                [sys.executable, "-m", "gan_zoo.run", *words],
+                cwd=EXPERIMENTS.parent,
+                check=True,
+                capture_output=True,
             )
             found[name] = time.perf_counter() - began
     return found
@@ -133,17 +165,18 @@ def start_seconds() -> dict[str, float]:
 
 def evaluation_seconds(samples: int = 2000) -> dict[str, float]:
     """Seconds of one evaluation in training of the demo's nets, drawing included, the real side being known."""
-    from gan_zoo import build, loop
+    from gan_zoo.game import build, sampling
+    from gan_zoo.training import loop
 
     settings = load_preset(EXPERIMENTS / "demo.py")
     data = build.load_data(settings)
     game = build.build_game(settings, data.image_shape)
     with tempfile.TemporaryDirectory() as folder:
-        judge = loop.judge_of(settings, build.build_extractor(settings), Path(folder), data)
+        judge = loop.build_evaluator(settings, build.build_extractor(settings), Path(folder), data)
         times = []
         for _ in range(3):  # the first compiles
             began = time.perf_counter()
-            judge.judge(1, build.sample(game, samples, 0), 0.0)
+            judge.judge(1, sampling.sample(game, samples, 0), 0.0)
             times.append(time.perf_counter() - began)
     return {f"{samples} samples of 32x32": min(times)}
 
@@ -153,7 +186,13 @@ def memory_growth(steps: int = 10_000) -> dict[str, float]:
     import numpy as np
     from bench_peers import ours
 
-    config = Config(gen="dense((64,))", disc="dense((64,))", image_size="16", batch=16, tricks="label_smooth,instance_noise")
+    config = Config(
+        gen="dense((64,))",
+        disc="dense((64,))",
+        image_size="16",
+        batch=16,
+        tricks="label_smooth,instance_noise",
+    )
     run = ours(config, (16, 16, 3), np.zeros((256, 16, 16, 3), np.uint8))
     found = {}
     for until, done in ((steps // 10, 0), (steps, steps // 10)):
@@ -172,7 +211,7 @@ PARTS = {
 }
 
 
-def _main(values: flags.FlagValues, rest: list[str]) -> None:
+def main(values: flags.FlagValues, rest: list[str]) -> None:
     if rest:
         raise UserError(f"'{rest[0]}' is no flag; write --name=value.")
     for flag, known in (("cases", CASES), ("parts", ("step", *PARTS))):
@@ -192,17 +231,23 @@ def _main(values: flags.FlagValues, rest: list[str]) -> None:
 def _measure_steps(values: flags.FlagValues) -> None:
     from bench_peers import PEERS
 
-    from gan_zoo import machine
-    from gan_zoo.flops import step_flops
+    from gan_zoo.distributed import machine
+    from gan_zoo.game.flops import step_flops
 
     if unknown := [name for name in values.peers if name not in PEERS]:
-        raise UserError(f"there is no peer '{unknown[0]}' here; choose from: {', '.join(PEERS)} (torch must be installed).")
-    peers = {name: PEERS[name] for name in (values.peers or PEERS)}
+        raise UserError(
+            f"there is no peer '{unknown[0]}' here; choose from: {', '.join(PEERS)} (torch must be"
+            " installed)."
+        )
+    peers = {name: PEERS[name] for name in values.peers or PEERS}
     limits: dict[str, float] = {}
     for dtype in ("float32", "bfloat16") if values.machine else ():
         measured = machine.limits(dtype, repeat=10)
         limits[dtype] = max(measured.values())
-        print(f"machine, {dtype}, GFLOP/s: " + ", ".join(f"{name} {value:.0f}" for name, value in measured.items()))
+        print(
+            f"machine, {dtype}, GFLOP/s: "
+            + ", ".join(f"{name} {value:.0f}" for name, value in measured.items())
+        )
     for case in values.cases:
         config, what = CASES[case]
         config = dataclasses.replace(config, batch=values.batch)
@@ -217,8 +262,11 @@ def _measure_steps(values: flags.FlagValues) -> None:
             if limit := limits.get("bfloat16" if "bf16" in name else "float32"):
                 part += f", {median * flops / limit:.0%} of the machine's limit"
             spread = f"({min(speeds):.1f} to {max(speeds):.1f})"
-            print(f"  {name:20s} {median:8.1f} images/s {spread}{part}; {first} / it = {ratio:.2f}", flush=True)
+            print(
+                f"  {name:20s} {median:8.1f} images/s {spread}{part}; {first} / it = {ratio:.2f}",
+                flush=True,
+            )
 
 
 if __name__ == "__main__":
-    sys.exit(cli.call(_main, _define, __doc__))
+    sys.exit(cli.call(main, define_flags, __doc__))

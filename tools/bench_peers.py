@@ -1,7 +1,7 @@
 """The loops that ``tools/bench.py`` measures ours against; each is what a competent author would write, and no more.
 
-Every peer is a function ``(config, image_shape, images) -> run``; ``run(n)`` does n steps of one update of D and one of G and
-returns when they are done. ``images`` is uint8 ``[N, H, W, C]``.
+Every peer is a function ``(config, image_shape, images) -> run``; ``run(n)`` does n steps of one
+update of D and one of G and returns when they are done. ``images`` is uint8 ``[N, H, W, C]``.
 """
 
 from __future__ import annotations
@@ -12,8 +12,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from gan_zoo import build, feed, step
+from gan_zoo.game import build, step
 from gan_zoo.layers import BatchNorm
+from gan_zoo.training import feed
 
 
 def ours(config, image_shape, images):
@@ -21,7 +22,9 @@ def ours(config, image_shape, images):
     game = build.build_game(config, image_shape)
     strategy = tf.distribute.get_strategy()
     compiled = step.compile_run(game, strategy)
-    iterator = feed.stream(images, config.batch, config.seed, 0, strategy, None, game.update.batches)
+    iterator = feed.train_iterator(
+        images, config.batch, config.seed, 0, strategy, None, game.update.batches
+    )
 
     def run(n):
         means = compiled(iterator, tf.constant(n, tf.int64))
@@ -48,7 +51,9 @@ def bare(config, image_shape, images):
     def one():
         fake = gen(noise(), training=True)
         with tf.GradientTape() as tape:
-            loss = mean_bce(disc(real, training=True), 1.0) + mean_bce(disc(fake, training=True), 0.0)
+            loss = mean_bce(disc(real, training=True), 1.0) + mean_bce(
+                disc(fake, training=True), 0.0
+            )
         game.disc_opt.apply(tape.gradient(loss, disc_weights), disc.trainable_variables)
         z = noise()
         with tf.GradientTape() as tape:
@@ -76,11 +81,16 @@ def textbook_keras(config, image_shape, images):
             fake = gen(tf.random.normal((size, *gen.input_shape[1:])), training=True)
             with tf.GradientTape() as tape:
                 real_logits, fake_logits = disc(real, training=True), disc(fake, training=True)
-                d_loss = bce(tf.ones_like(real_logits), real_logits) + bce(tf.zeros_like(fake_logits), fake_logits)
+                d_loss = bce(tf.ones_like(real_logits), real_logits) + bce(
+                    tf.zeros_like(fake_logits), fake_logits
+                )
             gradients = tape.gradient(d_loss, disc.trainable_weights)
             self.d_optimizer.apply_gradients(zip(gradients, disc.trainable_weights, strict=True))
             with tf.GradientTape() as tape:
-                logits = disc(gen(tf.random.normal((size, *gen.input_shape[1:])), training=True), training=True)
+                logits = disc(
+                    gen(tf.random.normal((size, *gen.input_shape[1:])), training=True),
+                    training=True,
+                )
                 g_loss = bce(tf.ones_like(logits), logits)
             gradients = tape.gradient(g_loss, gen.trainable_weights)
             self.g_optimizer.apply_gradients(zip(gradients, gen.trainable_weights, strict=True))
@@ -89,7 +99,12 @@ def textbook_keras(config, image_shape, images):
     gan = Gan()
     gan.d_optimizer, gan.g_optimizer = _stock_adam(config.disc_opt), _stock_adam(config.gen_opt)
     gan.compile()
-    data = tf.data.Dataset.from_tensor_slices(images).repeat().shuffle(len(images)).batch(config.batch, drop_remainder=True)
+    data = (
+        tf.data.Dataset.from_tensor_slices(images)
+        .repeat()
+        .shuffle(len(images))
+        .batch(config.batch, drop_remainder=True)
+    )
     data = data.prefetch(tf.data.AUTOTUNE)
 
     def run(n):
@@ -105,7 +120,10 @@ def train_on_batch(config, image_shape, images):
     z = keras.Input(gen.input_shape[1:])
     both = keras.Model(z, disc(gen(z)))
     rng = np.random.default_rng(0)
-    ones, zeros = np.full((config.batch, 1), 0.95, np.float32), np.zeros((config.batch, 1), np.float32)
+    ones, zeros = (
+        np.full((config.batch, 1), 0.95, np.float32),
+        np.zeros((config.batch, 1), np.float32),
+    )
 
     def noise():
         return rng.uniform(-1, 1, (config.batch, *gen.input_shape[1:])).astype(np.float32)
@@ -115,7 +133,8 @@ def train_on_batch(config, image_shape, images):
         fake = gen.predict(noise(), batch_size=config.batch, verbose=0)
         return disc.train_on_batch(real, ones), disc.train_on_batch(fake, zeros)
 
-    # Keras 3 reads `trainable` when it traces a model's training function: D is traced free, the pair with D frozen.
+    # Keras 3 reads `trainable` when it traces a model's training function: D is traced free, the
+    # pair with D frozen.
     disc_steps()
     disc.trainable = False
     both.compile(_stock_adam(config.gen_opt), keras.losses.BinaryCrossentropy(from_logits=True))
@@ -144,14 +163,18 @@ def _stock_nets(config, image_shape):
         return layer.__class__.from_config(layer.get_config())
 
     game = build.build_game(config, image_shape)
-    return tuple(keras.models.clone_model(net, clone_function=stock) for net in (game.gen, game.disc))
+    return tuple(
+        keras.models.clone_model(net, clone_function=stock) for net in (game.gen, game.disc)
+    )
 
 
 def _stock_adam(spec):
     from gan_zoo import registry
 
     mine = registry.optimizers.build(spec)
-    return keras.optimizers.Adam(float(mine.learning_rate.numpy()), mine.beta_1, mine.beta_2, mine.epsilon)
+    return keras.optimizers.Adam(
+        float(mine.learning_rate.numpy()), mine.beta_1, mine.beta_2, mine.epsilon
+    )
 
 
 def _torch_net(net, torch):
@@ -169,14 +192,26 @@ def _torch_net(net, torch):
         elif kind == "BatchNorm":
             channels = layer.gamma.shape[0]
             flat = len(layer.input.shape) == 2
-            modules.append((nn.BatchNorm1d if flat else nn.BatchNorm2d)(channels, layer.epsilon, 1 - layer.momentum))
+            modules.append(
+                (nn.BatchNorm1d if flat else nn.BatchNorm2d)(
+                    channels, layer.epsilon, 1 - layer.momentum
+                )
+            )
         elif kind in ("Conv2D", "Conv2DTranspose"):
             k, s = layer.kernel_size[0], layer.strides[0]
             channels = layer.input.shape[-1]
             if kind == "Conv2D":
                 made = nn.Conv2d(channels, layer.filters, k, s, (k - 1) // 2, bias=layer.use_bias)
             else:
-                made = nn.ConvTranspose2d(channels, layer.filters, k, s, (k - 1) // 2, k % 2 * (s - 1), bias=layer.use_bias)
+                made = nn.ConvTranspose2d(
+                    channels,
+                    layer.filters,
+                    k,
+                    s,
+                    (k - 1) // 2,
+                    k % 2 * (s - 1),
+                    bias=layer.use_bias,
+                )
             nn.init.normal_(made.weight, 0.0, 0.02)
             modules.append(made)
         elif kind == "LeakyReLU":
@@ -200,7 +235,12 @@ def torch_loop(config, image_shape, images, *, bfloat16=False):
     for net, spec in ((gen, config.gen_opt), (disc, config.disc_opt)):
         like = _stock_adam(spec)
         optimizers.append(
-            torch.optim.Adam(net.parameters(), float(like.learning_rate.numpy()), (like.beta_1, like.beta_2), like.epsilon)
+            torch.optim.Adam(
+                net.parameters(),
+                float(like.learning_rate.numpy()),
+                (like.beta_1, like.beta_2),
+                like.epsilon,
+            )
         )
     gen_opt, disc_opt = optimizers
     bce = torch.nn.functional.binary_cross_entropy_with_logits
@@ -214,14 +254,18 @@ def torch_loop(config, image_shape, images, *, bfloat16=False):
 
     def run(n):
         for _ in range(n):
-            real = source[torch.randint(len(source), (config.batch,))].to(torch.float32) / 127.5 - 1.0
+            real = (
+                source[torch.randint(len(source), (config.batch,))].to(torch.float32) / 127.5 - 1.0
+            )
             real = real.contiguous(memory_format=torch.channels_last)
             with torch.autocast("cpu", torch.bfloat16, enabled=bfloat16):
                 with torch.no_grad():
                     fake = gen(noise())
                 real_logits, fake_logits = disc(real), disc(fake)
                 loss = bce(real_logits.float(), torch.ones_like(real_logits, dtype=torch.float32))
-                loss = loss + bce(fake_logits.float(), torch.zeros_like(fake_logits, dtype=torch.float32))
+                loss = loss + bce(
+                    fake_logits.float(), torch.zeros_like(fake_logits, dtype=torch.float32)
+                )
             disc_opt.zero_grad(set_to_none=True)
             loss.backward()
             disc_opt.step()
@@ -250,6 +294,10 @@ OURS = {
     "ours_bf16": {"precision": "bfloat16"},
     "ours_one_stage_bf16": {"update": "one_stage", "precision": "bfloat16"},
 }
-PEERS = dict.fromkeys(OURS, ours) | {"bare": bare, "keras": textbook_keras, "train_on_batch": train_on_batch}
+PEERS = dict.fromkeys(OURS, ours) | {
+    "bare": bare,
+    "keras": textbook_keras,
+    "train_on_batch": train_on_batch,
+}
 if importlib.util.find_spec("torch"):
     PEERS |= {"torch": torch_loop, "torch_bf16": torch_bfloat16}

@@ -1,14 +1,17 @@
 """What an old DCGAN project on faces reported of its settings, tried again: beta_1, LeakyReLU, learning rate, flips.
 
-    python tools/compare.py --study=experiments/studies/choices.py --data_dir=celeba.zip --workdir=runs/choices
+    gan_zoo compare --study=experiments/studies/choices.py --data_dir=celeba.zip --workdir=runs/choices
 
-Two variants test the comparison itself: "null" differs from the baseline by one part in ten thousand of the learning rate, and
-"harm" trains fifty times too fast.
+Two variants test the comparison itself: "null" differs from the baseline by one part in ten
+thousand of the learning rate, and "harm" trains fifty times too fast.
 """
 
 from gan_zoo.config import Config
 
-question = "What do beta_1 0.5, LeakyReLU in G, a learning rate of 2e-4 and flips matter to a DCGAN on faces?"
+question = (
+    "What do beta_1 0.5, LeakyReLU in G, a learning rate of 2e-4 and flips matter to a DCGAN on"
+    " faces?"
+)
 base = Config(
     gen="dcgan(width=32)",
     disc="dcgan(width=32)",

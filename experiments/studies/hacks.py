@@ -1,13 +1,16 @@
 """Which of the hacks of an old project on faces of The Simpsons helps: swapped, smoothed and flipped labels?
 
-    python tools/compare.py --study=experiments/studies/hacks.py --data_dir=simpsons-faces.zip --workdir=runs/hacks
+    gan_zoo compare --study=experiments/studies/hacks.py --data_dir=simpsons-faces.zip --workdir=runs/hacks
 
 Its nets had 200x200 images and a GPU; here it is a narrow DCGAN at 32x32.
 """
 
 from gan_zoo.config import Config
 
-question = "Do swapped labels, smoothed labels, 5 % of flipped labels, or all three help a DCGAN on The Simpsons?"
+question = (
+    "Do swapped labels, smoothed labels, 5 % of flipped labels, or all three help a DCGAN on The"
+    " Simpsons?"
+)
 base = Config(
     gen="dcgan(width=32)",
     disc="dcgan(width=32)",

@@ -19,13 +19,22 @@ def keras_dcgan(width: int = 64, latent: int = 100, *, image_shape):
     sizes = ladder(*image_shape[:2])
     widths = [min(512, width * 2**i) for i in reversed(range(len(sizes) - 1))]
     z = keras.Input((latent,), name="noise")
-    x = layers.Dense(sizes[0][0] * sizes[0][1] * widths[0], use_bias=False, kernel_initializer=dcgan_init())(z)
+    x = layers.Dense(
+        sizes[0][0] * sizes[0][1] * widths[0], use_bias=False, kernel_initializer=dcgan_init()
+    )(z)
     x = layers.LeakyReLU(0.2)(_norm()(layers.Reshape((*sizes[0], widths[0]))(x)))
     for size, filters in zip(sizes[1:-1], widths[1:], strict=True):
-        x = layers.Conv2DTranspose(filters, 4, 2, "same", use_bias=False, kernel_initializer=dcgan_init())(x)
+        x = layers.Conv2DTranspose(
+            filters, 4, 2, "same", use_bias=False, kernel_initializer=dcgan_init()
+        )(x)
         x = layers.LeakyReLU(0.2)(_norm()(crop_to(x, size)))
-    x = crop_to(layers.Conv2DTranspose(image_shape[-1], 4, 2, "same", kernel_initializer=dcgan_init())(x), sizes[-1])
-    return keras.Model(z, layers.Activation("tanh", dtype="float32")(x), name="keras_dcgan_generator")
+    x = crop_to(
+        layers.Conv2DTranspose(image_shape[-1], 4, 2, "same", kernel_initializer=dcgan_init())(x),
+        sizes[-1],
+    )
+    return keras.Model(
+        z, layers.Activation("tanh", dtype="float32")(x), name="keras_dcgan_generator"
+    )
 
 
 @discriminators.register
@@ -34,7 +43,9 @@ def keras_dcgan(width: int = 64, *, image_shape):  # noqa: F811 -- one name in t
     image = x = keras.Input(image_shape, name="image")
     for i in range(len(ladder(*image_shape[:2])) - 1):
         filters = min(512, width * 2**i)
-        x = layers.Conv2D(filters, 4, 2, "same", use_bias=i == 0, kernel_initializer=dcgan_init())(x)
+        x = layers.Conv2D(filters, 4, 2, "same", use_bias=i == 0, kernel_initializer=dcgan_init())(
+            x
+        )
         x = layers.LeakyReLU(0.2)(_norm()(x) if i else x)
     logits = layers.Dense(1, kernel_initializer=dcgan_init(), dtype="float32")(layers.Flatten()(x))
     return keras.Model(image, logits, name="keras_dcgan_discriminator")

@@ -1,6 +1,7 @@
 """How many noise values does a DCGAN need ("why 100?", asked the author of the CelebA 28x28 project)?
 
-python tools/compare.py --study=experiments/studies/noise_length.py --data_dir=celeba.zip --workdir=runs/noise_length
+gan_zoo compare --study=experiments/studies/noise_length.py --data_dir=celeba.zip
+--workdir=runs/noise_length
 """
 
 from gan_zoo.config import Config
@@ -16,5 +17,6 @@ base = Config(
     log_every=25,
 )
 variants = {
-    f"{values} values": {"gen": f"dcgan(width=32, latent={values})"} if values != 100 else {} for values in (100, 2, 10, 1000)
+    f"{values} values": {"gen": f"dcgan(width=32, latent={values})"} if values != 100 else {}
+    for values in (100, 2, 10, 1000)
 }

@@ -15,6 +15,8 @@ def vector_noise28(latent: int = 100, width: int = 64, hidden: int = 3000, *, im
     """``conv_noise28`` behind a dense layer that makes an image's shape of ``latent`` values; the layer learns, too."""
     body = conv_noise28(width, hidden, image_shape=image_shape)
     z = keras.Input((latent,), name="noise")
-    spread = keras.initializers.RandomNormal(stddev=latent**-0.5)  # then the body sees noise of variance 1, as from image noise
+    spread = keras.initializers.RandomNormal(
+        stddev=latent**-0.5
+    )  # then the body sees noise of variance 1, as from image noise
     x = keras.layers.Dense(math.prod(image_shape), use_bias=False, kernel_initializer=spread)(z)
     return keras.Model(z, body(keras.layers.Reshape(image_shape)(x)), name="vector_noise28")

@@ -1,16 +1,18 @@
 """Does noise of the shape of the image help, and do convolutions then dense layers, as in the CelebA 28x28 project?
 
-    python tools/compare.py --study=experiments/studies/noise_shape.py --data_dir=celeba.zip --workdir=runs/noise_shape
+    gan_zoo compare --study=experiments/studies/noise_shape.py --data_dir=celeba.zip --workdir=runs/noise_shape
 
-The project's pair has 82 million parameters; this one is its narrow sister. A tenth of the images is held out, so that
-``tools/nearest.py`` can tell whether the runs copy.
+The project's pair has 82 million parameters; this one is its narrow sister. A tenth of the images
+is held out, so that ``gan_zoo memorization`` can tell whether the runs copy.
 """
 
 from pathlib import Path
 
 from gan_zoo.config import Config
 
-question = "Does image-shaped noise help, and is a convolutional pair better than a dense one at 28x28?"
+question = (
+    "Does image-shaped noise help, and is a convolutional pair better than a dense one at 28x28?"
+)
 base = Config(
     gen="conv_noise28(width=16, hidden=512)",
     disc="cnn_fc(width=16, hidden=(512, 128), dropout=0.4)",

@@ -1,14 +1,17 @@
 """Is one pass back through D as good as two? One stage (Shen et al. 2021) where it may be used: a D without batch norm.
 
-    python tools/compare.py --study=experiments/studies/one_stage.py --data_dir=celeba.zip --workdir=runs/one_stage
+    gan_zoo compare --study=experiments/studies/one_stage.py --data_dir=celeba.zip --workdir=runs/one_stage
 
-With batch norm in D, one stage gave an FD-embedded of 196 after 128,000 images where alternating updates gave 6.1 and
-simultaneous ones 8.4 (3 seeds each); it is refused there since.
+With batch norm in D, one stage gave an FD-embedded of 196 after 128,000 images where alternating
+updates gave 6.1 and simultaneous ones 8.4 (3 seeds each); it is refused there since.
 """
 
 from gan_zoo.config import Config
 
-question = "Without batch norm in D: is one-stage training as good as simultaneous and alternating updates?"
+question = (
+    "Without batch norm in D: is one-stage training as good as simultaneous and alternating"
+    " updates?"
+)
 base = Config(
     gen="dcgan(width=32)",
     disc="dcgan(width=32, norm=False)",

@@ -1,11 +1,14 @@
 """Does an "aggressive" learning rate of G help, as an old DCGAN on The Simpsons had it (G 4e-4, D 4e-5)?
 
-python tools/compare.py --study=experiments/studies/rates.py --data_dir=celeba.zip --workdir=runs/rates
+gan_zoo compare --study=experiments/studies/rates.py --data_dir=celeba.zip --workdir=runs/rates
 """
 
 from gan_zoo.config import Config
 
-question = "Does it help to let G learn faster than D, up to the ten times of an old Simpsons DCGAN, or slower?"
+question = (
+    "Does it help to let G learn faster than D, up to the ten times of an old Simpsons DCGAN, or"
+    " slower?"
+)
 base = Config(
     gen="dcgan(width=32)",
     disc="dcgan(width=32)",

@@ -1,6 +1,7 @@
 r"""The recipe for 15 minutes at 32 pixels against a plain DCGAN, with another loss, shorter, with DiffAugment. Equal time.
 
-python tools/compare.py --study=experiments/studies/recipe32.py --data_dir=img_align_celeba.zip --minutes=15 \
+gan_zoo compare --study=experiments/studies/recipe32.py --data_dir=img_align_celeba.zip --minutes=15
+\
     --workdir=runs/recipe32
 """
 
@@ -14,6 +15,8 @@ question, base, variants = of_64["against_plain"](
     {
         "non-saturating": of_64["learning_of"](128),
         "4,000 steps": {"steps": 4000},
-        "DiffAugment": {"tricks": "flip_images, spectral_norm, lecam(0.1), diff_augment('color,translation')"},
+        "DiffAugment": {
+            "tricks": "flip_images, spectral_norm, lecam(0.1), diff_augment('color,translation')"
+        },
     },
 )

@@ -1,13 +1,16 @@
 """Is quality sold for speed? The fast ways to train, each against float32, our layers and the alternating update.
 
-python tools/compare.py --study=experiments/studies/speed.py --data_dir=celeba.zip --workdir=runs/speed
+gan_zoo compare --study=experiments/studies/speed.py --data_dir=celeba.zip --workdir=runs/speed
 """
 
 from pathlib import Path
 
 from gan_zoo.config import Config
 
-question = "Does training get worse when it is made faster: bfloat16, our own layers, simultaneous updates?"
+question = (
+    "Does training get worse when it is made faster: bfloat16, our own layers, simultaneous"
+    " updates?"
+)
 base = Config(
     gen="dcgan(width=32)",
     disc="dcgan(width=32)",

@@ -1,7 +1,7 @@
 """Are the best images on the down-swing of G's loss, as the author of the CelebA 28x28 project wondered?
 
-python tools/compare.py --study=experiments/studies/swing.py --data_dir=celeba.zip --workdir=runs/swing --evals=40
-python tools/correlate.py runs/swing
+gan_zoo compare --study=experiments/studies/swing.py --data_dir=celeba.zip --workdir=runs/swing
+--evals=40 python tools/correlate.py runs/swing
 """
 
 from gan_zoo.config import Config

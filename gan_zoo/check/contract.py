@@ -11,11 +11,15 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from gan_zoo import build, cli, registry, step
+from gan_zoo import cli, registry
 from gan_zoo.config import Config
-from gan_zoo.contracts import Classes, UserError
+from gan_zoo.contracts import Classes
+from gan_zoo.errors import UserError
+from gan_zoo.game import build, step
 
-CLASSES = Classes("class", ("one", "two", "three"), (22, 21, 21), "made up")  # of the images, where there is a condition
+CLASSES = Classes(
+    "class", ("one", "two", "three"), (22, 21, 21), "made up"
+)  # of the images, where there is a condition
 
 
 class Failed(Exception):  # noqa: N818 -- a finding
@@ -35,7 +39,9 @@ def require(right: object, otherwise: str) -> None:
 class Part:
     """The part that is checked, and what it is checked with."""
 
-    def __init__(self, table: str, spec: registry.Spec | str, shape: tuple[int, int, int], data_dir: str = ""):
+    def __init__(
+        self, table: str, spec: registry.Spec | str, shape: tuple[int, int, int], data_dir: str = ""
+    ):
         """The part of a spec in a table, at images (H, W, C)."""
         self.table = table
         self.spec = registry.parse_spec(spec) if isinstance(spec, str) else spec
@@ -79,13 +85,17 @@ class Line(NamedTuple):
 
     def __str__(self) -> str:
         """As the program prints it."""
-        return f"{self.state + (':' if self.why else ''):8} {self.title}" + (f": {self.why}" if self.why else "")
+        return f"{self.state + (':' if self.why else ''):8} {self.title}" + (
+            f": {self.why}" if self.why else ""
+        )
 
 
 Check = Callable[[Part], None]
 
 
-def check(part: Part, tests: Sequence[Check] | None = None, verbose: bool = False) -> Iterator[Line]:
+def check(
+    part: Part, tests: Sequence[Check] | None = None, verbose: bool = False
+) -> Iterator[Line]:
     """Run checks of a part; after one that the others build on has failed, the others are skipped.
 
     Args:
@@ -136,7 +146,11 @@ def checks_of(table: str) -> list[Check]:
         "datasets": others.DATASETS,
         "extractors": others.EXTRACTORS,
     }
-    in_training = [f.metadata["table"] for f in dataclasses.fields(Config) if f.name not in ("data", "extractor")]
+    in_training = [
+        f.metadata["table"]
+        for f in dataclasses.fields(Config)
+        if f.name not in ("data", "extractor")
+    ]
     return [*own.get(table, []), *(training.TRAINING if table in in_training else [])]
 
 
@@ -150,7 +164,9 @@ def two_devices() -> None:
     with contextlib.suppress(RuntimeError):
         tf.config.set_visible_devices([], "GPU")
         cpu = tf.config.list_physical_devices("CPU")[0]
-        tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+        tf.config.set_logical_device_configuration(
+            cpu, [tf.config.LogicalDeviceConfiguration()] * 2
+        )
 
 
 def builds(part: Part) -> None:

@@ -10,15 +10,15 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from gan_zoo import step
 from gan_zoo.check.contract import CLASSES, Part, Skipped, builds, require
-from gan_zoo.contracts import UserError
+from gan_zoo.errors import UserError
+from gan_zoo.game import step
 
 N = 6
 
 
 def _noise(part: Part, number: int = N) -> tf.Tensor:
-    return part.game.draw(number, "check")
+    return part.game.noise((number, *part.game.noise_shape), part.game.seed_at(0, "noise", "check"))
 
 
 def _images(part: Part, number: int = N) -> tf.Tensor:
@@ -29,33 +29,60 @@ def makes_images(part: Part) -> None:
     """Its images are float32 [B, H, W, C] in [-1, 1]."""
     for training in (True, False):
         x = part.game.gen(_noise(part), training=training)
-        require(x.shape == (N, *part.shape), f"its images are {list(x.shape)}, not {[N, *part.shape]}; mend its last layers.")
-        require(x.dtype == tf.float32, f"its images are {x.dtype.name}; give its last layer dtype=keras.config.floatx().")
-        require(np.isfinite(x).all(), f"with training={training}, its images have NaN or infinite values.")
+        require(
+            x.shape == (N, *part.shape),
+            f"its images are {list(x.shape)}, not {[N, *part.shape]}; mend its last layers.",
+        )
+        require(
+            x.dtype == tf.float32,
+            f"its images are {x.dtype.name}; give its last layer dtype=keras.config.floatx().",
+        )
+        require(
+            np.isfinite(x).all(),
+            f"with training={training}, its images have NaN or infinite values.",
+        )
         most = float(np.abs(x).max())
-        require(most <= 1, f"its images reach {most:.3g}, but [-1, 1] is the range; end it with tanh.")
+        require(
+            most <= 1, f"its images reach {most:.3g}, but [-1, 1] is the range; end it with tanh."
+        )
 
 
 def differs_by_noise(part: Part) -> None:
     """Different noise gives different images."""
     spread = part.game.gen(_noise(part), training=True).numpy().std(axis=0).max()
-    require(spread > 1e-3, f"images of different noise differ by {spread:.2g} at most; let the noise reach the image.")
+    require(
+        spread > 1e-3,
+        f"images of different noise differ by {spread:.2g} at most; let the noise reach the image.",
+    )
 
 
 def image_stands_alone(part: Part) -> None:
     """Outside training, an image does not depend on the others of its batch."""
     z = _noise(part)
-    whole, some = part.game.gen(z, training=False).numpy(), part.game.gen(z[:2], training=False).numpy()
+    whole, some = (
+        part.game.gen(z, training=False).numpy(),
+        part.game.gen(z[:2], training=False).numpy(),
+    )
     off = np.abs(whole[:2] - some).max()
-    require(off < 1e-4, f"with training=False, an image moves by {off:.2g} with its batch; use the moving statistics then.")
+    require(
+        off < 1e-4,
+        f"with training=False, an image moves by {off:.2g} with its batch; use the moving"
+        " statistics then.",
+    )
 
 
 def judges_images(part: Part) -> None:
     """Its logits are float32 [B, 1]."""
     for training in (True, False):
         y = part.game.disc(_images(part), training=training)
-        require(y.shape == (N, 1), f"its logits are {list(y.shape)}, not {[N, 1]}; end it with Dense(1).")
-        require(y.dtype == tf.float32, f"its logits are {y.dtype.name}; give its last layer dtype=keras.config.floatx().")
+        require(
+            y.shape == (N, 1),
+            f"its logits are {list(y.shape)}, not {[N, 1]}; end it with Dense(1).",
+        )
+        require(
+            y.dtype == tf.float32,
+            f"its logits are {y.dtype.name}; give its last layer dtype=keras.config.floatx().",
+        )
         require(np.isfinite(y).all(), f"with training={training}, its logits are NaN or infinite.")
 
 
@@ -72,7 +99,11 @@ def gives_no_probabilities(part: Part) -> None:
         _shake(net, 0.3, seed)
         found.append(net(_images(part), training=True).numpy())
     low, high = np.min(found), np.max(found)
-    require(low < 0 or high > 1, f"whatever its weights, it stays within {low:.3g} and {high:.3g}; leave out its last sigmoid.")
+    require(
+        low < 0 or high > 1,
+        f"whatever its weights, it stays within {low:.3g} and {high:.3g}; leave out its last"
+        " sigmoid.",
+    )
 
 
 def _shake(net: keras.Model, by: float, seed: int = 0) -> None:
@@ -82,16 +113,23 @@ def _shake(net: keras.Model, by: float, seed: int = 0) -> None:
         v.assign(v.numpy() + by * rng.standard_normal(v.shape).astype(str(v.dtype)))
 
 
-def _reached(net: keras.Model, x: tf.Tensor | list[tf.Tensor], loss: Callable[[tf.Tensor], tf.Tensor]) -> None:
+def _reached(
+    net: keras.Model, x: tf.Tensor | list[tf.Tensor], loss: Callable[[tf.Tensor], tf.Tensor]
+) -> None:
     require(net.trainable_variables, "it has no trainable variables.")
     _shake(net, 0.02)
     with tf.GradientTape() as tape:
         value = loss(net(x, training=True))
     gradients = tape.gradient(value, [v.value for v in net.trainable_variables])
     for v, g in zip(net.trainable_variables, gradients, strict=True):
-        require(g is not None, f"no gradient comes to {v.path}; connect it to the output, or make it trainable=False.")
+        require(
+            g is not None,
+            f"no gradient comes to {v.path}; connect it to the output, or make it trainable=False.",
+        )
         require(np.isfinite(g).all(), f"the gradient of {v.path} is NaN or infinite.")
-        require(np.any(g != 0), f"the gradient of {v.path} is 0 everywhere; look for what cuts it off.")
+        require(
+            np.any(g != 0), f"the gradient of {v.path} is 0 everywhere; look for what cuts it off."
+        )
 
 
 def gradient_reaches_gen(part: Part) -> None:
@@ -114,10 +152,17 @@ def _saved_alike(net: keras.Model, x: tf.Tensor) -> None:
             again = keras.models.load_model(Path(folder) / "net.keras")
         except Exception as e:
             why = f"{type(e).__name__}: {' '.join(str(e).split())[:120]}"
-            hint = "register layers of your own with @keras.saving.register_keras_serializable(), and give them get_config"
+            hint = (
+                "register layers of your own with @keras.saving.register_keras_serializable(), and"
+                " give them get_config"
+            )
             require(False, f"what was saved cannot be loaded ({why}); {hint}.")
     off = np.abs(wanted - again(x, training=False)).max()
-    require(off == 0, f"the loaded net is off by {off:.2g}; save all that it computes with, and give its layers get_config.")
+    require(
+        off == 0,
+        f"the loaded net is off by {off:.2g}; save all that it computes with, and give its layers"
+        " get_config.",
+    )
 
 
 def gen_saves(part: Part) -> None:
@@ -138,7 +183,10 @@ def gen_exports(part: Part) -> None:
         loaded = tf.saved_model.load(folder)
         again = loaded.serve(z)
     off = np.abs(part.game.gen(z, training=False) - again).max()
-    require(off < 1e-4, f"the exported net is off by {off:.2g}; let it compute by TensorFlow's operations alone.")
+    require(
+        off < 1e-4,
+        f"the exported net is off by {off:.2g}; let it compute by TensorFlow's operations alone.",
+    )
 
 
 def near_in_bfloat16(part: Part) -> None:
@@ -147,9 +195,15 @@ def near_in_bfloat16(part: Part) -> None:
     net, x = ("gen", _noise(part)) if part.table == "generators" else ("disc", _images(part))
     training = part.table == "generators"
     one, two = (getattr(game, net)(x, training=training) for game in (part.fresh(), half))
-    require(two.dtype == tf.float32, f"under --precision=bfloat16 its output is {two.dtype.name}; make its last layer float32.")
+    require(
+        two.dtype == tf.float32,
+        f"under --precision=bfloat16 its output is {two.dtype.name}; make its last layer float32.",
+    )
     off, most = np.abs(one - two).max(), 0.02 + 0.1 * np.abs(one).max()
-    require(off <= most, f"in bfloat16 its output is off by {off:.2g}; compute sums over many values in float32.")
+    require(
+        off <= most,
+        f"in bfloat16 its output is off by {off:.2g}; compute sums over many values in float32.",
+    )
 
 
 def _conditional(part: Part) -> tuple[step.Game, tf.Tensor]:
@@ -178,11 +232,31 @@ def disc_takes_classes(part: Part) -> None:
 
 
 def _require_difference(net: keras.Model, x: tf.Tensor, labels: tf.Tensor) -> None:
-    one, two = (net([x, some], training=False).numpy() for some in (labels, (labels + 1) % len(CLASSES.names)))
-    require(np.abs(one - two).max() > 0, "the class changes nothing; let the label reach the output.")
+    one, two = (
+        net([x, some], training=False).numpy()
+        for some in (labels, (labels + 1) % len(CLASSES.names))
+    )
+    require(
+        np.abs(one - two).max() > 0, "the class changes nothing; let the label reach the output."
+    )
 
 
-GENERATORS = [builds, makes_images, differs_by_noise, image_stands_alone, gradient_reaches_gen, gen_saves, gen_exports]
-DISCRIMINATORS = [builds, judges_images, tells_images_apart, gives_no_probabilities, gradient_reaches_disc, disc_saves]
+GENERATORS = [
+    builds,
+    makes_images,
+    differs_by_noise,
+    image_stands_alone,
+    gradient_reaches_gen,
+    gen_saves,
+    gen_exports,
+]
+DISCRIMINATORS = [
+    builds,
+    judges_images,
+    tells_images_apart,
+    gives_no_probabilities,
+    gradient_reaches_disc,
+    disc_saves,
+]
 GENERATORS += [near_in_bfloat16, gen_takes_classes]
 DISCRIMINATORS += [near_in_bfloat16, disc_takes_classes]

@@ -11,34 +11,51 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from gan_zoo import checkpoints, feed, step
 from gan_zoo.check.contract import CLASSES, Failed, Part, Skipped, describe, require
+from gan_zoo.game import step
+from gan_zoo.runs import checkpoints
+from gan_zoo.training import feed
 
 BATCH = 8
 
 
 def images_for(part: Part) -> np.ndarray:
-    """Smooth images uint8 [64, H, W, C] of random colours, no two alike."""
+    """Smooth images uint8 [64, H, W, C] of random colors, no two alike."""
     height, width, channels = part.shape
     y, x = np.mgrid[:height, :width] / max(height, width)
     a, b, c = np.random.default_rng(0).uniform(-1, 1, (3, 64, 1, 1, channels))
-    return np.clip(127.5 * (1 + a * y[None, ..., None] + b * x[None, ..., None] + c), 0, 255).astype(np.uint8)
+    return np.clip(
+        127.5 * (1 + a * y[None, ..., None] + b * x[None, ..., None] + c), 0, 255
+    ).astype(np.uint8)
 
 
 def train(
-    part: Part, game: step.Game, chunks: tuple[int, ...], distribution: tf.distribute.Strategy | None = None, first: int = 0
+    part: Part,
+    game: step.Game,
+    chunks: tuple[int, ...],
+    distribution: tf.distribute.Strategy | None = None,
+    first: int = 0,
 ) -> dict[str, float]:
     """Train a game for as many steps as the chunks have, from step ``first``; returns the scalars of the last chunk."""
     distribution = distribution or tf.distribute.get_strategy()
     run = step.compile_run(game, distribution)
     labels = np.arange(64, dtype=np.int32) % len(CLASSES.names) if game.classes else None
-    iterator = feed.stream(images_for(part), BATCH, 0, first, distribution, None, game.update.batches, labels)
-    return {k: float(v) for k, v in [run(iterator, tf.constant(n, tf.int64)) for n in chunks][-1].items()}
+    iterator = feed.train_iterator(
+        images_for(part), BATCH, 0, first, distribution, None, game.update.batches, labels
+    )
+    return {
+        k: float(v)
+        for k, v in [run(iterator, tf.constant(n, tf.int64)) for n in chunks][-1].items()
+    }
 
 
 def state(game: step.Game) -> dict[str, np.ndarray]:
     """All numbers of both nets and of tricks."""
-    held = {f"{which} {k} ({v.name})": v for which in ("gen", "disc") for k, v in enumerate(getattr(game, which).variables)}
+    held = {
+        f"{which} {k} ({v.name})": v
+        for which in ("gen", "disc")
+        for k, v in enumerate(getattr(game, which).variables)
+    }
     for i, trick in enumerate(game.tricks):
         held |= {f"trick {i}, variable {k}": v for k, v in enumerate(trick.variables)}
     return {name: v.numpy() for name, v in held.items() if tf.as_dtype(v.dtype).is_floating}
@@ -57,7 +74,10 @@ def trains(part: Part) -> None:
     game = part.fresh()
     start = state(game)
     for name, value in train(part, game, (2,)).items():
-        require(np.isfinite(value), f"{name} is {value} within two steps; look for a division, a logarithm or a root at 0.")
+        require(
+            np.isfinite(value),
+            f"{name} is {value} within two steps; look for a division, a logarithm or a root at 0.",
+        )
     end = state(game)
     for which, net in (("gen", "the generator"), ("disc", "the discriminator")):
         moved = [k for k in end if k.startswith(which) and (end[k] != start[k]).any()]
@@ -69,9 +89,15 @@ def trains_in_bfloat16(part: Part) -> None:
     game = part.fresh(precision="bfloat16")
     for net in (game.gen, game.disc):
         kinds = {str(v.dtype) for v in net.trainable_variables}
-        require(kinds <= {"float32"}, f"weights of {net.name} are {kinds} under --precision=bfloat16; make them float32.")
+        require(
+            kinds <= {"float32"},
+            f"weights of {net.name} are {kinds} under --precision=bfloat16; make them float32.",
+        )
     for name, value in train(part, game, (2,)).items():
-        require(np.isfinite(value), f"{name} is {value} in bfloat16; cast to float32 where small or large numbers matter.")
+        require(
+            np.isfinite(value),
+            f"{name} is {value} in bfloat16; cast to float32 where small or large numbers matter.",
+        )
 
 
 def resumes(part: Part) -> None:
@@ -92,15 +118,16 @@ def _resumed_alike(whole: step.Game, again: step.Game, start: dict) -> None:
     share, where = farthest(state(whole), state(again), start)
     require(
         share < 1e-4,
-        f"after a stop and two more steps, {where} is off by {share:.2g} of the way that weights went; draw only through "
-        "gan_zoo.randomness with the seed given, and keep all state in variables that are saved, a trick's in its `variables`.",
+        f"after a stop and two more steps, {where} is off by {share:.2g} of the way that weights"
+        " went; draw only through gan_zoo.randomness with the seed given, and keep all state in"
+        " variables that are saved, a trick's in its `variables`.",
     )
 
 
 def two_replicas(part: Part) -> None:
     """On two devices, it has the weights of one."""
     if len(tf.config.list_logical_devices("CPU")) < 2:
-        raise Skipped("this process has one device; python -m gan_zoo.check has two.")
+        raise Skipped("this process has one device; gan_zoo check has two.")
     errors = []
     for floatx, most in (("float64", 1e-6), ("float32", 5e-3)):
         try:
@@ -112,9 +139,9 @@ def two_replicas(part: Part) -> None:
         share, where = farthest(one, two, start)
         require(
             share < most,
-            f"after three steps on two devices, {where} is off by {share:.2g} of the way that weights went on one; make "
-            "statistics and draws those of the whole batch: gan_zoo.layers.BatchNorm and Dropout, gan_zoo.randomness with the "
-            "seed given.",
+            f"after three steps on two devices, {where} is off by {share:.2g} of the way that"
+            " weights went on one; make statistics and draws those of the whole batch:"
+            " gan_zoo.layers.BatchNorm and Dropout, gan_zoo.randomness with the seed given.",
         )
         return
     raise Failed(describe(errors[-1]))

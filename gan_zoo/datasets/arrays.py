@@ -8,13 +8,16 @@ from pathlib import Path
 
 import numpy as np
 
-from gan_zoo.contracts import UserError
-from gan_zoo.datasets.sources import Contents, Source, fingerprint, open_zip, reason
+from gan_zoo.datasets.sources import Contents, Source, error_text, fingerprint, open_zip
 from gan_zoo.datasets.store import available_memory
+from gan_zoo.errors import UserError
 
 _IMAGES = ("x_train", "train_images", "images", "imgs", "data", "x", "arr_0")
 _LABELS = ("y_train", "train_labels", "labels", "label", "y", "targets", "arr_1")
-_READ_HEADER = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+_READ_HEADER = {
+    (1, 0): np.lib.format.read_array_header_1_0,
+    (2, 0): np.lib.format.read_array_header_2_0,
+}
 
 
 def npz(path: Path) -> Source:
@@ -28,14 +31,19 @@ def npz(path: Path) -> Source:
         shapes = _shapes(path, archive)
     key = _choose(path, shapes)
     count = shapes[key][0]
-    labels = {name: shape for name, shape in shapes.items() if name.lower() in _LABELS and name != key}
+    labels = {
+        name: shape for name, shape in shapes.items() if name.lower() in _LABELS and name != key
+    }
     fit = [name for name, shape in labels.items() if shape in ((count,), (count, 1))]
     notes = [
-        f"labels are left out, since '{name}' of {path} has the shape {shape}, and there are {count:,} images."
+        f"labels are left out, since '{name}' of {path} has the shape {shape}, and there are"
+        f" {count:,} images."
         for name, shape in labels.items()
         if not fit
     ]
-    return Source(str(path), fingerprint("npz", *marks), lambda: _contents(path, key, fit), tuple(notes))
+    return Source(
+        str(path), fingerprint("npz", *marks), lambda: _contents(path, key, fit), tuple(notes)
+    )
 
 
 def _shapes(path: Path, archive: zipfile.ZipFile) -> dict[str, tuple[int, ...]]:
@@ -49,12 +57,20 @@ def _shapes(path: Path, archive: zipfile.ZipFile) -> dict[str, tuple[int, ...]]:
             except KeyError:  # a format for records
                 continue
             except Exception as e:  # zipfile, zlib and NumPy have many ways to say so
-                raise UserError(f"{path} is damaged at {info.filename} ({reason(e)}); save it again.") from None
+                raise UserError(
+                    f"{path} is damaged at {info.filename} ({error_text(e)}); save it again."
+                ) from None
             size = math.prod(shape) * dtype.itemsize
             if not dtype.hasobject and not size < info.file_size <= size + 2**16:
-                raise UserError(f"{path} is damaged at {info.filename}: its size is not that of its shape; save it again.")
+                raise UserError(
+                    f"{path} is damaged at {info.filename}: its size is not that of its shape; save"
+                    " it again."
+                )
             if size > available_memory():
-                raise UserError(f"{path} unpacks to {size / 2**30:,.1f} GiB, more than is free; give image files instead.")
+                raise UserError(
+                    f"{path} unpacks to {size / 2**30:,.1f} GiB, more than is free; give image"
+                    " files instead."
+                )
             shapes[info.filename.removesuffix(".npy")] = shape
     return shapes
 
@@ -87,15 +103,22 @@ def _contents(path: Path, key: str, columns: list[str]) -> Contents:
                     continue
                 if column.dtype.kind in "biuSU":
                     values, labels = np.unique(column.reshape(-1), return_inverse=True)
-                    classes = tuple(v.decode("latin1") if isinstance(v, bytes) else str(v) for v in values.tolist())
+                    classes = tuple(
+                        v.decode("latin1") if isinstance(v, bytes) else str(v)
+                        for v in values.tolist()
+                    )
                     break
     except Exception as e:
-        raise UserError(f"the array '{key}' of {path} cannot be read ({reason(e)}); save it as uint8.") from None
+        raise UserError(
+            f"the array '{key}' of {path} cannot be read ({error_text(e)}); save it as uint8."
+        ) from None
     scale, offset = _range(images, f"the array '{key}' of {path}")
 
     def read(i: int) -> np.ndarray:
         image = images[i]
-        return image if image.dtype == np.uint8 else np.rint(image * scale + offset).astype(np.uint8)
+        return (
+            image if image.dtype == np.uint8 else np.rint(image * scale + offset).astype(np.uint8)
+        )
 
     return Contents([f"image {i}" for i in range(len(images))], read, labels, classes)
 
@@ -105,7 +128,9 @@ def _range(images: np.ndarray, where: str) -> tuple[float, float]:
     if not images.size:
         raise UserError(f"{where} is empty, {images.shape}; save uint8 images [N, H, W, C] in it.")
     if images.ndim == 4 and images.shape[-1] not in (1, 2, 3, 4):
-        raise UserError(f"{where} has the shape {images.shape}; save it as [N, H, W, C] with C of 1, 3 or 4.")
+        raise UserError(
+            f"{where} has the shape {images.shape}; save it as [N, H, W, C] with C of 1, 3 or 4."
+        )
     if images.dtype == bool:
         return 255.0, 0.0
     if images.dtype.kind not in "iuf":
@@ -119,4 +144,7 @@ def _range(images: np.ndarray, where: str) -> tuple[float, float]:
         return 127.5, 127.5
     if low >= 0 and high <= 255 and all(np.array_equal(image, np.rint(image)) for image in images):
         return 1.0, 0.0
-    raise UserError(f"{where} has values from {low:g} to {high:g}; save it as uint8, or as floats in [0, 1] or [-1, 1].")
+    raise UserError(
+        f"{where} has values from {low:g} to {high:g}; save it as uint8, or as floats in [0, 1] or"
+        " [-1, 1]."
+    )

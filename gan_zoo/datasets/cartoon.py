@@ -1,12 +1,14 @@
 """The embedded data set: cartoon faces drawn from a seeded list of attributes, so that a run needs no download.
 
-Faces are aligned and bold on purpose: a small DCGAN learns to draw recognisable ones at 28x28 within minutes, while the
-:data:`ATTRIBUTES` combine into far more faces than a data set holds. Every attribute is drawn independently of all others and
-every class of it can be seen in the picture, so that the labels serve to find dropped modes. (One exception in degree: the
-dark lenses of sunglasses leave only a faint view of the eyes.)
+Faces are aligned and bold on purpose: a small DCGAN learns to draw recognizable ones at 28x28
+within minutes, while the :data:`ATTRIBUTES` combine into far more faces than a data set holds.
+Every attribute is drawn independently of all others and every class of it can be seen in the
+picture, so that the labels serve to find dropped modes. (One exception in degree: the dark lenses
+of sunglasses leave only a faint view of the eyes.)
 
-The unit of all coordinates is half the side of the face's square; points are complex numbers, x to the right and y downwards.
-Names of attributes and of their classes are public; a change to what is drawn for them needs a new :data:`VERSION`.
+The unit of all coordinates is half the side of the face's square; points are complex numbers, x to
+the right and y downwards. Names of attributes and of their classes are public; a change to what is
+drawn for them needs a new :data:`VERSION`.
 """
 
 from __future__ import annotations
@@ -20,17 +22,34 @@ import PIL
 from PIL import Image, ImageDraw
 from tqdm import tqdm
 
-from gan_zoo.contracts import Dataset, check_whole
+from gan_zoo.contracts import Dataset
 from gan_zoo.datasets import store
+from gan_zoo.errors import check_at_least
 from gan_zoo.registry import datasets
 
-VERSION = 1  # of what is drawn: part of the cache key, to be raised whenever a pixel or a label changes
+VERSION = (
+    1  # of what is drawn: part of the cache key, to be raised whenever a pixel or a label changes
+)
 SIZES = range(28, 129)  # heights and widths, in pixels
 
 # For every attribute, its classes with their shares.
 ATTRIBUTES: dict[str, dict[str, float]] = {
-    "background": {"sky": 0.2, "mint": 0.16, "lemon": 0.16, "coral": 0.16, "lilac": 0.16, "night": 0.16},
-    "skin": {"porcelain": 0.16, "peach": 0.2, "honey": 0.18, "tan": 0.16, "brown": 0.16, "deep": 0.14},
+    "background": {
+        "sky": 0.2,
+        "mint": 0.16,
+        "lemon": 0.16,
+        "coral": 0.16,
+        "lilac": 0.16,
+        "night": 0.16,
+    },
+    "skin": {
+        "porcelain": 0.16,
+        "peach": 0.2,
+        "honey": 0.18,
+        "tan": 0.16,
+        "brown": 0.16,
+        "deep": 0.14,
+    },
     "face_shape": {"round": 0.3, "oval": 0.3, "square": 0.2, "heart": 0.2},
     "hair_style": {
         "bald": 0.08,
@@ -44,7 +63,7 @@ ATTRIBUTES: dict[str, dict[str, float]] = {
         "pigtails": 0.09,
         "buns": 0.09,
     },
-    "hair_colour": {
+    "hair_color": {
         "black": 0.2,
         "brown": 0.2,
         "ginger": 0.14,
@@ -54,7 +73,7 @@ ATTRIBUTES: dict[str, dict[str, float]] = {
         "blue": 0.1,
     },
     "eye_shape": {"round": 0.3, "tall": 0.25, "almond": 0.25, "sleepy": 0.2},
-    "eye_colour": {"brown": 0.3, "blue": 0.25, "green": 0.25, "amber": 0.2},
+    "eye_color": {"brown": 0.3, "blue": 0.25, "green": 0.25, "amber": 0.2},
     "brows": {"arched": 0.3, "flat": 0.3, "stern": 0.2, "worried": 0.2},
     "nose": {"button": 0.4, "long": 0.3, "wide": 0.3},
     "mouth": {"smile": 0.25, "grin": 0.2, "neutral": 0.15, "open": 0.14, "sad": 0.13, "lips": 0.13},
@@ -63,7 +82,14 @@ ATTRIBUTES: dict[str, dict[str, float]] = {
     "headwear": {"none": 0.6, "beanie": 0.1, "cap": 0.1, "headphones": 0.1, "bow": 0.1},
     "cheeks": {"plain": 0.5, "blush": 0.3, "freckles": 0.2},
     "earrings": {"none": 0.6, "studs": 0.2, "hoops": 0.2},
-    "clothes": {"red": 0.17, "blue": 0.17, "green": 0.17, "yellow": 0.17, "white": 0.16, "charcoal": 0.16},
+    "clothes": {
+        "red": 0.17,
+        "blue": 0.17,
+        "green": 0.17,
+        "yellow": 0.17,
+        "white": 0.16,
+        "charcoal": 0.16,
+    },
 }
 
 _CLASS_NAMES = {name: tuple(shares) for name, shares in ATTRIBUTES.items()}
@@ -85,13 +111,13 @@ TRAITS: dict[str, float] = {
     "mouth_width": 0.15,
     "gaze_x": 0.035,
     "gaze_y": 0.025,
-    "background_light": 0.05,  # colours
+    "background_light": 0.05,  # colors
     "skin_light": 0.05,
     "hair_light": 0.08,
     "clothes_light": 0.08,
 }
 
-Colour = tuple[int, int, int]
+Color = tuple[int, int, int]
 _BACKGROUND = {
     "sky": (126, 196, 236),
     "mint": (142, 216, 180),
@@ -117,7 +143,12 @@ _HAIR = {
     "pink": (244, 118, 168),
     "blue": (62, 116, 222),
 }
-_EYES = {"brown": (112, 62, 30), "blue": (46, 128, 224), "green": (48, 156, 84), "amber": (226, 150, 34)}
+_EYES = {
+    "brown": (112, 62, 30),
+    "blue": (46, 128, 224),
+    "green": (48, 156, 84),
+    "amber": (226, 150, 34),
+}
 _CLOTHES = {
     "red": (222, 66, 70),
     "blue": (54, 104, 206),
@@ -126,7 +157,13 @@ _CLOTHES = {
     "white": (242, 242, 244),
     "charcoal": (62, 64, 78),
 }
-_INK, _WHITE, _MOUTH, _TONGUE, _LIPS = (40, 30, 44), (255, 255, 255), (92, 16, 34), (236, 104, 110), (208, 52, 78)
+_INK, _WHITE, _MOUTH, _TONGUE, _LIPS = (
+    (40, 30, 44),
+    (255, 255, 255),
+    (92, 16, 34),
+    (236, 104, 110),
+    (208, 52, 78),
+)
 _BLUSH, _GOLD, _LENS, _FRAME = (244, 96, 104), (252, 204, 60), (34, 34, 48), (52, 44, 66)
 
 
@@ -138,17 +175,20 @@ def sample_attributes(count: int, seed: int = 0) -> dict[str, np.ndarray]:
         seed: At least 0.
 
     Returns:
-        One int32 column [count] of class numbers for every attribute of :data:`ATTRIBUTES`, and one float32 column [count] in
-        [-1, 1] for every trait of :data:`TRAITS`.
+        One int32 column [count] of class numbers for every attribute of :data:`ATTRIBUTES`, and one
+        float32 column [count] in [-1, 1] for every trait of :data:`TRAITS`.
 
     Raises:
         ValueError: The count or the seed is out of range.
     """
-    check_whole(1, count=count)
-    check_whole(0, seed=seed)
+    check_at_least(1, count=count)
+    check_at_least(0, seed=seed)
     names = [*ATTRIBUTES, *TRAITS]
-    # Raw bits, as NumPy promises to keep this stream the same in every release; 53 of them make a float in [0, 1).
-    raw = np.random.PCG64(np.random.SeedSequence(seed)).random_raw(count * len(names)) >> np.uint64(11)
+    # Raw bits, as NumPy promises to keep this stream the same in every release; 53 of them make a
+    # float in [0, 1).
+    raw = np.random.PCG64(np.random.SeedSequence(seed)).random_raw(count * len(names)) >> np.uint64(
+        11
+    )
     uniforms = (raw * 2.0**-53).reshape(count, len(names))
     columns = {}
     for name, uniform in zip(names, uniforms.T, strict=True):
@@ -160,19 +200,23 @@ def sample_attributes(count: int, seed: int = 0) -> dict[str, np.ndarray]:
     return columns
 
 
-def draw(face: Mapping[str, str | int | float], size: int | tuple[int, int] = 128, channels: int = 3) -> Image.Image:
+def draw(
+    face: Mapping[str, str | int | float], size: int | tuple[int, int] = 128, channels: int = 3
+) -> Image.Image:
     """Draw one face.
 
     Args:
-        face: Attributes, as names or numbers of classes, and traits in [-1, 1]. What is left out has class 0 or is 0.
-        size: The side in pixels, or (height, width); the face's square is centred.
-        channels: 3 for RGB, 1 for grey.
+        face: Attributes, as names or numbers of classes, and traits in [-1, 1]. What is left out
+            has class 0 or is 0.
+        size: The side in pixels, or (height, width); the face's square is centered.
+        channels: 3 for RGB, 1 for gray.
 
     Returns:
         A Pillow image of mode ``RGB`` or ``L``.
 
     Raises:
-        ValueError: An attribute, a class, a size or the channels do not exist; the sentence names it.
+        ValueError: An attribute, a class, a size or the channels do not exist; the sentence names
+            it.
 
     Example:
         ``draw({"hair_style": "bob", "mouth": "grin", "yaw": 0.5}, 64).save("face.png")``
@@ -182,7 +226,9 @@ def draw(face: Mapping[str, str | int | float], size: int | tuple[int, int] = 12
     classes = dict.fromkeys(ATTRIBUTES, "")
     traits = dict.fromkeys(TRAITS, 0.0)
     if unknown := [name for name in face if name not in classes and name not in traits]:
-        raise ValueError(f"a cartoon face has no '{unknown[0]}'; it has {', '.join([*classes, *traits])}.")
+        raise ValueError(
+            f"a cartoon face has no '{unknown[0]}'; it has {', '.join([*classes, *traits])}."
+        )
     for name in classes:
         classes[name] = _class_name(name, face.get(name, 0))
     for name, unit in TRAITS.items():
@@ -197,10 +243,13 @@ def _class_name(attribute: str, value: str | int | float) -> str:
             return value
     elif 0 <= value < len(names) and int(value) == value:
         return names[int(value)]
-    raise ValueError(f"the attribute '{attribute}' has no class {value!r}; it has {', '.join(names)}.")
+    raise ValueError(
+        f"the attribute '{attribute}' has no class {value!r}; it has {', '.join(names)}."
+    )
 
 
-# --- Shapes: closed outlines as complex arrays, around the middle of a head 1.16 wide and 1.3 high. ---
+# --- Shapes: closed outlines as complex arrays, around the middle of a head 1.16 wide and 1.3 high.
+# ---
 
 
 def _points(text: str) -> np.ndarray:
@@ -213,7 +262,9 @@ def _smooth(p: np.ndarray) -> np.ndarray:
     t = np.linspace(0, 1, 6)[:-1, None]
     before, start, end, after = np.roll(p, 1), p, np.roll(p, -1), np.roll(p, -2)
     bend = 2 * before - 5 * start + 4 * end - after
-    curve = start + 0.5 * (t * (end - before) + t**2 * bend + t**3 * (3 * (start - end) + after - before))
+    curve = start + 0.5 * (
+        t * (end - before) + t**2 * bend + t**3 * (3 * (start - end) + after - before)
+    )
     return curve.T.ravel()
 
 
@@ -250,7 +301,10 @@ _EDGE = np.sqrt(1 - 0.96 * _U**4) * np.repeat([-1, 1], 13)
 _UPPER = np.exp(1j * np.linspace(np.pi, 2 * np.pi, 18))  # upper half of a circle
 _LOWER = -_UPPER
 _RING = np.concatenate([_OVAL, _OVAL[:1], 0.72 * _OVAL[:1], 0.72 * _OVAL])
-_BOX = np.sign(_OVAL.real) * np.abs(_OVAL.real) ** 0.45 + 1j * np.sign(_OVAL.imag) * np.abs(_OVAL.imag) ** 0.45
+_BOX = (
+    np.sign(_OVAL.real) * np.abs(_OVAL.real) ** 0.45
+    + 1j * np.sign(_OVAL.imag) * np.abs(_OVAL.imag) ** 0.45
+)
 _BOX_RING = np.concatenate([_BOX, _BOX[:1], 0.76 * _BOX[:1], 0.76 * _BOX])
 
 _HEADS = {
@@ -275,26 +329,38 @@ _HAIR_FRONT = {
     "buzz": _mirrored("0,-.69 .34,-.62 .56,-.36 .6,-.1 .53,-.16 .46,-.34 .3,-.42 0,-.42"),
     "short": _mirrored("0,-.78 .36,-.74 .6,-.46 .64,.06 .55,.06 .51,-.22 .34,-.32 0,-.36"),
     "side_part": _curve(
-        "-.64,-.06 -.58,-.42 -.34,-.68 0,-.74 .36,-.76 .66,-.5 .66,.04 .58,0 .5,-.2 .2,-.28 -.14,-.4 -.3,-.52 -.4,-.34"
-        " -.54,-.2 -.57,.02"
+        "-.64,-.06 -.58,-.42 -.34,-.68 0,-.74 .36,-.76 .66,-.5 .66,.04 .58,0 .5,-.2 .2,-.28"
+        " -.14,-.4 -.3,-.52 -.4,-.34 -.54,-.2 -.57,.02"
     ),
     "spiky": _points(
-        "-.66,.06 -.74,-.2 -.62,-.24 -.78,-.52 -.52,-.52 -.54,-.86 -.26,-.68 -.1,-.98 .1,-.7 .36,-.92 .4,-.64 .68,-.72"
-        " .6,-.42 .8,-.34 .66,-.14 .66,.06 .56,-.02 .5,-.32 .4,-.24 .26,-.4 .12,-.25 -.02,-.42 -.18,-.25 -.3,-.4 -.44,-.24"
-        " -.5,-.32 -.56,-.02"
+        "-.66,.06 -.74,-.2 -.62,-.24 -.78,-.52 -.52,-.52 -.54,-.86 -.26,-.68 -.1,-.98 .1,-.7"
+        " .36,-.92 .4,-.64 .68,-.72 .6,-.42 .8,-.34 .66,-.14 .66,.06 .56,-.02 .5,-.32 .4,-.24"
+        " .26,-.4 .12,-.25 -.02,-.42 -.18,-.25 -.3,-.4 -.44,-.24 -.5,-.32 -.56,-.02"
     ),
-    "curly": _scalloped(_mirrored("0,-.8 .42,-.7 .62,-.36 .6,-.16 .46,-.28 .24,-.38 0,-.38"), 12, 0.1),
-    "bob": _mirrored("0,-.76 .4,-.7 .66,-.36 .7,.2 .66,.56 .56,.5 .54,.1 .5,-.27 .5,-.27 .2,-.3 0,-.3"),
-    "long": _mirrored("0,-.76 .4,-.7 .66,-.36 .68,.3 .74,.9 .62,.96 .56,.5 .55,0 .4,-.24 .1,-.5 0,-.6"),
-    "pigtails": _mirrored("0,-.74 .34,-.68 .58,-.42 .64,-.06 .58,.04 .52,-.14 .36,-.3 .14,-.46 0,-.58"),
-    "buns": _mirrored("0,-.74 .34,-.68 .58,-.42 .64,-.06 .6,.12 .55,-.1 .44,-.26 .36,-.28 .16,-.36 .04,-.3 0,-.3"),
+    "curly": _scalloped(
+        _mirrored("0,-.8 .42,-.7 .62,-.36 .6,-.16 .46,-.28 .24,-.38 0,-.38"), 12, 0.1
+    ),
+    "bob": _mirrored(
+        "0,-.76 .4,-.7 .66,-.36 .7,.2 .66,.56 .56,.5 .54,.1 .5,-.27 .5,-.27 .2,-.3 0,-.3"
+    ),
+    "long": _mirrored(
+        "0,-.76 .4,-.7 .66,-.36 .68,.3 .74,.9 .62,.96 .56,.5 .55,0 .4,-.24 .1,-.5 0,-.6"
+    ),
+    "pigtails": _mirrored(
+        "0,-.74 .34,-.68 .58,-.42 .64,-.06 .58,.04 .52,-.14 .36,-.3 .14,-.46 0,-.58"
+    ),
+    "buns": _mirrored(
+        "0,-.74 .34,-.68 .58,-.42 .64,-.06 .6,.12 .55,-.1 .44,-.26 .36,-.28 .16,-.36 .04,-.3 0,-.3"
+    ),
 }
 _SHINE = _curve("-.42,-.46 -.26,-.6 -.04,-.66 -.02,-.6 -.22,-.53 -.36,-.4")
 _PIGTAIL = _curve(".62,-.1 .74,-.2 .88,-.06 .9,.22 .82,.54 .74,.5 .66,.2")
 _BEANIE = _mirrored("0,-.84 .4,-.77 .64,-.54 .66,-.36 .3,-.42 0,-.44")
 _BRIM = _mirrored("0,-.54 .4,-.5 .68,-.42 .7,-.33 .64,-.29 .34,-.37 0,-.39")
 _CAP = _mirrored("0,-.84 .4,-.77 .64,-.52 .66,-.36 .3,-.4 0,-.42")
-_PEAK = _curve("-.66,-.42 -.3,-.48 .1,-.5 .6,-.48 .88,-.4 .9,-.32 .66,-.28 .3,-.36 -.1,-.39 -.4,-.37 -.66,-.3")
+_PEAK = _curve(
+    "-.66,-.42 -.3,-.48 .1,-.5 .6,-.48 .88,-.4 .9,-.32 .66,-.28 .3,-.36 -.1,-.39 -.4,-.37 -.66,-.3"
+)
 _BAND = np.concatenate([0.8 * _UPPER, 0.7 * _UPPER[::-1]]) - 0.02j
 _BOW = 1.2 * _curve("0,0 0,0 .2,-.16 .26,0 .2,.16")
 _GLINT = _points("-.14,-.14 -.06,-.14 -.13,.06 -.19,.04")
@@ -306,7 +372,13 @@ _SHOULDERS = np.concatenate([_COLLAR, _points(".82,9 -.82,9")])  # down to below
 class _Pen:
     """Fills shapes on a canvas through one affine map of the plane."""
 
-    def __init__(self, canvas: ImageDraw.ImageDraw, origin: complex, turn: complex, stretch: tuple[float, float] = (1, 1)):
+    def __init__(
+        self,
+        canvas: ImageDraw.ImageDraw,
+        origin: complex,
+        turn: complex,
+        stretch: tuple[float, float] = (1, 1),
+    ):
         self.canvas = canvas
         # Pillow cuts coordinates down to whole pixels; the half makes that rounding.
         self.origin = origin + 0.5 + 0.5j
@@ -320,26 +392,41 @@ class _Pen:
         pen.origin = self.origin + self.direct * by + self.flipped * by.conjugate()
         return pen
 
-    def fill(self, shape: np.ndarray, colour: Colour) -> None:
-        self._fill(self.origin, self.direct, self.flipped, shape, colour)
+    def fill(self, shape: np.ndarray, color: Color) -> None:
+        self._fill(self.origin, self.direct, self.flipped, shape, color)
 
-    def oval(self, centre: complex, rx: float, ry: float, colour: Colour, shape: np.ndarray = _OVAL) -> None:
-        """Fill a shape of the unit circle's extent, stretched to the radii and put at a centre."""
+    def oval(
+        self, center: complex, rx: float, ry: float, color: Color, shape: np.ndarray = _OVAL
+    ) -> None:
+        """Fill a shape of the unit circle's extent, stretched to the radii and put at a center."""
         mean, rest = (rx + ry) / 2, (rx - ry) / 2
-        origin = self.origin + self.direct * centre + self.flipped * complex(centre).conjugate()
-        direct, flipped = self.direct * mean + self.flipped * rest, self.direct * rest + self.flipped * mean
-        self._fill(origin, direct, flipped, shape, colour)
+        origin = self.origin + self.direct * center + self.flipped * complex(center).conjugate()
+        direct, flipped = (
+            self.direct * mean + self.flipped * rest,
+            self.direct * rest + self.flipped * mean,
+        )
+        self._fill(origin, direct, flipped, shape, color)
 
-    def _fill(self, origin: complex, direct: complex, flipped: complex, shape: np.ndarray, colour: Colour) -> None:
+    def _fill(
+        self, origin: complex, direct: complex, flipped: complex, shape: np.ndarray, color: Color
+    ) -> None:
         z = direct * shape + flipped * shape.conjugate() + origin
-        self.canvas.polygon(z.view(np.float64).tolist(), colour)
+        self.canvas.polygon(z.view(np.float64).tolist(), color)
 
-    def arc(self, centre: complex, half: float, bend: float, thick: float, colour: Colour, slope: float = 0) -> None:
+    def arc(
+        self,
+        center: complex,
+        half: float,
+        bend: float,
+        thick: float,
+        color: Color,
+        slope: float = 0,
+    ) -> None:
         """Fill a stroke that thins at its ends; ``bend`` lowers its middle, ``slope`` its right end."""
-        self.fill(centre + half * _U + 1j * (bend * _BEND + slope * _U + thick * _EDGE), colour)
+        self.fill(center + half * _U + 1j * (bend * _BEND + slope * _U + thick * _EDGE), color)
 
 
-def _mix(a: Colour, b: Colour, share: float) -> Colour:
+def _mix(a: Color, b: Color, share: float) -> Color:
     return (
         int(a[0] + (b[0] - a[0]) * share + 0.5),
         int(a[1] + (b[1] - a[1]) * share + 0.5),
@@ -347,11 +434,13 @@ def _mix(a: Colour, b: Colour, share: float) -> Colour:
     )
 
 
-def _lit(colour: Colour, light: float) -> Colour:
-    return _mix(colour, _WHITE, light) if light > 0 else _mix(colour, (0, 0, 0), -light)
+def _lit(color: Color, light: float) -> Color:
+    return _mix(color, _WHITE, light) if light > 0 else _mix(color, (0, 0, 0), -light)
 
 
-def _draw(a: Mapping[str, str], t: Mapping[str, float], height: int, width: int, channels: int) -> Image.Image:
+def _draw(
+    a: Mapping[str, str], t: Mapping[str, float], height: int, width: int, channels: int
+) -> Image.Image:
     """Draw a face of classes ``a`` and traits ``t`` (in their units)."""
     side = min(height, width)
     over = 4 if side <= 32 else 3 if side <= 64 else 2
@@ -359,7 +448,7 @@ def _draw(a: Mapping[str, str], t: Mapping[str, float], height: int, width: int,
     middle = complex(width * over / 2, height * over / 2)
     background = _lit(_BACKGROUND[a["background"]], t["background_light"])
     skin = _lit(_SKIN[a["skin"]], t["skin_light"])
-    hair = _lit(_HAIR[a["hair_colour"]], t["hair_light"])
+    hair = _lit(_HAIR[a["hair_color"]], t["hair_light"])
     clothes = _lit(_CLOTHES[a["clothes"]], t["clothes_light"])
 
     image = Image.new("RGB", (width * over, height * over), background)
@@ -369,7 +458,12 @@ def _draw(a: Mapping[str, str], t: Mapping[str, float], height: int, width: int,
     body = _Pen(canvas, place, scale)
     across, along = _STRETCH[a["face_shape"]]
     stretch = (across * (1 + t["head_width"]), along * (1 + t["head_height"]))
-    head = _Pen(canvas, place + 0.07j * scale, scale * complex(math.cos(t["roll"]), math.sin(t["roll"])), stretch)
+    head = _Pen(
+        canvas,
+        place + 0.07j * scale,
+        scale * complex(math.cos(t["roll"]), math.sin(t["roll"])),
+        stretch,
+    )
     features = head.moved(complex(t["yaw"], t["pitch"]))
 
     _Pen(canvas, middle, unit).oval(0.04j, 0.93, 0.93, _mix(background, _WHITE, 0.3), _circle(48))
@@ -383,7 +477,9 @@ def _draw(a: Mapping[str, str], t: Mapping[str, float], height: int, width: int,
     return image if channels == 3 else image.convert("L")
 
 
-def _draw_body(body: _Pen, head: _Pen, a: Mapping[str, str], skin: Colour, hair: Colour, clothes: Colour) -> None:
+def _draw_body(
+    body: _Pen, head: _Pen, a: Mapping[str, str], skin: Color, hair: Color, clothes: Color
+) -> None:
     shade = _mix(hair, _INK, 0.25)
     style = a["hair_style"]
     if style in _HAIR_BACK:
@@ -399,7 +495,7 @@ def _draw_body(body: _Pen, head: _Pen, a: Mapping[str, str], skin: Colour, hair:
     body.fill(_NECK, _mix(skin, (120, 30, 40), 0.25))
 
 
-def _draw_head(head: _Pen, features: _Pen, a: Mapping[str, str], skin: Colour, hair: Colour) -> None:
+def _draw_head(head: _Pen, features: _Pen, a: Mapping[str, str], skin: Color, hair: Color) -> None:
     shade = _mix(skin, (150, 40, 30), 0.18)
     for x in (-0.6, 0.6) if a["hair_style"] not in ("bob", "long") else ():
         head.oval(complex(x, 0.06), 0.12, 0.15, skin)
@@ -423,11 +519,13 @@ def _draw_head(head: _Pen, features: _Pen, a: Mapping[str, str], skin: Colour, h
         features.oval(0.5j, 0.23, 0.22, hair)
 
 
-def _draw_mouth(features: _Pen, a: Mapping[str, str], t: Mapping[str, float], skin: Colour, hair: Colour) -> None:
+def _draw_mouth(
+    features: _Pen, a: Mapping[str, str], t: Mapping[str, float], skin: Color, hair: Color
+) -> None:
     beard, mouth = a["beard"], a["mouth"]
     wide = 1 + t["mouth_width"]
     at = 0.45j
-    if beard in ("full", "goatee"):  # lips must show in a beard of any colour
+    if beard in ("full", "goatee"):  # lips must show in a beard of any color
         features.oval(at + 0.01j, 0.29 * wide if beard == "full" else 0.17, 0.115, skin)
     if mouth == "smile":
         features.arc(at - 0.03j, 0.23 * wide, 0.13, 0.042, _MOUTH)
@@ -459,12 +557,17 @@ def _draw_mouth(features: _Pen, a: Mapping[str, str], t: Mapping[str, float], sk
         features.arc(0.23j, 0.15 * size, 0.06, 0.04, shade)
 
 
-_EYE_RADII = {"round": (0.155, 0.155), "tall": (0.13, 0.185), "almond": (0.19, 0.12), "sleepy": (0.165, 0.15)}
+_EYE_RADII = {
+    "round": (0.155, 0.155),
+    "tall": (0.13, 0.185),
+    "almond": (0.19, 0.12),
+    "sleepy": (0.165, 0.15),
+}
 
 
-def _draw_eyes(features: _Pen, a: Mapping[str, str], t: Mapping[str, float], skin: Colour) -> None:
-    def seen(colour: Colour) -> Colour:
-        return _mix(colour, _LENS, 0.78) if a["glasses"] == "sun" else colour
+def _draw_eyes(features: _Pen, a: Mapping[str, str], t: Mapping[str, float], skin: Color) -> None:
+    def seen(color: Color) -> Color:
+        return _mix(color, _LENS, 0.78) if a["glasses"] == "sun" else color
 
     shape = a["eye_shape"]
     rx, ry = (r * (1 + t["eye_size"]) for r in _EYE_RADII[shape])
@@ -476,32 +579,47 @@ def _draw_eyes(features: _Pen, a: Mapping[str, str], t: Mapping[str, float], ski
             eye.oval(-0.005j, 0.245, 0.235, _LENS, _BOX)
         eye.oval(-0.018j, rx + 0.018, ry + 0.022, seen(_INK), outline)
         eye.oval(0j, rx, ry, seen(_WHITE), outline)
-        eye.oval(look, iris, iris, seen(_EYES[a["eye_colour"]]), _DOT)
+        eye.oval(look, iris, iris, seen(_EYES[a["eye_color"]]), _DOT)
         eye.oval(look, iris * 0.55, iris * 0.55, seen(_INK), _DOT)
         eye.oval(look + complex(-0.035, -0.045), 0.034, 0.034, seen(_WHITE), _DOT[::2])
         if shape == "sleepy":
-            eye.fill((rx + 0.02) * _UPPER.real + 1j * (ry + 0.04) * _UPPER.imag - 0.01j, seen(_mix(skin, (150, 40, 30), 0.25)))
+            eye.fill(
+                (rx + 0.02) * _UPPER.real + 1j * (ry + 0.04) * _UPPER.imag - 0.01j,
+                seen(_mix(skin, (150, 40, 30), 0.25)),
+            )
             eye.arc(-0.015j, rx + 0.02, 0.015, 0.022, seen(_INK))
 
 
-def _draw_hair(head: _Pen, features: _Pen, a: Mapping[str, str], t: Mapping[str, float], hair: Colour, skin: Colour) -> None:
+def _draw_hair(
+    head: _Pen,
+    features: _Pen,
+    a: Mapping[str, str],
+    t: Mapping[str, float],
+    hair: Color,
+    skin: Color,
+) -> None:
     style = a["hair_style"]
     if style != "bald":
         head.fill(_HAIR_FRONT[style], _mix(hair, skin, 0.35) if style == "buzz" else hair)
         if style not in ("buzz", "curly", "spiky"):
             head.fill(_SHINE, _mix(hair, _WHITE, 0.25))
-    colour = _mix(hair, _INK, 0.4)
-    if max(abs(x - y) for x, y in zip(colour, skin, strict=True)) < 45:  # ginger on brown skin, say
-        colour = _mix(hair, _INK, 0.75)
+    color = _mix(hair, _INK, 0.4)
+    if max(abs(x - y) for x, y in zip(color, skin, strict=True)) < 45:  # ginger on brown skin, say
+        color = _mix(hair, _INK, 0.75)
     for side in (-1, 1):
         at = complex(side * 0.27, -0.195 + t["brow_height"])
-        bend, slope = {"arched": (-0.08, 0.0), "flat": (0.0, 0.0), "stern": (-0.02, -0.055), "worried": (-0.02, 0.055)}[
-            a["brows"]
-        ]
-        features.arc(at, 0.15, bend, 0.034, colour, slope * side)
+        bend, slope = {
+            "arched": (-0.08, 0.0),
+            "flat": (0.0, 0.0),
+            "stern": (-0.02, -0.055),
+            "worried": (-0.02, 0.055),
+        }[a["brows"]]
+        features.arc(at, 0.15, bend, 0.034, color, slope * side)
 
 
-def _draw_things(head: _Pen, features: _Pen, a: Mapping[str, str], t: Mapping[str, float], clothes: Colour) -> None:
+def _draw_things(
+    head: _Pen, features: _Pen, a: Mapping[str, str], t: Mapping[str, float], clothes: Color
+) -> None:
     earrings, glasses, headwear = a["earrings"], a["glasses"], a["headwear"]
     if earrings != "none":
         for x in (-0.64, 0.64):
@@ -510,16 +628,20 @@ def _draw_things(head: _Pen, features: _Pen, a: Mapping[str, str], t: Mapping[st
             else:
                 head.oval(complex(x, 0.32), 0.1, 0.13, _GOLD, _RING)
     if glasses != "none":
-        colour = _LENS if glasses == "sun" else _FRAME if glasses == "round" else (196, 40, 60)
-        features.arc(0.03j, 0.08, -0.02, 0.022, colour)
+        color = _LENS if glasses == "sun" else _FRAME if glasses == "round" else (196, 40, 60)
+        features.arc(0.03j, 0.08, -0.02, 0.022, color)
         for side in (-1, 1):
             at = complex(side * (0.265 + t["eye_gap"]), 0.06)
-            features.arc(at + side * 0.28, 0.1, 0, 0.022, colour)
+            features.arc(at + side * 0.28, 0.1, 0, 0.022, color)
             if glasses == "sun":
                 features.fill(at + _GLINT, _mix(_LENS, _WHITE, 0.4))
             else:
                 features.oval(
-                    at, 0.235, 0.235 if glasses == "round" else 0.2, colour, _RING if glasses == "round" else _BOX_RING
+                    at,
+                    0.235,
+                    0.235 if glasses == "round" else 0.2,
+                    color,
+                    _RING if glasses == "round" else _BOX_RING,
                 )
     dark = _mix(clothes, _INK, 0.3)
     if headwear == "beanie":
@@ -544,24 +666,32 @@ def _draw_things(head: _Pen, features: _Pen, a: Mapping[str, str], t: Mapping[st
 
 def _check_shape(height: int, width: int, channels: int) -> None:
     if not all(isinstance(n, (int, np.integer)) and n in SIZES for n in (height, width)):
-        raise ValueError(f"faces are drawn at {SIZES[0]} to {SIZES[-1]} pixels a side, not at {height}x{width}.")
+        raise ValueError(
+            f"faces are drawn at {SIZES[0]} to {SIZES[-1]} pixels a side, not at {height}x{width}."
+        )
     if channels not in (1, 3):
         raise ValueError(f"faces are drawn with 1 or 3 channels, not {channels!r}.")
 
 
 @datasets.register
 def cartoon_faces(
-    count: int = 20_000, seed: int = 0, *, image_size: tuple[int, int], channels: int | None, cache_dir: Path
+    count: int = 20_000,
+    seed: int = 0,
+    *,
+    image_size: tuple[int, int],
+    channels: int | None,
+    cache_dir: Path,
 ) -> Dataset:
-    """Cartoon faces with 16 labelled attributes, drawn on the spot at 28 to 128 pixels; needs no download.
+    """Cartoon faces with 16 labeled attributes, drawn on the spot at 28 to 128 pixels; needs no download.
 
-    Face i depends on ``(seed, i)`` alone: a smaller count gives the first of the same faces, another size the same faces.
+    Face i depends on ``(seed, i)`` alone: a smaller count gives the first of the same faces,
+    another size the same faces.
 
     Args:
         count: How many, at least 1.
         seed: Of their attributes, at least 0.
         image_size: (H, W), 28 to 128 each.
-        channels: 3 for RGB, 1 for grey; None for 3.
+        channels: 3 for RGB, 1 for gray; None for 3.
         cache_dir: Where they are kept once drawn. If it cannot be written, a note says so.
 
     Raises:
@@ -573,27 +703,46 @@ def cartoon_faces(
     columns = sample_attributes(count, seed)
     # Another release of Pillow may draw an edge otherwise.
     stem = f"cartoon_faces-v{VERSION}-pillow{PIL.__version__}-{count}-seed{seed}-{height}x{width}x{channels}"
-    entry = store.fetch(Path(cache_dir), stem, lambda: store.Product(count, _drawn(columns, count, height, width, channels)))
+    entry = store.fetch(
+        Path(cache_dir),
+        stem,
+        lambda: store.Product(count, _drawn(columns, count, height, width, channels)),
+    )
     labels = {attribute: columns[attribute] for attribute in ATTRIBUTES}
     notes = tuple(entry.report["notes"])
-    return Dataset("cartoon_faces", entry.images, labels, dict(_CLASS_NAMES), entry.hash, "drawn", notes)
+    return Dataset(
+        "cartoon_faces", entry.images, labels, dict(_CLASS_NAMES), entry.hash, "drawn", notes
+    )
 
 
 def _drawn(
     columns: Mapping[str, np.ndarray], count: int, height: int, width: int, channels: int
 ) -> Generator[np.ndarray, None, store.Report]:
     """Draw the faces, uint8 [n, H, W, C] at a time."""
-    # One process does, at half a millisecond a face; workers would be up against the caller's TensorFlow and its threads.
+    # One process does, at half a millisecond a face; workers would be up against the caller's
+    # TensorFlow and its threads.
     with tqdm(total=count, desc="drawing cartoon_faces", unit="face", disable=None, delay=1) as bar:
         for start in range(0, count, 256):
             rows = slice(start, start + 256)
-            classes = [[_CLASS_NAMES[name][k] for k in columns[name][rows].tolist()] for name in ATTRIBUTES]
-            traits = [[x * unit for x in columns[name][rows].tolist()] for name, unit in TRAITS.items()]
+            classes = [
+                [_CLASS_NAMES[name][k] for k in columns[name][rows].tolist()] for name in ATTRIBUTES
+            ]
+            traits = [
+                [x * unit for x in columns[name][rows].tolist()] for name, unit in TRAITS.items()
+            ]
             faces = zip(zip(*classes, strict=True), zip(*traits, strict=True), strict=True)
             images = [
-                _draw(dict(zip(ATTRIBUTES, a, strict=True)), dict(zip(TRAITS, t, strict=True)), height, width, channels)
+                _draw(
+                    dict(zip(ATTRIBUTES, a, strict=True)),
+                    dict(zip(TRAITS, t, strict=True)),
+                    height,
+                    width,
+                    channels,
+                )
                 for a, t in faces
             ]
             bar.update(len(images))
-            yield np.stack([np.asarray(image) for image in images]).reshape(-1, height, width, channels)
+            yield np.stack([np.asarray(image) for image in images]).reshape(
+                -1, height, width, channels
+            )
     return {"labels": {}, "notes": []}  # the labels come from the seed

@@ -6,23 +6,29 @@ from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-from gan_zoo.contracts import Dataset, UserError
+from gan_zoo.contracts import Dataset
 from gan_zoo.datasets.load import load
-from gan_zoo.datasets.pixels import Crop, Treatment
-from gan_zoo.datasets.sources import Source, existing, pictures
+from gan_zoo.datasets.pixels import Crop, Preprocessing
+from gan_zoo.datasets.sources import Source, pictures, require_path
+from gan_zoo.errors import UserError
 from gan_zoo.registry import datasets
 
-# Boxes on the aligned and cropped images, where the eyes are near y=111 and the mouths near y=152. Both were chosen by looking
-# at some hundred faces. A box that changes gets a new name: the name is part of a data set's identity.
+# Boxes on the aligned and cropped images, where the eyes are near y=111 and the mouths near y=152.
+# Both were chosen by looking at some hundred faces. A box that changes gets a new name: the name is
+# part of a data set's identity.
 _CELEBA_SIZE = 178, 218
 CELEBA_CROPS = {
-    "close_v1": Crop("close_v1", (33, 66, 145, 178), _CELEBA_SIZE),  # brow to chin; 112 pixels are 4 a pixel at 28
-    "align178_v1": Crop("align178_v1", (0, 20, 178, 198), _CELEBA_SIZE),  # head and hair: the largest centred square
+    "close_v1": Crop(
+        "close_v1", (33, 66, 145, 178), _CELEBA_SIZE
+    ),  # brow to chin; 112 pixels are 4 a pixel at 28
+    "align178_v1": Crop(
+        "align178_v1", (0, 20, 178, 198), _CELEBA_SIZE
+    ),  # head and hair: the largest centered square
 }
 _CLOSE_UP_TO = 32  # pixels: below it, a whole head leaves too few for the face
 
 
-class _Gallery(NamedTuple):
+class _DownloadedFaces(NamedTuple):
     """A data set of image files that nobody can download without an account.
 
     Attributes:
@@ -46,20 +52,33 @@ class _Gallery(NamedTuple):
         what = f"its zip, its folder {self.folder}/, or the folder that holds either"
         if data_dir is None:
             raise UserError(
-                f"--data={self.name} cannot be downloaded by a program; get {self.home} and give {what} as --data_dir."
+                f"--data={self.name} cannot be downloaded by a program; get {self.home} and give"
+                f" {what} as --data_dir."
             )
-        path = existing(data_dir)
+        path = require_path(data_dir)
         if path.is_dir():
-            below = (self.folder, f"*/{self.folder}", f"*/*/{self.folder}", *self.archives, "archive.zip")
+            below = (
+                self.folder,
+                f"*/{self.folder}",
+                f"*/*/{self.folder}",
+                *self.archives,
+                "archive.zip",
+            )
             path = next((found for pattern in below for found in sorted(path.glob(pattern))), path)
 
         def select(names: Sequence[str]) -> Sequence[str]:
-            # Some of these archives hold everything twice, in data/ and in data/data/: the outermost folder counts.
+            # Some of these archives hold everything twice, in data/ and in data/data/: the
+            # outermost folder counts.
             parents = {str(PurePosixPath(name).parent) for name in names}
-            own = [parent for parent in parents if PurePosixPath(parent).name == self.folder] or list(parents)
+            own = [
+                parent for parent in parents if PurePosixPath(parent).name == self.folder
+            ] or list(parents)
             chosen = min(own, key=lambda parent: (parent.count("/"), parent))
             if PurePosixPath(chosen).name != self.folder and len(parents) > 1:
-                raise UserError(f"{path} has no folder {self.folder}/ as {self.home} has; give {what}, or use --data=files.")
+                raise UserError(
+                    f"{path} has no folder {self.folder}/ as {self.home} has; give {what}, or use"
+                    " --data=files."
+                )
             return [name for name in names if str(PurePosixPath(name).parent) == chosen]
 
         return pictures(path, select)
@@ -80,8 +99,10 @@ def simpsons(
 
     For the parameters see ``files``.
     """
-    gallery = _Gallery("simpsons", "cropped", ("*simpsons*.zip",), "'Simpsons Faces' by kostastokis from Kaggle")
-    how = Treatment(image_size, channels, fit, resample)
+    gallery = _DownloadedFaces(
+        "simpsons", "cropped", ("*simpsons*.zip",), "'Simpsons Faces' by kostastokis from Kaggle"
+    )
+    how = Preprocessing(image_size, channels, fit, resample)
     return load("simpsons", gallery.source(data_dir), how, drop_duplicates, cache_dir)
 
 
@@ -100,8 +121,10 @@ def anime_faces(
 
     For the parameters see ``files``.
     """
-    gallery = _Gallery("anime_faces", "data", ("*anime*.zip",), "'Anime Faces' by soumikrakshit from Kaggle")
-    how = Treatment(image_size, channels, fit, resample)
+    gallery = _DownloadedFaces(
+        "anime_faces", "data", ("*anime*.zip",), "'Anime Faces' by soumikrakshit from Kaggle"
+    )
+    how = Preprocessing(image_size, channels, fit, resample)
     return load("anime_faces", gallery.source(data_dir), how, drop_duplicates, cache_dir)
 
 
@@ -120,8 +143,8 @@ def celeba(
     """CelebA, 202,599 aligned faces of 178x218 (Liu et al. 2015, arXiv 1411.7766); give img_align_celeba.zip as --data_dir.
 
     Args:
-        crop: close_v1 (brow to chin), align178_v1 (the whole head), none (the whole image), or auto: close_v1 up to 32 pixels,
-            align178_v1 above.
+        crop: close_v1 (brow to chin), align178_v1 (the whole head), none (the whole image), or
+            auto: close_v1 up to 32 pixels, align178_v1 above.
         fit: See ``files``; it applies to what ``crop`` leaves.
         resample: See ``files``.
         drop_duplicates: See ``files``.
@@ -136,8 +159,16 @@ def celeba(
     if crop == "auto":
         crop = "close_v1" if max(image_size) <= _CLOSE_UP_TO else "align178_v1"
     if crop not in (*CELEBA_CROPS, "none"):
-        raise UserError(f"--data=celeba has no crop {crop!r}; choose from: auto, {', '.join(CELEBA_CROPS)}, none.")
-    home = "img_align_celeba.zip from mmlab.ie.cuhk.edu.hk/projects/CelebA.html or from 'CelebFaces Attributes' on Kaggle"
-    gallery = _Gallery("celeba", "img_align_celeba", ("img_align_celeba*.zip", "*celeba*.zip"), home)
-    how = Treatment(image_size, channels, fit, resample, CELEBA_CROPS.get(crop))
+        raise UserError(
+            f"--data=celeba has no crop {crop!r}; choose from: auto, {', '.join(CELEBA_CROPS)},"
+            " none."
+        )
+    home = (
+        "img_align_celeba.zip from mmlab.ie.cuhk.edu.hk/projects/CelebA.html or from 'CelebFaces"
+        " Attributes' on Kaggle"
+    )
+    gallery = _DownloadedFaces(
+        "celeba", "img_align_celeba", ("img_align_celeba*.zip", "*celeba*.zip"), home
+    )
+    how = Preprocessing(image_size, channels, fit, resample, CELEBA_CROPS.get(crop))
     return load("celeba", gallery.source(data_dir), how, drop_duplicates, cache_dir)

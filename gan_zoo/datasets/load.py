@@ -17,10 +17,11 @@ import PIL
 from PIL import Image, UnidentifiedImageError
 from tqdm import tqdm
 
-from gan_zoo.contracts import Dataset, UserError
+from gan_zoo.contracts import Dataset
 from gan_zoo.datasets import pixels, store
-from gan_zoo.datasets.pixels import Picture, Treatment
-from gan_zoo.datasets.sources import Contents, Source, fingerprint, printable, reason
+from gan_zoo.datasets.pixels import Picture, Preprocessing
+from gan_zoo.datasets.sources import Contents, Source, error_text, fingerprint, printable
+from gan_zoo.errors import UserError
 
 VERSION = 1  # part of the cache key, to be raised whenever a report changes
 
@@ -35,11 +36,13 @@ class _Failure(NamedTuple):
     reason: str
 
 
-class _ColourAfterGrey(Exception):  # noqa: N818 (it is a signal)
-    """The first images were grey, so that one channel seemed enough."""
+class _ColorAfterGray(Exception):  # noqa: N818 (it is a signal)
+    """The first images were gray, so that one channel seemed enough."""
 
 
-def load(name: str, source: Source, how: Treatment, drop_duplicates: bool, cache_dir: Path) -> Dataset:
+def load(
+    name: str, source: Source, how: Preprocessing, drop_duplicates: bool, cache_dir: Path
+) -> Dataset:
     """Bring all images of a source to one size, or take them from the cache.
 
     Args:
@@ -50,7 +53,7 @@ def load(name: str, source: Source, how: Treatment, drop_duplicates: bool, cache
         cache_dir: Where decoded images are kept.
 
     Raises:
-        UserError: Too many images cannot be read, or all are grey where colour is asked for.
+        UserError: Too many images cannot be read, or all are gray where color is asked for.
     """
     how.check()
     versions = VERSION, pixels.VERSION, PIL.__version__
@@ -60,20 +63,24 @@ def load(name: str, source: Source, how: Treatment, drop_duplicates: bool, cache
     def produce(channels: int | None) -> Callable[[], store.Product]:
         def start() -> store.Product:
             contents = source.open()
-            blocks = _blocks(name, source.where, contents, how._replace(channels=channels), drop_duplicates)
+            blocks = _blocks(
+                name, source.where, contents, how._replace(channels=channels), drop_duplicates
+            )
             return store.Product(len(contents.names), blocks)
 
         return start
 
     try:
         entry = store.fetch(cache_dir, stem, produce(how.channels))
-    except _ColourAfterGrey:
+    except _ColorAfterGray:
         entry = store.fetch(cache_dir, stem, produce(3))
     report = entry.report
     return Dataset(
         name=name,
         images=entry.images,
-        labels={column: np.asarray(values, np.int32) for column, values in report["labels"].items()},
+        labels={
+            column: np.asarray(values, np.int32) for column, values in report["labels"].items()
+        },
         label_values={column: tuple(values) for column, values in report["label_values"].items()},
         hash=entry.hash,
         resize=how.describe(report["resized"]),
@@ -82,7 +89,7 @@ def load(name: str, source: Source, how: Treatment, drop_duplicates: bool, cache
 
 
 def _blocks(
-    name: str, where: str, contents: Contents, how: Treatment, drop_duplicates: bool
+    name: str, where: str, contents: Contents, how: Preprocessing, drop_duplicates: bool
 ) -> Generator[np.ndarray, None, store.Report]:
     """Yield treated images, uint8 ``[n, H, W, C]``, in the order of the source, and return the report on them."""
     total = len(contents.names)
@@ -91,18 +98,18 @@ def _blocks(
     failed: list[tuple[str, str]] = []
     digests: set[bytes] = set()
     duplicates = 0
-    colour = resized = False
+    color = resized = False
     for chunk in _treated(name, contents, how):
         block = []
         for i, picture in chunk:
             if isinstance(picture, _Failure):
                 failed.append((printable(contents.names[i]), picture.reason))
                 continue
-            colour |= not picture.grey
+            color |= not picture.gray
             resized |= picture.resized
             depth = depth or picture.pixels.shape[-1]
             if picture.pixels.shape[-1] > depth:
-                raise _ColourAfterGrey
+                raise _ColorAfterGray
             image = np.broadcast_to(picture.pixels, (*how.size, depth))
             if drop_duplicates:
                 digest = hashlib.sha256(image.tobytes()).digest()
@@ -116,21 +123,33 @@ def _blocks(
             yield np.stack(block)
     notes = []
     if failed:
-        listed = ", ".join(f"{file} ({why})" for file, why in failed[:_SHOWN]) + (", ..." if len(failed) > _SHOWN else "")
+        listed = ", ".join(f"{file} ({why})" for file, why in failed[:_SHOWN]) + (
+            ", ..." if len(failed) > _SHOWN else ""
+        )
         count = f"{len(failed):,} of {total:,} images in {where} cannot be used"
         if len(failed) > _MOST_FAILURES * total:
             raise UserError(f"{count}: {listed}; mend or remove these files, or check --data_dir.")
         notes.append(f"{count} and are left out: {listed}.")
-    if how.channels == 3 and not colour:
-        raise UserError(f"all images in {where} are grey, so that colour channels would hold nothing new; use --channels=1.")
+    if how.channels == 3 and not color:
+        raise UserError(
+            f"all images in {where} are gray, so that color channels would hold nothing new; use"
+            " --channels=1."
+        )
     if duplicates:
-        notes.append(f"{duplicates:,} of {total:,} images in {where} repeat an earlier one exactly and are dropped.")
-    labels = {} if contents.labels is None else {"class": np.asarray(contents.labels)[kept].tolist()}
+        notes.append(
+            f"{duplicates:,} of {total:,} images in {where} repeat an earlier one exactly and are"
+            " dropped."
+        )
+    labels = (
+        {} if contents.labels is None else {"class": np.asarray(contents.labels)[kept].tolist()}
+    )
     label_values = {"class": list(map(printable, contents.classes))} if labels else {}
     return {"labels": labels, "label_values": label_values, "notes": notes, "resized": resized}
 
 
-def _treated(name: str, contents: Contents, how: Treatment) -> Iterator[list[tuple[int, Picture | _Failure]]]:
+def _treated(
+    name: str, contents: Contents, how: Preprocessing
+) -> Iterator[list[tuple[int, Picture | _Failure]]]:
     """Treat all images in threads (Pillow lets go of the GIL while it decodes and resizes); yield them in order, in chunks."""
     total = len(contents.names)
     step = max(1, min(64, 2**20 // (3 * math.prod(how.size))))
@@ -149,20 +168,23 @@ def _treated(name: str, contents: Contents, how: Treatment) -> Iterator[list[tup
             bar.update(len(chunk))
 
 
-def _treat(contents: Contents, i: int, how: Treatment) -> Picture | _Failure:
+def _treat(contents: Contents, i: int, how: Preprocessing) -> Picture | _Failure:
     try:
-        return pixels.treat(contents.read(i), how)
+        return pixels.preprocess(contents.read(i), how)
     except UnidentifiedImageError:
         return _Failure("no image")
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         return _Failure("too many pixels")
     except Exception as e:  # whatever a decoder raises on a file, it is that file's fault
-        return _Failure(reason(e))
+        return _Failure(error_text(e))
 
 
 def _in_order(function: Callable[[In], Out], items: Iterable[In]) -> Iterator[Out]:
     """A map in threads that runs only a little ahead of its reader."""
-    workers = min(32, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
+    workers = min(
+        32,
+        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
+    )
     pending: collections.deque = collections.deque()
     with ThreadPoolExecutor(workers) as pool:
         for item in items:

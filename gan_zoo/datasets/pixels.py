@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image, ImageOps
 
-from gan_zoo.contracts import UserError
+from gan_zoo.errors import UserError
 
 VERSION = 1  # part of the cache key, to be raised whenever a pixel changes
 
@@ -18,7 +18,7 @@ Image.init()
 
 # Raster formats only: Pillow would hand an EPS to Ghostscript.
 _FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
-_GREY = ("1", "L", "LA", "La", "F")
+_GRAY = ("1", "L", "LA", "La", "F")
 _FITS = ("crop", "pad", "stretch")
 _FILTERS = ("lanczos", "bicubic", "bilinear", "box")
 
@@ -37,13 +37,13 @@ class Crop(NamedTuple):
     whole: tuple[int, int]
 
 
-class Treatment(NamedTuple):
+class Preprocessing(NamedTuple):
     """What is done to every image.
 
     Attributes:
         size: (H, W) of the result.
         channels: 1, 3 or None, for as many as the image has.
-        fit: How another aspect is met: ``crop`` (the centre), ``pad`` (white) or ``stretch``.
+        fit: How another aspect is met: ``crop`` (the center), ``pad`` (white) or ``stretch``.
         resample: The filter: ``lanczos``, ``bicubic``, ``bilinear`` or ``box``, all antialiased.
         crop: What is cut out first.
     """
@@ -62,7 +62,9 @@ class Treatment(NamedTuple):
         """
         for name, value, known in (("fit", self.fit, _FITS), ("resample", self.resample, _FILTERS)):
             if value not in known:
-                raise UserError(f"{name}={value!r} is unknown to --data; choose from: {', '.join(known)}.")
+                raise UserError(
+                    f"{name}={value!r} is unknown to --data; choose from: {', '.join(known)}."
+                )
 
     def describe(self, resized: bool) -> str:
         """The words for ``Dataset.resize``; ``resized``: whether any image was."""
@@ -72,14 +74,14 @@ class Treatment(NamedTuple):
 
 
 class Picture(NamedTuple):
-    """One treated image: uint8 ``[H, W, C]``, whether the original was grey, and whether it was resized."""
+    """One treated image: uint8 ``[H, W, C]``, whether the original was gray, and whether it was resized."""
 
     pixels: np.ndarray
-    grey: bool
+    gray: bool
     resized: bool
 
 
-def treat(data: bytes | np.ndarray, how: Treatment) -> Picture:
+def preprocess(data: bytes | np.ndarray, how: Preprocessing) -> Picture:
     """Decode one image and bring it to size.
 
     Args:
@@ -90,24 +92,27 @@ def treat(data: bytes | np.ndarray, how: Treatment) -> Picture:
         Exception: Whatever Pillow raises on a file that it cannot decode.
     """
     image = _decode(data)
-    grey = image.mode == "L"
+    gray = image.mode == "L"
     mode = {1: "L", 3: "RGB", None: image.mode}[how.channels]
     image = image if image.mode == mode else image.convert(mode)
     if how.crop:
         if image.size != how.crop.whole:
-            raise ValueError(f"{_text(image.size)} pixels where the crop {how.crop.name} expects {_text(how.crop.whole)}")
+            raise ValueError(
+                f"{_text(image.size)} pixels where the crop {how.crop.name} expects"
+                f" {_text(how.crop.whole)}"
+            )
         image = image.crop(how.crop.box)
     resized = image.size != how.size[::-1]
     if resized:
         image = _resize(image, how)
-    return Picture(np.asarray(image).reshape(*how.size, -1), grey, resized)
+    return Picture(np.asarray(image).reshape(*how.size, -1), gray, resized)
 
 
 def _text(size: tuple[int, int]) -> str:
     return f"{size[0]}x{size[1]}"
 
 
-def _resize(image: Image.Image, how: Treatment) -> Image.Image:
+def _resize(image: Image.Image, how: Preprocessing) -> Image.Image:
     """Bring an image to ``how.size``."""
     height, width = how.size
     resample = Image.Resampling[how.resample.upper()]
@@ -115,8 +120,8 @@ def _resize(image: Image.Image, how: Treatment) -> Image.Image:
         return ImageOps.pad(image, (width, height), resample, color="white")
     if how.fit == "stretch":
         return image.resize((width, height), resample)
-    # The part may have a fractional size, so that nothing is distorted, but starts at a whole pixel, so that a part which
-    # has the wanted size already is copied and not resampled.
+    # The part may have a fractional size, so that nothing is distorted, but starts at a whole
+    # pixel, so that a part which has the wanted size already is copied and not resampled.
     scale = min(image.width / width, image.height / height)
     part = width * scale, height * scale
     left, top = int((image.width - part[0]) / 2), int((image.height - part[1]) / 2)
@@ -127,7 +132,9 @@ def _resize(image: Image.Image, how: Treatment) -> Image.Image:
 def _decode(data: bytes | np.ndarray) -> Image.Image:
     """The first frame in mode L or RGB."""
     if isinstance(data, np.ndarray):
-        return _flat(Image.fromarray(data[..., 0] if data.ndim == 3 and data.shape[-1] == 1 else data))
+        return _flat(
+            Image.fromarray(data[..., 0] if data.ndim == 3 and data.shape[-1] == 1 else data)
+        )
     if not data:
         raise ValueError("empty")
     with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
@@ -141,7 +148,7 @@ def _flat(image: Image.Image) -> Image.Image:
     """To 8 bits, in mode L or RGB, with whatever is transparent on white."""
     if image.mode.startswith("I"):
         return _from_16_bits(image)
-    target = "L" if image.mode in _GREY else "RGB"
+    target = "L" if image.mode in _GRAY else "RGB"
     if image.mode == "F":
         pixels = np.asarray(image)
         if not (pixels.min() >= 0 and pixels.max() <= 1):
@@ -155,7 +162,7 @@ def _flat(image: Image.Image) -> Image.Image:
 
 
 def _from_16_bits(image: Image.Image) -> Image.Image:
-    """Grey of 16 bits, which Pillow keeps in its integer modes and would clip at 255."""
+    """Gray of 16 bits, which Pillow keeps in its integer modes and would clip at 255."""
     pixels = np.asarray(image).astype(np.int64)
     if pixels.min() < 0 or pixels.max() > 65535:
         raise ValueError("integer pixels outside 0..65535")

@@ -1,6 +1,7 @@
 """Where images come from: a folder, a zip archive or an npz file, told apart and opened without reading any image.
 
-A :class:`Source` has a fingerprint that is cheap to take, and opens only when the cache does not know that fingerprint.
+A :class:`Source` has a fingerprint that is cheap to take, and opens only when the cache does not
+know that fingerprint.
 """
 
 from __future__ import annotations
@@ -16,12 +17,28 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gan_zoo.contracts import UserError
+from gan_zoo.errors import UserError
 
-EXTENSIONS = (".bmp", ".gif", ".jfif", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
+EXTENSIONS = (
+    ".bmp",
+    ".gif",
+    ".jfif",
+    ".jpeg",
+    ".jpg",
+    ".pbm",
+    ".pgm",
+    ".png",
+    ".ppm",
+    ".tif",
+    ".tiff",
+    ".webp",
+)
 
 _LARGEST = 2**28  # bytes that one image of an archive may unpack to
-_BOMB = 2**25, 200  # from that many bytes on, an image that packs by that factor is taken for a bomb
+_BOMB = (
+    2**25,
+    200,
+)  # from that many bytes on, an image that packs by that factor is taken for a bomb
 
 Select = Callable[[Sequence[str]], Sequence[str]]
 
@@ -31,8 +48,8 @@ class Contents(NamedTuple):
 
     Attributes:
         names: What messages call each image, in the order of the data set.
-        read: The image of a place in ``names``: an encoded file, or uint8 ``[H, W]`` or ``[H, W, C]``. Threads call it;
-            whatever it raises says that this image cannot be read.
+        read: The image of a place in ``names``: an encoded file, or uint8 ``[H, W]`` or ``[H, W,
+            C]``. Threads call it; whatever it raises says that this image cannot be read.
         labels: int ``[N]``, the class of each image, or None.
         classes: The names of the classes.
     """
@@ -69,13 +86,17 @@ def printable(name: str) -> str:
     return "".join(c if c.isprintable() else "?" for c in name)
 
 
-def reason(error: Exception) -> str:
+def error_text(error: Exception) -> str:
     """An error's text on one line, fit for a sentence."""
-    text = (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__
+    text = (
+        (error.strerror if isinstance(error, OSError) else None)
+        or str(error)
+        or type(error).__name__
+    )
     return printable(" ".join(text.split()))[:200]
 
 
-def existing(data_dir: Path) -> Path:
+def require_path(data_dir: Path) -> Path:
     """The same path, if there is something.
 
     Raises:
@@ -86,13 +107,18 @@ def existing(data_dir: Path) -> Path:
             return data_dir
     except OSError:
         pass
-    raise UserError(f"--data_dir={data_dir} does not exist or cannot be reached; give a folder, a .zip or an .npz that does.")
+    raise UserError(
+        f"--data_dir={data_dir} does not exist or cannot be reached; give a folder, a .zip or an"
+        " .npz that does."
+    )
 
 
 def is_candidate(name: str) -> bool:
     """Whether a file counts as an image by its relative POSIX path alone."""
     parts = name.split("/")
-    return parts[-1].lower().endswith(EXTENSIONS) and not any(p.startswith(".") or p == "__MACOSX" for p in parts)
+    return parts[-1].lower().endswith(EXTENSIONS) and not any(
+        p.startswith(".") or p == "__MACOSX" for p in parts
+    )
 
 
 def all_of(names: Sequence[str]) -> Sequence[str]:
@@ -111,7 +137,10 @@ def classes_of(names: Sequence[str]) -> tuple[np.ndarray | None, tuple[str, ...]
     """
     paths = [name.split("/")[:-1] for name in names]
     first, last = min(paths), max(paths)  # what these two share, all share
-    depth = next((i for i, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), min(len(first), len(last)))
+    depth = next(
+        (i for i, (a, b) in enumerate(zip(first, last, strict=False)) if a != b),
+        min(len(first), len(last)),
+    )
     if any(len(path) <= depth for path in paths):
         return None, ()
     values, labels = np.unique([path[depth] for path in paths], return_inverse=True)
@@ -132,14 +161,20 @@ def pictures(path: Path, select: Select = all_of) -> Source:
         return _folder(path, select)
     if path.is_file() and (zipfile.is_zipfile(path) or path.suffix.lower() == ".zip"):
         return _archive(path, select)
-    raise UserError(f"{path} is neither a folder nor a .zip nor an .npz; give one of these as --data_dir.")
+    raise UserError(
+        f"{path} is neither a folder nor a .zip nor an .npz; give one of these as --data_dir."
+    )
 
 
 def _selected(names: Iterable[str], select: Select, where: Path) -> Sequence[str]:
     candidates = sorted(filter(is_candidate, names))
     if not candidates:
         inside = sorted([*where.glob("*.zip"), *where.glob("*.npz")]) if where.is_dir() else []
-        hint = f"give {inside[0]} as --data_dir" if inside else f"put files in it that end in {' '.join(EXTENSIONS)}"
+        hint = (
+            f"give {inside[0]} as --data_dir"
+            if inside
+            else f"put files in it that end in {' '.join(EXTENSIONS)}"
+        )
         raise UserError(f"there are no images in {where}; {hint}.")
     return select(candidates)
 
@@ -148,7 +183,9 @@ def _files_below(root: Path) -> Iterable[str]:
     """Relative POSIX paths of all files, and of the folders that cannot be listed; each folder is visited once."""
     seen: set[tuple[int, int]] = set()
     closed: list[str] = []
-    for folder, subfolders, files in os.walk(root, followlinks=True, onerror=lambda e: closed.append(str(e.filename))):
+    for folder, subfolders, files in os.walk(
+        root, followlinks=True, onerror=lambda e: closed.append(str(e.filename))
+    ):
         try:
             mark = os.stat(folder)
         except OSError:
@@ -161,7 +198,10 @@ def _files_below(root: Path) -> Iterable[str]:
         for name in files:
             yield Path(folder, name).relative_to(root).as_posix()
     if closed:
-        raise UserError(f"the folder {printable(closed[0])} cannot be listed; change its permissions or move it out of {root}.")
+        raise UserError(
+            f"the folder {printable(closed[0])} cannot be listed; change its permissions or move it"
+            f" out of {root}."
+        )
 
 
 def _folder(root: Path, select: Select) -> Source:
@@ -180,7 +220,11 @@ def _folder(root: Path, select: Select) -> Source:
             raise OSError("no regular file, or a dangling link")
         return (root / names[i]).read_bytes()
 
-    return Source(str(root), fingerprint("folder", root.resolve(), *marks), lambda: Contents(names, read, *classes_of(names)))
+    return Source(
+        str(root),
+        fingerprint("folder", root.resolve(), *marks),
+        lambda: Contents(names, read, *classes_of(names)),
+    )
 
 
 def open_zip(path: Path) -> zipfile.ZipFile:
@@ -192,9 +236,14 @@ def open_zip(path: Path) -> zipfile.ZipFile:
     try:
         return zipfile.ZipFile(path)
     except OSError as e:
-        raise UserError(f"{path} cannot be read ({reason(e)}); check its permissions.") from None
+        raise UserError(
+            f"{path} cannot be read ({error_text(e)}); check its permissions."
+        ) from None
     except (zipfile.BadZipFile, NotImplementedError, ValueError) as e:
-        raise UserError(f"{path} is no zip archive or a damaged one ({reason(e)}); download or pack it again.") from None
+        raise UserError(
+            f"{path} is no zip archive or a damaged one ({error_text(e)}); download or pack it"
+            " again."
+        ) from None
 
 
 def _archive(path: Path, select: Select) -> Source:
@@ -205,8 +254,8 @@ def _archive(path: Path, select: Select) -> Source:
         parts = name.split("/")
         if re.match("/|[A-Za-z]:", name) or ".." in parts:
             raise UserError(
-                f"the archive {path} is refused, since its member '{printable(name)}' points out of it; "
-                "pack the images again with plain relative paths."
+                f"the archive {path} is refused, since its member '{printable(name)}' points out of"
+                " it; pack the images again with plain relative paths."
             )
         if not info.is_dir():
             members["/".join(p for p in parts if p not in ("", "."))] = info
@@ -214,16 +263,20 @@ def _archive(path: Path, select: Select) -> Source:
     for name in names:
         info = members[name]
         if info.flag_bits & 1:
-            raise UserError(f"the archive {path} is encrypted; unpack it and give the folder as --data_dir.")
+            raise UserError(
+                f"the archive {path} is encrypted; unpack it and give the folder as --data_dir."
+            )
         size, ratio = info.file_size, info.file_size / max(info.compress_size, 1)
         if size > _LARGEST or (size > _BOMB[0] and ratio > _BOMB[1]):
             raise UserError(
-                f"the archive {path} is refused, since its member '{printable(name)}' would unpack to {size / 2**20:,.0f} MiB; "
-                "leave it out or make that image smaller."
+                f"the archive {path} is refused, since its member '{printable(name)}' would unpack"
+                f" to {size / 2**20:,.0f} MiB; leave it out or make that image smaller."
             )
     marks = [(name, members[name].CRC, members[name].file_size) for name in names]
 
     def read(i: int) -> bytes:
         return archive.read(members[names[i]])  # which checks the CRC
 
-    return Source(str(path), fingerprint("zip", *marks), lambda: Contents(names, read, *classes_of(names)))
+    return Source(
+        str(path), fingerprint("zip", *marks), lambda: Contents(names, read, *classes_of(names))
+    )

@@ -1,7 +1,8 @@
 """The cache of decoded images: one ``.npy`` a data set and size, with a report in JSON beside it.
 
-An entry is written once, under a temporary name, and then moved into place, so that other processes see all of it or nothing.
-Where the cache cannot be written, the images are kept in memory and a note says so.
+An entry is written once, under a temporary name, and then moved into place, so that other processes
+see all of it or nothing. Where the cache cannot be written, the images are kept in memory and a
+note says so.
 """
 
 from __future__ import annotations
@@ -22,8 +23,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from gan_zoo.atomic import whole_file
-from gan_zoo.contracts import UserError
+from gan_zoo.errors import UserError
+from gan_zoo.files import whole_file
 
 Report = dict[str, Any]
 _HEADER = 128  # bytes of a .npy's header, which NumPy pads so that it suits any number of rows
@@ -34,8 +35,9 @@ class Product(NamedTuple):
 
     Attributes:
         limit: There will be no more images than this.
-        blocks: Yields uint8 ``[n, H, W, C]``, at least one block with n > 0, and returns a report fit for JSON, whose ``notes``
-            is a list of sentences and whose ``labels`` is a dictionary of lists with one number an image.
+        blocks: Yields uint8 ``[n, H, W, C]``, at least one block with n > 0, and returns a report
+            fit for JSON, whose ``notes`` is a list of sentences and whose ``labels`` is a
+            dictionary of lists with one number an image.
     """
 
     limit: int
@@ -101,7 +103,10 @@ def fetch(folder: Path, stem: str, produce: Callable[[], Product]) -> Entry:
     except OSError as e:
         reason = e.strerror or str(e)
     entry = _in_memory(produce(), f"the cache {folder} cannot be written ({reason})")
-    note = f"the cache {folder} cannot be written ({reason}), so the images are read anew each time; set GAN_ZOO_CACHE."
+    note = (
+        f"the cache {folder} cannot be written ({reason}), so the images are read anew each time;"
+        " set GAN_ZOO_CACHE."
+    )
     return entry._replace(report={**entry.report, "notes": [*entry.report["notes"], note]})
 
 
@@ -135,12 +140,17 @@ def _write(folder: Path, stem: str, product: Product) -> None:
 
         report = _drain(product, take)
         file.seek(0)
-        np.lib.format.write_array_header_1_0(file, {"descr": "|u1", "fortran_order": False, "shape": hasher.shape})
+        np.lib.format.write_array_header_1_0(
+            file, {"descr": "|u1", "fortran_order": False, "shape": hasher.shape}
+        )
         assert file.tell() == _HEADER
         file.flush()
         os.fsync(file.fileno())
     with whole_file(folder / f"{stem}.json") as part:
-        part.write_text(json.dumps({"shape": hasher.shape, "hash": hasher.hexdigest(), "report": report}), encoding="utf-8")
+        part.write_text(
+            json.dumps({"shape": hasher.shape, "hash": hasher.hexdigest(), "report": report}),
+            encoding="utf-8",
+        )
 
 
 def _read(folder: Path, stem: str) -> Entry | None:
@@ -166,8 +176,9 @@ def _read(folder: Path, stem: str) -> Entry | None:
 def memory_map(path: Path) -> np.ndarray:
     """The array in an .npy file, read from the disk image by image as it is used.
 
-    The system is told that the order is random. Else it reads 128 KB around each image, of which the next one needs nothing:
-    fifty times slower for a set larger than memory (``tools/bench.py --parts=data``).
+    The system is told that the order is random. Else it reads 128 KB around each image, of which
+    the next one needs nothing: fifty times slower for a set larger than memory (``tools/bench.py
+    --parts=data``).
     """
     images = np.load(path, mmap_mode="r", allow_pickle=False)
     with contextlib.suppress(AttributeError, OSError):  # not every system can be told
@@ -185,10 +196,13 @@ def _in_memory(product: Product, why: str) -> Entry:
             need = product.limit * block[0].nbytes
             if need > available_memory():
                 raise UserError(
-                    f"{why} and the images need {need / 2**30:,.1f} GiB of memory, more than is free; "
-                    "set GAN_ZOO_CACHE to a folder with room, or choose a smaller --image_size."
+                    f"{why} and the images need {need / 2**30:,.1f} GiB of memory, more than is"
+                    " free; set GAN_ZOO_CACHE to a folder with room, or choose a smaller"
+                    " --image_size."
                 )
-            images = np.empty((product.limit, *block.shape[1:]), np.uint8)  # what is never filled takes no memory
+            images = np.empty(
+                (product.limit, *block.shape[1:]), np.uint8
+            )  # what is never filled takes no memory
         images[count : count + len(block)] = block
         count += len(block)
 
@@ -203,7 +217,9 @@ def available_memory() -> int:
     limits = []
     with contextlib.suppress(OSError, ValueError, StopIteration):
         lines = Path("/proc/meminfo").read_text().splitlines()
-        limits.append(1024 * int(next(line.split()[1] for line in lines if line.startswith("MemAvailable"))))
+        limits.append(
+            1024 * int(next(line.split()[1] for line in lines if line.startswith("MemAvailable")))
+        )
     with contextlib.suppress(OSError, ValueError, KeyError):  # a container's own limit
         group = Path("/sys/fs/cgroup")
         usage = dict(line.split() for line in (group / "memory.stat").read_text().splitlines())

@@ -14,8 +14,8 @@ from gan_zoo.registry import discriminators
 def anime_dcgan(width: int = 32, dropout: float = 0.4, slope: float = 0.3, *, image_shape):
     """Four 5x5 convolutions of stride 2, each with LeakyReLU, batch norm and dropout, on images brought to [0, 1].
 
-    [B, H, W, C] in [-1, 1] -> [0, 1] -> 1, 2, 4 and 8 times ``width`` channels -> flatten -> logits [B, 1]. The sigmoid of the
-    project it comes from (``experiments/anime64.py``) is in the loss.
+    [B, H, W, C] in [-1, 1] -> [0, 1] -> 1, 2, 4 and 8 times ``width`` channels -> flatten -> logits
+    [B, 1]. The sigmoid of the project it comes from (the preset ``anime64``) is in the loss.
 
     Args:
         width: Channels of the first convolution.

@@ -6,7 +6,15 @@ import keras
 from keras import layers
 from keras.config import floatx
 
-from gan_zoo.layers import Conv2D, Dropout, MinibatchStd, dcgan_init, ladder, norm_kind, normalise
+from gan_zoo.layers import (
+    Conv2D,
+    Dropout,
+    MinibatchStd,
+    dcgan_init,
+    norm_kind,
+    normalize,
+    resolution_schedule,
+)
 from gan_zoo.registry import discriminators
 
 
@@ -24,29 +32,41 @@ def dcgan(
 ):
     """Strided convolutions down to a logit (Radford et al. 2015, arXiv:1511.06434).
 
-    [B, H, W, C] -> stride-2 convolutions with LeakyReLU and, but for the first, a norm -> dense -> logits [B, 1]. At 64x64
-    the maps are 32x32x64, 16x16x128, 8x8x256, 4x4x512. The paper's sigmoid is in the loss.
+    [B, H, W, C] -> stride-2 convolutions with LeakyReLU and, but for the first, a norm -> dense ->
+    logits [B, 1]. At 64x64 the maps are 32x32x64, 16x16x128, 8x8x256, 4x4x512. The paper's sigmoid
+    is in the loss.
 
     Args:
         width: Channels of the first map; doubled at each stride.
         kernel: Side of the kernels.
         slope: Of LeakyReLU.
-        norm: ``batch``, ``layer``, ``instance`` or ``none``, see :func:`gan_zoo.layers.normalise`; True and False mean the
-            first and the last. Batch norm does not go with a penalty on the gradient of single samples.
+        norm: ``batch``, ``layer``, ``instance`` or ``none``, see :func:`gan_zoo.layers.normalize`;
+            True and False mean the first and the last. Batch norm does not go with a penalty on the
+            gradient of single samples.
         dropout: Rate after each activation; the paper has none.
         max_width: The doubling ends here.
         minibatch_std: Whether the last layer also sees how much the images of a batch differ.
         image_shape: (H, W, C), any.
     """
     norm = norm_kind(norm)
-    steps = len(ladder(*image_shape[:2])) - 1
+    steps = len(resolution_schedule(*image_shape[:2])) - 1
     if not steps:
-        raise ValueError(f"images of {image_shape[0]}x{image_shape[1]} are too small for it; use dense or larger images.")
+        raise ValueError(
+            f"images of {image_shape[0]}x{image_shape[1]} are too small for it; use dense or larger"
+            " images."
+        )
     image = x = keras.Input(image_shape, name="image")
     for i in range(steps):
         bare = i == 0 or norm == "none"
-        x = Conv2D(min(max_width, width * 2**i), kernel, 2, "same", use_bias=bare, kernel_initializer=dcgan_init())(x)
-        x = layers.LeakyReLU(slope)(x if bare else normalise(x, norm))
+        x = Conv2D(
+            min(max_width, width * 2**i),
+            kernel,
+            2,
+            "same",
+            use_bias=bare,
+            kernel_initializer=dcgan_init(),
+        )(x)
+        x = layers.LeakyReLU(slope)(x if bare else normalize(x, norm))
         x = Dropout(dropout)(x) if dropout else x
     x = MinibatchStd()(x) if minibatch_std else x
     logits = layers.Dense(1, kernel_initializer=dcgan_init(), dtype=floatx())(layers.Flatten()(x))

@@ -8,32 +8,43 @@ import keras
 from keras import layers
 from keras.config import floatx
 
-from gan_zoo.layers import Conv2D, Dense, inverted_bottleneck, ladder, scaled
+from gan_zoo.layers import Conv2D, Dense, inverted_bottleneck, resolution_schedule, scaled
 from gan_zoo.registry import discriminators
 
 
 @discriminators.register
-def r3gan(width: int = 64, blocks: int = 2, group: int = 16, expansion: int = 2, max_width: int = 256, *, image_shape):
+def r3gan(
+    width: int = 64,
+    blocks: int = 2,
+    group: int = 16,
+    expansion: int = 2,
+    max_width: int = 256,
+    *,
+    image_shape,
+):
     """Residual blocks without a norm, in grouped convolutions (R3GAN, Huang et al. 2024, arXiv:2501.05441, section 3).
 
-    [B, H, W, C] -> 1x1 convolution -> at every size ``blocks`` blocks (:func:`gan_zoo.layers.inverted_bottleneck`), then
-    bilinear halving and, where the width changes, a 1x1 convolution -> at the last size one weight a place and channel, summed
-    over places -> dense -> logits [B, 1].
+    [B, H, W, C] -> 1x1 convolution -> at every size ``blocks`` blocks
+    (:func:`gan_zoo.layers.inverted_bottleneck`), then bilinear halving and, where the width
+    changes, a 1x1 convolution -> at the last size one weight a place and channel, summed over
+    places -> dense -> logits [B, 1].
 
-    Differs from the paper: narrower, as its generator; halving is the mean of 2x2 pixels, where the authors' code weights 4x4
-    by (1, 3, 3, 1) in each direction; and the last layer has a bias, which means nothing under the paper's loss.
+    Differs from the paper: narrower, as its generator; halving is the mean of 2x2 pixels, where the
+    authors' code weights 4x4 by (1, 3, 3, 1) in each direction; and the last layer has a bias,
+    which means nothing under the paper's loss.
 
     Args:
         width: Channels of the first map; doubled at each halving.
         blocks: Blocks at each size.
-        group: Channels in each group of the 3x3 convolutions; it must divide ``expansion`` times the width.
+        group: Channels in each group of the 3x3 convolutions; it must divide ``expansion`` times
+            the width.
         expansion: How much wider blocks are inside.
         max_width: The doubling ends here.
         image_shape: (H, W, C), any.
     """
     if min(width, blocks, group, expansion, max_width) < 1:
         raise ValueError("width, blocks, group, expansion and max_width must all be 1 or more.")
-    sizes = ladder(image_shape[0], image_shape[1])[::-1]
+    sizes = resolution_schedule(image_shape[0], image_shape[1])[::-1]
     image = keras.Input(image_shape, name="image")
     x = Conv2D(width, 1, use_bias=False, kernel_initializer=scaled())(image)
     for i in range(len(sizes)):
@@ -42,7 +53,8 @@ def r3gan(width: int = 64, blocks: int = 2, group: int = 16, expansion: int = 2,
             x = Conv2D(filters, 1, use_bias=False, kernel_initializer=scaled())(x)
         for _ in range(blocks):
             x = inverted_bottleneck(x, expansion, group, blocks * len(sizes))
-    # A channel reads only its own map, where Keras' fan-in of a depthwise kernel counts those of all channels.
+    # A channel reads only its own map, where Keras' fan-in of a depthwise kernel counts those of
+    # all channels.
     alone = keras.initializers.RandomNormal(stddev=math.prod(sizes[-1]) ** -0.5)
     x = layers.DepthwiseConv2D(sizes[-1], use_bias=False, depthwise_initializer=alone)(x)
     logits = Dense(1, kernel_initializer=scaled(), dtype=floatx())(layers.Flatten()(x))

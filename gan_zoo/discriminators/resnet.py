@@ -8,22 +8,33 @@ import keras
 from keras import layers
 from keras.config import floatx
 
-from gan_zoo.layers import Conv2D, Dense, DownConv2D, SelfAttention, attention_at, ladder
+from gan_zoo.layers import (
+    Conv2D,
+    Dense,
+    DownConv2D,
+    SelfAttention,
+    attention_at,
+    resolution_schedule,
+)
 from gan_zoo.registry import discriminators
 
 
 @discriminators.register
-def resnet(width: int = 64, max_width: int = 1024, smallest: int = 4, flat: int = 1, *, image_shape):
-    """Residual blocks down to a logit (Miyato et al. 2018, arXiv:1802.05957, appendix B.4); no normalisation in the net.
+def resnet(
+    width: int = 64, max_width: int = 1024, smallest: int = 4, flat: int = 1, *, image_shape
+):
+    """Residual blocks down to a logit (Miyato et al. 2018, arXiv:1802.05957, appendix B.4); no normalization in the net.
 
-    [B, H, W, C] -> one residual block a halving -> ``flat`` blocks at the last size -> ReLU, sum over places -> dense ->
-    logits [B, 1]. A block is ReLU, 3x3 convolution, ReLU, 3x3 convolution, average pooling, plus the pooled input by a 1x1
-    convolution (Gulrajani et al. 2017, arXiv:1704.00028, appendix F); the first one has no ReLU at its start. At 128x128 the
-    blocks are those of the paper's table 6b: 64 to 1024 channels and one more of 1024; at 48x48 those of table 5; at 32x32
-    those of table 4 with ``width=128, max_width=128, smallest=8, flat=2``. Kernels start as in the authors' code.
+    [B, H, W, C] -> one residual block a halving -> ``flat`` blocks at the last size -> ReLU, sum
+    over places -> dense -> logits [B, 1]. A block is ReLU, 3x3 convolution, ReLU, 3x3 convolution,
+    average pooling, plus the pooled input by a 1x1 convolution (Gulrajani et al. 2017,
+    arXiv:1704.00028, appendix F); the first one has no ReLU at its start. At 128x128 the blocks are
+    those of the paper's table 6b: 64 to 1024 channels and one more of 1024; at 48x48 those of table
+    5; at 32x32 those of table 4 with ``width=128, max_width=128, smallest=8, flat=2``. Kernels
+    start as in the authors' code.
 
-    Differs from the paper: its spectral normalisation is not part of the net here. It computes the same otherwise, see
-    :class:`gan_zoo.layers.DownConv2D`.
+    Differs from the paper: its spectral normalization is not part of the net here. It computes the
+    same otherwise, see :class:`gan_zoo.layers.DownConv2D`.
 
     Args:
         width: Channels of the first block; doubled at each block.
@@ -36,12 +47,21 @@ def resnet(width: int = 64, max_width: int = 1024, smallest: int = 4, flat: int 
 
 
 @discriminators.register
-def sagan(width: int = 64, attention: int = 16, max_width: int = 1024, smallest: int = 4, flat: int = 1, *, image_shape):
+def sagan(
+    width: int = 64,
+    attention: int = 16,
+    max_width: int = 1024,
+    smallest: int = 4,
+    flat: int = 1,
+    *,
+    image_shape,
+):
     """Residual blocks and self-attention in one map (Zhang et al. 2019, arXiv:1805.08318, section 3).
 
-    As ``resnet``, with :class:`gan_zoo.layers.SelfAttention` after the block that ends in the chosen map. Differs from the
-    paper: no class projection, its spectral normalisation is not part of the net here, and the channels of a block grow in its
-    second convolution, as in ``resnet``, where the authors' code has them grow in the first.
+    As ``resnet``, with :class:`gan_zoo.layers.SelfAttention` after the block that ends in the
+    chosen map. Differs from the paper: no class projection, its spectral normalization is not part
+    of the net here, and the channels of a block grow in its second convolution, as in ``resnet``,
+    where the authors' code has them grow in the first.
 
     Args:
         width: Channels of the first block; doubled at each block.
@@ -52,18 +72,26 @@ def sagan(width: int = 64, attention: int = 16, max_width: int = 1024, smallest:
         image_shape: (H, W, C), any.
     """
     if attention < 1:
-        raise ValueError(f"attention={attention} must be 1 or more; resnet is the same net without it.")
-    return _residual(width, max_width, smallest, flat, attention, image_shape, "sagan_discriminator")
+        raise ValueError(
+            f"attention={attention} must be 1 or more; resnet is the same net without it."
+        )
+    return _residual(
+        width, max_width, smallest, flat, attention, image_shape, "sagan_discriminator"
+    )
 
 
 def _residual(width, max_width, smallest, flat, attention, image_shape, name):
     if min(width, max_width, smallest) < 1 or flat < 0:
         raise ValueError(
-            f"width={width}, max_width={max_width} and smallest={smallest} must be 1 or more, flat={flat} 0 or more."
+            f"width={width}, max_width={max_width} and smallest={smallest} must be 1 or more,"
+            f" flat={flat} 0 or more."
         )
-    sizes = ladder(image_shape[0], image_shape[1], smallest)[::-1]
+    sizes = resolution_schedule(image_shape[0], image_shape[1], smallest)[::-1]
     if len(sizes) < 2:
-        raise ValueError(f"images of {image_shape[0]}x{image_shape[1]} are too small for it; use dense or larger images.")
+        raise ValueError(
+            f"images of {image_shape[0]}x{image_shape[1]} are too small for it; use dense or larger"
+            " images."
+        )
     attentive = attention_at(sizes[:0:-1], attention) if attention else None
     widths = [min(max_width, width * 2**i) for i in range(len(sizes))]
     image = x = keras.Input(image_shape, name="image")

@@ -14,9 +14,10 @@ from gan_zoo.registry import discriminators
 def simpsons_dcgan(width: int = 64, *, image_shape):
     """A DCGAN discriminator with 5x5 kernels, biases, and batch norm (epsilon 5e-5) after every convolution.
 
-    [B, H, W, C] -> convolutions to 1, 2, 4, 8 and 16 times ``width`` channels (stride 2, 2, 2, 1, 2), each with batch norm and
-    LeakyReLU 0.2 -> flatten -> logits [B, 1]. At the defaults and 128x128x3 it has the 17,488,257 parameters (17,484,289
-    trainable) of the project it comes from; see ``experiments/simpsons_dcgan128.py``.
+    [B, H, W, C] -> convolutions to 1, 2, 4, 8 and 16 times ``width`` channels (stride 2, 2, 2, 1,
+    2), each with batch norm and LeakyReLU 0.2 -> flatten -> logits [B, 1]. At the defaults and
+    128x128x3 it has the 17,488,257 parameters (17,484,289 trainable) of the project it comes from;
+    see the preset ``simpsons_dcgan128``.
 
     Args:
         width: Channels of the first convolution.
@@ -35,9 +36,10 @@ def simpsons_dcgan(width: int = 64, *, image_shape):
 def simpsons_stages(width: int = 64, convs: tuple = (1, 1, 2, 2, 2), *, image_shape):
     """Five stages of convolutions, batch norm and LeakyReLU 0.2, and one dense layer; 5x5 kernels, strides for pooling.
 
-    [B, H, W, C] -> stages of 1, 2, 4, 8 and 16 times ``width`` channels -> flatten -> logits [B, 1]. The first convolution of
-    a stage has stride 2. A reading of the text that describes the project (see ``experiments/simpsons_hacks.py``), which says
-    that each stage has a number of convolutions of its own, but not which.
+    [B, H, W, C] -> stages of 1, 2, 4, 8 and 16 times ``width`` channels -> flatten -> logits [B,
+    1]. The first convolution of a stage has stride 2. A reading of the text that describes the
+    project (see the preset ``simpsons_hacks``), which says that each stage has a number of
+    convolutions of its own, but not which.
 
     Args:
         width: Channels of the first stage.

@@ -14,8 +14,8 @@ from gan_zoo.registry import discriminators
 def tutorial_dcgan(width: int = 64, dropout: float = 0.3, slope: float = 0.3, *, image_shape):
     """The discriminator of TensorFlow's DCGAN tutorial for MNIST: two 5x5 convolutions of stride 2, each with dropout.
 
-    [B, H, W, C] -> ``width`` and 2 ``width`` channels, each with LeakyReLU and dropout -> flatten -> logits [B, 1]. At the
-    defaults and 28x28x1 it has 212,865 parameters.
+    [B, H, W, C] -> ``width`` and 2 ``width`` channels, each with LeakyReLU and dropout -> flatten
+    -> logits [B, 1]. At the defaults and 28x28x1 it has 212,865 parameters.
 
     Args:
         width: Channels of the first convolution.
@@ -28,4 +28,8 @@ def tutorial_dcgan(width: int = 64, dropout: float = 0.3, slope: float = 0.3, *,
     image = x = keras.Input(image_shape, name="image")
     for filters in (width, 2 * width):
         x = Dropout(dropout)(layers.LeakyReLU(slope)(Conv2D(filters, 5, 2, "same")(x)))
-    return keras.Model(image, layers.Dense(1, dtype=floatx())(layers.Flatten()(x)), name="tutorial_dcgan_discriminator")
+    return keras.Model(
+        image,
+        layers.Dense(1, dtype=floatx())(layers.Flatten()(x)),
+        name="tutorial_dcgan_discriminator",
+    )

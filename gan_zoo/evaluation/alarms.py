@@ -1,8 +1,9 @@
 """Alarms over the history of a run: what was seen, since when, and what to try.
 
-Pure functions of the records in ``metrics.jsonl``, so a resumed run raises the same alarms as an uninterrupted one. Records are
-of two kinds, both with ``step``: of training (``loss/disc``, ``accuracy/disc``, ``grad_norm/gen`` ...) and of evaluation
-(``eval/...``). A value of None is what JSON has for NaN and infinity. No TensorFlow.
+Pure functions of the records in ``metrics.jsonl``, so a resumed run raises the same alarms as an
+uninterrupted one. Records are of two kinds, both with ``step``: of training (``loss/disc``,
+``accuracy/disc``, ``grad_norm/gen`` ...) and of evaluation (``eval/...``). A value of None is what
+JSON has for NaN and infinity. No TensorFlow.
 """
 
 from __future__ import annotations
@@ -35,15 +36,22 @@ class Alarm(NamedTuple):
 
 
 def check(
-    history: Sequence[Record], *, score: str = "", floor: float = 0.0, diversity: str = "", recall: str = ""
+    history: Sequence[Record],
+    *,
+    score: str = "",
+    floor: float = 0.0,
+    diversity: str = "",
+    recall: str = "",
 ) -> list[Alarm]:
     """All alarms that hold at the end of a history; none for things that it does not record.
 
     Args:
         history: Records in the order of their steps, each with ``step``.
-        score: Key of the metric by which checkpoints are chosen, lower is better, such as ``eval/FD-embedded``.
+        score: Key of the metric by which checkpoints are chosen, lower is better, such as
+            ``eval/FD-embedded``.
         floor: What real images score against real ones; differences of its size are chance.
-        diversity: Key of the samples' diversity over that of real images, such as ``eval/diversity-embedded``.
+        diversity: Key of the samples' diversity over that of real images, such as
+            ``eval/diversity-embedded``.
         recall: Key of recall, such as ``eval/recall-embedded``.
     """
     found = [
@@ -58,7 +66,11 @@ def check(
 
 def _series(history: Sequence[Record], key: str) -> list[tuple[int, float]]:
     """The (step, value) pairs of one key, without those that are missing or not finite."""
-    return [(r["step"], float(r[key])) for r in history if r.get(key) is not None and math.isfinite(r[key])]
+    return [
+        (r["step"], float(r[key]))
+        for r in history
+        if r.get(key) is not None and math.isfinite(r[key])
+    ]
 
 
 def _since(series: Sequence[tuple[int, float]], bad: Sequence[bool], least: int) -> int | None:
@@ -74,25 +86,34 @@ def nan(history: Sequence[Record]) -> Alarm | None:
     if not history:
         return None
     newest = history[-1]
-    bad = sorted(k for k, v in newest.items() if v is None or (isinstance(v, float) and not math.isfinite(v)))
+    bad = sorted(
+        k for k, v in newest.items() if v is None or (isinstance(v, float) and not math.isfinite(v))
+    )
     if not bad:
         return None
     return Alarm(
         "nan",
         newest["step"],
         f"{', '.join(bad)} {'is' if len(bad) == 1 else 'are'} NaN or infinite",
-        "go back to the last good checkpoint with lower learning rates, a gradient penalty, or spectral normalisation",
+        "go back to the last good checkpoint with lower learning rates, a gradient penalty, or"
+        " spectral normalization",
     )
 
 
-def collapse(history: Sequence[Record], *, diversity: str, recall: str, part: float = 0.5, least: int = 2) -> Alarm | None:
+def collapse(
+    history: Sequence[Record], *, diversity: str, recall: str, part: float = 0.5, least: int = 2
+) -> Alarm | None:
     """The samples have lost their variety, for ``least`` evaluations running.
 
-    Their diversity has fallen below ``part`` of the best that the run has had, or recall has fallen below a tenth of its best
-    (where that was at least 0.1), or diversity is below a quarter of the real images' after five evaluations. A fall below a
-    quarter of the run's best is told at once. An untrained generator has no variety, so none is expected of it at first.
+    Their diversity has fallen below ``part`` of the best that the run has had, or recall has fallen
+    below a tenth of its best (where that was at least 0.1), or diversity is below a quarter of the
+    real images' after five evaluations. A fall below a quarter of the run's best is told at once.
+    An untrained generator has no variety, so none is expected of it at first.
     """
-    advice = "go back to the best checkpoint; try a lower learning rate for D, a gradient penalty, DiffAugment, a larger batch"
+    advice = (
+        "go back to the best checkpoint; try a lower learning rate for D, a gradient penalty,"
+        " DiffAugment, a larger batch"
+    )
     series = _series(history, diversity)
     values = [v for _, v in series]
     best = [max(values[: i + 1]) for i in range(len(values))]
@@ -100,22 +121,37 @@ def collapse(history: Sequence[Record], *, diversity: str, recall: str, part: fl
     if since is None and series and values[-1] < part / 2 * best[-1]:
         since = series[-1][0]
     if since is not None:
-        seen = f"the samples' diversity is {values[-1]:.2f} of real images', and was {best[-1]:.2f} at its best"
+        seen = (
+            f"the samples' diversity is {values[-1]:.2f} of real images', and was {best[-1]:.2f} at"
+            " its best"
+        )
         return Alarm("collapse", since, seen, advice)
     since = _since(series, [v < 0.25 and i >= 5 for i, v in enumerate(values)], least)
     if since is not None:
-        return Alarm("collapse", since, f"the samples' diversity is only {values[-1]:.2f} of real images'", advice)
+        return Alarm(
+            "collapse",
+            since,
+            f"the samples' diversity is only {values[-1]:.2f} of real images'",
+            advice,
+        )
     series = _series(history, recall)
     values = [v for _, v in series]
     best = [max(values[: i + 1]) for i in range(len(values))]
-    since = _since(series, [b >= 0.1 and v < 0.1 * b for v, b in zip(values, best, strict=True)], least)
+    since = _since(
+        series, [b >= 0.1 and v < 0.1 * b for v, b in zip(values, best, strict=True)], least
+    )
     if since is not None:
-        seen = f"recall is {values[-1]:.3f}, and was {best[-1]:.3f} at its best: kinds of images have been lost"
+        seen = (
+            f"recall is {values[-1]:.3f}, and was {best[-1]:.3f} at its best: kinds of images have"
+            " been lost"
+        )
         return Alarm("collapse", since, seen, advice)
     return None
 
 
-def disc_saturated(history: Sequence[Record], *, accuracy: float = 0.995, least: int = 5) -> Alarm | None:
+def disc_saturated(
+    history: Sequence[Record], *, accuracy: float = 0.995, least: int = 5
+) -> Alarm | None:
     """D tells real from fake almost without error, for ``least`` records running, so that G gets little from it."""
     series = _series(history, "accuracy/disc")
     since = _since(series, [v >= accuracy for _, v in series], least)
@@ -125,18 +161,20 @@ def disc_saturated(history: Sequence[Record], *, accuracy: float = 0.995, least:
         "disc_saturated",
         since,
         f"D is right about {100 * series[-1][1]:.1f} % of images",
-        "lower D's learning rate or width, add noise or DiffAugment to its images, a gradient penalty, or smooth its labels",
+        "lower D's learning rate or width, add noise or DiffAugment to its images, a gradient"
+        " penalty, or smooth its labels",
     )
 
 
 def gen_stuck(history: Sequence[Record], *, part: float = 1e-3, least: int = 5) -> Alarm | None:
     """G no longer moves, for ``least`` records running: its gradient is below ``part`` of its median over the run's first half.
 
-    The fixed-noise samples that no longer change (``eval/sample_change``, mean absolute difference of two evaluations in grey
-    levels of 255) below 0.05, twice running, say the same.
+    The fixed-noise samples that no longer change (``eval/sample_change``, mean absolute difference
+    of two evaluations in gray levels of 255) below 0.05, twice running, say the same.
     """
     advice = (
-        "D may be saturated: lower its learning rate; or raise G's, or change to a loss that does not saturate (hinge, bce)"
+        "D may be saturated: lower its learning rate; or raise G's, or change to a loss that does"
+        " not saturate (hinge, bce)"
     )
     series = _series(history, "grad_norm/gen")
     if len(series) >= 2 * least:
@@ -144,33 +182,55 @@ def gen_stuck(history: Sequence[Record], *, part: float = 1e-3, least: int = 5) 
         usual = first[len(first) // 2]
         since = _since(series, [v < part * usual for _, v in series], least)
         if since is not None:
-            return Alarm("gen_stuck", since, f"G's gradient norm is {series[-1][1]:.2g}, and was {usual:.2g} before", advice)
+            return Alarm(
+                "gen_stuck",
+                since,
+                f"G's gradient norm is {series[-1][1]:.2g}, and was {usual:.2g} before",
+                advice,
+            )
     series = _series(history, "eval/sample_change")
     since = _since(series, [v < 0.05 for _, v in series], 2)
     if since is not None:
-        seen = f"the samples of fixed noise changed by {series[-1][1]:.3f} grey levels between two evaluations"
+        seen = (
+            f"the samples of fixed noise changed by {series[-1][1]:.3f} gray levels between two"
+            " evaluations"
+        )
         return Alarm("gen_stuck", since, seen, advice)
     return None
 
 
 def past_best(
-    history: Sequence[Record], *, score: str, floor: float = 0.0, factor: float = 1.5, least: int = 2
+    history: Sequence[Record],
+    *,
+    score: str,
+    floor: float = 0.0,
+    factor: float = 1.5,
+    least: int = 2,
 ) -> Alarm | None:
     """The metric is ``factor`` times its best or worse, for ``least`` evaluations running. Since: the best's step.
 
-    A best below twice the floor counts as twice the floor: so near to real images, a factor is chance.
+    A best below twice the floor counts as twice the floor: so near to real images, a factor is
+    chance.
     """
     series = _series(history, score)
     if not series:
         return None
     values = [v for _, v in series]
     best = [min(values[: i + 1]) for i in range(len(values))]
-    if _since(series, [v >= factor * max(b, 2 * floor) for v, b in zip(values, best, strict=True)], least) is None:
+    if (
+        _since(
+            series,
+            [v >= factor * max(b, 2 * floor) for v, b in zip(values, best, strict=True)],
+            least,
+        )
+        is None
+    ):
         return None
     step = series[values.index(best[-1])][0]
     return Alarm(
         "past_best",
         step,
         f"{score.split('/')[-1]} is {values[-1]:.4g}, and was {best[-1]:.4g} at its best",
-        "stop and keep the best checkpoint, or go back to it with lower learning rates; EMA weights swing less",
+        "stop and keep the best checkpoint, or go back to it with lower learning rates; EMA weights"
+        " swing less",
     )

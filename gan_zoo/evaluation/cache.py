@@ -10,14 +10,16 @@ from pathlib import Path
 
 import numpy as np
 
-from gan_zoo.atomic import whole_file
+from gan_zoo.files import whole_file
 
 
-def cached(cache_dir: str | Path | None, key: str, compute: Callable[[], Mapping[str, np.ndarray]]) -> Mapping[str, np.ndarray]:
+def cached(
+    cache_dir: str | Path | None, key: str, compute: Callable[[], Mapping[str, np.ndarray]]
+) -> Mapping[str, np.ndarray]:
     """Read arrays from ``<cache_dir>/evaluation/<key>.npz``, or compute and keep them.
 
-    A file that cannot be read (a full disk cut it short, say) is computed anew. Files appear whole, so that processes can share
-    a cache.
+    A file that cannot be read (a full disk cut it short, say) is computed anew. Files appear whole,
+    so that processes can share a cache.
 
     Args:
         cache_dir: The cache; None keeps nothing.

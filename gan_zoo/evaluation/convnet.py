@@ -1,7 +1,7 @@
 """A small convolutional network as a list of arrays: what ``embedded`` and ``random_conv`` are made of.
 
-No Keras: a layer is a kernel and a bias, batch normalisation is folded into them, and so the weights are a few arrays that can
-be stored, hashed and read on any machine.
+No Keras: a layer is a kernel and a bias, batch normalization is folded into them, and so the
+weights are a few arrays that can be stored, hashed and read on any machine.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ def runner(
     """A function from uint8 images ``[N, H, W, C]`` of any size to float32 ``[N, D]``.
 
     Args:
-        layers: Kernels ``[h, w, in, out]`` and biases ``[out]`` of convolutions that halve the image, each followed by a leaky
-            ReLU of slope 0.1.
+        layers: Kernels ``[h, w, in, out]`` and biases ``[out]`` of convolutions that halve the
+            image, each followed by a leaky ReLU of slope 0.1.
         head: From the outputs of all layers, ``[B, h, w, out]`` each, to the result ``[B, D]``.
         size: To which images are resized, in pixels; they enter in [-1, 1].
     """
@@ -29,7 +29,8 @@ def runner(
 
     constants = [(tf.constant(k, tf.float32), tf.constant(b, tf.float32)) for k, b in layers]
 
-    # Eager: a tf.function would be traced anew for the last, smaller batch, and costs more than it saves.
+    # Eager: a tf.function would be traced anew for the last, smaller batch, and costs more than it
+    # saves.
     def run(batch: np.ndarray) -> np.ndarray:
         x = tf.constant(resized(batch, size), tf.float32) / 127.5 - 1.0
         outputs = []

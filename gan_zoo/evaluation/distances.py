@@ -1,7 +1,8 @@
 """Frechet distance and diversity of features, in numpy and float64.
 
-For the many snapshots of a training run: equal to TF-GAN's distance (a test holds it to that), some ten times as fast, and from
-statistics of the real images that are computed once. TensorFlow is not imported.
+For the many snapshots of a training run: equal to TF-GAN's distance (a test holds it to that), some
+ten times as fast, and from statistics of the real images that are computed once. TensorFlow is not
+imported.
 """
 
 from __future__ import annotations
@@ -14,9 +15,9 @@ from typing import NamedTuple
 import numpy as np
 import threadpoolctl
 
-from gan_zoo.contracts import UserError
+from gan_zoo.errors import UserError
 
-SMALL = 256  # dimensions up to which a factorisation takes milliseconds
+SMALL = 256  # dimensions up to which a factorization takes milliseconds
 
 
 def checked(*features: np.ndarray, least: int = 2) -> list[np.ndarray]:
@@ -33,13 +34,20 @@ def checked(*features: np.ndarray, least: int = 2) -> list[np.ndarray]:
     for x in arrays:
         if x.ndim != 2 or x.shape[1:] != arrays[0].shape[1:]:
             shapes = " and ".join(str(list(a.shape)) for a in arrays)
-            raise UserError(f"features must be [N, D] with one D, but got {shapes}; use one extractor for all images.")
+            raise UserError(
+                f"features must be [N, D] with one D, but got {shapes}; use one extractor for all"
+                " images."
+            )
         if len(x) < least:
-            raise UserError(f"this metric needs at least {least} images in each set, but got {len(x)}; give more.")
+            raise UserError(
+                f"this metric needs at least {least} images in each set, but got {len(x)}; give"
+                " more."
+            )
         if not np.isfinite(x).all():
             raise UserError(
-                f"{int((~np.isfinite(x)).any(axis=1).sum())} of {len(x)} images have features that are NaN or infinite; "
-                "look for NaN in the generator's weights or in the extractor."
+                f"{int((~np.isfinite(x)).any(axis=1).sum())} of {len(x)} images have features that"
+                " are NaN or infinite; look for NaN in the generator's weights or in the"
+                " extractor."
             )
     return arrays
 
@@ -48,8 +56,12 @@ _libraries = functools.cache(threadpoolctl.ThreadpoolController)
 
 
 def _threads(dimensions: int) -> contextlib.AbstractContextManager:
-    """One thread for small factorisations: OpenBLAS' others wait spinning, for many times as long where trainings run, too."""
-    return _libraries().limit(limits=1, user_api="blas") if dimensions <= SMALL else contextlib.nullcontext()
+    """One thread for small factorizations: OpenBLAS' others wait spinning, for many times as long where trainings run, too."""
+    return (
+        _libraries().limit(limits=1, user_api="blas")
+        if dimensions <= SMALL
+        else contextlib.nullcontext()
+    )
 
 
 class Statistics(NamedTuple):
@@ -94,14 +106,18 @@ class Statistics(NamedTuple):
 def frechet(a: Statistics, b: Statistics) -> float:
     """Frechet distance of two Gaussians (Dowson and Landau 1982; Heusel et al. 2017, arXiv 1706.08500, section 3).
 
-    With roots A and B of the covariances, tr sqrt(A'A B'B) is the nuclear norm of A B'. So no matrix root is taken, no digits
-    are lost on directions of little variance, and N < D costs less, not more.
+    With roots A and B of the covariances, tr sqrt(A'A B'B) is the nuclear norm of A B'. So no
+    matrix root is taken, no digits are lost on directions of little variance, and N < D costs less,
+    not more.
 
     Returns:
         The distance, in squared units of the features; >= 0.
     """
     if a.mean.shape != b.mean.shape:
-        raise UserError(f"features of {a.mean.size} and {b.mean.size} dimensions cannot be compared; use one extractor.")
+        raise UserError(
+            f"features of {a.mean.size} and {b.mean.size} dimensions cannot be compared; use one"
+            " extractor."
+        )
     shift = float(((a.mean - b.mean) ** 2).sum())
     spread = float((a.root**2).sum() + (b.root**2).sum())
     with _threads(a.mean.size):
@@ -109,16 +125,24 @@ def frechet(a: Statistics, b: Statistics) -> float:
     return max(0.0, shift + spread - 2 * overlap)
 
 
-def frechet_error(real: Statistics, fake: np.ndarray, *, draws: int = 20, seed: int = 0) -> float | None:
+def frechet_error(
+    real: Statistics, fake: np.ndarray, *, draws: int = 20, seed: int = 0
+) -> float | None:
     """Standard error of the Frechet distance over the choice of the fake images: a bootstrap of the rows of ``fake``.
 
-    Says nothing about training seeds, which move the number far more. None above SMALL dimensions, where it is not cheap.
+    Says nothing about training seeds, which move the number far more. None above SMALL dimensions,
+    where it is not cheap.
     """
     if fake.shape[1] > SMALL:
         return None
     rng = np.random.default_rng(seed)
     n = len(fake)
-    return float(np.std([frechet(real, Statistics.of(fake[rng.integers(0, n, n)])) for _ in range(draws)], ddof=1))
+    return float(
+        np.std(
+            [frechet(real, Statistics.of(fake[rng.integers(0, n, n)])) for _ in range(draws)],
+            ddof=1,
+        )
+    )
 
 
 def diversity(features: np.ndarray, *, at_most: int = 2000) -> tuple[float, float]:
@@ -129,8 +153,8 @@ def diversity(features: np.ndarray, *, at_most: int = 2000) -> tuple[float, floa
         at_most: Only so many rows are used, since the cost is quadratic.
 
     Returns:
-        The mean over all pairs, in units of the features, and its standard error (first term of the U-statistic's variance,
-        Hoeffding 1948).
+        The mean over all pairs, in units of the features, and its standard error (first term of the
+        U-statistic's variance, Hoeffding 1948).
     """
     (x,) = checked(features[:at_most])
     n = len(x)

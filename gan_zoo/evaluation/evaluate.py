@@ -7,7 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from gan_zoo.contracts import Dataset, FeatureExtractor, UserError
+from gan_zoo.contracts import Dataset, FeatureExtractor
+from gan_zoo.errors import UserError
 from gan_zoo.evaluation import protocol, tfgan
 from gan_zoo.evaluation.pixels import check_images
 from gan_zoo.evaluation.protocol import Result
@@ -40,8 +41,9 @@ def evaluate(
         progress: Called with a word before each stage.
 
     Returns:
-        First ``FD`` (``FID`` where Inception was used), then the others. ``FD`` is TF-GAN's; a metric that these images do not
-        allow (sliced Wasserstein of grey images, say) is left out, and :func:`left_out` says why.
+        First ``FD`` (``FID`` where Inception was used), then the others. ``FD`` is TF-GAN's; a
+        metric that these images do not allow (sliced Wasserstein of gray images, say) is left out,
+        and :func:`left_out` says why.
 
     Raises:
         UserError: Images of other shapes, too few, or features that are not finite.
@@ -49,15 +51,16 @@ def evaluate(
     check_images(fake_images)
     if fake_images.shape[1:] != data.image_shape:
         raise UserError(
-            f"the fake images are {list(fake_images.shape[1:])} and the real ones {list(data.image_shape)}; "
-            "bring both to one size by one resizer before comparing them."
+            f"the fake images are {list(fake_images.shape[1:])} and the real ones"
+            f" {list(data.image_shape)}; bring both to one size by one resizer before comparing"
+            " them."
         )
     progress("real features")
     real = real_side(data, extractor, n=n_real, split=split, seed=seed, cache_dir=cache_dir)
     progress("fake features")
     fake = extractor.features(fake_images)
     stamp = real.stamp._replace(n_fake=len(fake), ema=ema)
-    progress("neighbours and spectrum")
+    progress("neighbors and spectrum")
     first, *others = measure(real, fake_images, fake, extractor, ema=ema)
     progress("TF-GAN's Frechet distance")
     results = [first._replace(value=tfgan.frechet_distance(real.features, fake))]
@@ -72,11 +75,18 @@ def evaluate(
     results += others
     if not tfgan.sliced_wasserstein_refusal(data.image_shape):
         progress("TF-GAN's sliced Wasserstein distance")
-        n = min(len(fake_images), len(data.images), 512)  # its cost is in sorting 64 patches an image
+        n = min(
+            len(fake_images), len(data.images), 512
+        )  # its cost is in sorting 64 patches an image
         rows = np.sort(np.random.default_rng(seed).permutation(len(data.images))[:n])
-        pixels = stamp._replace(extractor="", extractor_hash="", resize=data.resize, n_real=n, n_fake=n)
+        pixels = stamp._replace(
+            extractor="", extractor_hash="", resize=data.resize, n_real=n, n_fake=n
+        )
         levels = tfgan.sliced_wasserstein(data.images[rows], fake_images[:n], seed=seed)
-        results += [Result(value, None, pixels._replace(metric=f"SWD-{side}px")) for side, value in levels.items()]
+        results += [
+            Result(value, None, pixels._replace(metric=f"SWD-{side}px"))
+            for side, value in levels.items()
+        ]
     return results
 
 
@@ -84,8 +94,12 @@ def left_out(data: Dataset, extractor: FeatureExtractor) -> list[str]:
     """The metrics that :func:`evaluate` leaves out on these images, each with its reason, one sentence each."""
     reason = tfgan.sliced_wasserstein_refusal(data.image_shape)
     sentences = [f"SWD is left out: {reason}."] if reason else []
-    if extractor.logits is None and extractor.name != "embedded":  # of the default everybody would read it every time
-        sentences.append(f"{protocol.named('CS', extractor)} is left out: {extractor.name} is no classifier.")
+    if (
+        extractor.logits is None and extractor.name != "embedded"
+    ):  # of the default everybody would read it every time
+        sentences.append(
+            f"{protocol.named('CS', extractor)} is left out: {extractor.name} is no classifier."
+        )
     if min(data.image_shape[:2]) < 16:
         sentences.append("the spectrum is left out: the images have fewer than 16 pixels a side.")
     return sentences

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from gan_zoo.evaluation.distances import checked
-from gan_zoo.evaluation.neighbours import covers
+from gan_zoo.evaluation.neighbors import covers
 
 
 class Lost(NamedTuple):
@@ -18,8 +18,9 @@ class Lost(NamedTuple):
         label: The column, such as ``glasses``.
         value: The name of the class, such as ``round``.
         n: Number of real images in it.
-        coverage: Share of them with a fake image in their neighbourhood.
-        expected: That share where the fakes are distributed as the real images are, whatever the class.
+        coverage: Share of them with a fake image in their neighborhood.
+        expected: That share where the fakes are distributed as the real images are, whatever the
+            class.
         deviation: By how many standard errors it is too low.
     """
 
@@ -33,13 +34,17 @@ class Lost(NamedTuple):
     def __str__(self) -> str:
         """One sentence."""
         coverage, expected = f"{100 * self.coverage:.0f} %", f"{100 * self.expected:.0f} %"
-        return f"{self.label}={self.value} is missing or rare: {coverage} of its real images are covered, {expected} expected."
+        return (
+            f"{self.label}={self.value} is missing or rare: {coverage} of its real images are"
+            f" covered, {expected} expected."
+        )
 
 
 def expected_coverage(n: int, m: int, k: int) -> float:
     """The coverage of n real images by m fake ones of the same distribution (Naeem et al. 2020, arXiv 2002.09797, lemma 2).
 
-    It is one less the chance that the k nearest among the n - 1 + m others of an image are all real, whatever the distribution.
+    It is one less the chance that the k nearest among the n - 1 + m others of an image are all
+    real, whatever the distribution.
     """
     j = np.arange(k)
     return float(1 - np.prod((n - 1 - j) / (n - 1 + m - j)))
@@ -57,9 +62,10 @@ def lost_modes(
 ) -> list[Lost]:
     """The classes that fake images reach less than they should, worst first.
 
-    Coverage as a whole hardly moves when one value of one of many attributes is never drawn, since its images resemble others
-    in all but that. Among the images that have it, it does, and what it should be there is known. Features are first whitened:
-    where one attribute rules the raw distances, the others would not be seen. That is done by the covariance of real and fake
+    Coverage as a whole hardly moves when one value of one of many attributes is never drawn, since
+    its images resemble others in all but that. Among the images that have it, it does, and what it
+    should be there is known. Features are first whitened: where one attribute rules the raw
+    distances, the others would not be seen. That is done by the covariance of real and fake
     together, since that of either alone would not treat the two alike.
 
     Args:
@@ -67,9 +73,10 @@ def lost_modes(
         labels: Their classes, columns ``[N]``.
         label_values: The names of each column's classes.
         fake: Features of fake images ``[M, D]``.
-        k: Neighbours.
+        k: Neighbors.
         least: Classes with fewer real images are not judged.
-        threshold: How many standard errors are too many; at 4, some 70 classes give a false alarm in one of 400 evaluations.
+        threshold: How many standard errors are too many; at 4, some 70 classes give a false alarm
+            in one of 400 evaluations.
 
     Raises:
         UserError: Too few images, or values that are not finite.
@@ -87,7 +94,9 @@ def lost_modes(
             if n < least or n == len(inside):
                 continue
             coverage = float(covered[inside].mean())
-            trials = n * min(1.0, len(fake) / len(real))  # one of few fakes covers several images at once
+            trials = n * min(
+                1.0, len(fake) / len(real)
+            )  # one of few fakes covers several images at once
             deviation = float((expected - coverage) / np.sqrt(expected * (1 - expected) / trials))
             if deviation > threshold:
                 found.append(Lost(label, value, n, coverage, expected, deviation))

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from gan_zoo.contracts import UserError
+from gan_zoo.errors import UserError
 
 
 def check_images(images: np.ndarray) -> None:
@@ -20,16 +20,17 @@ def check_images(images: np.ndarray) -> None:
     """
     if images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] not in (1, 3):
         raise UserError(
-            f"images to evaluate must be uint8 [N, H, W, 1 or 3], but got {images.dtype} {list(images.shape)}; "
-            "convert them with gan_zoo.images."
+            f"images to evaluate must be uint8 [N, H, W, 1 or 3], but got {images.dtype}"
+            f" {list(images.shape)}; convert them with gan_zoo.images."
         )
 
 
 def resized(images: np.ndarray, size: int) -> np.ndarray:
-    """Images as uint8 ``[N, size, size, 3]``: grey is repeated, and another size is resampled by Pillow.
+    """Images as uint8 ``[N, size, size, 3]``: gray is repeated, and another size is resampled by Pillow.
 
-    Pillow's Lanczos filter is wide enough when it shrinks (antialiased), which the resizers of OpenCV and TensorFlow are not
-    unless asked: that alone moves FID by 6 and more (Parmar et al. 2022, arXiv 2104.11222).
+    Pillow's Lanczos filter is wide enough when it shrinks (antialiased), which the resizers of
+    OpenCV and TensorFlow are not unless asked: that alone moves FID by 6 and more (Parmar et al.
+    2022, arXiv 2104.11222).
 
     Args:
         images: uint8 ``[N, H, W, C]``, C 1 or 3.
@@ -38,12 +39,17 @@ def resized(images: np.ndarray, size: int) -> np.ndarray:
     check_images(images)
     if images.shape[1:3] != (size, size):
         planes = images[..., 0] if images.shape[3] == 1 else images
-        small = [np.asarray(Image.fromarray(x).resize((size, size), Image.Resampling.LANCZOS)) for x in planes]
+        small = [
+            np.asarray(Image.fromarray(x).resize((size, size), Image.Resampling.LANCZOS))
+            for x in planes
+        ]
         images = np.reshape(small, (len(images), size, size, images.shape[3])).astype(np.uint8)
     return np.repeat(images, 3, axis=3) if images.shape[3] == 1 else np.asarray(images)
 
 
-def in_batches(function: Callable[[np.ndarray], np.ndarray], images: np.ndarray, batch: int) -> np.ndarray:
+def in_batches(
+    function: Callable[[np.ndarray], np.ndarray], images: np.ndarray, batch: int
+) -> np.ndarray:
     """The rows that ``function`` gives for images taken ``batch`` at a time, as one float32 array.
 
     Raises:
@@ -52,7 +58,12 @@ def in_batches(function: Callable[[np.ndarray], np.ndarray], images: np.ndarray,
     check_images(images)
     if not len(images):
         raise UserError("there are no images to evaluate; give at least 2.")
-    return np.concatenate([np.asarray(function(images[i : i + batch]), np.float32) for i in range(0, len(images), batch)])
+    return np.concatenate(
+        [
+            np.asarray(function(images[i : i + batch]), np.float32)
+            for i in range(0, len(images), batch)
+        ]
+    )
 
 
 def remembering(function: Callable[[np.ndarray], np.ndarray]) -> Callable[[np.ndarray], np.ndarray]:

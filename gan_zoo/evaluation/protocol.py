@@ -1,7 +1,7 @@
 """The protocol is part of the number: every result carries how it was made, and says with which others it may be ranked.
 
-One checkpoint scored 14.0 or 10.2 under two protocols that both called it FID. So here no number goes without its stamp.
-No TensorFlow.
+One checkpoint scored 14.0 or 10.2 under two protocols that both called it FID. So here no number
+goes without its stamp. No TensorFlow.
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ class Stamp(NamedTuple):
         n_real: Number of real images.
         n_fake: Number of generated images.
         split: Which part of the data: ``train``, ``held-out``, ``all`` ...
-        ema: Whether the generator's averaged weights drew the images; None where that is not known (a folder of images).
+        ema: Whether the generator's averaged weights drew the images; None where that is not known
+            (a folder of images).
         data_hash: The data set's identity, which its image size and preparation enter.
         seed: That chose the real images and the noise.
         versions: Of the libraries that took part.
@@ -50,7 +51,10 @@ class Stamp(NamedTuple):
         """As for logs and tables: ``FD-embedded@1a2b (5k fake/10k real train, lanczos 64)``."""
         name = f"{self.metric}@{self.extractor_hash[:4]}" if self.extractor else self.metric
         ema = {True: ", EMA", False: ", no EMA", None: ""}[self.ema]
-        return f"{name} ({_count(self.n_fake)} fake/{_count(self.n_real)} real {self.split}, {self.resize}{ema})"
+        return (
+            f"{name} ({_count(self.n_fake)} fake/{_count(self.n_real)} real {self.split},"
+            f" {self.resize}{ema})"
+        )
 
 
 class Result(NamedTuple):
@@ -58,8 +62,8 @@ class Result(NamedTuple):
 
     Attributes:
         value: In the metric's own unit.
-        error: Its standard error over the choice of images, or None where that is not cheap. It says nothing about training
-            seeds, which move the number far more.
+        error: Its standard error over the choice of images, or None where that is not cheap. It
+            says nothing about training seeds, which move the number far more.
         stamp: How it was made.
         warning: A sentence to show beside it, or "".
     """
@@ -91,15 +95,22 @@ class Result(NamedTuple):
     @classmethod
     def from_dict(cls, record: Mapping[str, Any]) -> Result:
         """Read what :meth:`as_dict` wrote."""
-        return cls(record["value"], record["error"], Stamp(*(record[f] for f in Stamp._fields)), record.get("warning", ""))
+        return cls(
+            record["value"],
+            record["error"],
+            Stamp(*(record[f] for f in Stamp._fields)),
+            record.get("warning", ""),
+        )
 
 
 def named(metric: str, extractor: FeatureExtractor) -> str:
     """The public name of a metric of features: only TF-GAN's Inception gives FID, KID and IS.
 
     Args:
-        metric: ``FD`` (Frechet distance), ``KD`` (kernel distance), ``CS`` (classifier score), ``recall`` ...
-        extractor: Whose features are meant; with another than ``inception`` its name is appended: ``FD-embedded``.
+        metric: ``FD`` (Frechet distance), ``KD`` (kernel distance), ``CS`` (classifier score),
+            ``recall`` ...
+        extractor: Whose features are meant; with another than ``inception`` its name is appended:
+            ``FD-embedded``.
     """
     if extractor.name == "inception" and metric in INCEPTION_NAMES:
         return INCEPTION_NAMES[metric]
@@ -109,36 +120,53 @@ def named(metric: str, extractor: FeatureExtractor) -> str:
 def comparable(a: Stamp, b: Stamp, *, subject: Collection[str] = ()) -> str:
     """Why two numbers may not be ranked together; "" where they may.
 
-    Versions of libraries may differ: they move the number by rounding only, or else change the extractor's hash.
+    Versions of libraries may differ: they move the number by rounding only, or else change the
+    extractor's hash.
 
     Args:
         a: One stamp.
         b: The other.
         subject: Fields that differ on purpose, such as ``("ema",)`` in a table of what EMA does.
     """
-    pairs = {field: (getattr(a, field), getattr(b, field)) for field in Stamp._fields if field not in ("versions", *subject)}
-    differing = ["the data" if field == "data_hash" else f"{field} ({x} and {y})" for field, (x, y) in pairs.items() if x != y]
+    pairs = {
+        field: (getattr(a, field), getattr(b, field))
+        for field in Stamp._fields
+        if field not in ("versions", *subject)
+    }
+    differing = [
+        "the data" if field == "data_hash" else f"{field} ({x} and {y})"
+        for field, (x, y) in pairs.items()
+        if x != y
+    ]
     return f"they differ in {', '.join(differing)}" if differing else ""
 
 
 def small_sample_warning(n: int, dimensions: int) -> str:
     """A sentence where N is too small for a Frechet distance, else "".
 
-    A covariance of D dimensions from fewer than 10 D images is mostly noise, which raises the distance: identical distributions
-    of 64 dimensions give 4 % of their variance at N = 500.
+    A covariance of D dimensions from fewer than 10 D images is mostly noise, which raises the
+    distance: identical distributions of 64 dimensions give 4 % of their variance at N = 500.
     """
     if n >= 10 * dimensions:
         return ""
     return (
-        f"only {n} images for {dimensions} features: the distance is biased upwards; compare it with the floor at the same "
-        f"number of images, or take {10 * dimensions} and more."
+        f"only {n} images for {dimensions} features: the distance is biased upwards; compare it"
+        f" with the floor at the same number of images, or take {10 * dimensions} and more."
     )
 
 
 def versions() -> dict[str, str]:
     """The versions that a stamp carries, without importing the libraries."""
-    packages = {"tensorflow": "tensorflow", "tfgan": "tensorflow-gan", "numpy": "numpy", "pillow": "pillow"}
-    return {"gan_zoo": gan_zoo.__version__, **{name: _version(package) for name, package in packages.items()}}
+    packages = {
+        "tensorflow": "tensorflow",
+        "tfgan": "tensorflow-gan",
+        "numpy": "numpy",
+        "pillow": "pillow",
+    }
+    return {
+        "gan_zoo": gan_zoo.__version__,
+        **{name: _version(package) for name, package in packages.items()},
+    }
 
 
 def _version(package: str) -> str:

@@ -8,17 +8,21 @@ from typing import Any
 
 import numpy as np
 
-from gan_zoo.contracts import FeatureExtractor, UserError
+from gan_zoo.contracts import FeatureExtractor
+from gan_zoo.errors import UserError
 from gan_zoo.evaluation.pixels import hash_of_folder, in_batches, remembering
 
 
-def extractor_of(name: str, folder: Path, *, size: int, features: str, logits: str) -> FeatureExtractor:
+def extractor_of(
+    name: str, folder: Path, *, size: int, features: str, logits: str
+) -> FeatureExtractor:
     """A SavedModel as a feature network. It is loaded once, not once a batch as TF-GAN does.
 
     Args:
         name: The extractor's public name.
         folder: Where its ``saved_model.pb`` lies.
-        size: To which images are resized (TensorFlow's bilinear filter, as in TF-GAN), in pixels; they come as [-1, 1], RGB.
+        size: To which images are resized (TensorFlow's bilinear filter, as in TF-GAN), in pixels;
+            they come as [-1, 1], RGB.
         features: Name of the output that gives features; may be empty where there is only one.
         logits: Name of the output that gives logits; empty where there are none.
 
@@ -36,7 +40,10 @@ def extractor_of(name: str, folder: Path, *, size: int, features: str, logits: s
     def one(batch: np.ndarray) -> Any:
         x = tf.constant(np.repeat(batch, 3 // batch.shape[3], axis=3), tf.float32) / 127.5 - 1.0
         found = network(tf.image.resize(x, (size, size)))
-        return tf.concat([tf.reshape(_pick(found, output, folder), [len(batch), -1]) for output in wanted], axis=1)
+        return tf.concat(
+            [tf.reshape(_pick(found, output, folder), [len(batch), -1]) for output in wanted],
+            axis=1,
+        )
 
     # Asked for now, a missing output is reported before a generator has drawn ten thousand images.
     found = network(tf.zeros((1, size, size, 3)))
@@ -59,17 +66,25 @@ def _callable(folder: Path) -> Callable[[Any], Any]:
     try:
         try:
             model = tf.saved_model.load(str(folder))
-        except (RuntimeError, ValueError):  # the TF1 hub format holds several graphs; that for inference has no tags
+        except (
+            RuntimeError,
+            ValueError,
+        ):  # the TF1 hub format holds several graphs; that for inference has no tags
             model = tf.saved_model.load(str(folder), tags=[])
     except Exception as e:  # TensorFlow raises many kinds for a broken file
         short = " ".join(str(e).split())[:200]
-        raise UserError(f"the SavedModel in {folder} does not load ({short}); get it again.") from None
+        raise UserError(
+            f"the SavedModel in {folder} does not load ({short}); get it again."
+        ) from None
     if callable(model):
         return lambda x: model(x)
     signatures = model.signatures
     name = next((n for n in ("default", "serving_default", *signatures) if n in signatures), None)
     if name is None:
-        raise UserError(f"the SavedModel in {folder} can neither be called nor has it a signature; export it with one.")
+        raise UserError(
+            f"the SavedModel in {folder} can neither be called nor has it a signature; export it"
+            " with one."
+        )
     signature = signatures[name]
     (argument,) = list(signature.structured_input_signature[1]) or [None]
 
@@ -88,4 +103,7 @@ def _pick(found: Any, output: str, folder: Path) -> Any:
     if not output and len(found) == 1:
         return next(iter(found.values()))
     wanted = f"an output '{output}'" if output else "one output"
-    raise UserError(f"the SavedModel in {folder} should have {wanted}, but has {', '.join(sorted(found))}; name one of these.")
+    raise UserError(
+        f"the SavedModel in {folder} should have {wanted}, but has {', '.join(sorted(found))}; name"
+        " one of these."
+    )

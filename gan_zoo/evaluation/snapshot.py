@@ -11,10 +11,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from gan_zoo.contracts import Dataset, FeatureExtractor, UserError
+from gan_zoo.contracts import Dataset, FeatureExtractor
+from gan_zoo.errors import UserError
 from gan_zoo.evaluation import distances, protocol
 from gan_zoo.evaluation.cache import cached
-from gan_zoo.evaluation.neighbours import manifold
+from gan_zoo.evaluation.neighbors import manifold
 from gan_zoo.evaluation.pixels import check_images
 from gan_zoo.evaluation.protocol import Result, Stamp
 from gan_zoo.evaluation.spectrum import Spectrum, excess, spectrum
@@ -68,23 +69,51 @@ def real_side(
     rows_shuffled = np.random.default_rng(seed).permutation(n)
 
     def compute() -> dict[str, np.ndarray]:
-        return {"features": np.asarray(extractor.features(data.images[rows])[rows_shuffled], np.float32)}
+        return {
+            "features": np.asarray(extractor.features(data.images[rows])[rows_shuffled], np.float32)
+        }
 
     key = f"real-{data.hash[:16]}-{extractor.name}-{extractor.hash[:16]}-{n}-{seed}"
     features = cached(cache_dir, key, compute)["features"]
     resize = f"{data.resize}, {extractor.resize}"
-    stamp = Stamp("", extractor.name, extractor.hash, resize, n, 0, split, None, data.hash, seed, protocol.versions())
-    look = spectrum(data.images[rows[:: max(1, n // 2000)]]) if min(data.image_shape[:2]) >= 16 else None
-    return Real(features, distances.Statistics.of(features), distances.diversity(features)[0], look, stamp, rows[rows_shuffled])
+    stamp = Stamp(
+        "",
+        extractor.name,
+        extractor.hash,
+        resize,
+        n,
+        0,
+        split,
+        None,
+        data.hash,
+        seed,
+        protocol.versions(),
+    )
+    look = (
+        spectrum(data.images[rows[:: max(1, n // 2000)]])
+        if min(data.image_shape[:2]) >= 16
+        else None
+    )
+    return Real(
+        features,
+        distances.Statistics.of(features),
+        distances.diversity(features)[0],
+        look,
+        stamp,
+        rows[rows_shuffled],
+    )
 
 
-def quick(real: Real, fake_images: np.ndarray, extractor: FeatureExtractor, *, ema: bool | None = None) -> list[Result]:
+def quick(
+    real: Real, fake_images: np.ndarray, extractor: FeatureExtractor, *, ema: bool | None = None
+) -> list[Result]:
     """The metrics of a snapshot: all but TF-GAN's, in a second or two at 2,000 images of 64x64.
 
-    In this order: ``FD`` (equal to TF-GAN's); ``precision``, ``recall``, ``density``, ``coverage`` (of as many real images as
-    fake ones, or the reverse); ``diversity`` (mean pairwise distance of fake images over that of real ones, 1 when alike; left
-    out where all real images are the same); ``spectrum-high`` and ``spectrum-checkerboard`` (decibel over real images, 0 when
-    alike; see :mod:`.spectrum`).
+    In this order: ``FD`` (equal to TF-GAN's); ``precision``, ``recall``, ``density``, ``coverage``
+    (of as many real images as fake ones, or the reverse); ``diversity`` (mean pairwise distance of
+    fake images over that of real ones, 1 when alike; left out where all real images are the same);
+    ``spectrum-high`` and ``spectrum-checkerboard`` (decibel over real images, 0 when alike; see
+    :mod:`.spectrum`).
 
     Args:
         real: From :func:`real_side`.
@@ -96,20 +125,37 @@ def quick(real: Real, fake_images: np.ndarray, extractor: FeatureExtractor, *, e
         UserError: Too few images, or another extractor than that of ``real``.
     """
     if extractor.hash != real.stamp.extractor_hash:
-        raise UserError(f"the real statistics are of {real.stamp.extractor}, not of this {extractor.name}; compute them anew.")
+        raise UserError(
+            f"the real statistics are of {real.stamp.extractor}, not of this {extractor.name};"
+            " compute them anew."
+        )
     check_images(fake_images)
     return measure(real, fake_images, extractor.features(fake_images), extractor, ema=ema)
 
 
 def measure(
-    real: Real, fake_images: np.ndarray, fake: np.ndarray, extractor: FeatureExtractor, *, ema: bool | None
+    real: Real,
+    fake_images: np.ndarray,
+    fake: np.ndarray,
+    extractor: FeatureExtractor,
+    *,
+    ema: bool | None,
 ) -> list[Result]:
     """What :func:`quick` gives, from fake images whose features ``fake`` are there already."""
     results = []
     stamp = real.stamp._replace(n_fake=len(fake), ema=ema)
 
-    def add(metric: str, value: float, error: float | None = None, warning: str = "", **change: Any) -> None:
-        results.append(Result(value, error, stamp._replace(metric=protocol.named(metric, extractor), **change), warning))
+    def add(
+        metric: str, value: float, error: float | None = None, warning: str = "", **change: Any
+    ) -> None:
+        results.append(
+            Result(
+                value,
+                error,
+                stamp._replace(metric=protocol.named(metric, extractor), **change),
+                warning,
+            )
+        )
 
     value = distances.frechet(real.statistics, distances.Statistics.of(fake))
     small = protocol.small_sample_warning(min(len(fake), real.statistics.n), fake.shape[1])
@@ -122,9 +168,13 @@ def measure(
         add("diversity", spread / real.diversity, error / real.diversity)
     if real.spectrum is not None:
         difference = excess(real.spectrum, spectrum(fake_images))
-        pixels = stamp._replace(extractor="", extractor_hash="", resize=stamp.resize.rsplit(", ", 1)[0])
+        pixels = stamp._replace(
+            extractor="", extractor_hash="", resize=stamp.resize.rsplit(", ", 1)[0]
+        )
         results.append(Result(difference.high, None, pixels._replace(metric="spectrum-high")))
-        results.append(Result(difference.checkerboard, None, pixels._replace(metric="spectrum-checkerboard")))
+        results.append(
+            Result(difference.checkerboard, None, pixels._replace(metric="spectrum-checkerboard"))
+        )
     return results
 
 
@@ -142,10 +192,12 @@ def real_floor(
     Args:
         data: The real images.
         extractor: The feature network.
-        n: How many images in each of the two disjoint parts; half the data at most. Compare with scores at this N.
+        n: How many images in each of the two disjoint parts; half the data at most. Compare with
+            scores at this N.
         split: For the stamp, which says ``<split>/<split> floor``.
         seed: Of the parts.
-        cache_dir: Where the result is kept, by the hashes of data and extractor; None keeps nothing.
+        cache_dir: Where the result is kept, by the hashes of data and extractor; None keeps
+            nothing.
 
     Raises:
         UserError: Fewer than 12 images.
@@ -157,8 +209,12 @@ def real_floor(
     def compute() -> dict[str, np.ndarray]:
         one = data._replace(images=data.images[first])
         real = real_side(one, extractor, n=n, split=f"{split}/{split} floor", seed=seed)
-        results = quick(real, data.images[second][np.random.default_rng(seed).permutation(n)], extractor)
+        results = quick(
+            real, data.images[second][np.random.default_rng(seed).permutation(n)], extractor
+        )
         return {"records": np.array(json.dumps([r.as_dict() for r in results]))}
 
     key = f"floor-{data.hash[:16]}-{extractor.name}-{extractor.hash[:16]}-{n}-{seed}-{split}"
-    return [Result.from_dict(r) for r in json.loads(str(cached(cache_dir, key, compute)["records"]))]
+    return [
+        Result.from_dict(r) for r in json.loads(str(cached(cache_dir, key, compute)["records"]))
+    ]

@@ -1,10 +1,11 @@
 """TF-GAN in its box: the only module that imports ``tensorflow_gan``.
 
-TF-GAN 2.1.0 (2021) does not import on TensorFlow >= 2.16 as it is. :func:`load` stands stub modules in for the few leaf modules
-that cannot run there and imports the genuine rest. ``tf`` itself is left untouched and ``tf.keras`` stays Keras 3.
+TF-GAN 2.1.0 (2021) does not import on TensorFlow >= 2.16 as it is. :func:`load` stands stub modules
+in for the few leaf modules that cannot run there and imports the genuine rest. ``tf`` itself is
+left untouched and ``tf.keras`` stays Keras 3.
 
-What is reported as FID, KID and classifier score is computed by TF-GAN's own functions. Around each call stand the guards that
-TF-GAN lacks: a result is the true value or an error, never a silent NaN.
+What is reported as FID, KID and classifier score is computed by TF-GAN's own functions. Around each
+call stand the guards that TF-GAN lacks: a result is the true value or an error, never a silent NaN.
 """
 
 from __future__ import annotations
@@ -18,14 +19,16 @@ from typing import Any
 
 import numpy as np
 
-from gan_zoo.contracts import UserError
+from gan_zoo.errors import UserError
 from gan_zoo.evaluation.distances import checked
 
 _lock = threading.Lock()
 _LEAVES = {
     "tensorflow_gan.python.estimator": "it is built on tf.estimator, which TensorFlow 2.16 removed",
     "tensorflow_gan.python.train": "it is built on tf.estimator, which TensorFlow 2.16 removed",
-    "tensorflow_gan.python.eval.inception_metrics": "it needs Keras 2; use gan_zoo.evaluation.extractors",
+    "tensorflow_gan.python.eval.inception_metrics": (
+        "it needs Keras 2; use gan_zoo.evaluation.extractors"
+    ),
 }
 
 
@@ -37,7 +40,8 @@ def version() -> str:
 def load() -> types.ModuleType:
     """The genuine ``tensorflow_gan`` package, without the leaves that cannot run on this TensorFlow.
 
-    Safe to call from several threads, any number of times, and after a plain ``import tensorflow_gan`` has failed.
+    Safe to call from several threads, any number of times, and after a plain ``import
+    tensorflow_gan`` has failed.
 
     Raises:
         UserError: It is not installed, or it does not load.
@@ -46,7 +50,8 @@ def load() -> types.ModuleType:
         loaded = sys.modules.get("tensorflow_gan")
         if loaded is not None and hasattr(loaded, "eval"):
             return loaded
-        # A failed import leaves its finished submodules behind; they would be mixed with the new ones.
+        # A failed import leaves its finished submodules behind; they would be mixed with the new
+        # ones.
         for name in [m for m in sys.modules if m.split(".")[0] == "tensorflow_gan"]:
             del sys.modules[name]
         import tensorflow as tf
@@ -64,7 +69,8 @@ def load() -> types.ModuleType:
             for name in leaves:
                 sys.modules.pop(name, None)
             raise UserError(
-                f"TF-GAN does not load ({e}); pip install tensorflow-gan==2.1.0 tensorflow-probability tf-keras."
+                f"TF-GAN does not load ({e}); pip install tensorflow-gan==2.1.0"
+                " tensorflow-probability tf-keras."
             ) from e
 
 
@@ -81,8 +87,9 @@ def _stub(name: str, reason: str) -> types.ModuleType:
 def frechet_distance(real: np.ndarray, fake: np.ndarray) -> float:
     """Frechet distance of two sets of features, by TF-GAN (Heusel et al. 2017, arXiv 1706.08500, section 3).
 
-    TF-GAN drops directions whose variance is below about 1e-5, whatever the scale of the features. Here they are first brought
-    to a root mean variance of 1e3, and the result is scaled back: the distance of c x is c^2 times that of x.
+    TF-GAN drops directions whose variance is below about 1e-5, whatever the scale of the features.
+    Here they are first brought to a root mean variance of 1e3, and the result is scaled back: the
+    distance of c x is c^2 times that of x.
 
     Args:
         real: Features ``[N, D]``, N >= 2.
@@ -95,22 +102,28 @@ def frechet_distance(real: np.ndarray, fake: np.ndarray) -> float:
         UserError: Fewer than 2 rows, differing D, or values that are not finite.
     """
     real, fake = checked(real, fake)
-    centre = real.mean(axis=0)  # a common shift changes no distance, and large means would cost digits
-    real, fake = real - centre, fake - centre
+    center = real.mean(
+        axis=0
+    )  # a common shift changes no distance, and large means would cost digits
+    real, fake = real - center, fake - center
     mean_variance = float((real.var(axis=0, ddof=1) + fake.var(axis=0, ddof=1)).mean() / 2)
     scale = 1e3 / np.sqrt(mean_variance) if mean_variance > 0 else 1.0
-    if not np.isfinite(scale):  # variances among the subnormal numbers: constant features, for every purpose
+    if not np.isfinite(
+        scale
+    ):  # variances among the subnormal numbers: constant features, for every purpose
         scale = 1.0
     value = load().eval.frechet_classifier_distance_from_activations(real * scale, fake * scale)
     return max(0.0, float(value) / float(scale) ** 2)
 
 
-def kernel_distance(real: np.ndarray, fake: np.ndarray, *, block: int = 1000, seed: int = 0) -> tuple[float, float]:
+def kernel_distance(
+    real: np.ndarray, fake: np.ndarray, *, block: int = 1000, seed: int = 0
+) -> tuple[float, float]:
     """Kernel distance with the cubic polynomial kernel, by TF-GAN (Bińkowski et al. 2018, arXiv 1801.01401, section 4).
 
-    TF-GAN averages over blocks and gives no standard error (NaN) for one block. Here the blocks are made smaller until there
-    are four (three at odd small N), which does not bias the estimate. Rows are shuffled, since TF-GAN takes blocks in the order
-    of the rows.
+    TF-GAN averages over blocks and gives no standard error (NaN) for one block. Here the blocks are
+    made smaller until there are four (three at odd small N), which does not bias the estimate. Rows
+    are shuffled, since TF-GAN takes blocks in the order of the rows.
 
     Args:
         real: Features ``[N, D]``.
@@ -119,7 +132,8 @@ def kernel_distance(real: np.ndarray, fake: np.ndarray, *, block: int = 1000, se
         seed: Of the shuffle.
 
     Returns:
-        The distance, which is unbiased and therefore may lie a little below 0, and its standard error (over blocks).
+        The distance, which is unbiased and therefore may lie a little below 0, and its standard
+        error (over blocks).
 
     Raises:
         UserError: Fewer than 8 rows, differing D, or values that are not finite.
@@ -141,16 +155,18 @@ def kernel_distance(real: np.ndarray, fake: np.ndarray, *, block: int = 1000, se
 def classifier_score(logits: np.ndarray, *, splits: int = 10) -> tuple[float, float]:
     """Classifier score (with Inception: the Inception score), by TF-GAN (Salimans et al. 2016, arXiv 1606.03498, section 4).
 
-    A class that no image has any probability of gives TF-GAN a NaN (0 times the logarithm of 0). Here logits are cut 80 below
-    the largest of their row, which moves no probability by more than 1e-34 and leaves none at 0.
+    A class that no image has any probability of gives TF-GAN a NaN (0 times the logarithm of 0).
+    Here logits are cut 80 below the largest of their row, which moves no probability by more than
+    1e-34 and leaves none at 0.
 
     Args:
         logits: ``[N, classes]``.
         splits: The number of parts whose standard deviation is given; fewer when N is small.
 
     Returns:
-        The score of all rows together, from 1 (collapsed) to the number of classes, and the standard deviation over parts.
-        (The paper gives the mean over 10 parts, which is a little lower than the score of all rows together.)
+        The score of all rows together, from 1 (collapsed) to the number of classes, and the
+        standard deviation over parts. (The paper gives the mean over 10 parts, which is a little
+        lower than the score of all rows together.)
 
     Raises:
         UserError: Fewer than 2 rows, or values that are not finite.
@@ -159,7 +175,9 @@ def classifier_score(logits: np.ndarray, *, splits: int = 10) -> tuple[float, fl
     logits = logits - logits.max(axis=1, keepdims=True)
     logits = np.maximum(logits, -80.0)
     score = load().eval.classifier_score_from_logits
-    parts = [float(score(part)) for part in np.array_split(logits, max(2, min(splits, len(logits) // 2)))]
+    parts = [
+        float(score(part)) for part in np.array_split(logits, max(2, min(splits, len(logits) // 2)))
+    ]
     return max(1.0, float(score(logits))), float(np.std(parts))
 
 
@@ -174,19 +192,23 @@ def sliced_wasserstein_refusal(shape: tuple[int, ...]) -> str | None:
         return f"it wants 16 pixels or more and the images have {height}"
     levels = int(np.log2(height)) - 3
     if height % 2 ** (levels - 1):
-        return f"it halves the image {levels - 1} times and {height} pixels cannot be halved so often"
+        return (
+            f"it halves the image {levels - 1} times and {height} pixels cannot be halved so often"
+        )
     return None
 
 
 def sliced_wasserstein(real: np.ndarray, fake: np.ndarray, *, seed: int = 0) -> dict[int, float]:
     """Sliced Wasserstein distance of patches on a Laplacian pyramid, by TF-GAN (Karras et al. 2018, arXiv 1710.10196).
 
-    TF-GAN divides each patch by its standard deviation, so one flat patch makes the result NaN. Here half a grey level of
-    uniform noise is added to real and fake alike, as when pixels are dequantised. TF-GAN draws from global generators; here
-    they are seeded for the call and put back.
+    TF-GAN divides each patch by its standard deviation, so one flat patch makes the result NaN.
+    Here half a gray level of uniform noise is added to real and fake alike, as when pixels are
+    dequantized. TF-GAN draws from global generators; here they are seeded for the call and put
+    back.
 
     Args:
-        real: uint8 ``[N, H, H, 3]``. Numbers compare with the paper's at N = 8192 only, and take 4 GB there.
+        real: uint8 ``[N, H, H, 3]``. Numbers compare with the paper's at N = 8192 only, and take 4
+            GB there.
         fake: uint8 ``[N, H, H, 3]``.
         seed: Of patches and projections.
 
@@ -200,14 +222,18 @@ def sliced_wasserstein(real: np.ndarray, fake: np.ndarray, *, seed: int = 0) -> 
 
     if real.shape != fake.shape:
         raise UserError(
-            f"sliced Wasserstein wants as many real images as fake, of one size; got {real.shape} and {fake.shape}."
+            f"sliced Wasserstein wants as many real images as fake, of one size; got {real.shape}"
+            f" and {fake.shape}."
         )
     reason = sliced_wasserstein_refusal(real.shape)
     if reason:
         raise UserError(f"sliced Wasserstein cannot be computed: {reason}; leave it out.")
     rng = np.random.default_rng(seed)
     noisy = [
-        x.astype(np.float32) / 127.5 - 1 + rng.uniform(-0.5, 0.5, x.shape).astype(np.float32) / 127.5 for x in (real, fake)
+        x.astype(np.float32) / 127.5
+        - 1
+        + rng.uniform(-0.5, 0.5, x.shape).astype(np.float32) / 127.5
+        for x in (real, fake)
     ]
     with _lock_random, tf.Graph().as_default() as graph:
         # In a graph of its own, the seed of TensorFlow is not the process's.
@@ -219,7 +245,8 @@ def sliced_wasserstein(real: np.ndarray, fake: np.ndarray, *, seed: int = 0) -> 
         try:
             with tf.compat.v1.Session(graph=graph) as session:
                 fed = dict(zip(holders, noisy, strict=True))
-                # One after the other, since TensorFlow runs what draws the patches' places in no fixed order.
+                # One after the other, since TensorFlow runs what draws the patches' places in no
+                # fixed order.
                 for op in graph.get_operations():
                     if op.type.startswith("PyFunc"):
                         fed[op.outputs[0]] = session.run(op.outputs[0], fed)

@@ -1,7 +1,7 @@
 """How the weights of the extractor ``embedded`` were made: ``python -m gan_zoo.evaluation.train_embedded OUT.npz``.
 
-About a minute on 2 cores. Another machine gets other last bits, hence another hash, hence numbers that do not compare: so the
-weights are shipped, and this is run only when the cartoon faces change.
+About a minute on 2 cores. Another machine gets other last bits, hence another hash, hence numbers
+that do not compare: so the weights are shipped, and this is run only when the cartoon faces change.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 
 from gan_zoo import registry
-from gan_zoo.contracts import Dataset, UserError
+from gan_zoo.contracts import Dataset
+from gan_zoo.errors import UserError
 from gan_zoo.evaluation.extractors.embedded import SIZE
 from gan_zoo.evaluation.pixels import hash_of_arrays
 
@@ -23,10 +24,13 @@ GATE = 0.75  # held-out accuracy that every attribute must reach; guessing the c
 _HELD_OUT = 2000
 
 
-def train(data: Dataset, *, epochs: int = 10, seed: int = 0) -> tuple[list[np.ndarray], dict[str, int], dict[str, float]]:
+def train(
+    data: Dataset, *, epochs: int = 10, seed: int = 0
+) -> tuple[list[np.ndarray], dict[str, int], dict[str, float]]:
     """Train a classifier of all attributes at once, with 64 linear features before its heads.
 
-    Batch normalisation has momentum 0.9: with Keras' 0.99 its averages lag behind in so short a training.
+    Batch normalization has momentum 0.9: with Keras' 0.99 its averages lag behind in so short a
+    training.
 
     Args:
         data: Images of 64x64x3 with labels; the last 2,000 are held out.
@@ -34,7 +38,8 @@ def train(data: Dataset, *, epochs: int = 10, seed: int = 0) -> tuple[list[np.nd
         seed: Of weights and order.
 
     Returns:
-        The arrays that ``embedded`` reads, the number of classes of each attribute, and its held-out accuracy.
+        The arrays that ``embedded`` reads, the number of classes of each attribute, and its
+        held-out accuracy.
 
     Raises:
         UserError: An attribute's accuracy is below :data:`GATE`.
@@ -49,7 +54,10 @@ def train(data: Dataset, *, epochs: int = 10, seed: int = 0) -> tuple[list[np.nd
     blocks, outputs = [], []
     for width, side in ((16, 5), (32, 3), (48, 3), (64, 3)):
         blocks.append(
-            (layers.Conv2D(width, side, strides=2, padding="same", use_bias=False), layers.BatchNormalization(momentum=0.9))
+            (
+                layers.Conv2D(width, side, strides=2, padding="same", use_bias=False),
+                layers.BatchNormalization(momentum=0.9),
+            )
         )
         conv, norm = blocks[-1]
         x = layers.LeakyReLU(negative_slope=0.1)(norm(conv(x)))
@@ -61,19 +69,35 @@ def train(data: Dataset, *, epochs: int = 10, seed: int = 0) -> tuple[list[np.nd
 
     n = len(data.images) - _HELD_OUT
     rate = tf.keras.optimizers.schedules.CosineDecay(4e-3, epochs * (n // 64))
-    model.compile(tf.keras.optimizers.Adam(rate), tf.keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    model.compile(
+        tf.keras.optimizers.Adam(rate),
+        tf.keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+    )
     labels = {name: np.asarray(column) for name, column in data.labels.items()}
-    model.fit(data.images[:n], {k: v[:n] for k, v in labels.items()}, batch_size=64, epochs=epochs, verbose=2)
+    model.fit(
+        data.images[:n],
+        {k: v[:n] for k, v in labels.items()},
+        batch_size=64,
+        epochs=epochs,
+        verbose=2,
+    )
 
     logits = model.predict(data.images[n:], batch_size=500, verbose=0)
-    accuracy = {name: float((logits[name].argmax(axis=1) == labels[name][n:]).mean()) for name in heads}
+    accuracy = {
+        name: float((logits[name].argmax(axis=1) == labels[name][n:]).mean()) for name in heads
+    }
     worst = min(accuracy, key=lambda name: accuracy[name])
     if accuracy[worst] < GATE:
-        raise UserError(f"the extractor tells '{worst}' right in {accuracy[worst]:.2f} of held-out faces, less than {GATE}.")
+        raise UserError(
+            f"the extractor tells '{worst}' right in {accuracy[worst]:.2f} of held-out faces, less"
+            f" than {GATE}."
+        )
     both = tf.keras.Model(inputs, [x, *(layers.GlobalAveragePooling2D()(y) for y in outputs[:2])])
     what, *how = both.predict(data.images[:n], batch_size=500, verbose=0)
     projection = [w.numpy() for w in features.weights]
-    heads_ = [np.concatenate([outs[name].weights[i].numpy() for name in heads], axis=-1) for i in (0, 1)]
+    heads_ = [
+        np.concatenate([outs[name].weights[i].numpy() for name in heads], axis=-1) for i in (0, 1)
+    ]
     folded = [array for conv, norm in blocks for array in _folded(conv, norm)]
     arrays = folded + _scaled(projection, heads_, what, np.concatenate(how, axis=1))
     # float16 halves the file and moves accuracies in the fourth digit.
@@ -81,27 +105,29 @@ def train(data: Dataset, *, epochs: int = 10, seed: int = 0) -> tuple[list[np.nd
 
 
 def _folded(conv: Any, norm: Any) -> list[np.ndarray]:
-    """Kernel and bias of a convolution with its batch normalisation."""
+    """Kernel and bias of a convolution with its batch normalization."""
     gain = norm.gamma.numpy() / np.sqrt(norm.moving_variance.numpy() + norm.epsilon)
     return [conv.kernel.numpy() * gain, norm.beta.numpy() - norm.moving_mean.numpy() * gain]
 
 
-def _scaled(projection: list[np.ndarray], heads: list[np.ndarray], what: np.ndarray, how: np.ndarray) -> list[np.ndarray]:
+def _scaled(
+    projection: list[np.ndarray], heads: list[np.ndarray], what: np.ndarray, how: np.ndarray
+) -> list[np.ndarray]:
     """Projection, mean activations and heads, so that the former two have covariance and variances of 1 on the data.
 
     Whitening lets every attribute count: unscaled, the variances of the features differ 200-fold.
     """
-    centre = what.mean(axis=0, dtype=np.float64)
+    center = what.mean(axis=0, dtype=np.float64)
     variances, axes = np.linalg.eigh(np.cov(what, rowvar=False, dtype=np.float64))
     white, back = axes / np.sqrt(variances), (axes * np.sqrt(variances)).T
     deviation = how.std(axis=0, dtype=np.float64)
     return [
         projection[0] @ white,
-        (projection[1] - centre) @ white,
+        (projection[1] - center) @ white,
         1 / deviation,
         -how.mean(axis=0, dtype=np.float64) / deviation,
         back @ heads[0],
-        centre @ heads[0] + heads[1],
+        center @ heads[0] + heads[1],
     ]
 
 
@@ -109,10 +135,14 @@ def main() -> None:
     """Draw the faces, train, write the file that the one argument names, and print its hash."""
     out = Path(sys.argv[1])
     with tempfile.TemporaryDirectory() as cache:
-        data = registry.datasets["cartoon_faces"](14_000, 1, image_size=(SIZE, SIZE), channels=3, cache_dir=Path(cache))
+        data = registry.datasets["cartoon_faces"](
+            14_000, 1, image_size=(SIZE, SIZE), channels=3, cache_dir=Path(cache)
+        )
         arrays, heads, accuracy = train(data)
     facts = {"heads": heads, "accuracy": accuracy, "data": data.hash}
-    content: dict[str, Any] = {f"w{i}": a for i, a in enumerate(arrays)} | {k: json.dumps(v) for k, v in facts.items()}
+    content: dict[str, Any] = {f"w{i}": a for i, a in enumerate(arrays)} | {
+        k: json.dumps(v) for k, v in facts.items()
+    }
     np.savez_compressed(out, **content)
     print(json.dumps(accuracy, indent=1))
     print(f"{out}: {out.stat().st_size // 1000} kB; HASH = {hash_of_arrays(arrays)!r}")

@@ -8,7 +8,7 @@ import keras
 from keras import layers
 from keras.config import floatx
 
-from gan_zoo.layers import BatchNorm, Conv2DTranspose, crop_to, ladder
+from gan_zoo.layers import BatchNorm, Conv2DTranspose, crop_to, resolution_schedule
 from gan_zoo.registry import generators
 
 
@@ -16,10 +16,11 @@ from gan_zoo.registry import generators
 def anime_dcgan(width: int = 32, latent: int = 100, slope: float = 0.3, *, image_shape):
     """A narrow DCGAN with 5x5 kernels, batch norm after the activations, and a sigmoid at the end.
 
-    Noise [B, latent] -> dense, LeakyReLU, batch norm over its single values -> [B, H/16, W/16, 8 width] -> transposed
-    convolutions of stride 2 to 4, 2 and 1 times ``width`` channels, each with ReLU and then batch norm -> transposed
-    convolution of stride 2 -> sigmoid s -> 2s - 1 [B, H, W, C]. Its discriminator undoes the last mapping, so that between
-    them the images lie in [0, 1] as in the project they come from; see ``experiments/anime64.py``.
+    Noise [B, latent] -> dense, LeakyReLU, batch norm over its single values -> [B, H/16, W/16, 8
+    width] -> transposed convolutions of stride 2 to 4, 2 and 1 times ``width`` channels, each with
+    ReLU and then batch norm -> transposed convolution of stride 2 -> sigmoid s -> 2s - 1 [B, H, W,
+    C]. Its discriminator undoes the last mapping, so that between them the images lie in [0, 1] as
+    in the project they come from; see the preset ``anime64``.
 
     Args:
         width: Channels of the last hidden map.
@@ -29,7 +30,7 @@ def anime_dcgan(width: int = 32, latent: int = 100, slope: float = 0.3, *, image
     """
     if width < 1 or latent < 1:
         raise ValueError(f"width={width} and latent={latent} must be 1 or more.")
-    sizes = ladder(image_shape[0], image_shape[1], steps=4)
+    sizes = resolution_schedule(image_shape[0], image_shape[1], steps=4)
     z = keras.Input((latent,), name="noise")
     x = BatchNorm()(layers.LeakyReLU(slope)(layers.Dense(math.prod(sizes[0]) * 8 * width)(z)))
     x = layers.Reshape((*sizes[0], 8 * width))(x)

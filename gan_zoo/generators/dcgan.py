@@ -14,9 +14,9 @@ from gan_zoo.layers import (
     crop_to,
     dcgan_init,
     label_input,
-    ladder,
     norm_kind,
-    normalise,
+    normalize,
+    resolution_schedule,
 )
 from gan_zoo.registry import generators
 
@@ -36,13 +36,13 @@ def dcgan(
 ):
     """Transposed convolutions up from 1-D noise (Radford et al. 2015, arXiv:1511.06434).
 
-    Noise [B, latent] -> dense -> a small map -> stride-2 transposed convolutions, each with batch norm and LeakyReLU -> tanh
-    [B, H, W, C]. At 64x64 the maps are 4x4x512, 8x8x256, 16x16x128, 32x32x64; at other sizes see
-    :func:`gan_zoo.layers.ladder`.
+    Noise [B, latent] -> dense -> a small map -> stride-2 transposed convolutions, each with batch
+    norm and LeakyReLU -> tanh [B, H, W, C]. At 64x64 the maps are 4x4x512, 8x8x256, 16x16x128,
+    32x32x64; at other sizes see :func:`gan_zoo.layers.resolution_schedule`.
 
-    Differs from the paper: LeakyReLU where the paper has ReLU (``slope=0`` gives it); 64..512 channels where figure 1 has
-    128..1024 (``width=128, max_width=1024``); 4x4 kernels, as in the Torch code of one of its authors, where figure 1 and the
-    first code have 5x5.
+    Differs from the paper: LeakyReLU where the paper has ReLU (``slope=0`` gives it); 64..512
+    channels where figure 1 has 128..1024 (``width=128, max_width=1024``); 4x4 kernels, as in the
+    Torch code of one of its authors, where figure 1 and the first code have 5x5.
 
     Args:
         width: Channels of the last hidden map; doubled at each size below it.
@@ -50,31 +50,42 @@ def dcgan(
         slope: Of LeakyReLU; 0 is ReLU.
         latent: Number of noise values.
         max_width: The doubling ends here.
-        up: How maps grow: by ``transposed`` convolutions, or by ``nearest`` or ``bilinear`` doubling and then a convolution of
-            stride 1, which has no checkerboard (Odena et al. 2016, distill.pub/2016/deconv-checkerboard; ``kernel=3`` goes
-            well with it).
-        norm: ``batch``, ``layer``, ``instance`` or ``none``, see :func:`gan_zoo.layers.normalise`.
+        up: How maps grow: by ``transposed`` convolutions, or by ``nearest`` or ``bilinear``
+            doubling and then a convolution of stride 1, which has no checkerboard (Odena et al.
+            2016, distill.pub/2016/deconv-checkerboard; ``kernel=3`` goes well with it).
+        norm: ``batch``, ``layer``, ``instance`` or ``none``, see :func:`gan_zoo.layers.normalize`.
         image_shape: (H, W, C), any.
-        classes: How many, with a condition: then gain and shift after each norm are those of the image's class.
+        classes: How many, with a condition: then gain and shift after each norm are those of the
+            image's class.
     """
     if min(width, kernel, latent, max_width) < 1:
-        raise ValueError(f"width={width}, kernel={kernel}, latent={latent} and max_width={max_width} must be 1 or more.")
+        raise ValueError(
+            f"width={width}, kernel={kernel}, latent={latent} and max_width={max_width} must be 1"
+            " or more."
+        )
     if up not in ("transposed", "nearest", "bilinear"):
         raise ValueError(f"up={up!r} must be transposed, nearest or bilinear.")
     norm = norm_kind(norm)
     height, breadth, channels = image_shape
-    sizes = ladder(height, breadth)
+    sizes = resolution_schedule(height, breadth)
     widths = [min(max_width, width * 2**i) for i in reversed(range(len(sizes) - 1))]
     if not widths:
-        raise ValueError(f"images of {height}x{breadth} are too small for a convolutional ladder; use dense or larger images.")
+        raise ValueError(
+            f"images of {height}x{breadth} are too small for stride-2 convolutions; use dense or"
+            " larger images."
+        )
 
     z, label = keras.Input((latent,), name="noise"), label_input(classes)
-    x = layers.Dense(sizes[0][0] * sizes[0][1] * widths[0], use_bias=norm == "none", kernel_initializer=dcgan_init())(z)
+    x = layers.Dense(
+        sizes[0][0] * sizes[0][1] * widths[0],
+        use_bias=norm == "none",
+        kernel_initializer=dcgan_init(),
+    )(z)
     x = layers.Reshape((*sizes[0], widths[0]))(x)
-    x = layers.LeakyReLU(slope)(normalise(x, norm, label, classes))
+    x = layers.LeakyReLU(slope)(normalize(x, norm, label, classes))
     for size, filters in zip(sizes[1:-1], widths[1:], strict=True):
         x = _double(x, up, filters, kernel, use_bias=norm == "none")
-        x = layers.LeakyReLU(slope)(normalise(crop_to(x, size), norm, label, classes))
+        x = layers.LeakyReLU(slope)(normalize(crop_to(x, size), norm, label, classes))
     x = _double(x, up, channels, kernel, dtype=floatx())
     x = layers.Activation("tanh", dtype=floatx())(crop_to(x, sizes[-1]))
     return keras.Model([z, label] if classes else z, x, name="dcgan_generator")

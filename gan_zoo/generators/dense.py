@@ -16,8 +16,8 @@ from gan_zoo.registry import generators
 def dense(widths: tuple = (256, 512, 1024), latent: int = 100, *, image_shape):
     """Dense layers only, the baseline (Goodfellow et al. 2014, arXiv:1406.2661, in the form of Keras-GAN).
 
-    Noise [B, latent] -> dense layers, each with LeakyReLU 0.2 and then batch norm (momentum 0.8) -> tanh [B, H, W, C].
-    For 28x28x3 it has 3,100,720 parameters.
+    Noise [B, latent] -> dense layers, each with LeakyReLU 0.2 and then batch norm (momentum 0.8) ->
+    tanh [B, H, W, C]. For 28x28x3 it has 3,100,720 parameters.
 
     Args:
         widths: Values of the hidden layers.

@@ -8,48 +8,76 @@ import keras
 from keras import layers
 from keras.config import floatx
 
-from gan_zoo.layers import Conv2D, Dense, UpConv2D, crop_to, dcgan_init, glu, label_input, ladder, normalise
+from gan_zoo.layers import (
+    Conv2D,
+    Dense,
+    UpConv2D,
+    crop_to,
+    dcgan_init,
+    glu,
+    label_input,
+    normalize,
+    resolution_schedule,
+)
 from gan_zoo.registry import generators
 
 
 @generators.register
-def lightweight(width: int = 64, reach: int = 3, latent: int = 256, max_width: int = 512, *, image_shape, classes: int = 0):
+def lightweight(
+    width: int = 64,
+    reach: int = 3,
+    latent: int = 256,
+    max_width: int = 512,
+    *,
+    image_shape,
+    classes: int = 0,
+):
     """One convolution a doubling, and skip-layer excitation (FastGAN, Liu et al. 2021, arXiv:2101.04775, section 3.1).
 
-    Noise [B, latent] -> dense, batch norm, GLU -> a small map -> doublings, each a nearest-neighbour resize, 3x3 convolution,
-    batch norm and GLU -> 3x3 convolution -> tanh [B, H, W, C]. Each map of ``reach`` or more sizes above another is multiplied,
-    channel by channel, by what :func:`excite` makes of the lower one.
+    Noise [B, latent] -> dense, batch norm, GLU -> a small map -> doublings, each a nearest-neighbor
+    resize, 3x3 convolution, batch norm and GLU -> 3x3 convolution -> tanh [B, H, W, C]. Each map of
+    ``reach`` or more sizes above another is multiplied, channel by channel, by what :func:`excite`
+    makes of the lower one.
 
-    Differs from the paper: its maps lie 4 sizes apart (8 and 128 pixels), of which images of 32 pixels have 3; the first map by
-    a dense layer, which a transposed convolution from 1x1 is. The authors' code also has noise in the hidden maps (here an
-    image is a function of its noise), two convolutions at every other size, spectral normalisation, and a second image of 128
-    pixels.
+    Differs from the paper: its maps lie 4 sizes apart (8 and 128 pixels), of which images of 32
+    pixels have 3; the first map by a dense layer, which a transposed convolution from 1x1 is. The
+    authors' code also has noise in the hidden maps (here an image is a function of its noise), two
+    convolutions at every other size, spectral normalization, and a second image of 128 pixels.
 
     Args:
         width: Channels of the last hidden map; doubled at each size below it.
         reach: How many sizes a skip spans; 4 is the paper's.
         latent: Number of noise values.
         max_width: The doubling ends here.
-        image_shape: (H, W, C), any whose ladder (:func:`gan_zoo.layers.ladder`) has more than ``reach`` sizes.
+        image_shape: (H, W, C), any whose resolution_schedule
+            (:func:`gan_zoo.layers.resolution_schedule`) has more than ``reach`` sizes.
         classes: How many, with a condition: then batch norm is conditional.
     """
     if min(width, reach, latent, max_width) < 1:
-        raise ValueError(f"width={width}, reach={reach}, latent={latent} and max_width={max_width} must be 1 or more.")
+        raise ValueError(
+            f"width={width}, reach={reach}, latent={latent} and max_width={max_width} must be 1 or"
+            " more."
+        )
     height, breadth, channels = image_shape
-    sizes = ladder(height, breadth)
+    sizes = resolution_schedule(height, breadth)
     if len(sizes) <= reach:
-        raise ValueError(f"reach={reach} is too far for images of {height}x{breadth}, which take {len(sizes) - 1} doublings.")
+        raise ValueError(
+            f"reach={reach} is too far for images of {height}x{breadth}, which take"
+            f" {len(sizes) - 1} doublings."
+        )
     widths = [min(max_width, width * 2**i) for i in reversed(range(len(sizes)))]
     init = {"use_bias": False, "kernel_initializer": dcgan_init()}
 
     z, label = keras.Input((latent,), name="noise"), label_input(classes)
     x = Dense(math.prod(sizes[0]) * 2 * widths[0], **init)(z)
-    maps = [glu(normalise(layers.Reshape((*sizes[0], 2 * widths[0]))(x), "batch", label, classes))]
+    maps = [glu(normalize(layers.Reshape((*sizes[0], 2 * widths[0]))(x), "batch", label, classes))]
     for i, (size, filters) in enumerate(zip(sizes[1:], widths[1:], strict=True), 1):
         x = crop_to(UpConv2D(2 * filters, 3, **init)(maps[-1]), size)
-        x = glu(normalise(x, "batch", label, classes))
+        x = glu(normalize(x, "batch", label, classes))
         maps.append(excite(maps[i - reach], x, 2 ** (i - reach)) if i >= reach else x)
-    x = Conv2D(channels, 3, padding="same", kernel_initializer=dcgan_init(), dtype=floatx())(maps[-1])
+    x = Conv2D(channels, 3, padding="same", kernel_initializer=dcgan_init(), dtype=floatx())(
+        maps[-1]
+    )
     x = layers.Activation("tanh", dtype=floatx())(x)
     return keras.Model([z, label] if classes else z, x, name="lightweight_generator")
 
@@ -57,8 +85,9 @@ def lightweight(width: int = 64, reach: int = 3, latent: int = 256, max_width: i
 def excite(low, high, factor: int):
     """Skip-layer excitation (equation 1): ``high`` times a gate in (0, 1) for each channel, read from ``low``.
 
-    low [B, h, w, c] is pooled by ``factor``, convolved by a kernel of the size that it then has to [B, 1, 1, C], LeakyReLU 0.1
-    (in the authors' code swish), then by a 1x1 kernel, sigmoid; high and the result are [B, H, W, C].
+    low [B, h, w, c] is pooled by ``factor``, convolved by a kernel of the size that it then has to
+    [B, 1, 1, C], LeakyReLU 0.1 (in the authors' code swish), then by a 1x1 kernel, sigmoid; high
+    and the result are [B, H, W, C].
     """
     channels, how = high.shape[-1], {"use_bias": False, "kernel_initializer": dcgan_init()}
     gate = layers.AveragePooling2D(factor, padding="same")(low) if factor > 1 else low

@@ -6,7 +6,16 @@ import keras
 from keras import layers
 from keras.config import floatx
 
-from gan_zoo.layers import Basis, Conv2D, Dense, Upsample2D, crop_to, inverted_bottleneck, ladder, scaled
+from gan_zoo.layers import (
+    Basis,
+    Conv2D,
+    Dense,
+    Upsample2D,
+    crop_to,
+    inverted_bottleneck,
+    resolution_schedule,
+    scaled,
+)
 from gan_zoo.registry import generators
 
 
@@ -23,31 +32,38 @@ def r3gan(
 ):
     """Residual blocks without a norm, in grouped convolutions (R3GAN, Huang et al. 2024, arXiv:2501.05441, section 3).
 
-    Noise [B, latent] -> dense, times a learned small map (:class:`gan_zoo.layers.Basis`) -> at every size ``blocks`` blocks
-    (:func:`gan_zoo.layers.inverted_bottleneck`), then bilinear doubling and, where the width changes, a 1x1 convolution -> 1x1
-    convolution -> tanh [B, H, W, C].
+    Noise [B, latent] -> dense, times a learned small map (:class:`gan_zoo.layers.Basis`) -> at
+    every size ``blocks`` blocks (:func:`gan_zoo.layers.inverted_bottleneck`), then bilinear
+    doubling and, where the width changes, a 1x1 convolution -> 1x1 convolution -> tanh [B, H, W,
+    C].
 
-    Differs from the paper: narrower (its nets for CIFAR-10 have 768 channels at every size), and a tanh. The paper trains the
-    pair under a relativistic loss with the penalties R1 and R2 and Adam without momentum, beta_1 = 0. Without a GPU, grouped
-    convolutions are computed group by group, see :class:`gan_zoo.layers.Conv2D`.
+    Differs from the paper: narrower (its nets for CIFAR-10 have 768 channels at every size), and a
+    tanh. The paper trains the pair under a relativistic loss with the penalties R1 and R2 and Adam
+    without momentum, beta_1 = 0. Without a GPU, grouped convolutions are computed group by group,
+    see :class:`gan_zoo.layers.Conv2D`.
 
     Args:
         width: Channels of the last map; doubled at each size below it.
         blocks: Blocks at each size.
-        group: Channels in each group of the 3x3 convolutions; it must divide ``expansion`` times the width.
+        group: Channels in each group of the 3x3 convolutions; it must divide ``expansion`` times
+            the width.
         expansion: How much wider blocks are inside.
         latent: Number of noise values.
         max_width: The doubling ends here.
         image_shape: (H, W, C), any.
     """
     if min(width, blocks, group, expansion, latent, max_width) < 1:
-        raise ValueError("width, blocks, group, expansion, latent and max_width must all be 1 or more.")
-    sizes = ladder(image_shape[0], image_shape[1])
+        raise ValueError(
+            "width, blocks, group, expansion, latent and max_width must all be 1 or more."
+        )
+    sizes = resolution_schedule(image_shape[0], image_shape[1])
     widths = [min(max_width, width * 2**i) for i in reversed(range(len(sizes)))]
     z = keras.Input((latent,), name="noise")
     x = Basis(sizes[0])(Dense(widths[0], use_bias=False, kernel_initializer=scaled())(z))
     for i, (size, filters) in enumerate(zip(sizes, widths, strict=True)):
-        if filters != x.shape[-1]:  # before the doubling: the same as after it, with a quarter of the arithmetic
+        if (
+            filters != x.shape[-1]
+        ):  # before the doubling: the same as after it, with a quarter of the arithmetic
             x = Conv2D(filters, 1, use_bias=False, kernel_initializer=scaled())(x)
         x = crop_to(Upsample2D(2, interpolation="bilinear")(x), size) if i else x
         for _ in range(blocks):

@@ -8,7 +8,14 @@ import keras
 from keras import layers
 from keras.config import floatx
 
-from gan_zoo.layers import BatchNorm, Conv2D, Conv2DTranspose, crop_to, dcgan_init, ladder
+from gan_zoo.layers import (
+    BatchNorm,
+    Conv2D,
+    Conv2DTranspose,
+    crop_to,
+    dcgan_init,
+    resolution_schedule,
+)
 from gan_zoo.registry import generators
 
 
@@ -16,10 +23,11 @@ from gan_zoo.registry import generators
 def simpsons_dcgan(width: int = 64, latent: int = 100, *, image_shape):
     """A DCGAN with 5x5 kernels and biases: four doublings, then a convolution of stride 1 to the image.
 
-    Noise [B, latent] -> dense -> [B, H/16, W/16, 16 width], LeakyReLU 0.2 -> transposed convolutions of stride 2 to 8, 4, 2 and
-    1 times ``width`` channels, each with batch norm (epsilon 5e-5) and LeakyReLU 0.2 -> transposed convolution of stride 1 ->
-    tanh [B, H, W, C]. At the defaults and 128x128x3 it has the 24,036,739 parameters (24,034,819 trainable) of the project it
-    comes from; see ``experiments/simpsons_dcgan128.py``.
+    Noise [B, latent] -> dense -> [B, H/16, W/16, 16 width], LeakyReLU 0.2 -> transposed
+    convolutions of stride 2 to 8, 4, 2 and 1 times ``width`` channels, each with batch norm
+    (epsilon 5e-5) and LeakyReLU 0.2 -> transposed convolution of stride 1 -> tanh [B, H, W, C]. At
+    the defaults and 128x128x3 it has the 24,036,739 parameters (24,034,819 trainable) of the
+    project it comes from; see the preset ``simpsons_dcgan128``.
 
     Args:
         width: Channels of the last hidden map.
@@ -27,22 +35,27 @@ def simpsons_dcgan(width: int = 64, latent: int = 100, *, image_shape):
         image_shape: (H, W, C), any; sizes that 16 does not divide are cropped on the way up.
     """
     _check(width=width, latent=latent)
-    sizes = ladder(image_shape[0], image_shape[1], steps=4)
+    sizes = resolution_schedule(image_shape[0], image_shape[1], steps=4)
     z = keras.Input((latent,), name="noise")
     x = layers.Dense(math.prod(sizes[0]) * 16 * width)(z)
     x = layers.LeakyReLU(0.2)(layers.Reshape((*sizes[0], 16 * width))(x))
     x = _climb(x, sizes[1:], width)
-    x = Conv2DTranspose(image_shape[-1], 5, 1, "same", kernel_initializer=dcgan_init(), dtype=floatx())(x)
-    return keras.Model(z, layers.Activation("tanh", dtype=floatx())(x), name="simpsons_dcgan_generator")
+    x = Conv2DTranspose(
+        image_shape[-1], 5, 1, "same", kernel_initializer=dcgan_init(), dtype=floatx()
+    )(x)
+    return keras.Model(
+        z, layers.Activation("tanh", dtype=floatx())(x), name="simpsons_dcgan_generator"
+    )
 
 
 @generators.register
 def simpsons_stages(width: int = 64, latent: int = 100, *, image_shape):
     """Four stages of transposed convolution, batch norm and LeakyReLU 0.2, and a convolution at the end; 5x5 kernels.
 
-    Noise [B, latent] -> dense -> [B, H/16, W/16, 16 width] -> stages of stride 2 to 8, 4, 2 and 1 times ``width`` channels ->
-    convolution of stride 1 -> tanh [B, H, W, C]. A reading of the text that describes the project (see
-    ``experiments/simpsons_hacks.py``), which gives the stages and the kernels but no widths.
+    Noise [B, latent] -> dense -> [B, H/16, W/16, 16 width] -> stages of stride 2 to 8, 4, 2 and 1
+    times ``width`` channels -> convolution of stride 1 -> tanh [B, H, W, C]. A reading of the text
+    that describes the project (see the preset ``simpsons_hacks``), which gives the stages and the
+    kernels but no widths.
 
     Args:
         width: Channels of the last hidden map.
@@ -50,13 +63,17 @@ def simpsons_stages(width: int = 64, latent: int = 100, *, image_shape):
         image_shape: (H, W, C), any; sizes that 16 does not divide are cropped on the way up.
     """
     _check(width=width, latent=latent)
-    sizes = ladder(image_shape[0], image_shape[1], steps=4)
+    sizes = resolution_schedule(image_shape[0], image_shape[1], steps=4)
     z = keras.Input((latent,), name="noise")
-    x = layers.Dense(math.prod(sizes[0]) * 16 * width, use_bias=False, kernel_initializer=dcgan_init())(z)
+    x = layers.Dense(
+        math.prod(sizes[0]) * 16 * width, use_bias=False, kernel_initializer=dcgan_init()
+    )(z)
     x = layers.LeakyReLU(0.2)(BatchNorm(epsilon=5e-5)(layers.Reshape((*sizes[0], 16 * width))(x)))
     x = _climb(x, sizes[1:], width)
     x = Conv2D(image_shape[-1], 5, 1, "same", kernel_initializer=dcgan_init(), dtype=floatx())(x)
-    return keras.Model(z, layers.Activation("tanh", dtype=floatx())(x), name="simpsons_stages_generator")
+    return keras.Model(
+        z, layers.Activation("tanh", dtype=floatx())(x), name="simpsons_stages_generator"
+    )
 
 
 def _climb(x, sizes, width):

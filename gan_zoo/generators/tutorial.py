@@ -8,7 +8,7 @@ import keras
 from keras import layers
 from keras.config import floatx
 
-from gan_zoo.layers import BatchNorm, Conv2DTranspose, crop_to, ladder
+from gan_zoo.layers import BatchNorm, Conv2DTranspose, crop_to, resolution_schedule
 from gan_zoo.registry import generators
 
 
@@ -16,9 +16,10 @@ from gan_zoo.registry import generators
 def tutorial_dcgan(width: int = 64, latent: int = 100, slope: float = 0.3, *, image_shape):
     """The DCGAN of TensorFlow's tutorial for MNIST: a quarter of the image's size, then two doublings; no biases.
 
-    Noise [B, latent] -> dense, batch norm over its single values, LeakyReLU -> [B, H/4, W/4, 4 width] -> 5x5 transposed
-    convolutions to 2 ``width`` channels (stride 1) and ``width`` (stride 2), each with batch norm and LeakyReLU -> to C
-    (stride 2) -> tanh [B, H, W, C]. At the defaults and 28x28x1 it has 2,330,944 parameters.
+    Noise [B, latent] -> dense, batch norm over its single values, LeakyReLU -> [B, H/4, W/4, 4
+    width] -> 5x5 transposed convolutions to 2 ``width`` channels (stride 1) and ``width`` (stride
+    2), each with batch norm and LeakyReLU -> to C (stride 2) -> tanh [B, H, W, C]. At the defaults
+    and 28x28x1 it has 2,330,944 parameters.
 
     Args:
         width: Channels of the last hidden map.
@@ -28,7 +29,7 @@ def tutorial_dcgan(width: int = 64, latent: int = 100, slope: float = 0.3, *, im
     """
     if width < 1 or latent < 1:
         raise ValueError(f"width={width} and latent={latent} must be 1 or more.")
-    sizes = ladder(image_shape[0], image_shape[1], steps=2)
+    sizes = resolution_schedule(image_shape[0], image_shape[1], steps=2)
     z = keras.Input((latent,), name="noise")
     x = layers.Dense(math.prod(sizes[0]) * 4 * width, use_bias=False)(z)
     x = layers.Reshape((*sizes[0], 4 * width))(layers.LeakyReLU(slope)(BatchNorm()(x)))

@@ -7,14 +7,20 @@ from gan_zoo.layers.conv import Conv2D, Conv2DTranspose, filter_gradient
 from gan_zoo.layers.dense import Dense
 from gan_zoo.layers.dropout import Dropout
 from gan_zoo.layers.glu import glu
-from gan_zoo.layers.norm import BatchNorm, batch_norm_across_replicas, norm_kind, normalise, statistics_aside
+from gan_zoo.layers.introspect import features_of, has_batch_norm, layers_of, mixes_images
+from gan_zoo.layers.minibatch_std import MinibatchStd
+from gan_zoo.layers.norm import (
+    BatchNorm,
+    batch_norm_across_replicas,
+    capture_batch_statistics,
+    norm_kind,
+    normalize,
+)
 from gan_zoo.layers.precision import full_precision
 from gan_zoo.layers.residual import inverted_bottleneck, scaled
 from gan_zoo.layers.resize import DownConv2D, UpConv2D, Upsample2D
-from gan_zoo.layers.shapes import crop_to, dcgan_init, ladder
-from gan_zoo.layers.spectral import normalise_spectrum
-from gan_zoo.layers.spread import MinibatchStd
-from gan_zoo.layers.within import features_of, has_batch_norm, layers_of, mixes_images
+from gan_zoo.layers.shapes import crop_to, dcgan_init, resolution_schedule
+from gan_zoo.layers.spectral import apply_spectral_norm
 
 __all__ = [
     "Basis",
@@ -30,8 +36,10 @@ __all__ = [
     "SelfAttention",
     "UpConv2D",
     "Upsample2D",
+    "apply_spectral_norm",
     "attention_at",
     "batch_norm_across_replicas",
+    "capture_batch_statistics",
     "crop_to",
     "dcgan_init",
     "features_of",
@@ -41,12 +49,10 @@ __all__ = [
     "has_batch_norm",
     "inverted_bottleneck",
     "label_input",
-    "ladder",
     "layers_of",
     "mixes_images",
     "norm_kind",
-    "normalise",
-    "normalise_spectrum",
+    "normalize",
+    "resolution_schedule",
     "scaled",
-    "statistics_aside",
 ]

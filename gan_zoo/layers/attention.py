@@ -12,12 +12,13 @@ from gan_zoo.layers.conv import Conv2D
 class SelfAttention(keras.layers.Layer):
     """Every place of a map reads from all others (Zhang et al. 2019, arXiv:1805.08318, section 3, equations 1 to 3).
 
-    ``x + gamma v(sum_i b_ji h(x_i))`` at place j, where ``b_j`` is the softmax over i of ``f(x_i) . g(x_j)``, and f, g, h to
-    ``C / ratio`` channels and v back to C are 1x1 convolutions without bias. gamma starts at 0, so that the layer does nothing
-    at first. The softmax is computed in float32.
+    ``x + gamma v(sum_i b_ji h(x_i))`` at place j, where ``b_j`` is the softmax over i of ``f(x_i) .
+    g(x_j)``, and f, g, h to ``C / ratio`` channels and v back to C are 1x1 convolutions without
+    bias. gamma starts at 0, so that the layer does nothing at first. The softmax is computed in
+    float32.
 
-    Differs from the paper's code, which halves the sides of what f and h give by max pooling, and where h has C / 2 channels;
-    the paper's text has neither.
+    Differs from the paper's code, which halves the sides of what f and h give by max pooling, and
+    where h has C / 2 channels; the paper's text has neither.
     """
 
     def __init__(self, ratio: int = 8, **kwargs):
@@ -40,8 +41,13 @@ class SelfAttention(keras.layers.Layer):
     def call(self, x):
         """[B, H, W, C] -> [B, H, W, C]; memory grows with (H W)^2."""
         height, width = x.shape[1:3]
-        f, g, h = (tf.reshape(look(x), [-1, height * width, look.filters]) for look in (self.f, self.g, self.h))
-        weights = tf.nn.softmax(tf.cast(tf.matmul(g, f, transpose_b=True), tf.as_dtype(self.variable_dtype)))
+        f, g, h = (
+            tf.reshape(look(x), [-1, height * width, look.filters])
+            for look in (self.f, self.g, self.h)
+        )
+        weights = tf.nn.softmax(
+            tf.cast(tf.matmul(g, f, transpose_b=True), tf.as_dtype(self.variable_dtype))
+        )
         read = tf.matmul(tf.cast(weights, x.dtype), h)  # [B, j, i] [B, i, C / ratio]
         return x + self.gamma * self.v(tf.reshape(read, [-1, height, width, h.shape[-1]]))
 
@@ -63,5 +69,7 @@ def attention_at(sizes: list[tuple[int, int]], most: int) -> tuple[int, int]:
     fitting = [size for size in sizes if max(size) <= most]
     if not fitting:
         sides = ", ".join(f"{h}x{w}" for h, w in sizes)
-        raise ValueError(f"attention={most} is smaller than all maps ({sides}); give the side of one of them.")
+        raise ValueError(
+            f"attention={most} is smaller than all maps ({sides}); give the side of one of them."
+        )
     return max(fitting)

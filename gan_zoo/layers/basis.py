@@ -17,7 +17,9 @@ class Basis(keras.layers.Layer):
     def build(self, input_shape):
         """Make the maps [H, W, C]."""
         self.maps = self.add_weight(
-            name="maps", shape=(*self.size, input_shape[-1]), initializer=keras.initializers.RandomNormal(stddev=1.0)
+            name="maps",
+            shape=(*self.size, input_shape[-1]),
+            initializer=keras.initializers.RandomNormal(stddev=1.0),
         )
 
     def call(self, x):

@@ -14,7 +14,8 @@ def label_input(classes: int) -> keras.KerasTensor | None:
 def pick(table, label):
     """The rows [B, D] of a table [classes, D] for labels int [B], as a product whose gradient is dense.
 
-    A row looked up has a sparse gradient, which optimizers, exchanges and tricks would each have to know of.
+    A row looked up has a sparse gradient, which optimizers, exchanges and tricks would each have to
+    know of.
     """
     return tf.matmul(tf.one_hot(label, table.shape[0], dtype=table.dtype), table)
 
@@ -23,7 +24,8 @@ def pick(table, label):
 class ClassEmbedding(keras.layers.Layer):
     """A learned vector for each class: int32 [B] -> [B, size].
 
-    Its weights are called a kernel, so that the trick ``spectral_norm`` finds them: a class enters as a one-hot vector.
+    Its weights are called a kernel, so that the trick ``spectral_norm`` finds them: a class enters
+    as a one-hot vector.
     """
 
     def __init__(self, classes: int, size: int, initializer="glorot_uniform", **kwargs):
@@ -34,7 +36,9 @@ class ClassEmbedding(keras.layers.Layer):
 
     def build(self, input_shape):
         """Make the table [classes, size]."""
-        self.kernel = self.add_weight(name="kernel", shape=(self.classes, self.size), initializer=self.initializer)
+        self.kernel = self.add_weight(
+            name="kernel", shape=(self.classes, self.size), initializer=self.initializer
+        )
 
     def call(self, label):
         """The vectors of labels."""
@@ -46,7 +50,11 @@ class ClassEmbedding(keras.layers.Layer):
 
     def get_config(self):
         """For saving."""
-        own = {"classes": self.classes, "size": self.size, "initializer": keras.initializers.serialize(self.initializer)}
+        own = {
+            "classes": self.classes,
+            "size": self.size,
+            "initializer": keras.initializers.serialize(self.initializer),
+        }
         return {**super().get_config(), **own}
 
 
@@ -54,9 +62,9 @@ class ClassEmbedding(keras.layers.Layer):
 class ClassAffine(keras.layers.Layer):
     """A gain and a shift of each channel for each class, 1 and 0 at first.
 
-    It is what conditional normalisation puts behind a normalisation without any (Dumoulin et al. 2017, arXiv:1610.07629,
-    equation 5, of instances; de Vries et al. 2017, arXiv:1707.00683, of batches, who predict the difference from a common gain
-    and shift instead).
+    It is what conditional normalization puts behind a normalization without any (Dumoulin et al.
+    2017, arXiv:1610.07629, equation 5, of instances; de Vries et al. 2017, arXiv:1707.00683, of
+    batches, who predict the difference from a common gain and shift instead).
     """
 
     def __init__(self, classes: int, **kwargs):
@@ -66,7 +74,11 @@ class ClassAffine(keras.layers.Layer):
 
     def build(self, x_shape, label_shape):
         """Make gain and shift, each [classes, C], in full precision under any policy."""
-        size = {"shape": (self.classes, x_shape[-1]), "dtype": self.variable_dtype, "autocast": False}
+        size = {
+            "shape": (self.classes, x_shape[-1]),
+            "dtype": self.variable_dtype,
+            "autocast": False,
+        }
         self.gain = self.add_weight(name="gain", initializer="ones", **size)
         self.shift = self.add_weight(name="shift", initializer="zeros", **size)
 
@@ -74,7 +86,10 @@ class ClassAffine(keras.layers.Layer):
         """[B, ..., C] and int32 [B] -> [B, ..., C]."""
         places = [1] * (len(x.shape) - 2)
         gain, shift = (pick(table.value, label) for table in (self.gain, self.shift))
-        gain, shift = (tf.reshape(tf.cast(value, x.dtype), [-1, *places, x.shape[-1]]) for value in (gain, shift))
+        gain, shift = (
+            tf.reshape(tf.cast(value, x.dtype), [-1, *places, x.shape[-1]])
+            for value in (gain, shift)
+        )
         return x * gain + shift
 
     def compute_output_shape(self, x_shape, label_shape):

@@ -10,16 +10,19 @@ import tensorflow as tf
 class Conv2D(keras.layers.Conv2D):
     """Keras' convolution, but fast on a CPU where TensorFlow's is not: small maps in bfloat16, and groups.
 
-    In bfloat16, TensorFlow's filter gradient of a small map is the slowest operation of a DCGAN's step: down to a fifth of the
-    machine's speed (measured with ``tools/bench.py``'s nets on an EPYC with AVX512-BF16); here it is matrix products. And
-    without a GPU, grouped convolutions are one convolution a group, since TensorFlow's own takes 20 to 300 times as long as
-    these, more than a convolution without groups (measured with groups of 16, for 128 and 256 channels).
+    In bfloat16, TensorFlow's filter gradient of a small map is the slowest operation of a DCGAN's
+    step: down to a fifth of the machine's speed (measured with ``tools/bench.py``'s nets on an EPYC
+    with AVX512-BF16); here it is matrix products. And without a GPU, grouped convolutions are one
+    convolution a group, since TensorFlow's own takes 20 to 300 times as long as these, more than a
+    convolution without groups (measured with groups of 16, for 128 and 256 channels).
     """
 
     def convolution_op(self, inputs, kernel):
         """See Keras."""
         if self.groups > 1 and not tf.config.list_physical_devices("GPU"):
-            pairs = zip(tf.split(inputs, self.groups, -1), tf.split(kernel, self.groups, -1), strict=True)
+            pairs = zip(
+                tf.split(inputs, self.groups, -1), tf.split(kernel, self.groups, -1), strict=True
+            )
             return tf.concat([super(Conv2D, self).convolution_op(x, k) for x, k in pairs], -1)
         stride = self.strides[0]
         places = -(-inputs.shape[1] // stride) * -(-inputs.shape[2] // stride)
@@ -34,8 +37,14 @@ class Conv2DTranspose(keras.layers.Conv2DTranspose):
 
     def call(self, inputs):
         """See Keras."""
-        stride, kernel, (_, height, width, _) = self.strides[0], tf.convert_to_tensor(self.kernel), inputs.shape
-        if not (_usual(self, kernel) and _better_by_products(inputs, kernel, stride, height * width)):
+        stride, kernel, (_, height, width, _) = (
+            self.strides[0],
+            tf.convert_to_tensor(self.kernel),
+            inputs.shape,
+        )
+        if not (
+            _usual(self, kernel) and _better_by_products(inputs, kernel, stride, height * width)
+        ):
             return super().call(inputs)
         y = convolve_transpose(inputs, kernel, stride)
         return self.activation(y + self.bias if self.use_bias else y)
@@ -53,7 +62,9 @@ def convolve(inputs, kernel, stride: int):
     @tf.custom_gradient
     def op(x, k):
         def grad(dy):
-            return tf.nn.conv2d_transpose(dy, k, tf.shape(x), stride, "SAME"), filter_gradient(x, dy, k.shape[0], stride)
+            return tf.nn.conv2d_transpose(dy, k, tf.shape(x), stride, "SAME"), filter_gradient(
+                x, dy, k.shape[0], stride
+            )
 
         return tf.nn.conv2d(x, k, stride, "SAME"), grad
 
@@ -83,8 +94,16 @@ def convolve_transpose(inputs, kernel, stride: int):
 
 def _usual(layer, kernel) -> bool:
     """Whether a layer is a plain convolution with a square kernel and padding ``same``."""
-    plain = layer.padding == "same" and layer.data_format == "channels_last" and set(layer.dilation_rate) == {1}
-    plain = plain and getattr(layer, "groups", 1) == 1 and getattr(layer, "output_padding", None) is None
+    plain = (
+        layer.padding == "same"
+        and layer.data_format == "channels_last"
+        and set(layer.dilation_rate) == {1}
+    )
+    plain = (
+        plain
+        and getattr(layer, "groups", 1) == 1
+        and getattr(layer, "output_padding", None) is None
+    )
     return plain and set(layer.strides) == {layer.strides[0]} and kernel.shape[0] == kernel.shape[1]
 
 
@@ -99,8 +118,9 @@ def _better_by_products(x, kernel, stride: int, places: int) -> bool:
 def filter_gradient(large, small, size: int, stride: int):
     """The gradient of a convolution (padding ``same``) with respect to its kernel, as matrix products.
 
-    The large map is cut into ``stride`` x ``stride`` blocks, whose pixels become channels; then a kernel of ``size`` is one of
-    ``size / stride``, and the gradient at each of its places is one product of a shifted map with the small one.
+    The large map is cut into ``stride`` x ``stride`` blocks, whose pixels become channels; then a
+    kernel of ``size`` is one of ``size / stride``, and the gradient at each of its places is one
+    product of a shifted map with the small one.
 
     Args:
         large: What the kernel reads, [B, H, W, C].
@@ -123,11 +143,15 @@ def filter_gradient(large, small, size: int, stride: int):
     slopes = tf.reshape(small, [-1, depth])
     products = [
         tf.matmul(
-            tf.reshape(blocks[:, i : i + height, j : j + width], [-1, stride * stride * channels]), slopes, transpose_a=True
+            tf.reshape(blocks[:, i : i + height, j : j + width], [-1, stride * stride * channels]),
+            slopes,
+            transpose_a=True,
         )
         for i in range(taps)
         for j in range(taps)
     ]
     kernel = tf.reshape(tf.stack(products), [taps, taps, stride, stride, channels, depth])
-    kernel = tf.reshape(tf.transpose(kernel, [0, 2, 1, 3, 4, 5]), [taps * stride, taps * stride, channels, depth])
+    kernel = tf.reshape(
+        tf.transpose(kernel, [0, 2, 1, 3, 4, 5]), [taps * stride, taps * stride, channels, depth]
+    )
     return kernel[:size, :size]

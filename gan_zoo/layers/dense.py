@@ -7,4 +7,4 @@ import keras
 
 @keras.saving.register_keras_serializable("gan_zoo")
 class Dense(keras.layers.Dense):
-    """Keras' dense layer under a type of ours, so that what changes weights (spectral normalisation) knows it."""
+    """Keras' dense layer under a type of ours, so that what changes weights (spectral normalization) knows it."""

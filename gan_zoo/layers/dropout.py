@@ -25,6 +25,9 @@ class Dropout(keras.layers.Dropout):
         """Set a share ``rate`` of the values of [B, ...] to 0, and scale the others to keep the mean, if ``training``."""
         if not training or not self.rate:
             return inputs
-        shape = [tf.shape(inputs)[0] if inputs.shape[0] is None else inputs.shape[0], *inputs.shape[1:]]
+        shape = [
+            tf.shape(inputs)[0] if inputs.shape[0] is None else inputs.shape[0],
+            *inputs.shape[1:],
+        ]
         kept = randomness.uniform(shape, tf.cast(self.seed_generator.next(), tf.int64)) >= self.rate
         return tf.where(kept, inputs / (1.0 - self.rate), tf.zeros([], inputs.dtype))

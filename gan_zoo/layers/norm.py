@@ -1,4 +1,4 @@
-"""Batch normalisation, fused on one device and exact over several."""
+"""Batch normalization, fused on one device and exact over several."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import tensorflow as tf
 from gan_zoo.layers.classes import ClassAffine
 
 _across_replicas = True
-_taken: list | None = None  # what statistics_aside collects
+_taken: list | None = None  # what capture_batch_statistics collects
 
 
 @contextlib.contextmanager
@@ -27,7 +27,7 @@ def batch_norm_across_replicas(wanted: bool) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def statistics_aside() -> Iterator[list[tuple[keras.Variable, tf.Tensor]]]:
+def capture_batch_statistics() -> Iterator[list[tuple[keras.Variable, tf.Tensor]]]:
     """In the body, calls in training leave moving statistics alone and list them, each with the value of the batch."""
     global _taken
     before, _taken = _taken, []
@@ -39,18 +39,20 @@ def statistics_aside() -> Iterator[list[tuple[keras.Variable, tf.Tensor]]]:
 
 @keras.saving.register_keras_serializable("gan_zoo")
 class BatchNorm(keras.layers.Layer):
-    """Batch normalisation (Ioffe & Szegedy 2015, arXiv:1502.03167) on TensorFlow's fused kernel.
+    """Batch normalization (Ioffe & Szegedy 2015, arXiv:1502.03167) on TensorFlow's fused kernel.
 
-    Differs from ``keras.layers.BatchNormalization`` in three ways: it is one kernel forward and one backward, which on a CPU is
-    a good part of a DCGAN's step; its momentum is 0.9, since with 0.99 a short run samples rubbish in inference mode; and its
-    moving variance is the unbiased one, as that of the fused kernel.
+    Differs from ``keras.layers.BatchNormalization`` in three ways: it is one kernel forward and one
+    backward, which on a CPU is a good part of a DCGAN's step; its momentum is 0.9, since with 0.99
+    a short run samples rubbish in inference mode; and its moving variance is the unbiased one, as
+    that of the fused kernel.
 
-    Over several replicas its statistics are those of the global batch, by two reductions a call in place of the fused kernel,
-    unless :func:`batch_norm_across_replicas` says otherwise; then the moving ones are averaged after each chunk of steps.
+    Over several replicas its statistics are those of the global batch, by two reductions a call in
+    place of the fused kernel, unless :func:`batch_norm_across_replicas` says otherwise; then the
+    moving ones are averaged after each chunk of steps.
     """
 
     def __init__(self, momentum: float = 0.9, epsilon: float = 1e-5, affine: bool = True, **kwargs):
-        """Normalise over all axes but the last.
+        """Normalize over all axes but the last.
 
         Args:
             momentum: The share of the old moving statistics kept at a call.
@@ -70,11 +72,15 @@ class BatchNorm(keras.layers.Layer):
         if self.affine:
             self.gamma = self.add_weight(name="gamma", initializer="ones", **size)
             self.beta = self.add_weight(name="beta", initializer="zeros", **size)
-        self.moving_mean = self.add_weight(name="moving_mean", initializer="zeros", trainable=False, **size)
-        self.moving_variance = self.add_weight(name="moving_variance", initializer="ones", trainable=False, **size)
+        self.moving_mean = self.add_weight(
+            name="moving_mean", initializer="zeros", trainable=False, **size
+        )
+        self.moving_variance = self.add_weight(
+            name="moving_variance", initializer="ones", trainable=False, **size
+        )
 
     def call(self, x, training=False):
-        """Normalise [B, C] or [B, H, W, C] by the batch's statistics if ``training``, else by the moving ones."""
+        """Normalize [B, C] or [B, H, W, C] by the batch's statistics if ``training``, else by the moving ones."""
         context = tf.distribute.get_replica_context()
         replicas = context.num_replicas_in_sync if context else 1
         if x.dtype == tf.float64 or (training and replicas > 1 and self.across_replicas):
@@ -85,7 +91,13 @@ class BatchNorm(keras.layers.Layer):
         gamma, beta = self._gain_and_shift()
         if training:
             y, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
-                x=x, scale=gamma, offset=beta, mean=[], variance=[], epsilon=self.epsilon, is_training=True
+                x=x,
+                scale=gamma,
+                offset=beta,
+                mean=[],
+                variance=[],
+                epsilon=self.epsilon,
+                is_training=True,
             )
             self._move(mean, variance)
         else:
@@ -132,14 +144,19 @@ class BatchNorm(keras.layers.Layer):
 
     def get_config(self):
         """For saving."""
-        return {**super().get_config(), "momentum": self.momentum, "epsilon": self.epsilon, "affine": self.affine}
+        return {
+            **super().get_config(),
+            "momentum": self.momentum,
+            "epsilon": self.epsilon,
+            "affine": self.affine,
+        }
 
 
 NORMS = ("batch", "layer", "instance", "none")
 
 
 def norm_kind(norm: str | bool) -> str:
-    """The kind of normalisation that an option asks for: one of NORMS, where True is ``batch`` and False is ``none``.
+    """The kind of normalization that an option asks for: one of NORMS, where True is ``batch`` and False is ``none``.
 
     Raises:
         ValueError: There is no such kind.
@@ -150,19 +167,22 @@ def norm_kind(norm: str | bool) -> str:
     return str(kind)
 
 
-def normalise(x, kind: str, label=None, classes: int = 0):
-    """A map [B, H, W, C] normalised, then scaled and shifted by channel; returns the same shape.
+def normalize(x, kind: str, label=None, classes: int = 0):
+    """A map [B, H, W, C] normalized, then scaled and shifted by channel; returns the same shape.
 
-    With a label, gain and shift are those of its class (:class:`gan_zoo.layers.ClassAffine`), also where ``kind`` is ``none``;
-    ``instance`` then is conditional instance normalisation (Dumoulin et al. 2017, arXiv:1610.07629, section 2.2), and ``batch``
-    conditional batch normalisation (de Vries et al. 2017, arXiv:1707.00683), whose statistics are those of all classes.
+    With a label, gain and shift are those of its class (:class:`gan_zoo.layers.ClassAffine`), also
+    where ``kind`` is ``none``; ``instance`` then is conditional instance normalization (Dumoulin et
+    al. 2017, arXiv:1610.07629, section 2.2), and ``batch`` conditional batch normalization (de
+    Vries et al. 2017, arXiv:1707.00683), whose statistics are those of all classes.
 
     Args:
         x: The map.
-        kind: What shares a mean and a variance: each channel over the batch (``batch``, :class:`BatchNorm`), each sample
-            (``layer``, Ba et al. 2016, arXiv:1607.06450, which leaves samples independent, as penalties on the gradient of
-            single samples need: Gulrajani et al. 2017, arXiv:1704.00028, section 4), each channel of each sample
-            (``instance``, Ulyanov et al. 2016, arXiv:1607.08022), or nothing (``none``, which gives x back).
+        kind: What shares a mean and a variance: each channel over the batch (``batch``,
+            :class:`BatchNorm`), each sample (``layer``, Ba et al. 2016, arXiv:1607.06450, which
+            leaves samples independent, as penalties on the gradient of single samples need:
+            Gulrajani et al. 2017, arXiv:1704.00028, section 4), each channel of each sample
+            (``instance``, Ulyanov et al. 2016, arXiv:1607.08022), or nothing (``none``, which gives
+            x back).
         label: int32 [B], or None.
         classes: How many there are, if there is a label.
     """

@@ -8,13 +8,15 @@ from collections.abc import Iterator
 import keras
 from keras.config import floatx
 
-from gan_zoo.layers.within import layers_of
+from gan_zoo.layers.introspect import layers_of
 
 
 @contextlib.contextmanager
 def full_precision(net: keras.Model) -> Iterator[None]:
     """In the body, layers of mixed precision compute in the type of their weights: for penalties on small differences."""
-    mixed = [layer for layer in (net, *layers_of(net)) if layer.compute_dtype != layer.variable_dtype]
+    mixed = [
+        layer for layer in (net, *layers_of(net)) if layer.compute_dtype != layer.variable_dtype
+    ]
     policies = [layer.dtype_policy for layer in mixed]
     try:
         for layer in mixed:

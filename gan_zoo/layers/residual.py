@@ -14,9 +14,10 @@ GAIN = (2 / (1 + SLOPE**2)) ** 0.5  # what keeps the variance under a LeakyReLU
 def inverted_bottleneck(x, expansion: int, group: int, blocks: int):
     """X plus a branch that is 0 at first (Huang et al. 2024, arXiv:2501.05441, section 3): [B, H, W, C] -> the same shape.
 
-    The branch: 1x1 convolution to ``expansion`` C channels, LeakyReLU 0.2, 3x3 convolution in groups, LeakyReLU, 1x1
-    convolution back. Fix-up (Zhang et al. 2019, arXiv:1901.09321) instead of a norm: the last kernel starts at 0 and the two
-    others are ``blocks^-1/4`` of their usual size, so that no depth blows up.
+    The branch: 1x1 convolution to ``expansion`` C channels, LeakyReLU 0.2, 3x3 convolution in
+    groups, LeakyReLU, 1x1 convolution back. Fix-up (Zhang et al. 2019, arXiv:1901.09321) instead of
+    a norm: the last kernel starts at 0 and the two others are ``blocks^-1/4`` of their usual size,
+    so that no depth blows up.
 
     Args:
         x: The map.
@@ -30,7 +31,10 @@ def inverted_bottleneck(x, expansion: int, group: int, blocks: int):
     channels = x.shape[-1]
     inner = expansion * channels
     if inner % group:
-        raise ValueError(f"group={group} does not divide the {inner} channels of a block; give a width that it divides.")
+        raise ValueError(
+            f"group={group} does not divide the {inner} channels of a block; give a width that it"
+            " divides."
+        )
     init = scaled(GAIN * blocks**-0.25)
     y = layers.LeakyReLU(SLOPE)(Conv2D(inner, 1, kernel_initializer=init)(x))
     y = Conv2D(inner, 3, padding="same", groups=inner // group, kernel_initializer=init)(y)

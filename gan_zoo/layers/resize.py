@@ -22,11 +22,12 @@ class Upsample2D(keras.layers.UpSampling2D):
 
 @keras.saving.register_keras_serializable("gan_zoo")
 class UpConv2D(Conv2D):
-    """Nearest-neighbour doubling, then a convolution (Odena et al. 2016, distill.pub/2016/deconv-checkerboard), in one.
+    """Nearest-neighbor doubling, then a convolution (Odena et al. 2016, distill.pub/2016/deconv-checkerboard), in one.
 
-    [B, H, W, C] -> [B, 2H, 2W, filters]. Where every pixel stands for four, some weights of a kernel always meet the same
-    value. They are added up first: a 3x3 kernel becomes the 4x4 kernel of a transposed convolution of stride 2, with 4/9 of
-    the arithmetic and no enlarged map in between. Kernels of even side are not symmetric about a pixel and take the long way.
+    [B, H, W, C] -> [B, 2H, 2W, filters]. Where every pixel stands for four, some weights of a
+    kernel always meet the same value. They are added up first: a 3x3 kernel becomes the 4x4 kernel
+    of a transposed convolution of stride 2, with 4/9 of the arithmetic and no enlarged map in
+    between. Kernels of even side are not symmetric about a pixel and take the long way.
     """
 
     def __init__(self, filters, kernel_size=3, **kwargs):
@@ -52,9 +53,9 @@ class UpConv2D(Conv2D):
 class DownConv2D(Conv2D):
     """A convolution, then 2x2 average pooling, in one: [B, H, W, C] -> [B, H / 2, W / 2, filters], rounded up.
 
-    The mean of a kernel at four places is one kernel a pixel wider, at stride 2: a 3x3 kernel takes 4/9 of the arithmetic.
-    At the end of an odd side, the pool holds one row or column only, and the two follow each other as written; so they do with
-    kernels of even side.
+    The mean of a kernel at four places is one kernel a pixel wider, at stride 2: a 3x3 kernel takes
+    4/9 of the arithmetic. At the end of an odd side, the pool holds one row or column only, and the
+    two follow each other as written; so they do with kernels of even side.
     """
 
     def __init__(self, filters, kernel_size=3, **kwargs):
@@ -80,4 +81,6 @@ def _odd_square(kernel) -> bool:
 
 def _spread(kernel):
     """The sum of a kernel [n, n, ...] at the four places of a 2x2 square: [n + 1, n + 1, ...]."""
-    return tf.add_n([tf.pad(kernel, [[u, 1 - u], [v, 1 - v], [0, 0], [0, 0]]) for u in (0, 1) for v in (0, 1)])
+    return tf.add_n(
+        [tf.pad(kernel, [[u, 1 - u], [v, 1 - v], [0, 0], [0, 0]]) for u in (0, 1) for v in (0, 1)]
+    )

@@ -5,16 +5,18 @@ from __future__ import annotations
 import keras
 
 
-def ladder(height: int, width: int, smallest: int = 6, steps: int | None = None) -> list[tuple[int, int]]:
+def resolution_schedule(
+    height: int, width: int, smallest: int = 6, steps: int | None = None
+) -> list[tuple[int, int]]:
     """The sizes on the way from a small map up to the image, each half of the next (rounded up).
 
-    A stride-2 convolution with padding ``same`` walks down this ladder exactly; a transposed one walks up it after
-    :func:`crop_to`. So 28, 48, 96 and 100x75 need no special case.
+    A stride-2 convolution with padding ``same`` walks down this schedule exactly; a transposed one
+    walks up it after :func:`crop_to`. So 28, 48, 96 and 100x75 need no special case.
 
     Args:
         height: Of the image, in pixels.
         width: Likewise.
-        smallest: The ladder ends at the first size whose longer side is at most this.
+        smallest: The schedule ends at the first size whose longer side is at most this.
         steps: In place of ``smallest``, how often the image is halved.
     """
     sizes = [(height, width)]
@@ -31,5 +33,5 @@ def crop_to(x, size: tuple[int, int]):
 
 
 def dcgan_init() -> keras.Initializer:
-    """normal(0, 0.02), as Radford et al. 2015 (arXiv:1511.06434), section 4, initialise all weights."""
+    """normal(0, 0.02), as Radford et al. 2015 (arXiv:1511.06434), section 4, initialize all weights."""
     return keras.initializers.RandomNormal(stddev=0.02)

@@ -46,28 +46,35 @@ def flip_images(rate: float = 0.5) -> Trick:
 def diff_augment(policy: str = "color,translation,cutout") -> Trick:
     """Augment what D sees, real and fake, in both updates (DiffAugment: Zhao et al. 2020, arXiv:2006.10738, section 3).
 
-    Each image draws for itself, as in the authors' code: ``color`` is brightness + U(-0.5, 0.5), saturation * U(0, 2), contrast
-    * U(0.5, 1.5); ``translation`` moves by up to 1/8 of the sides, ``cutout`` covers a square of half the sides, both filled
-    with 0, the grey in the middle of the range.
+    Each image draws for itself, as in the authors' code: ``color`` is brightness + U(-0.5, 0.5),
+    saturation * U(0, 2), contrast
+    * U(0.5, 1.5); ``translation`` moves by up to 1/8 of the sides, ``cutout`` covers a square of
+      half the sides, both filled with 0, the gray in the middle of the range.
 
     Args:
         policy: Which of ``color``, ``translation``, ``cutout``, with commas.
     """
-    names = [name.strip() for name in str(policy).split(",")]  # a True, too, is told which there are
+    names = [
+        name.strip() for name in str(policy).split(",")
+    ]  # a True, too, is told which there are
     if unknown := [name for name in names if name not in _POLICIES]:
-        raise ValueError(f"policy has '{unknown[0]}'; give some of {', '.join(_POLICIES)}, with commas.")
+        raise ValueError(
+            f"policy has '{unknown[0]}'; give some of {', '.join(_POLICIES)}, with commas."
+        )
     if len(set(names)) < len(names):
         raise ValueError(f"policy='{policy}' names one thing twice; leave one of them out.")
 
     def augment(images, seed):
         for name in names:
-            images = _POLICIES[name](images, randomness.fork(seed, list(_POLICIES).index(name) + 1))
+            images = _POLICIES[name](
+                images, randomness.split(seed, list(_POLICIES).index(name) + 1)
+            )
         return images
 
     return Trick(images=augment)
 
 
-def _colour(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+def _color(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
     draws = randomness.uniform([images.shape[0], 3], seed)
     images = transforms.brightness(images, draws[:, 0] - 0.5)
     images = transforms.saturation(images, 2.0 * draws[:, 1])
@@ -75,30 +82,36 @@ def _colour(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
 
 
 _POLICIES = {
-    "color": _colour,
+    "color": _color,
     "translation": lambda images, seed: transforms.translate(images, seed, 1 / 8, "zero"),
     "cutout": lambda images, seed: transforms.cutout(images, seed, 0.5),
 }
 
 
 @tricks.register
-def ada(target: float = 0.6, speed: float = 500.0, start: float = 0.0, most: float = 0.8, *, image_shape) -> Trick:
+def ada(
+    target: float = 0.6, speed: float = 500.0, start: float = 0.0, most: float = 0.8, *, image_shape
+) -> Trick:
     """Augment what D sees as often as its overfitting asks for (ADA: Karras et al. 2020, arXiv:2006.06676, section 3).
 
-    Each transform is applied to each image with probability p. After every 4 updates of D, p rises if the mean sign of D's
-    logits on real images in them, of all replicas, exceeded ``target``, and falls if not (the paper's r_t). That sign says
-    nothing under losses in which only differences of logits count, and the reverse under ``swap_labels``.
+    Each transform is applied to each image with probability p. After every 4 updates of D, p rises
+    if the mean sign of D's logits on real images in them, of all replicas, exceeded ``target``, and
+    falls if not (the paper's r_t). That sign says nothing under losses in which only differences of
+    logits count, and the reverse under ``swap_labels``.
 
-    Transforms, as in the paper's appendix B: mirroring, turns by 90 degrees (square images only), whole-pixel translation (to
-    1/8 of the sides), isotropic scaling (2^N(0, 0.2^2)); brightness N(0, 0.2^2), contrast 2^N(0, 0.5^2), saturation 2^N(0, 1).
-    Left out are free rotation, anisotropic scaling, fractional translation, luma flip, hue, and the filters, noise and cutout
-    that the paper does not use by default. Scaling is bilinear, without the paper's wavelet filters.
+    Transforms, as in the paper's appendix B: mirroring, turns by 90 degrees (square images only),
+    whole-pixel translation (to 1/8 of the sides), isotropic scaling (2^N(0, 0.2^2)); brightness
+    N(0, 0.2^2), contrast 2^N(0, 0.5^2), saturation 2^N(0, 1). Left out are free rotation,
+    anisotropic scaling, fractional translation, luma flip, hue, and the filters, noise and cutout
+    that the paper does not use by default. Scaling is bilinear, without the paper's wavelet
+    filters.
 
     Args:
         target: Of the mean sign, from 0 to 1.
         speed: Thousands of real images in which p can rise from 0 to 1.
         start: p at first.
-        most: p never exceeds it, ours: beyond 0.8 or so, augmentations begin to leak into what G makes (section 2.2).
+        most: p never exceeds it, ours: beyond 0.8 or so, augmentations begin to leak into what G
+            makes (section 2.2).
         image_shape: (H, W, C), from the framework.
     """
     transforms.check_share(target=target, start=start, most=most)
@@ -123,36 +136,50 @@ def ada(target: float = 0.6, speed: float = 500.0, start: float = 0.0, most: flo
         batch = images.shape[0]
 
         def maybe(k, drawn, neutral):
-            return tf.where(randomness.uniform([batch], randomness.fork(seed, k)) < p, drawn, tf.cast(neutral, floatx()))
+            return tf.where(
+                randomness.uniform([batch], randomness.split(seed, k)) < p,
+                drawn,
+                tf.cast(neutral, floatx()),
+            )
 
         def uniform(k):
-            return randomness.uniform([batch], randomness.fork(seed, k))
+            return randomness.uniform([batch], randomness.split(seed, k))
 
         def bell(k, stddev):
-            return randomness.normal([batch], randomness.fork(seed, k), stddev)
+            return randomness.normal([batch], randomness.split(seed, k), stddev)
 
         flip = maybe(1, 1.0 - 2.0 * tf.floor(2.0 * uniform(2)), 1.0)
         turn = maybe(3, tf.floor(4.0 * uniform(4)), 0.0) * (math.pi / 2 if square else 0.0)
         reach = [int(size / 8 + 0.5) for size in image_shape[:2]]
-        down, right = (maybe(5, tf.floor((2 * r + 1) * uniform(6 + i)) - r, 0.0) for i, r in enumerate(reach))
+        down, right = (
+            maybe(5, tf.floor((2 * r + 1) * uniform(6 + i)) - r, 0.0) for i, r in enumerate(reach)
+        )
         scale = maybe(8, 2.0 ** bell(9, 0.2), 1.0)
         cos, sin = tf.cos(turn) / scale, tf.sin(turn) / scale
-        matrix = tf.stack([tf.stack([flip * cos, -sin, -right], -1), tf.stack([flip * sin, cos, -down], -1)], 1)
+        matrix = tf.stack(
+            [tf.stack([flip * cos, -sin, -right], -1), tf.stack([flip * sin, cos, -down], -1)], 1
+        )
         images = transforms.warp(images, matrix)
         images = transforms.brightness(images, maybe(10, bell(11, 0.2), 0.0))
         images = transforms.contrast(images, maybe(12, 2.0 ** bell(13, 0.5), 1.0), 0.0)
         return transforms.saturation(images, maybe(14, 2.0 ** bell(15, 1.0), 1.0))
 
-    return Trick(images=augment, observe=observe, metrics=lambda: {"p": tf.identity(p)}, variables=(p, signs, turns))
+    return Trick(
+        images=augment,
+        observe=observe,
+        metrics=lambda: {"p": tf.identity(p)},
+        variables=(p, signs, turns),
+    )
 
 
 @tricks.register
 def history_pool(size: int = 256, *, image_shape, batch: int) -> Trick:
     """Half of the fakes that D learns from are of earlier steps (Shrivastava et al. 2016, arXiv:1612.07828, section 2.3).
 
-    A pool of ``size`` images fills first, while D sees the newest ones; then, at each update of D, the second half of the whole
-    batch, of all replicas, is exchanged for as many random ones of the pool. (In the paper, the new ones take the places of
-    others, drawn anew.) The pool is part of every checkpoint.
+    A pool of ``size`` images fills first, while D sees the newest ones; then, at each update of D,
+    the second half of the whole batch, of all replicas, is exchanged for as many random ones of the
+    pool. (In the paper, the new ones take the places of others, drawn anew.) The pool is part of
+    every checkpoint.
 
     Args:
         size: Images in the pool, rounded down to a multiple of half a batch.
@@ -163,13 +190,20 @@ def history_pool(size: int = 256, *, image_shape, batch: int) -> Trick:
     if not isinstance(size, int) or size < half:
         raise ValueError(f"size={size} must be a whole number, at least half a batch, {half}.")
     size -= size % half
-    pool, filled = transforms.state(tf.zeros([size, *image_shape], floatx())), transforms.state(tf.constant(0))
+    pool, filled = (
+        transforms.state(tf.zeros([size, *image_shape], floatx())),
+        transforms.state(tf.constant(0)),
+    )
 
     def exchange(images, seed):
         whole = replicas.gather(images)
         young, new = whole[:-half], whole[-half:]
         full = filled == size
-        slots = tf.where(full, randomness.order(size, seed)[:half], tf.minimum(filled, size - half) + tf.range(half))
+        slots = tf.where(
+            full,
+            randomness.permutation(size, seed)[:half],
+            tf.minimum(filled, size - half) + tf.range(half),
+        )
         shown = tf.where(full, tf.gather(pool, slots), new)
         pool.scatter_update(tf.IndexedSlices(new, slots))
         filled.assign(tf.minimum(filled + half, size))

@@ -11,12 +11,17 @@ from gan_zoo.registry import tricks
 
 
 @tricks.register
-def label_smooth(low: float = 0.9, high: float | None = None, fake_low: float = 0.0, fake_high: float | None = None) -> Trick:
+def label_smooth(
+    low: float = 0.9,
+    high: float | None = None,
+    fake_low: float = 0.0,
+    fake_high: float | None = None,
+) -> Trick:
     """D's target 1 becomes a draw from U(low, high), and 0 one from U(fake_low, fake_high), anew for each sample.
 
-    One-sided with 0.9 by default (Salimans et al. 2016, arXiv:1606.03498, section 3.4); ranges as in the list of GAN hacks by
-    Chintala et al. 2016, number 6, which has 0.7 to 1.2 and 0 to 0.3. After ``flip_labels``, a flipped target is smoothed as
-    what it was flipped to.
+    One-sided with 0.9 by default (Salimans et al. 2016, arXiv:1606.03498, section 3.4); ranges as
+    in the list of GAN hacks by Chintala et al. 2016, number 6, which has 0.7 to 1.2 and 0 to 0.3.
+    After ``flip_labels``, a flipped target is smoothed as what it was flipped to.
 
     Args:
         low: Least target in place of 1.
@@ -59,14 +64,15 @@ def swap_labels() -> Trick:
     def swap(targets, seed):
         return 1.0 - targets
 
-    return Trick(real_targets=swap, fake_targets=swap, gen_targets=swap)
+    return Trick(real_targets=swap, fake_targets=swap, gen_targets=swap, swaps_targets=True)
 
 
 @tricks.register
 def constant_label(low: float = 0.9, high: float = 1.0, gen: bool = True, *, seed: int) -> Trick:
     """The target 1 becomes one draw from U(low, high) for the whole run, as an old Simpsons DCGAN has it.
 
-    Give it after ``swap_labels`` and ``flip_labels``: then it is what they make 1 that becomes the draw.
+    Give it after ``swap_labels`` and ``flip_labels``: then it is what they make 1 that becomes the
+    draw.
 
     Args:
         low: Least.
@@ -81,4 +87,9 @@ def constant_label(low: float = 0.9, high: float = 1.0, gen: bool = True, *, see
     def one(targets, seed):
         return targets * label
 
-    return Trick(real_targets=one, fake_targets=one, gen_targets=one if gen else None, metrics=lambda: {"label": label})
+    return Trick(
+        real_targets=one,
+        fake_targets=one,
+        gen_targets=one if gen else None,
+        metrics=lambda: {"label": label},
+    )

@@ -14,7 +14,9 @@ from gan_zoo import randomness
 def state(value: tf.Tensor | float) -> tf.Variable:
     """A variable of a trick, which is the same on all replicas; it belongs into ``Trick.variables``."""
     start = tf.constant(value, floatx()) if isinstance(value, float) else value
-    return tf.Variable(start, trainable=False, aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA)
+    return tf.Variable(
+        start, trainable=False, aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA
+    )
 
 
 def check_share(**shares: float) -> None:
@@ -26,7 +28,9 @@ def check_share(**shares: float) -> None:
 
 def mirror(images: tf.Tensor, seed: tf.Tensor, rate: float = 0.5) -> tf.Tensor:
     """Mirror a share of the images left to right."""
-    return tf.where(randomness.uniform([images.shape[0], 1, 1, 1], seed) < rate, images[:, :, ::-1], images)
+    return tf.where(
+        randomness.uniform([images.shape[0], 1, 1, 1], seed) < rate, images[:, :, ::-1], images
+    )
 
 
 def translate(images: tf.Tensor, seed: tf.Tensor, share: float, fill: str) -> tf.Tensor:
@@ -37,8 +41,11 @@ def translate(images: tf.Tensor, seed: tf.Tensor, share: float, fill: str) -> tf
         most = int(share * size + 0.5)
         move = tf.cast(tf.floor(draw * (2 * most + 1)), tf.int32) - most
         source = tf.range(size)[None] - move[:, None]
-        # A product with a matrix of zeros and ones picks each row or column: its gradient is another such product.
-        picks = tf.one_hot(reflect(source, size) if fill == "reflect" else source, size, dtype=images.dtype)
+        # A product with a matrix of zeros and ones picks each row or column: its gradient is
+        # another such product.
+        picks = tf.one_hot(
+            reflect(source, size) if fill == "reflect" else source, size, dtype=images.dtype
+        )
         images = tf.einsum("bij,bjwc->biwc" if axis == 1 else "bij,bhjc->bhic", picks, images)
     return images
 
@@ -51,7 +58,7 @@ def reflect(index: tf.Tensor, size: int) -> tf.Tensor:
 
 
 def cutout(images: tf.Tensor, seed: tf.Tensor, share: float) -> tf.Tensor:
-    """Set a rectangle of this share of both sides to 0; its centre lies anywhere, so that it may be cut off by the edge."""
+    """Set a rectangle of this share of both sides to 0; its center lies anywhere, so that it may be cut off by the edge."""
     draws = randomness.uniform([images.shape[0], 2], seed)
     inside = []
     for axis, draw in ((1, draws[:, 0]), (2, draws[:, 1])):
@@ -69,16 +76,18 @@ def brightness(images: tf.Tensor, amount: tf.Tensor) -> tf.Tensor:
     return images + amount[:, None, None, None]
 
 
-def contrast(images: tf.Tensor, factor: tf.Tensor, centre: tf.Tensor | float | None = None) -> tf.Tensor:
-    """Multiply the distance from a centre, or from each image's own mean, by a factor [B]."""
-    centre = tf.reduce_mean(images, [1, 2, 3], keepdims=True) if centre is None else centre
-    return (images - centre) * factor[:, None, None, None] + centre
+def contrast(
+    images: tf.Tensor, factor: tf.Tensor, center: tf.Tensor | float | None = None
+) -> tf.Tensor:
+    """Multiply the distance from a center, or from each image's own mean, by a factor [B]."""
+    center = tf.reduce_mean(images, [1, 2, 3], keepdims=True) if center is None else center
+    return (images - center) * factor[:, None, None, None] + center
 
 
 def saturation(images: tf.Tensor, factor: tf.Tensor) -> tf.Tensor:
     """Multiply the distance of each pixel's channels from their mean by a factor [B]."""
-    grey = tf.reduce_mean(images, -1, keepdims=True)
-    return (images - grey) * factor[:, None, None, None] + grey
+    gray = tf.reduce_mean(images, -1, keepdims=True)
+    return (images - gray) * factor[:, None, None, None] + gray
 
 
 def warp(images: tf.Tensor, matrix: tf.Tensor) -> tf.Tensor:
@@ -86,7 +95,7 @@ def warp(images: tf.Tensor, matrix: tf.Tensor) -> tf.Tensor:
 
     Args:
         images: [B, H, W, C].
-        matrix: [B, 2, 3], in pixels from the centre of the image.
+        matrix: [B, 2, 3], in pixels from the center of the image.
 
     Returns:
         [B, H, W, C]; linear in the images, and copied exactly where the place is a whole pixel.
@@ -94,7 +103,10 @@ def warp(images: tf.Tensor, matrix: tf.Tensor) -> tf.Tensor:
     batch, height, width, channels = images.shape
     y, x = tf.meshgrid(tf.range(height), tf.range(width), indexing="ij")
     middle = [(width - 1) / 2, (height - 1) / 2]
-    grid = [tf.cast(tf.reshape(axis, [-1]), images.dtype) - at for axis, at in zip((x, y), middle, strict=True)]
+    grid = [
+        tf.cast(tf.reshape(axis, [-1]), images.dtype) - at
+        for axis, at in zip((x, y), middle, strict=True)
+    ]
     places = tf.matmul(matrix, tf.stack([*grid, tf.ones_like(grid[0])])[None])  # [B, 2, H W]
     flat, total = tf.reshape(images, [batch, height * width, channels]), 0.0
     # The rounding of a rotation must not move a whole pixel by a hair.
@@ -103,7 +115,9 @@ def warp(images: tf.Tensor, matrix: tf.Tensor) -> tf.Tensor:
     high = places - low
     for down in (0, 1):
         for right in (0, 1):
-            weight = (high[:, 0] if right else 1.0 - high[:, 0]) * (high[:, 1] if down else 1.0 - high[:, 1])
+            weight = (high[:, 0] if right else 1.0 - high[:, 0]) * (
+                high[:, 1] if down else 1.0 - high[:, 1]
+            )
             column = reflect(tf.cast(low[:, 0], tf.int32) + right, width)
             row = reflect(tf.cast(low[:, 1], tf.int32) + down, height)
             total += weight[..., None] * tf.gather(flat, row * width + column, batch_dims=1)

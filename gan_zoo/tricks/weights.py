@@ -6,8 +6,9 @@ import keras
 import tensorflow as tf
 
 from gan_zoo import replicas
-from gan_zoo.contracts import Trick, check_whole
-from gan_zoo.layers import normalise_spectrum
+from gan_zoo.contracts import Trick
+from gan_zoo.errors import check_at_least
+from gan_zoo.layers import apply_spectral_norm
 from gan_zoo.registry import tricks
 
 
@@ -15,19 +16,24 @@ from gan_zoo.registry import tricks
 def spectral_norm(*, disc: keras.Model) -> Trick:
     """D uses each kernel divided by its largest singular value (Miyato et al. 2018, arXiv:1802.05957, algorithm 1).
 
-    One power iteration after each update of D, where the paper has one before each and its authors' code one at each call in
-    training: so real and fake images, penalties and G all meet the same weights, and evaluations change nothing. It begins with
-    20. Gradients pass through the singular value, as in the paper; biases and the factors of norms are left alone. The singular
-    value is that of the kernel as a matrix [height * width * inputs, outputs], the inputs being those of one group.
+    One power iteration after each update of D, where the paper has one before each and its authors'
+    code one at each call in training: so real and fake images, penalties and G all meet the same
+    weights, and evaluations change nothing. It begins with
+    20. Gradients pass through the singular value, as in the paper; biases and the factors of norms
+      are left alone. The singular value is that of the kernel as a matrix [height * width * inputs,
+      outputs], the inputs being those of one group.
 
     Args:
         disc: D, from the framework, whose layers are changed.
     """
-    normed = normalise_spectrum(disc)
+    normed = apply_spectral_norm(disc)
     if not normed:
-        raise ValueError("D has no layer with a kernel, so that there is nothing to normalise.")
+        raise ValueError("D has no layer with a kernel, so that there is nothing to normalize.")
     if not all(float(kernel.sigma()) for kernel in normed):
-        raise ValueError("a kernel of D begins at 0, as those of r3gan do, and cannot be divided by that; take another D.")
+        raise ValueError(
+            "a kernel of D begins at 0, as those of r3gan do, and cannot be divided by that; take"
+            " another D."
+        )
 
     def iterate(disc):
         for kernel in normed:
@@ -67,14 +73,18 @@ def clip_gradients(norm: float = 1.0, gen: bool = True, disc: bool = True) -> Tr
     if not norm > 0:
         raise ValueError(f"norm={norm} must be above 0.")
     if not (gen or disc):
-        raise ValueError("with gen=False and disc=False it clips nothing; leave out one of them, or the trick.")
+        raise ValueError(
+            "with gen=False and disc=False it clips nothing; leave out one of them, or the trick."
+        )
     wanted = {"gen": gen, "disc": disc}
 
     def clip(gradients, net):
         if not wanted[net]:
             return gradients
         clipped, _ = tf.clip_by_global_norm(replicas.total(gradients), norm)
-        return [gradient / replicas.count() for gradient in clipped]  # the optimizer sums them over replicas again
+        return [
+            gradient / replicas.count() for gradient in clipped
+        ]  # the optimizer sums them over replicas again
 
     return Trick(gradients=clip)
 
@@ -83,9 +93,9 @@ def clip_gradients(norm: float = 1.0, gen: bool = True, disc: bool = True) -> Tr
 def top_k(least: float = 0.5, decay: float = 0.99, every: int = 1000, *, step) -> Trick:
     """G learns only from those of its images that D finds most real (Sinha et al. 2020, arXiv:2002.06224).
 
-    Of B images of the whole batch, of all replicas, it is the best k = B * max(least, decay^n) (rounded), where n grows by 1
-    every ``every`` steps; in the paper, every epoch. Its loss is the mean over these; what D says of classes
-    under the condition ``auxiliary`` counts for all.
+    Of B images of the whole batch, of all replicas, it is the best k = B * max(least, decay^n)
+    (rounded), where n grows by 1 every ``every`` steps; in the paper, every epoch. Its loss is the
+    mean over these; what D says of classes under the condition ``auxiliary`` counts for all.
 
     Args:
         least: The paper's nu, the share at which k stays.
@@ -95,10 +105,12 @@ def top_k(least: float = 0.5, decay: float = 0.99, every: int = 1000, *, step) -
     """
     if not (0 < least <= 1 and 0 < decay <= 1):
         raise ValueError(f"least={least} and decay={decay} must lie above 0 and at most at 1.")
-    check_whole(1, every=every)
+    check_at_least(1, every=every)
 
     def share(dtype):
-        return tf.maximum(tf.cast(least, dtype), tf.cast(decay, dtype) ** tf.cast(step // every, dtype))
+        return tf.maximum(
+            tf.cast(least, dtype), tf.cast(decay, dtype) ** tf.cast(step // every, dtype)
+        )
 
     def weigh(logits):
         whole = replicas.gather(logits)[:, 0]

@@ -20,8 +20,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gan_zoo.contracts import UserError
 from gan_zoo.datasets import load, pixels, sources, store
+from gan_zoo.errors import UserError
 from gan_zoo.registry import datasets
 
 RNG = np.random.default_rng(0)
@@ -53,7 +53,7 @@ def zipped(path, files, **options):
     return path
 
 
-def colours(n, size=(8, 8)):
+def colors(n, size=(8, 8)):
     return {f"{i:03d}.png": noise(*size, 3) for i in range(n)}
 
 
@@ -62,7 +62,9 @@ def read(tmp_path):
     """read(data_dir, spec="files", size=(8, 8), channels=None) -> Dataset, with a cache of the test's own."""
 
     def go(data_dir, spec="files", size=(8, 8), channels=None, cache=tmp_path / "cache"):
-        return datasets.build(spec, image_size=size, channels=channels, data_dir=data_dir, cache_dir=cache)
+        return datasets.build(
+            spec, image_size=size, channels=channels, data_dir=data_dir, cache_dir=cache
+        )
 
     return go
 
@@ -96,11 +98,21 @@ def refused(read):
 
 
 def test_a_folder_is_read_in_order_and_untouched_at_its_own_size(read, tmp_path):
-    files = {"b/2.png": noise(8, 8, 3), "a.png": noise(8, 8, 3), "b/1.bmp": encoded(image := noise(8, 8, 3), "BMP")}
+    files = {
+        "b/2.png": noise(8, 8, 3),
+        "a.png": noise(8, 8, 3),
+        "b/1.bmp": encoded(image := noise(8, 8, 3), "BMP"),
+    }
     data = read(write(tmp_path / "d", files))
     np.testing.assert_array_equal(data.images, [files["a.png"], image, files["b/2.png"]])
     assert data.images.dtype == np.uint8
-    assert (data.name, data.image_shape, data.resize, data.notes, dict(data.labels)) == ("files", (8, 8, 3), "none", (), {})
+    assert (data.name, data.image_shape, data.resize, data.notes, dict(data.labels)) == (
+        "files",
+        (8, 8, 3),
+        "none",
+        (),
+        {},
+    )
     assert data.hash == store.pixel_hash(data.images)
 
 
@@ -108,8 +120,12 @@ def test_folder_and_zip_and_npz_are_one_data_set(read, tmp_path):
     files = {f"{c}/{i}.png": noise(9, 7, 3) for c in ("cat", "dog") for i in range(5)}
     folder = read(write(tmp_path / "folder", files))
     plain = read(zipped(tmp_path / "a.zip", files))
-    deep = read(zipped(tmp_path / "b.zip", {f"top/{name}": f for name, f in reversed(files.items())}))
-    np.savez_compressed(tmp_path / "c.npz", images=np.stack(list(files.values())), labels=["cat"] * 5 + ["dog"] * 5)
+    deep = read(
+        zipped(tmp_path / "b.zip", {f"top/{name}": f for name, f in reversed(files.items())})
+    )
+    np.savez_compressed(
+        tmp_path / "c.npz", images=np.stack(list(files.values())), labels=["cat"] * 5 + ["dog"] * 5
+    )
     arrays = read(tmp_path / "c.npz")
     for data in (folder, plain, deep, arrays):
         assert data.hash == folder.hash
@@ -158,14 +174,21 @@ def test_other_files_are_no_candidates(read, tmp_path):
         ".git/a.png",
         "png",
     )
-    files = {**colours(2), **dict.fromkeys(others, b"text")}
+    files = {**colors(2), **dict.fromkeys(others, b"text")}
     for path in (write(tmp_path / "d", files), zipped(tmp_path / "d.zip", files)):
         data = read(path)
         assert (len(data.images), data.notes) == (2, ())
 
 
 def test_odd_names(read, tmp_path):
-    names = ["UPPER.PNG", "with space.png", "grüße 猫.png", "line\nend.png", os.fsdecode(b"\xff.png"), "12:30.png"]
+    names = [
+        "UPPER.PNG",
+        "with space.png",
+        "grüße 猫.png",
+        "line\nend.png",
+        os.fsdecode(b"\xff.png"),
+        "12:30.png",
+    ]
     data = read(write(tmp_path / "d", {**{n: noise(8, 8, 3) for n in names}, "bad\n\x1b.png": b""}))
     assert len(data.images) == 6
     assert data.notes[0].endswith("are left out: bad??.png (empty).")
@@ -184,7 +207,7 @@ def test_backslashes_and_dots_in_a_zip(read, tmp_path):
 
 
 def test_links_that_turn_in_circles_end(read, tmp_path):
-    folder = write(tmp_path / "d", {**colours(9), "in/1.png": noise(8, 8, 3)})
+    folder = write(tmp_path / "d", {**colors(9), "in/1.png": noise(8, 8, 3)})
     for name in ("up", "higher", "again"):  # each way through three links is another path
         (folder / "in" / name).symlink_to(folder)
     (folder / "itself").symlink_to(folder / "itself")
@@ -203,7 +226,7 @@ def test_links_that_turn_in_circles_end(read, tmp_path):
 
 
 def transparent(mode):
-    """Left half opaque, right half transparent; 8x8. Returns the image and its two colours on white."""
+    """Left half opaque, right half transparent; 8x8. Returns the image and its two colors on white."""
     alpha = Image.fromarray(np.repeat(np.repeat(np.array([[255, 0]], np.uint8), 8, 0), 4, 1))
     if mode == "RGBA":
         image = Image.new("RGB", (8, 8), (10, 200, 30))
@@ -229,10 +252,10 @@ def transparent(mode):
 
 @pytest.mark.parametrize("mode", ["RGBA", "LA", "P", "RGB", "L"])
 def test_what_is_transparent_becomes_white(one, mode):
-    image, options, colour = transparent(mode)
+    image, options, color = transparent(mode)
     pixels = one(encoded(image, **options))
-    assert pixels.shape == (8, 8, len(colour))
-    assert (pixels[:, :4] == colour).all()
+    assert pixels.shape == (8, 8, len(color))
+    assert (pixels[:, :4] == color).all()
     assert (pixels[:, 4:] == 255).all()
 
 
@@ -270,21 +293,31 @@ def test_16_bits_are_scaled(one, kind):
     np.testing.assert_array_equal(pixels[0, :, 0], np.rint(deep[0] / 257))
 
 
-def test_16_bit_colour(one):
-    # Pillow writes none, so here is the format by hand: one filter byte and 8 pixels of 3 x 16 bits a row.
+def test_16_bit_color(one):
+    # Pillow writes none, so here is the format by hand: one filter byte and 8 pixels of 3 x 16 bits
+    # a row.
     row = b"\0" + struct.pack(">24H", *[0x1234, 0x8000, 0xFFFF] * 8)
 
     def chunk(kind, body):
-        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+        return (
+            struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+        )
 
     header = struct.pack(">IIBBBBB", 8, 8, 16, 2, 0, 0, 0)
-    png = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(row * 8)) + chunk(b"IEND", b"")
+    png = (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", header)
+        + chunk(b"IDAT", zlib.compress(row * 8))
+        + chunk(b"IEND", b"")
+    )
     assert one(png)[0, 0].tolist() == [0x12, 0x80, 0xFF]
 
 
 def test_floating_point_tiff(one, refused, tmp_path):
     ramp = np.tile(np.linspace(0, 1, 8, dtype=np.float32), (8, 1))
-    np.testing.assert_array_equal(one(encoded(ramp, "TIFF"), name="x.tif")[0, :, 0], np.rint(ramp[0] * 255))
+    np.testing.assert_array_equal(
+        one(encoded(ramp, "TIFF"), name="x.tif")[0, :, 0], np.rint(ramp[0] * 255)
+    )
     assert "outside [0, 1]" in refused(write(tmp_path / "d", {"x.tif": encoded(ramp * 9, "TIFF")}))
 
 
@@ -303,7 +336,9 @@ def test_the_orientation_of_a_photograph(one, orientation):
 
 
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("exif", [b"Exif\0\0garbage", b"Exif\0\0MM\0*\0\0\0\x08\xff\xff", bytes(20)])
+@pytest.mark.parametrize(
+    "exif", [b"Exif\0\0garbage", b"Exif\0\0MM\0*\0\0\0\x08\xff\xff", bytes(20)]
+)
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
 def test_broken_metadata_do_no_harm(one, kind, exif):
     assert (one(encoded(Image.new("L", (8, 8), 7), kind, exif=exif), channels=1) == 7).all()
@@ -311,11 +346,15 @@ def test_broken_metadata_do_no_harm(one, kind, exif):
 
 def test_the_first_frame_of_an_animation(one):
     frames = [Image.new("RGB", (8, 8), c) for c in ((250, 0, 0), (0, 250, 0))]
-    assert one(encoded(frames[0], "GIF", save_all=True, append_images=frames[1:]), name="x.gif")[0, 0].tolist() == [250, 0, 0]
+    assert one(encoded(frames[0], "GIF", save_all=True, append_images=frames[1:]), name="x.gif")[
+        0, 0
+    ].tolist() == [250, 0, 0]
 
 
 def test_the_name_of_the_file_does_not_matter(one):
-    assert one(encoded(Image.new("RGB", (8, 8), (9, 9, 9)), "BMP"), name="x.jpg")[0, 0].tolist() == [9, 9, 9]
+    assert one(encoded(Image.new("RGB", (8, 8), (9, 9, 9)), "BMP"), name="x.jpg")[
+        0, 0
+    ].tolist() == [9, 9, 9]
 
 
 # ---- size and aspect
@@ -338,7 +377,9 @@ def test_fit(read, tmp_path, fit, resample, turn):
     assert data.resize == f"{fit}+{resample} (Pillow)"
     got = data.images[0].swapaxes(0, 1) if turn else data.images[0]
     if fit == "crop":
-        assert np.abs(got[:, 1:-1].astype(int) - [0, 255, 0]).max() <= 20  # a filter sees a little of what lies beside
+        assert (
+            np.abs(got[:, 1:-1].astype(int) - [0, 255, 0]).max() <= 20
+        )  # a filter sees a little of what lies beside
     elif fit == "pad":
         assert (got[:2] == 255).all() and (got[6:] == 255).all()
         assert got[4, 0].argmax() == 0 and got[4, 4].argmax() == 1 and got[4, 7].argmax() == 2
@@ -351,7 +392,11 @@ def test_fit(read, tmp_path, fit, resample, turn):
 @pytest.mark.parametrize("fit", ["crop", "pad", "stretch"])
 def test_sizes_are_height_by_width(read, tmp_path, size, fit):
     folder = write(
-        tmp_path / "d", {f"{h}x{w}.png": noise(h, w, 3) for h, w in ((1, 1), (9, 300), (300, 9), (100, 75), (101, 77))}
+        tmp_path / "d",
+        {
+            f"{h}x{w}.png": noise(h, w, 3)
+            for h, w in ((1, 1), (9, 300), (300, 9), (100, 75), (101, 77))
+        },
     )
     data = read(folder, f"files(fit='{fit}')", size=size)
     assert data.images.shape == (5, *size, 3)
@@ -385,30 +430,32 @@ def test_shrinking_is_antialiased(one):
     ],
 )
 def test_channels(read, tmp_path, modes, asked, depth):
-    grey, colour = Image.new("L", (8, 8), 77), Image.new("RGB", (8, 8), (250, 10, 10))
-    files = {f"{i}.png": encoded(grey if m == "L" else colour) for i, m in enumerate(modes)}
+    gray, color = Image.new("L", (8, 8), 77), Image.new("RGB", (8, 8), (250, 10, 10))
+    files = {f"{i}.png": encoded(gray if m == "L" else color) for i, m in enumerate(modes)}
     for _ in range(2):  # the second time from the cache
         data = read(write(tmp_path / "d", files), channels=asked)
         assert data.image_shape == (8, 8, depth)
         for image, mode in zip(data.images, modes, strict=True):
-            expected = np.asarray((grey if mode == "L" else colour).convert("L" if depth == 1 else "RGB"))
+            expected = np.asarray(
+                (gray if mode == "L" else color).convert("L" if depth == 1 else "RGB")
+            )
             np.testing.assert_array_equal(image.squeeze(), expected)
 
 
-def test_colour_far_behind_grey(read, tmp_path):
+def test_color_far_behind_gray(read, tmp_path):
     files = {f"{i:03d}.png": encoded(Image.new("L", (8, 8), i)) for i in range(150)}
     data = read(write(tmp_path / "d", {**files, "z.png": noise(8, 8, 3)}))
     assert data.images.shape == (151, 8, 8, 3)
     assert (data.images[149] == 149).all()
 
 
-def test_a_broken_colour_image_does_not_make_grey_data_colour(read, tmp_path):
+def test_a_broken_color_image_does_not_make_gray_data_color(read, tmp_path):
     files = {f"{i}.png": encoded(Image.new("L", (8, 8), i)) for i in range(5)}
     files["a.jpg"] = encoded(noise(64, 64, 3), "JPEG")[:-900]
     assert read(write(tmp_path / "d", files)).image_shape == (8, 8, 1)
 
 
-def test_grey_data_where_colour_is_asked_for(refused, tmp_path):
+def test_gray_data_where_color_is_asked_for(refused, tmp_path):
     text = refused(write(tmp_path / "d", {"a.png": noise(8, 8)}), channels=3)
     assert "all images in" in text and "--channels=1" in text
 
@@ -442,7 +489,7 @@ BAD = {
 @pytest.mark.parametrize("name", BAD)
 def test_a_bad_file_is_named_and_left_out(read, tmp_path, name, packed):
     content, reason = BAD[name]
-    files = {**colours(4), name: content()}
+    files = {**colors(4), name: content()}
     path = zipped(tmp_path / "d.zip", files) if packed else write(tmp_path / "d", files)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -456,17 +503,20 @@ def test_a_bad_file_is_named_and_left_out(read, tmp_path, name, packed):
 
 def test_every_jpeg_that_is_cut_is_found_out():
     whole = encoded(noise(40, 40, 3), "JPEG")
-    how = pixels.Treatment((8, 8), None)
-    pixels.treat(whole, how)
+    how = pixels.Preprocessing((8, 8), None)
+    pixels.preprocess(whole, how)
     for size in range(0, len(whole), 7):
         with pytest.raises(Exception):  # noqa: B017
-            pixels.treat(whole[:size], how)
+            pixels.preprocess(whole[:size], how)
 
 
 @pytest.mark.filterwarnings("ignore")
 def test_any_bytes_raise_and_never_hang():
-    how = pixels.Treatment((8, 8), None)
-    wholes = [encoded(noise(12, 12, 3), kind) for kind in ("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP", "PPM")]
+    how = pixels.Preprocessing((8, 8), None)
+    wholes = [
+        encoded(noise(12, 12, 3), kind)
+        for kind in ("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP", "PPM")
+    ]
     for i in range(300):
         data = bytearray(wholes[i % len(wholes)])
         for at in RNG.integers(0, len(data), 3):
@@ -476,7 +526,7 @@ def test_any_bytes_raise_and_never_hang():
 
 
 def test_unreadable_files_count(read, tmp_path, monkeypatch):
-    folder = write(tmp_path / "d", {**colours(4), "locked.png": noise(8, 8, 3)})
+    folder = write(tmp_path / "d", {**colors(4), "locked.png": noise(8, 8, 3)})
     (folder / "locked.png").chmod(0)
     if os.geteuid() == 0:  # whom no permission stops
         whole = type(folder).read_bytes
@@ -491,14 +541,14 @@ def test_unreadable_files_count(read, tmp_path, monkeypatch):
 
 
 def test_a_member_with_a_wrong_checksum_counts(read, tmp_path):
-    path = zipped(tmp_path / "d.zip", {**colours(4), "bad.png": b"MARK" + bytes(40)})
+    path = zipped(tmp_path / "d.zip", {**colors(4), "bad.png": b"MARK" + bytes(40)})
     path.write_bytes(path.read_bytes().replace(b"MARK", b"KRAM"))
     assert "bad.png (Bad CRC-32" in read(path).notes[0]
 
 
 @pytest.mark.parametrize(("good", "bad"), [(11, 4), (0, 1), (0, 9)])
 def test_too_many_bad_files(refused, read, tmp_path, good, bad):
-    folder = write(tmp_path / "d", {**colours(good), **{f"x{i}.png": b"" for i in range(bad)}})
+    folder = write(tmp_path / "d", {**colors(good), **{f"x{i}.png": b"" for i in range(bad)}})
     text = refused(folder)
     assert f"{bad} of {good + bad} images in {folder} cannot be used: x0.png (empty)" in text
     assert ("..." in text) == (bad > 3)
@@ -506,7 +556,7 @@ def test_too_many_bad_files(refused, read, tmp_path, good, bad):
 
 
 def test_a_quarter_of_bad_files_is_borne(read, tmp_path):
-    assert len(read(write(tmp_path / "d", {**colours(3), "x.png": b""})).images) == 3
+    assert len(read(write(tmp_path / "d", {**colors(3), "x.png": b""})).images) == 3
 
 
 # ---- what is refused
@@ -522,19 +572,37 @@ def test_no_data_dir(refused):
         (lambda p: p / "nothing", "does not exist"),
         (lambda p: p / ("x" * 300), "does not exist"),
         (lambda p: write(p, {"d/a.txt": b"x"}) / "d", "there are no images in"),
-        (lambda p: zipped(p / "inner.zip", colours(2)).parent, "inner.zip as --data_dir"),
+        (lambda p: zipped(p / "inner.zip", colors(2)).parent, "inner.zip as --data_dir"),
         (lambda p: write(p, {"a.tar": b"x"}) / "a.tar", "neither a folder nor a .zip nor an .npz"),
-        (lambda p: write(p, {"a.png": noise(8, 8)}) / "a.png", "neither a folder nor a .zip nor an .npz"),
+        (
+            lambda p: write(p, {"a.png": noise(8, 8)}) / "a.png",
+            "neither a folder nor a .zip nor an .npz",
+        ),
         (lambda p: write(p, {"a.zip": b"x"}) / "a.zip", "no zip archive or a damaged one"),
         (lambda p: write(p, {"a.zip": b""}) / "a.zip", "no zip archive or a damaged one"),
-        (lambda p: write(p, {"a.zip": zipped(p / "b", colours(3)).read_bytes()[:-30]}) / "a.zip", "damaged"),
+        (
+            lambda p: write(p, {"a.zip": zipped(p / "b", colors(3)).read_bytes()[:-30]}) / "a.zip",
+            "damaged",
+        ),
         (lambda p: zipped(p / "a.zip", {}), "there are no images in"),
         (lambda p: zipped(p / "a.zip", {"a.txt": b"x"}), "there are no images in"),
-        (lambda p: zipped(p / "a.zip", {**colours(2), "../up.png": noise(8, 8)}), "'../up.png' points out of it"),
-        (lambda p: zipped(p / "a.zip", {**colours(2), "a/../../up.txt": b""}), "'a/../../up.txt' points out of it"),
-        (lambda p: zipped(p / "a.zip", {**colours(2), "/etc/x.png": b""}), "'/etc/x.png' points out of it"),
-        (lambda p: zipped(p / "a.zip", {**colours(2), "C:\\x.png": b""}), "x.png' points out of it"),
-        (lambda p: zipped(p / "a.zip", {"big.png": bytes(2**26)}, compression=8), "'big.png' would unpack to 64 MiB"),
+        (
+            lambda p: zipped(p / "a.zip", {**colors(2), "../up.png": noise(8, 8)}),
+            "'../up.png' points out of it",
+        ),
+        (
+            lambda p: zipped(p / "a.zip", {**colors(2), "a/../../up.txt": b""}),
+            "'a/../../up.txt' points out of it",
+        ),
+        (
+            lambda p: zipped(p / "a.zip", {**colors(2), "/etc/x.png": b""}),
+            "'/etc/x.png' points out of it",
+        ),
+        (lambda p: zipped(p / "a.zip", {**colors(2), "C:\\x.png": b""}), "x.png' points out of it"),
+        (
+            lambda p: zipped(p / "a.zip", {"big.png": bytes(2**26)}, compression=8),
+            "'big.png' would unpack to 64 MiB",
+        ),
         (lambda p: write(p, {"a.npz": b"x"}) / "a.npz", "no zip archive or a damaged one"),
         (lambda p: zipped(p / "a.npz", {"x.npy": b"x"}), "is damaged at x.npy"),
     ],
@@ -553,17 +621,24 @@ def patched(path, offset_in_directory, value):
 
 
 def test_an_encrypted_zip(refused, tmp_path):
-    assert "is encrypted; unpack it" in refused(patched(zipped(tmp_path / "a.zip", colours(3)), 8, b"\1"))
+    assert "is encrypted; unpack it" in refused(
+        patched(zipped(tmp_path / "a.zip", colors(3)), 8, b"\1")
+    )
 
 
 def test_a_zip_that_announces_a_huge_image(refused, tmp_path):
-    path = patched(zipped(tmp_path / "a.zip", colours(3)), 24, struct.pack("<I", 2**30))
+    path = patched(zipped(tmp_path / "a.zip", colors(3)), 24, struct.pack("<I", 2**30))
     assert "'000.png' would unpack to 1,024 MiB" in refused(path)
 
 
 def test_a_zip_that_lies_about_a_size_yields_no_more_than_it_announces(read, tmp_path):
-    files = {"000.png": encoded(noise(8, 8, 3)) + bytes(2**20), **{f"{i}.png": noise(8, 8, 3) for i in range(1, 9)}}
-    data = read(patched(zipped(tmp_path / "a.zip", files, compression=8), 24, struct.pack("<I", 60)))
+    files = {
+        "000.png": encoded(noise(8, 8, 3)) + bytes(2**20),
+        **{f"{i}.png": noise(8, 8, 3) for i in range(1, 9)},
+    }
+    data = read(
+        patched(zipped(tmp_path / "a.zip", files, compression=8), 24, struct.pack("<I", 60))
+    )
     assert len(data.images) == 8 and "000.png" in data.notes[0]
 
 
@@ -576,7 +651,7 @@ def test_a_zip_that_lies_about_a_size_yields_no_more_than_it_announces(read, tmp
     ],
 )
 def test_bad_parameters(refused, tmp_path, spec, says):
-    assert says in refused(write(tmp_path / "d", colours(2)), spec)
+    assert says in refused(write(tmp_path / "d", colors(2)), spec)
 
 
 # ---- npz
@@ -598,7 +673,9 @@ def test_npz(read, tmp_path, arrays, shape, labels, save):
     save(tmp_path / "a.npz", **arrays)
     data = read(tmp_path / "a.npz")
     assert data.images.shape == shape
-    assert {k: v.tolist() for k, v in data.labels.items()} == ({} if labels is None else {"class": labels})
+    assert {k: v.tolist() for k, v in data.labels.items()} == (
+        {} if labels is None else {"class": labels}
+    )
     assert len(data.notes) == ("arr_1" in arrays)
     if data.notes:
         assert data.notes[0].endswith("a.npz has the shape (9,), and there are 4 images.")
@@ -656,7 +733,9 @@ def test_bad_npz(refused, tmp_path, arrays, says):
 
 def test_an_npz_whose_header_lies(refused, tmp_path):
     buffer = io.BytesIO()
-    np.lib.format.write_array_header_1_0(buffer, {"descr": "|u1", "fortran_order": False, "shape": (10**9, 999, 999)})
+    np.lib.format.write_array_header_1_0(
+        buffer, {"descr": "|u1", "fortran_order": False, "shape": (10**9, 999, 999)}
+    )
     assert "its size is not that of its shape" in refused(
         zipped(tmp_path / "a.npz", {"images.npy": buffer.getvalue() + bytes(99)})
     )
@@ -672,7 +751,9 @@ def test_duplicates(read, tmp_path, drop):
     data = read(write(tmp_path / "d", files), f"files(drop_duplicates={drop})")
     np.testing.assert_array_equal(data.images, [a, b] if drop else [a, b, a, a])
     assert data.notes == (
-        (f"2 of 4 images in {tmp_path / 'd'} repeat an earlier one exactly and are dropped.",) if drop else ()
+        (f"2 of 4 images in {tmp_path / 'd'} repeat an earlier one exactly and are dropped.",)
+        if drop
+        else ()
     )
 
 
@@ -682,26 +763,40 @@ def test_duplicates(read, tmp_path, drop):
 @pytest.fixture
 def decoded(monkeypatch):
     """The number of images that were decoded, in a list of one."""
-    count, treat = [0], pixels.treat
+    count, preprocess = [0], pixels.preprocess
 
     def counting(*args):
         count[0] += 1
-        return treat(*args)
+        return preprocess(*args)
 
-    monkeypatch.setattr(pixels, "treat", counting)
+    monkeypatch.setattr(pixels, "preprocess", counting)
     return count
 
 
 def same(a, b):
-    assert (a.name, a.hash, a.resize, a.notes, a.label_values) == (b.name, b.hash, b.resize, b.notes, b.label_values)
+    assert (a.name, a.hash, a.resize, a.notes, a.label_values) == (
+        b.name,
+        b.hash,
+        b.resize,
+        b.notes,
+        b.label_values,
+    )
     np.testing.assert_array_equal(a.images, b.images)
-    assert {k: v.tolist() for k, v in a.labels.items()} == {k: v.tolist() for k, v in b.labels.items()}
+    assert {k: v.tolist() for k, v in a.labels.items()} == {
+        k: v.tolist() for k, v in b.labels.items()
+    }
 
 
 @pytest.fixture
 def folder(tmp_path):
     return write(
-        tmp_path / "d", {"a/1.png": noise(9, 9, 3), "b/1.png": noise(8, 8, 3), "b/2.png": noise(8, 8, 3), "b/x.png": b""}
+        tmp_path / "d",
+        {
+            "a/1.png": noise(9, 9, 3),
+            "b/1.png": noise(8, 8, 3),
+            "b/2.png": noise(8, 8, 3),
+            "b/x.png": b"",
+        },
     )
 
 
@@ -715,7 +810,12 @@ def test_the_second_time_nothing_is_decoded(read, folder, decoded):
 
 def test_options_have_entries_of_their_own(read, folder, decoded):
     hashes = set()
-    for spec in ("files", "files(fit='pad')", "files(resample='box')", "files(drop_duplicates=True)"):
+    for spec in (
+        "files",
+        "files(fit='pad')",
+        "files(resample='box')",
+        "files(drop_duplicates=True)",
+    ):
         for size in ((8, 8), (8, 16)):
             for channels in (None, 1):
                 before = decoded[0]
@@ -748,7 +848,7 @@ def test_a_changed_file_is_read_anew(read, folder, decoded):
 
 
 def test_a_changed_zip_is_read_anew(read, tmp_path, decoded):
-    files = {name: encoded(image, "BMP") for name, image in colours(3).items()}
+    files = {name: encoded(image, "BMP") for name, image in colors(3).items()}
     path = zipped(tmp_path / "a.zip", files)
     first = read(path)
     os.utime(path, ns=(1, 1))
@@ -783,11 +883,16 @@ def flip(data):
         (".json", lambda d: b"[]"),
         (".json", lambda d: b"\xff"),
         (".json", lambda d: json.dumps({**json.loads(d), "shape": [1, 2, 3]}).encode()),
-        (".json", lambda d: json.dumps({**json.loads(d), "report": {"labels": {"class": [1]}}}).encode()),
+        (
+            ".json",
+            lambda d: json.dumps({**json.loads(d), "report": {"labels": {"class": [1]}}}).encode(),
+        ),
         (".json", lambda d: json.dumps({**json.loads(d), "report": {"labels": 3}}).encode()),
     ],
 )
-def test_a_damaged_entry_is_made_again(read, folder, tmp_path, decoded, monkeypatch, suffix, damage, mapped):
+def test_a_damaged_entry_is_made_again(
+    read, folder, tmp_path, decoded, monkeypatch, suffix, damage, mapped
+):
     if mapped:
         if damage is flip:
             pytest.skip("the pixels of a memory map are not checked")
@@ -807,7 +912,9 @@ def test_a_damaged_entry_is_made_again(read, folder, tmp_path, decoded, monkeypa
     assert decoded[0] == 8
 
 
-@pytest.mark.parametrize(("memory", "mapped"), [(10**12, False), (4 * 576 + 4, False), (4 * 576, True), (0, True)])
+@pytest.mark.parametrize(
+    ("memory", "mapped"), [(10**12, False), (4 * 576 + 4, False), (4 * 576, True), (0, True)]
+)
 def test_large_sets_are_mapped(read, folder, monkeypatch, memory, mapped):
     monkeypatch.setattr(store, "available_memory", lambda: memory)
     for _ in range(2):
@@ -822,7 +929,10 @@ def test_a_cache_that_cannot_be_written(read, folder, tmp_path):
     (tmp_path / "file").write_text("mine")
     first = read(folder, cache=tmp_path / "file" / "cache")
     assert first.hash == read(folder).hash
-    assert "cannot be written (Not a directory)" in first.notes[-1] and "GAN_ZOO_CACHE" in first.notes[-1]
+    assert (
+        "cannot be written (Not a directory)" in first.notes[-1]
+        and "GAN_ZOO_CACHE" in first.notes[-1]
+    )
     assert (tmp_path / "file").read_text() == "mine"
 
 
@@ -838,7 +948,7 @@ def test_a_disk_that_is_full_from_the_start(read, folder, tmp_path, monkeypatch)
 
 
 def test_a_disk_that_fills_up(read, tmp_path, monkeypatch):
-    folder = write(tmp_path / "d", colours(200))
+    folder = write(tmp_path / "d", colors(200))
 
     def full(*_):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -866,13 +976,16 @@ def test_leftovers_of_killed_runs_are_removed(read, folder, tmp_path):
 
 
 def test_processes_do_not_disturb_each_other(tmp_path):
-    folder = write(tmp_path / "d", colours(40))
+    folder = write(tmp_path / "d", colors(40))
     code = (
         "import sys; from pathlib import Path; from gan_zoo.registry import datasets; "
         f"d = datasets.build('files', image_size=(32, 32), channels=None, data_dir=Path({str(folder)!r}), "
         f"cache_dir=Path({str(tmp_path / 'cache')!r})); print(d.hash, d.notes)"
     )
-    runs = [subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    runs = [
+        subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+        for _ in range(2)
+    ]
     assert len({run.communicate()[0] for run in runs}) == 1
     assert [run.returncode for run in runs] == [0, 0]
     assert sorted(p.suffix for p in (tmp_path / "cache").iterdir()) == [".json", ".npy"]
@@ -895,7 +1008,15 @@ def test_the_hash_knows_shape_and_pixels():
     images = noise(3, 4, 5, 3)
     other = images.copy()
     other[2, 3, 4, 2] ^= 1
-    assert len({store.pixel_hash(a) for a in (images, other, images.reshape(3, 5, 4, 3), images[:2], images[::-1])}) == 5
+    assert (
+        len(
+            {
+                store.pixel_hash(a)
+                for a in (images, other, images.reshape(3, 5, 4, 3), images[:2], images[::-1])
+            }
+        )
+        == 5
+    )
     many = noise(2500, 2, 2, 1)
     hasher = store.Hasher()
     for part in np.array_split(many, 7):
@@ -915,17 +1036,17 @@ def test_decoding_runs_only_a_little_ahead():
 
 
 def test_the_order_does_not_depend_on_threads(read, tmp_path, monkeypatch):
-    folder = write(tmp_path / "d", colours(300))
-    treat = pixels.treat
+    folder = write(tmp_path / "d", colors(300))
+    preprocess = pixels.preprocess
 
     def slow(*args):
         time.sleep(RNG.random() / 1000)
-        return treat(*args)
+        return preprocess(*args)
 
-    monkeypatch.setattr(pixels, "treat", slow)
+    monkeypatch.setattr(pixels, "preprocess", slow)
     assert read(folder).hash == read(folder, cache=tmp_path / "other").hash
 
 
 def test_no_tensorflow():
-    code = "import sys; sys.modules.update(tensorflow=None, keras=None); import gan_zoo.datasets.files, gan_zoo.datasets.known, gan_zoo.datasets.faces"
+    code = "import sys; sys.modules.update(tensorflow=None, keras=None); import gan_zoo.datasets.files, gan_zoo.datasets.classic, gan_zoo.datasets.faces"
     subprocess.run([sys.executable, "-c", code], check=True)

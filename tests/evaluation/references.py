@@ -10,7 +10,12 @@ def frechet(a, b):
     a, b = np.float64(a), np.float64(b)
     c, d = np.cov(a, rowvar=False), np.cov(b, rowvar=False)
     root = scipy.linalg.sqrtm(c @ d)
-    return float(((a.mean(0) - b.mean(0)) ** 2).sum() + np.trace(c) + np.trace(d) - 2 * np.trace(np.real(root)))
+    return float(
+        ((a.mean(0) - b.mean(0)) ** 2).sum()
+        + np.trace(c)
+        + np.trace(d)
+        - 2 * np.trace(np.real(root))
+    )
 
 
 def kernel(a, b):
@@ -20,7 +25,9 @@ def kernel(a, b):
         return (x @ y.T / x.shape[1] + 1) ** 3
 
     n, m = len(a), len(b)
-    within = (k(a, a).sum() - np.trace(k(a, a))) / (n * (n - 1)) + (k(b, b).sum() - np.trace(k(b, b))) / (m * (m - 1))
+    within = (k(a, a).sum() - np.trace(k(a, a))) / (n * (n - 1)) + (
+        k(b, b).sum() - np.trace(k(b, b))
+    ) / (m * (m - 1))
     return within - 2 * k(a, b).mean()
 
 

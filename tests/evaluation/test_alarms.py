@@ -51,7 +51,9 @@ def test_a_collapse_is_told_within_two_evaluations(values, at):
     alarm = found[1]["collapse"]
     assert alarm.since == 1300
     assert f"{values[1]:.2f}" in alarm.seen and "0.90" in alarm.seen
-    assert str(alarm).startswith("collapse since step 1300: ") and "lower learning rate for D" in str(alarm)
+    assert str(alarm).startswith(
+        "collapse since step 1300: "
+    ) and "lower learning rate for D" in str(alarm)
 
 
 def test_lost_recall_is_a_collapse():
@@ -90,9 +92,14 @@ def test_a_saturated_discriminator_is_told_after_five_records():
 def test_a_stuck_generator_is_told_by_gradient_or_by_samples():
     found = planted(0, **{"grad_norm/gen": [1e-5] * 6})
     assert [("gen_stuck" in f) for f in found] == [False] * 4 + [True] * 2
-    assert found[5]["gen_stuck"].since == 1300 and "gradient norm is 1e-05" in found[5]["gen_stuck"].seen
+    assert (
+        found[5]["gen_stuck"].since == 1300
+        and "gradient norm is 1e-05" in found[5]["gen_stuck"].seen
+    )
     found = planted(0, **{"eval/sample_change": [0.01, 0.0]})
-    assert [("gen_stuck" in f) for f in found] == [False, True] and "grey levels" in found[1]["gen_stuck"].seen
+    assert [("gen_stuck" in f) for f in found] == [False, True] and "gray levels" in found[1][
+        "gen_stuck"
+    ].seen
 
 
 def test_far_past_its_best_is_told_after_two_evaluations():

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from gan_zoo.contracts import UserError
-from gan_zoo.evaluation.copies import find_copies, wilson
-from gan_zoo.evaluation.corruptions import corrupt
+from gan_zoo.analysis.copies import find_copies, wilson
+from gan_zoo.analysis.corruptions import corrupt
+from gan_zoo.errors import UserError
 
 N = 600
 
@@ -70,7 +70,8 @@ def test_bad_samples_are_not_taken_for_copies(parts, embedded, fault):
 
 
 def test_a_collapsed_generator_is_not_convicted_by_one_throw(parts):
-    # All samples resemble one image, whose nearest real image lies in the one set or in the other by chance.
+    # All samples resemble one image, whose nearest real image lies in the one set or in the other
+    # by chance.
     train, held_out, more = parts
     for i in range(8):
         samples = np.concatenate([noisy(more[i : i + 1], 2, seed) for seed in range(50)])
@@ -82,7 +83,9 @@ def test_more_training_images_than_held_out_ones(parts):
     many = np.concatenate([train, more])
     (finding,) = find_copies(noisy(many), many, held_out[:300], extractor=None)
     assert finding.m == 300 and finding.verdict == "copies"
-    assert finding.copied == pytest.approx(0.25, abs=0.06)  # only a quarter of the training images is looked at
+    assert finding.copied == pytest.approx(
+        0.25, abs=0.06
+    )  # only a quarter of the training images is looked at
 
 
 def test_without_held_out_images_there_is_no_answer(parts):

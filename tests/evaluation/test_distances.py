@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 import references
 
-from gan_zoo.contracts import UserError
+from gan_zoo.errors import UserError
 from gan_zoo.evaluation import tfgan
 from gan_zoo.evaluation.distances import Statistics, diversity, frechet, frechet_error
-from gan_zoo.evaluation.neighbours import manifold, nearest
+from gan_zoo.evaluation.neighbors import manifold, nearest
 
 CASES = [(64, 500), (64, 40), (512, 1200), (512, 200)]
 SLOW = [pytest.param(d, n, marks=pytest.mark.slow) for d, n in [(2048, 2500), (2048, 300)]]
@@ -20,11 +20,14 @@ def test_frechet_distance_equals_scipy_and_tfgan(d, n, scale):
     tolerance = 1e-9 if n > d else 1e-5  # scipy's own error where the covariances are singular
     assert ours == pytest.approx(references.frechet(real, fake), rel=tolerance, abs=0)
     if d < 2048 or scale == 1:  # TF-GAN needs 29 s there
-        # With variances over six decades TF-GAN's own rounding is 2e-7; scipy agrees with us to 2e-11.
+        # With variances over six decades TF-GAN's own rounding is 2e-7; scipy agrees with us to
+        # 2e-11.
         assert ours == pytest.approx(tfgan.frechet_distance(real, fake), rel=1e-6, abs=0)
 
 
-@pytest.mark.parametrize("function", [tfgan.frechet_distance, lambda a, b: frechet(Statistics.of(a), Statistics.of(b))])
+@pytest.mark.parametrize(
+    "function", [tfgan.frechet_distance, lambda a, b: frechet(Statistics.of(a), Statistics.of(b))]
+)
 def test_frechet_distance_of_gaussians_with_known_moments(function):
     # Rows chosen so that mean and covariance are exact: +- the axes of length s sqrt((n-1)/2).
     def gaussian(mean, deviations):
@@ -39,7 +42,9 @@ def test_frechet_distance_of_gaussians_with_known_moments(function):
     assert function(a, a) >= 0
 
 
-@pytest.mark.parametrize("function", [tfgan.frechet_distance, lambda a, b: frechet(Statistics.of(a), Statistics.of(b))])
+@pytest.mark.parametrize(
+    "function", [tfgan.frechet_distance, lambda a, b: frechet(Statistics.of(a), Statistics.of(b))]
+)
 def test_frechet_distance_of_constant_features_is_the_distance_of_means(function):
     a, b = np.full((9, 4), 2.0), np.full((7, 4), 5.0)
     assert function(a, b) == pytest.approx(36)
@@ -47,8 +52,12 @@ def test_frechet_distance_of_constant_features_is_the_distance_of_means(function
 
 
 def test_the_absolute_threshold_of_tfgan_does_not_bite():
-    # Half of the directions have variances below 1e-5, where TF-GAN alone is wrong by far more than 10 %.
-    real, fake = references.features(400, 32, 0, 1e-3), references.features(400, 32, 1, 1e-3, gain=2)
+    # Half of the directions have variances below 1e-5, where TF-GAN alone is wrong by far more than
+    # 10 %.
+    real, fake = (
+        references.features(400, 32, 0, 1e-3),
+        references.features(400, 32, 1, 1e-3, gain=2),
+    )
     wrong = float(tfgan.load().eval.frechet_classifier_distance_from_activations(real, fake))
     right = references.frechet(real, fake)
     assert abs(wrong / right - 1) > 0.1
@@ -57,7 +66,10 @@ def test_the_absolute_threshold_of_tfgan_does_not_bite():
 
 BAD = {
     "one image": (np.zeros((1, 4)), "at least"),
-    "NaN": (np.array([[0.0, 1], [np.nan, 1], [2, 3]] * 4), "4 of 12 images have features that are NaN"),
+    "NaN": (
+        np.array([[0.0, 1], [np.nan, 1], [2, 3]] * 4),
+        "4 of 12 images have features that are NaN",
+    ),
     "infinite": (np.array([[0.0, 1], [np.inf, 1], [2, 3]] * 4), "NaN or infinite"),
     "one number an image": (np.zeros(5), "must be"),
 }
@@ -94,7 +106,12 @@ def test_statistics_survive_the_disk(tmp_path):
     s.save(tmp_path / "s.npz")
     t = Statistics.load(tmp_path / "s.npz")
     assert (s.mean == t.mean).all() and (s.root == t.root).all() and s.n == t.n == 50
-    assert np.allclose(s.root.T @ s.root, np.cov(references.features(50, 8, 0), rowvar=False), rtol=1e-12, atol=1e-15)
+    assert np.allclose(
+        s.root.T @ s.root,
+        np.cov(references.features(50, 8, 0), rowvar=False),
+        rtol=1e-12,
+        atol=1e-15,
+    )
 
 
 def test_frechet_error_is_the_spread_over_draws_of_fakes():
@@ -129,13 +146,21 @@ def test_manifold_metrics_of_disjoint_and_of_equal_sets():
     assert [v for v, _ in manifold(x, x)][:2] == [1, 1]
     # All fakes are one real image: precise, covering next to nothing.
     copies = manifold(x, np.repeat(x[:1], 60, axis=0))
-    assert copies.precision[0] == 1 and copies.recall[0] == pytest.approx(1 / 60) and copies.coverage[0] < 0.3
+    assert (
+        copies.precision[0] == 1
+        and copies.recall[0] == pytest.approx(1 / 60)
+        and copies.coverage[0] < 0.3
+    )
 
 
 def test_nearest_finds_duplicates_at_distance_zero():
     x = 1e3 + references.features(2300, 5, 0)
     distances, places = nearest(x[::7], x, k=2)
-    assert (distances[:, 0] == 0).all() and (places[:, 0] == np.arange(0, 2300, 7)).all() and (distances[:, 1] > 0).all()
+    assert (
+        (distances[:, 0] == 0).all()
+        and (places[:, 0] == np.arange(0, 2300, 7)).all()
+        and (distances[:, 1] > 0).all()
+    )
     distances, places = nearest(x, x, same=True)
     assert (distances > 0).all() and (places[:, 0] != np.arange(2300)).all()
     with pytest.raises(UserError, match="at least 4 images"):

@@ -3,9 +3,10 @@ import pytest
 import references
 
 from gan_zoo import registry
-from gan_zoo.contracts import FeatureExtractor, UserError
+from gan_zoo.analysis.corruptions import corrupt
+from gan_zoo.contracts import FeatureExtractor
+from gan_zoo.errors import UserError
 from gan_zoo.evaluation import tfgan
-from gan_zoo.evaluation.corruptions import corrupt
 from gan_zoo.evaluation.evaluate import evaluate, left_out
 from gan_zoo.evaluation.snapshot import quick, real_floor, real_side
 
@@ -14,7 +15,9 @@ from gan_zoo.evaluation.snapshot import quick, real_floor, real_side
 def halves(cartoon):
     """Two disjoint halves of the cartoon faces: a data set, and images that a perfect generator could have made."""
     return cartoon._replace(
-        images=cartoon.images[:1200], labels={k: v[:1200] for k, v in cartoon.labels.items()}, hash="first half"
+        images=cartoon.images[:1200],
+        labels={k: v[:1200] for k, v in cartoon.labels.items()},
+        hash="first half",
     ), cartoon.images[1200:2400]
 
 
@@ -27,7 +30,10 @@ def test_quick_tells_good_from_bad_in_every_metric(halves, embedded):
     real = real_side(data, embedded)
     found = by_metric(quick(real, good, embedded, ema=True))
     assert list(found) == [
-        *(f"{m}-embedded" for m in ("FD", "precision", "recall", "density", "coverage", "diversity")),
+        *(
+            f"{m}-embedded"
+            for m in ("FD", "precision", "recall", "density", "coverage", "diversity")
+        ),
         "spectrum-high",
         "spectrum-checkerboard",
     ]
@@ -45,7 +51,13 @@ def test_quick_tells_good_from_bad_in_every_metric(halves, embedded):
     assert abs(found["spectrum-high"].value) < 0.2
     assert noisy["spectrum-high"].value > 1 and blurred["spectrum-high"].value < -3
     stamp = found["FD-embedded"].stamp
-    assert (stamp.n_real, stamp.n_fake, stamp.split, stamp.ema, stamp.data_hash) == (1200, 1200, "train", True, "first half")
+    assert (stamp.n_real, stamp.n_fake, stamp.split, stamp.ema, stamp.data_hash) == (
+        1200,
+        1200,
+        "train",
+        True,
+        "first half",
+    )
     assert stamp.extractor_hash == embedded.hash and stamp.resize == "drawn, lanczos 64"
     assert (few["FD-embedded"].stamp.n_real, few["recall-embedded"].stamp.n_real) == (1200, 600)
     assert 0 < found["FD-embedded"].error < 0.2 * found["FD-embedded"].value
@@ -54,12 +66,17 @@ def test_quick_tells_good_from_bad_in_every_metric(halves, embedded):
 def test_the_full_protocol_agrees_with_the_quick_one_and_with_references(halves, embedded):
     data, fake = halves[0], halves[1][:300]
     real = real_side(data, embedded)
-    full, snapshot = by_metric(evaluate(data, fake, embedded)), by_metric(quick(real, fake, embedded))
+    full, snapshot = (
+        by_metric(evaluate(data, fake, embedded)),
+        by_metric(quick(real, fake, embedded)),
+    )
     assert set(snapshot) < set(full)
     assert {"KD-embedded", "SWD-32px", "SWD-16px"} == set(full) - set(snapshot)
     features = embedded.features(fake)
     assert full["FD-embedded"].value == pytest.approx(snapshot["FD-embedded"].value, rel=1e-6)
-    assert full["FD-embedded"].value == pytest.approx(references.frechet(real.features, features), rel=1e-6)
+    assert full["FD-embedded"].value == pytest.approx(
+        references.frechet(real.features, features), rel=1e-6
+    )
     assert full["KD-embedded"].value == pytest.approx(
         references.kernel(real.features, features), abs=3 * full["KD-embedded"].error
     )
@@ -75,19 +92,23 @@ def test_a_classifier_is_scored(halves):
     def features(images):
         return images.reshape(len(images), -1)[:, ::300].astype(np.float32)
 
-    classes = FeatureExtractor("inception", "77", "none", features, lambda x: np.eye(4)[np.arange(len(x)) % 4] * 100)
+    classes = FeatureExtractor(
+        "inception", "77", "none", features, lambda x: np.eye(4)[np.arange(len(x)) % 4] * 100
+    )
     found = by_metric(evaluate(data, fake, classes))
     assert list(found)[:3] == ["FID", "KID", "IS"]
     assert found["IS"].value == pytest.approx(4)
 
 
-def test_grey_images_are_evaluated_and_what_is_left_out_is_said(embedded):
+def test_gray_images_are_evaluated_and_what_is_left_out_is_said(embedded):
     images = np.random.default_rng(0).integers(0, 256, (60, 28, 28, 1), np.uint8)
     from gan_zoo.contracts import Dataset
 
     data = Dataset("noise", images[:30], {}, {}, "h", "none")
     found = by_metric(evaluate(data, images[30:], embedded))
-    assert not any(m.startswith("SWD") for m in found) and all(np.isfinite(r.value) for r in found.values())
+    assert not any(m.startswith("SWD") for m in found) and all(
+        np.isfinite(r.value) for r in found.values()
+    )
     assert "3 channels" in left_out(data, embedded)[0]
     assert "only 30 images for 112 features" in found["FD-embedded"].warning
 
@@ -114,7 +135,11 @@ def test_real_features_are_kept_by_data_extractor_number_and_seed(halves, embedd
     e = embedded._replace(features=counting)
     first = real_side(data, e, n=50, cache_dir=tmp_path)
     again = real_side(data, e, n=50, cache_dir=tmp_path)
-    assert calls == [50] and np.array_equal(first.features, again.features) and first.stamp == again.stamp
+    assert (
+        calls == [50]
+        and np.array_equal(first.features, again.features)
+        and first.stamp == again.stamp
+    )
     real_side(data, e, n=51, cache_dir=tmp_path)
     real_side(data, e, n=50, seed=1, cache_dir=tmp_path)
     real_side(data._replace(hash="other"), e, n=50, cache_dir=tmp_path)
@@ -133,6 +158,8 @@ def test_the_floor_is_real_against_real_at_the_same_number(halves, embedded, tmp
     assert (stamp.n_real, stamp.n_fake, stamp.split) == (400, 400, "train/train floor")
     features = embedded.features(data.images)
     a, b = np.split(np.random.default_rng(0).permutation(1200)[:800], 2)
-    assert floor["FD-embedded"].value == pytest.approx(references.frechet(features[a], features[b]), rel=1e-4)
+    assert floor["FD-embedded"].value == pytest.approx(
+        references.frechet(features[a], features[b]), rel=1e-4
+    )
     assert by_metric(real_floor(data, embedded, 400, cache_dir=tmp_path)) == floor
     assert real_floor(data, embedded, 10_000)[0].stamp.n_fake == 600  # half of what there is

@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from gan_zoo import registry
-from gan_zoo.contracts import UserError
+from gan_zoo.errors import UserError
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (5, 20, 20, 3), np.uint8)
 
@@ -18,7 +18,13 @@ def outputs(x):
 
 
 def expected(images):
-    x = tf.image.resize(np.repeat(images, 3 // images.shape[3], axis=3).astype(np.float32), (299, 299)) / 127.5 - 1
+    x = (
+        tf.image.resize(
+            np.repeat(images, 3 // images.shape[3], axis=3).astype(np.float32), (299, 299)
+        )
+        / 127.5
+        - 1
+    )
     return {k: np.reshape(v, (len(images), -1)) for k, v in outputs(x).items()}
 
 
@@ -103,12 +109,19 @@ def test_inception_unpacks_an_archive_once(tmp_path, below):
 
 
 def test_inception_refuses_archives_that_reach_outside(tmp_path):
-    for name, members in {"up": {"../evil": b"x"}, "absolute": {"/tmp/evil": b"x"}, "link": {"saved_model.pb": None}}.items():
+    for name, members in {
+        "up": {"../evil": b"x"},
+        "absolute": {"/tmp/evil": b"x"},
+        "link": {"saved_model.pb": None},
+    }.items():
         path = archive(tmp_path / f"{name}.tar.gz", **members)
         with pytest.raises(UserError, match="do not trust it"):
             registry.extractors.build(f"inception({str(path)!r})", cache_dir=tmp_path / "cache")
     assert not (tmp_path / "evil").exists() and not (tmp_path / "cache" / "evil").exists()
-    for name, content in {"empty": archive(tmp_path / "empty.tar.gz", readme=b"x"), "text": tmp_path / "t.tar.gz"}.items():
+    for name, content in {
+        "empty": archive(tmp_path / "empty.tar.gz", readme=b"x"),
+        "text": tmp_path / "t.tar.gz",
+    }.items():
         if name == "text":
             content.write_text("not an archive")
         with pytest.raises(UserError, match=r"no saved_model.pb|cannot be unpacked"):
@@ -125,7 +138,10 @@ def test_inception_without_a_path_uses_the_cache_else_says_what_to_get(tmp_path,
     with pytest.raises(UserError, match=r"no network in tests.*kaggle.com.*inception\("):
         registry.extractors.build("inception", cache_dir=tmp_path)
     tf2_module(tmp_path / "inception")
-    assert registry.extractors.build("inception", cache_dir=tmp_path).features(IMAGES).shape == (5, 6)
+    assert registry.extractors.build("inception", cache_dir=tmp_path).features(IMAGES).shape == (
+        5,
+        6,
+    )
 
 
 def test_inception_downloads_where_there_is_a_network(tmp_path, monkeypatch):
@@ -134,8 +150,12 @@ def test_inception_downloads_where_there_is_a_network(tmp_path, monkeypatch):
     tf2_module(tmp_path / "module")
     with tarfile.open(tmp_path / "a.tar.gz", "w:gz") as tar:
         tar.add(tmp_path / "module", arcname=".")
-    monkeypatch.setattr(urllib.request, "urlopen", lambda *args, **kwargs: (tmp_path / "a.tar.gz").open("rb"))
-    assert registry.extractors.build("inception", cache_dir=tmp_path / "c").features(IMAGES).shape == (5, 6)
+    monkeypatch.setattr(
+        urllib.request, "urlopen", lambda *args, **kwargs: (tmp_path / "a.tar.gz").open("rb")
+    )
+    assert registry.extractors.build("inception", cache_dir=tmp_path / "c").features(
+        IMAGES
+    ).shape == (5, 6)
     assert [p.name for p in (tmp_path / "c").iterdir()] == ["inception"]
 
 
@@ -186,12 +206,19 @@ LOCAL = ["random_conv", "embedded"]
 
 
 @pytest.mark.parametrize("spec", LOCAL)
-@pytest.mark.parametrize("shape", [(28, 28, 1), (32, 32, 3), (75, 100, 3), (64, 64, 3), (16, 16, 1)])
+@pytest.mark.parametrize(
+    "shape", [(28, 28, 1), (32, 32, 3), (75, 100, 3), (64, 64, 3), (16, 16, 1)]
+)
 def test_local_extractors_take_any_size_and_are_deterministic(spec, shape):
     e = registry.extractors.build(spec)
     images = np.random.default_rng(1).integers(0, 256, (300, *shape), np.uint8)
     found = e.features(images)
-    assert found.dtype == np.float32 and found.ndim == 2 and found.shape[0] == 300 and np.isfinite(found).all()
+    assert (
+        found.dtype == np.float32
+        and found.ndim == 2
+        and found.shape[0] == 300
+        and np.isfinite(found).all()
+    )
     assert np.array_equal(found, e.features(images))
     assert np.allclose(found[250:], e.features(images[250:]), atol=1e-3 * np.abs(found).max())
     if e.logits is not None:
@@ -199,13 +226,15 @@ def test_local_extractors_take_any_size_and_are_deterministic(spec, shape):
 
 
 @pytest.mark.parametrize("spec", LOCAL)
-def test_grey_equals_the_same_grey_in_three_channels(spec):
+def test_gray_equals_the_same_gray_in_three_channels(spec):
     e = registry.extractors.build(spec)
-    grey = IMAGES[..., :1]
-    assert np.allclose(e.features(grey), e.features(np.repeat(grey, 3, axis=3)), atol=1e-4)
+    gray = IMAGES[..., :1]
+    assert np.allclose(e.features(gray), e.features(np.repeat(gray, 3, axis=3)), atol=1e-4)
 
 
-@pytest.mark.parametrize("images", [IMAGES / 255, IMAGES[0], IMAGES[..., :2], np.zeros((0, 8, 8, 3), np.uint8)])
+@pytest.mark.parametrize(
+    "images", [IMAGES / 255, IMAGES[0], IMAGES[..., :2], np.zeros((0, 8, 8, 3), np.uint8)]
+)
 def test_what_is_no_set_of_images_is_refused(images):
     with pytest.raises(UserError, match=r"uint8 \[N, H, W, 1 or 3\]|no images"):
         registry.extractors.build("random_conv").features(images)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from gan_zoo.evaluation.heart import above, judge
+from gan_zoo.analysis.memorization import above, judge
 
 
 def test_the_share_of_pairs_by_counting_them():

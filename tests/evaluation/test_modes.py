@@ -5,7 +5,7 @@ import pytest
 import references
 
 from gan_zoo.evaluation.modes import expected_coverage, lost_modes
-from gan_zoo.evaluation.neighbours import covers
+from gan_zoo.evaluation.neighbors import covers
 
 N = 1600
 
@@ -15,12 +15,23 @@ def faces(cartoon, embedded):
     """Features of two disjoint sets of N cartoon faces and all their labels."""
     features = embedded.features(cartoon.images[: 2 * N])
     labels = {name: np.asarray(column) for name, column in cartoon.labels.items()}
-    return features[:N], {k: v[:N] for k, v in labels.items()}, features[N:], {k: v[N : 2 * N] for k, v in labels.items()}
+    return (
+        features[:N],
+        {k: v[:N] for k, v in labels.items()},
+        features[N:],
+        {k: v[N : 2 * N] for k, v in labels.items()},
+    )
 
 
 @pytest.mark.parametrize(
     ("label", "value"),
-    [("glasses", "round"), ("headwear", "headphones"), ("skin", "deep"), ("background", "night"), ("mouth", "grin")],
+    [
+        ("glasses", "round"),
+        ("headwear", "headphones"),
+        ("skin", "deep"),
+        ("background", "night"),
+        ("mouth", "grin"),
+    ],
 )
 def test_a_dropped_attribute_value_is_named(cartoon, faces, label, value):
     real, labels, fake, fake_labels = faces
@@ -40,8 +51,13 @@ def test_an_honest_generator_loses_none(cartoon, faces):
 
 @pytest.mark.parametrize(("n", "m", "k"), [(300, 300, 3), (300, 200, 5), (200, 400, 1)])
 def test_expected_coverage_holds_for_any_distribution(n, m, k):
-    shares = [covers(references.features(n, 3, i), references.features(m, 3, 1000 + i), k=k).mean() for i in range(60)]
-    assert np.mean(shares) == pytest.approx(expected_coverage(n, m, k), abs=4 * np.std(shares) / np.sqrt(60))
+    shares = [
+        covers(references.features(n, 3, i), references.features(m, 3, 1000 + i), k=k).mean()
+        for i in range(60)
+    ]
+    assert np.mean(shares) == pytest.approx(
+        expected_coverage(n, m, k), abs=4 * np.std(shares) / np.sqrt(60)
+    )
 
 
 def test_covers_is_the_terms_of_coverage():

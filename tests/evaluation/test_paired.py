@@ -5,22 +5,28 @@ import math
 import numpy as np
 import pytest
 
-from gan_zoo.evaluation.paired import paired, sentence
+from gan_zoo.compare.paired import paired, sentence
 
 
 def test_the_interval_by_hand():
-    # logarithms of the ratios: 0.1, 0.2, 0.3; mean 0.2, standard deviation 0.1, error 0.1 / sqrt 3; t(0.975, 2) = 4.3027
+    # logarithms of the ratios: 0.1, 0.2, 0.3; mean 0.2, standard deviation 0.1, error 0.1 / sqrt 3;
+    # t(0.975, 2) = 4.3027
     found = paired([math.exp(0.1), 2 * math.exp(0.2), 3 * math.exp(0.3)], [1.0, 2.0, 3.0])
     half = 4.302653 * 0.1 / math.sqrt(3)
     assert found.ratio == pytest.approx(math.exp(0.2))
-    assert (found.low, found.high) == (pytest.approx(math.exp(0.2 - half)), pytest.approx(math.exp(0.2 + half)))
+    assert (found.low, found.high) == (
+        pytest.approx(math.exp(0.2 - half)),
+        pytest.approx(math.exp(0.2 + half)),
+    )
     assert found.verdict == "no evidence"
     # of 27 resamples one has the mean 0.1 and one 0.3; between them three each of 0.1333 and 0.2667
     assert (math.log(found.bootstrap_low), math.log(found.bootstrap_high)) == (
         pytest.approx(0.1333, abs=0.02),
         pytest.approx(0.2667, abs=0.02),
     )
-    assert math.log(found.detectable) == pytest.approx((4.302653 + 1.060660) * 0.1 / math.sqrt(3), rel=1e-5)
+    assert math.log(found.detectable) == pytest.approx(
+        (4.302653 + 1.060660) * 0.1 / math.sqrt(3), rel=1e-5
+    )
 
 
 def test_which_side_is_better():
@@ -40,7 +46,9 @@ def test_one_seed_or_equal_runs_are_no_evidence():
 
 def test_ratios_near_and_far_from_1_are_told_with_digits_that_show_them():
     said = sentence(paired([1.001, 1.0011, 1.00105], [1, 1, 1]), "a", "b", "FD")
-    assert said.startswith("a is worse than b: its FD is 1.0010 times as high (95 % interval 1.0009 to 1.0012")
+    assert said.startswith(
+        "a is worse than b: its FD is 1.0010 times as high (95 % interval 1.0009 to 1.0012"
+    )
     wide = paired([1e-200, 1e200], [1.0, 1.0])  # what no float holds is kept at its end
     assert 0 < wide.low < 1e-300 < 1e300 < wide.high < float("inf")
     assert len(sentence(wide, "a", "b", "FD")) < 250
@@ -54,10 +62,16 @@ def test_the_sentences_say_what_was_found():
     null = paired([2.0, 1.0, 4.0, 2.1], [1.0, 2.0, 2.1, 4.0])
     said = sentence(null, "a", "b", "FD")
     assert said.startswith("no evidence of a difference between a and b")
-    assert f"with 4 seeds of this scatter you would see differences above {null.detectable:.2f}" in said
+    assert (
+        f"with 4 seeds of this scatter you would see differences above {null.detectable:.2f}"
+        in said
+    )
 
 
-@pytest.mark.parametrize("bad", [([], []), ([1.0], [1.0, 2.0]), ([0.0], [1.0]), ([float("nan")], [1.0]), ([1.0], [math.inf])])
+@pytest.mark.parametrize(
+    "bad",
+    [([], []), ([1.0], [1.0, 2.0]), ([0.0], [1.0]), ([float("nan")], [1.0]), ([1.0], [math.inf])],
+)
 def test_scores_that_cannot_be_compared_are_refused(bad):
     with pytest.raises(ValueError, match="scores"):
         paired(*bad)
@@ -86,5 +100,9 @@ def test_a_bootstrap_over_three_seeds_encloses_it_far_too_seldom():
 def test_a_difference_called_detectable_is_seen_about_four_times_in_five():
     rng = np.random.default_rng(1)
     truth = (4.302653 + 1.060660) * 0.2 / math.sqrt(3)  # for three seeds of that scatter
-    seen = [paired(np.exp(truth + rng.normal(0, 0.2, 3)), np.ones(3), bootstrap=False).verdict == "worse" for _ in range(1500)]
+    seen = [
+        paired(np.exp(truth + rng.normal(0, 0.2, 3)), np.ones(3), bootstrap=False).verdict
+        == "worse"
+        for _ in range(1500)
+    ]
     assert 0.7 < np.mean(seen) < 0.9

@@ -3,9 +3,28 @@ import json
 import pytest
 
 from gan_zoo.contracts import FeatureExtractor
-from gan_zoo.evaluation.protocol import Result, Stamp, comparable, named, small_sample_warning, versions
+from gan_zoo.evaluation.protocol import (
+    Result,
+    Stamp,
+    comparable,
+    named,
+    small_sample_warning,
+    versions,
+)
 
-STAMP = Stamp("FD-embedded", "embedded", "1a2b3c", "lanczos", 10_000, 5000, "train", None, "d" * 64, 0, versions())
+STAMP = Stamp(
+    "FD-embedded",
+    "embedded",
+    "1a2b3c",
+    "lanczos",
+    10_000,
+    5000,
+    "train",
+    None,
+    "d" * 64,
+    0,
+    versions(),
+)
 OTHER = {
     "metric": "KD-embedded",
     "extractor": "random_conv",
@@ -22,8 +41,14 @@ OTHER = {
 
 def test_the_short_stamp():
     assert STAMP.short() == "FD-embedded@1a2b (5k fake/10k real train, lanczos)"
-    assert STAMP._replace(ema=True, n_fake=1234).short() == "FD-embedded@1a2b (1234 fake/10k real train, lanczos, EMA)"
-    assert STAMP._replace(metric="SWD-32px", extractor="", n_real=2500).short() == "SWD-32px (5k fake/2.5k real train, lanczos)"
+    assert (
+        STAMP._replace(ema=True, n_fake=1234).short()
+        == "FD-embedded@1a2b (1234 fake/10k real train, lanczos, EMA)"
+    )
+    assert (
+        STAMP._replace(metric="SWD-32px", extractor="", n_real=2500).short()
+        == "SWD-32px (5k fake/2.5k real train, lanczos)"
+    )
     assert Result(12.345678, 0.123, STAMP).short() == STAMP.short() + ": 12.35 +- 0.12"
 
 
@@ -31,7 +56,11 @@ def test_the_short_stamp():
 def test_numbers_of_two_protocols_are_not_comparable(field):
     other = STAMP._replace(**{field: OTHER[field]})
     reason = comparable(STAMP, other)
-    expected = "the data" if field == "data_hash" else f"{field} ({getattr(STAMP, field)} and {OTHER[field]})"
+    expected = (
+        "the data"
+        if field == "data_hash"
+        else f"{field} ({getattr(STAMP, field)} and {OTHER[field]})"
+    )
     assert reason == f"they differ in {expected}"
     assert comparable(STAMP, other, subject=(field,)) == ""
     assert set(OTHER) == set(Stamp._fields) - {"versions"}
@@ -39,7 +68,10 @@ def test_numbers_of_two_protocols_are_not_comparable(field):
 
 def test_all_that_differs_is_named():
     other = STAMP._replace(resize="area", data_hash="other", seed=5)
-    assert comparable(STAMP, other, subject=("seed",)) == "they differ in resize (lanczos and area), the data"
+    assert (
+        comparable(STAMP, other, subject=("seed",))
+        == "they differ in resize (lanczos and area), the data"
+    )
 
 
 def test_other_versions_are_comparable_and_recorded():
@@ -52,8 +84,17 @@ def test_only_tfgans_inception_gives_an_unqualified_name():
     def of(name):
         return FeatureExtractor(name, "", "", lambda x: x)
 
-    assert [named(m, of("inception")) for m in ("FD", "KD", "CS", "recall")] == ["FID", "KID", "IS", "recall-inception"]
-    assert [named(m, of("embedded")) for m in ("FD", "KD", "CS")] == ["FD-embedded", "KD-embedded", "CS-embedded"]
+    assert [named(m, of("inception")) for m in ("FD", "KD", "CS", "recall")] == [
+        "FID",
+        "KID",
+        "IS",
+        "recall-inception",
+    ]
+    assert [named(m, of("embedded")) for m in ("FD", "KD", "CS")] == [
+        "FD-embedded",
+        "KD-embedded",
+        "CS-embedded",
+    ]
     assert named("FD", of("keras_inception")) == "FD-keras_inception"
 
 

@@ -1,4 +1,4 @@
-"""A classifier trained apart, and tools/recognise.py, which asks it of samples."""
+"""A classifier trained apart, and gan_zoo recognize, which asks it of samples."""
 
 import hashlib
 import json
@@ -8,13 +8,22 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gan_zoo import build, rundir
+from gan_zoo.analysis import recognition
+from gan_zoo.analysis.recognition import (
+    judge,
+    recognize,
+    recognized,
+    stratified,
+    tally,
+    train_classifier,
+)
 from gan_zoo.config import Config
-from gan_zoo.contracts import Dataset, UserError
+from gan_zoo.contracts import Dataset
 from gan_zoo.datasets import cache_dir
-from gan_zoo.evaluation import recognition
+from gan_zoo.errors import UserError
 from gan_zoo.evaluation.pixels import hash_of_arrays
-from gan_zoo.evaluation.recognition import judge, recognise, recognised, stratified, tally, train_classifier
+from gan_zoo.game import build
+from gan_zoo.runs import rundir
 
 NAMES = ("top", "left", "spot")
 
@@ -32,7 +41,9 @@ def shapes(counts, seed, size=12, channels=1):
 
 
 def dataset(images, labels, names=NAMES):
-    return Dataset("shapes", images, {"class": labels}, {"class": names}, hash_of_arrays([images]), "none")
+    return Dataset(
+        "shapes", images, {"class": labels}, {"class": names}, hash_of_arrays([images]), "none"
+    )
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +63,8 @@ def test_confusion_shares_and_interval_are_those_worked_out_by_hand():
     assert found.mistaken(0) == ("left", 3)
     assert found.mistaken(1) is None
     assert found.mistaken(2) == ("top", 2)
-    # (p + z^2/2n -+ z sqrt(p(1-p)/n + z^2/4n^2)) / (1 + z^2/n), p = 1/4, n = 8, z = 1.96: (0.4901 -+ 0.4192) / 1.4802.
+    # (p + z^2/2n -+ z sqrt(p(1-p)/n + z^2/4n^2)) / (1 + z^2/n), p = 1/4, n = 8, z = 1.96: (0.4901
+    # -+ 0.4192) / 1.4802.
     assert found.interval == pytest.approx((0.0715, 0.5907), abs=1e-3)
     uneven = tally(np.array([0, 0, 0, 0, 0, 1]), np.array([0, 0, 0, 0, 1, 1]), NAMES[:2])
     assert (uneven.accuracy, uneven.balanced) == (pytest.approx(5 / 6), 0.75)
@@ -78,13 +90,18 @@ def test_a_split_takes_the_same_share_of_each_class_by_seed():
 
 def test_classes_are_told_and_damage_and_wrong_classes_score_lower(trained):
     images, asked = shapes(100, 1)
-    good = recognised(trained, images, asked, NAMES)
+    good = recognized(trained, images, asked, NAMES)
     assert good.accuracy > 0.97
     noise = np.random.default_rng(2).standard_normal(images.shape)
-    spoilt = [recognised(trained, np.clip(images + k * noise, 0, 255).astype(np.uint8), asked, NAMES) for k in (60, 200)]
+    spoilt = [
+        recognized(trained, np.clip(images + k * noise, 0, 255).astype(np.uint8), asked, NAMES)
+        for k in (60, 200)
+    ]
     assert good.interval[0] > spoilt[1].interval[1]
     assert good.accuracy >= spoilt[0].accuracy > spoilt[1].accuracy
-    turned = recognised(trained, images.transpose(0, 2, 1, 3), asked, NAMES)  # a bar at the top is one at the left
+    turned = recognized(
+        trained, images.transpose(0, 2, 1, 3), asked, NAMES
+    )  # a bar at the top is one at the left
     assert turned.confusion[0, 1] > 95
     assert turned.confusion[1, 0] > 95
     assert turned.mistaken(0)[0] == "left"
@@ -93,17 +110,17 @@ def test_classes_are_told_and_damage_and_wrong_classes_score_lower(trained):
 def test_labels_that_mean_nothing_are_guessed():
     images, labels = shapes(100, 0)
     net = train_classifier(images, np.random.default_rng(1).permutation(labels), 3, epochs=3)
-    low, high = recognised(net, *shapes(100, 1), NAMES).interval
+    low, high = recognized(net, *shapes(100, 1), NAMES).interval
     assert low < 0.42
     assert high > 0.25
 
 
-def test_colour_and_sides_above_64_pixels_are_taken():
+def test_color_and_sides_above_64_pixels_are_taken():
     images, labels = shapes(8, 0, channels=3)
     large = np.pad(images, ((0, 0), (0, 60), (0, 118), (0, 0)))  # 72 x 130
     net = train_classifier(large, labels, 3, epochs=1)
     assert net.input_shape == (None, 72, 130, 3)
-    assert recognise(net, large).shape == (24,)
+    assert recognize(net, large).shape == (24,)
 
 
 def test_a_rare_class_weighs_as_much_as_a_common_one():
@@ -114,8 +131,10 @@ def test_a_rare_class_weighs_as_much_as_a_common_one():
     net = train_classifier(images.astype(np.uint8).repeat(8, 1).repeat(8, 2), labels, 2, epochs=4)
     even = np.repeat([0, 1], 200)
     test = np.clip(rng.normal(120 + 14 * even[:, None, None, None], 14, (400, 1, 1, 1)), 0, 255)
-    found = recognised(net, test.astype(np.uint8).repeat(8, 1).repeat(8, 2), even, NAMES[:2])
-    assert found.per_class.min() > 0.5  # the best is 0.69 of either; without weights 0.1 of the rare one
+    found = recognized(net, test.astype(np.uint8).repeat(8, 1).repeat(8, 2), even, NAMES[:2])
+    assert (
+        found.per_class.min() > 0.5
+    )  # the best is 0.69 of either; without weights 0.1 of the rare one
 
 
 # with its real images
@@ -130,9 +149,13 @@ def test_a_classifier_from_the_cache_is_the_one_that_was_trained(tmp_path, monke
     monkeypatch.setattr(recognition, "train_classifier", None)
     again = judge(data, "class", cache_dir=tmp_path, epochs=2)
     images = shapes(10, 3)[0]
-    np.testing.assert_array_equal(first.model.predict(images, verbose=0), again.model.predict(images, verbose=0))
+    np.testing.assert_array_equal(
+        first.model.predict(images, verbose=0), again.model.predict(images, verbose=0)
+    )
     np.testing.assert_array_equal(first.real.confusion, again.real.confusion)
-    others = data._replace(labels={"class": np.roll(data.labels["class"], 1)})  # the pixels, and so the hash, are the same
+    others = data._replace(
+        labels={"class": np.roll(data.labels["class"], 1)}
+    )  # the pixels, and so the hash, are the same
     for change, seed in ((data, 1), (others, 0)):
         with pytest.raises(TypeError):  # it would train
             judge(change, "class", cache_dir=tmp_path, epochs=2, seed=seed)
@@ -148,7 +171,9 @@ def test_real_images_that_were_trained_on_do_not_count_as_unseen(monkeypatch):
 
     monkeypatch.setattr(recognition, "train_classifier", train)
     test_images, test_labels = shapes([10, 10, 10], 1)
-    test = dataset(np.concatenate([images[:4], test_images]), np.concatenate([labels[:4], test_labels]))
+    test = dataset(
+        np.concatenate([images[:4], test_images]), np.concatenate([labels[:4], test_labels])
+    )
     found = judge(dataset(images, labels), "class", test)
     assert (len(seen), found.real.n) == (90, 30)
     assert "4 of 34 real images to test on are among those trained on" in found.notes[-1]
@@ -203,15 +228,26 @@ def asked(tmp_path, modules, monkeypatch):
     def draw(folder, per_class, **how):
         images, labels = shapes(per_class, 9, size=16, channels=3)
         images[np.flatnonzero(labels == 2)[:5]] = images[np.flatnonzero(labels == 0)[:5]]
-        return modules["recognise"].Drawn(images, np.array([2, 0, 1])[labels], 2, False)
+        return modules["recognize"].Drawn(images, np.array([2, 0, 1])[labels], 2, False)
 
-    monkeypatch.setattr(modules["recognise"], "draw", draw)
+    monkeypatch.setattr(modules["recognize"], "draw", draw)
     monkeypatch.setattr(recognition, "_UPDATES", 60)
     config = Config(data="files", data_dir=str(save(tmp_path)), image_size="16")
     data = build.load_data(config)
     mark = hashlib.sha256(data.labels["class"].tobytes()).hexdigest()
-    classes = {"column": "class", "names": ["left", "spot", "top"], "counts": [40, 40, 40], "hash": mark}
-    identity = {"name": "files", "hash": data.hash, "count": 120, "shape": data.image_shape, "classes": classes}
+    classes = {
+        "column": "class",
+        "names": ["left", "spot", "top"],
+        "counts": [40, 40, 40],
+        "hash": mark,
+    }
+    identity = {
+        "name": "files",
+        "hash": data.hash,
+        "count": 120,
+        "shape": data.image_shape,
+        "classes": classes,
+    }
     run = tmp_path / "run"
     run.mkdir()
     rundir.write(run, rundir.record(config, identity, {}))
@@ -226,7 +262,7 @@ def save(folder):
 
 
 def test_a_run_is_told_how_many_samples_are_what_was_asked_for(tool, asked):
-    out = tool("recognise", asked, "--samples=60")
+    out = tool("recognize", asked, "--samples=60")
     record = json.loads((asked / "recognition.json").read_text())
     assert (record["samples"]["n"], record["classes"]) == (60, ["left", "spot", "top"])
     assert record["real"]["n"] == 24
@@ -234,9 +270,7 @@ def test_a_run_is_told_how_many_samples_are_what_was_asked_for(tool, asked):
     assert record["samples"]["confusion"][1][2] >= 5  # spots asked for, tops given
     assert record["samples"]["per_class"][1] <= 0.75
     share, (low, high) = record["samples"]["accuracy"], record["samples"]["interval_95"]
-    line = (
-        f"{100 * share:.1f} % ({100 * low:.1f} to {100 * high:.1f}) of 60 samples are recognised as the class asked for; real "
-    )
+    line = f"{100 * share:.1f} % ({100 * low:.1f} to {100 * high:.1f}) of 60 samples are recognized as the class asked for; real "
     assert f"{line}images it never saw: {100 * record['real']['balanced']:.1f} %" in out
     spots = next(line.split() for line in out.splitlines() if line.split()[:1] == ["spot"])
     assert spots[1:3] == ["20", f"{100 * record['samples']['per_class'][1]:.1f}"]
@@ -246,12 +280,16 @@ def test_a_run_is_told_how_many_samples_are_what_was_asked_for(tool, asked):
 
 
 def test_mistakes_are_framed_in_the_picture(modules):
-    grey = np.full((5, 8, 8, 1), 90, np.uint8)
-    picture = modules["recognise"].sheet(grey, np.array([0, 1, 0, 0, 1]), np.array([0, 1, 1, 0, 1]), ("a", "b"), 2)
+    gray = np.full((5, 8, 8, 1), 90, np.uint8)
+    picture = modules["recognize"].sheet(
+        gray, np.array([0, 1, 0, 0, 1]), np.array([0, 1, 1, 0, 1]), ("a", "b"), 2
+    )
     red = (picture == (0xD6, 0x27, 0x28)).all(axis=-1)
     cell = picture.shape[0] // 2
     left = picture.shape[1] - 2 * cell
-    assert red[:cell, left + cell :].sum() == 54**2 - 48**2  # the second image asked for as a: a frame of 3 pixels around it
+    assert (
+        red[:cell, left + cell :].sum() == 54**2 - 48**2
+    )  # the second image asked for as a: a frame of 3 pixels around it
     assert red.sum() == 54**2 - 48**2
     assert (picture == 90).all(axis=-1).sum() == 4 * 48**2  # the third one of a has no room
 
@@ -261,50 +299,68 @@ def test_what_cannot_be_judged_is_refused_in_a_sentence(tool, asked, tmp_path):
     saved = json.loads((asked / "config.json").read_text())
     del saved["data"]["classes"]
     (plain / "config.json").write_text(json.dumps(saved))
-    assert "was trained without classes" in tool("recognise", plain, code=2)
-    assert "holds no run" in tool("recognise", tmp_path, code=2)
-    assert "one run's folder is wanted" in tool("recognise", code=2)
-    assert "--best and --step" in tool("recognise", asked, "--best", "--step=2", code=2)
-    assert "--data_dir=nowhere does not exist" in tool("recognise", asked, "--data_dir=nowhere", code=2)
+    assert "was trained without classes" in tool("recognize", plain, code=2)
+    assert "holds no run" in tool("recognize", tmp_path, code=2)
+    assert "one run's folder is wanted" in tool("recognize", code=2)
+    assert "--best and --step" in tool("recognize", asked, "--best", "--step=2", code=2)
+    assert "--data_dir=nowhere does not exist" in tool(
+        "recognize", asked, "--data_dir=nowhere", code=2
+    )
     images, labels = shapes(40, 0, size=16, channels=3)
     for name, arrays, says in (
         ("others", {"images": images[::-1]}, "the data are not those that"),
         ("bare", {"images": images}, "the data set files has no labels 'class' now"),
-        ("moved", {"images": images, "labels": np.array(NAMES)[np.roll(labels, 1)]}, "the labels 'class' are not those"),
-        ("renamed", {"images": images, "labels": np.array(["t", "l", "s"])[labels]}, "the labels 'class' are not those"),
+        (
+            "moved",
+            {"images": images, "labels": np.array(NAMES)[np.roll(labels, 1)]},
+            "the labels 'class' are not those",
+        ),
+        (
+            "renamed",
+            {"images": images, "labels": np.array(["t", "l", "s"])[labels]},
+            "the labels 'class' are not those",
+        ),
     ):
         np.savez(tmp_path / f"{name}.npz", **arrays)
-        assert says in tool("recognise", asked, f"--data_dir={tmp_path / name}.npz", code=2)
+        assert says in tool("recognize", asked, f"--data_dir={tmp_path / name}.npz", code=2)
     assert not (asked / "recognition.json").exists()
 
 
-@pytest.mark.skipif("condition" not in Config.__dataclass_fields__, reason="no training with classes in this version")
+@pytest.mark.skipif(
+    "condition" not in Config.__dataclass_fields__,
+    reason="no training with classes in this version",
+)
 def test_samples_are_drawn_for_each_class_alike(modules, train, tmp_path):
     assert train(f"--data_dir={save(tmp_path)}", "--condition=projection", "--steps=2") == 0
     run = train.folder
-    found = modules["recognise"].draw(run, 5, seed=3)
+    found = modules["recognize"].draw(run, 5, seed=3)
     assert found.images.shape == (15, 16, 16, 3)
     assert np.bincount(found.labels).tolist() == [5, 5, 5]
     assert (found.step, found.ema) == (2, False)
-    again = modules["recognise"].draw(run, 2, seed=3)
+    again = modules["recognize"].draw(run, 2, seed=3)
     np.testing.assert_array_equal(found.images[:6], again.images)
-    assert (found.images[:6] != modules["recognise"].draw(run, 2, seed=4).images).any()
+    assert (found.images[:6] != modules["recognize"].draw(run, 2, seed=4).images).any()
 
 
 def test_the_test_part_of_a_known_set_is_what_the_classifier_is_tested_on(modules, tmp_path):
     arrays = {}
     for part, count in (("train", 6), ("test", 3)):
-        arrays[f"x_{part}"] = np.random.default_rng(count).integers(0, 255, (count, 28, 28), np.uint8)
+        arrays[f"x_{part}"] = np.random.default_rng(count).integers(
+            0, 255, (count, 28, 28), np.uint8
+        )
         arrays[f"y_{part}"] = np.arange(count)
     np.savez(tmp_path / "mnist.npz", **arrays)
     config = Config(data="mnist(fit='pad')", data_dir=str(tmp_path / "mnist.npz"), batch=2)
-    test, notes = modules["recognise"].test_part(config)
+    test, notes = modules["recognize"].test_part(config)
     np.testing.assert_array_equal(test.images[..., 0], arrays["x_test"])
     assert notes == []
     for other in ("mnist(split='all')", "files"):
-        assert modules["recognise"].test_part(Config(data=other, data_dir=config.data_dir)) == (None, [])
+        assert modules["recognize"].test_part(Config(data=other, data_dir=config.data_dir)) == (
+            None,
+            [],
+        )
     np.savez(tmp_path / "mnist.npz", x_train=arrays["x_train"], y_train=arrays["y_train"])
-    test, notes = modules["recognise"].test_part(config)
+    test, notes = modules["recognize"].test_part(config)
     assert test is None
     assert "the test part of mnist cannot be had" in notes[0]
 
@@ -312,13 +368,15 @@ def test_the_test_part_of_a_known_set_is_what_the_classifier_is_tested_on(module
 def test_it_is_said_when_most_samples_are_taken_for_one_class(tool, asked, modules, monkeypatch):
     def draw(folder, per_class, **how):
         images, labels = shapes(100, 9, size=16, channels=3)
-        return modules["recognise"].Drawn(images[labels == 1], np.arange(100, dtype=np.int32) % 3, 2, False)
+        return modules["recognize"].Drawn(
+            images[labels == 1], np.arange(100, dtype=np.int32) % 3, 2, False
+        )
 
-    monkeypatch.setattr(modules["recognise"], "draw", draw)
-    out = tool("recognise", asked, "--out=x/y.json")
+    monkeypatch.setattr(modules["recognize"], "draw", draw)
+    out = tool("recognize", asked, "--out=x/y.json")
     assert "of all samples are taken for 'left', whatever was asked for" in out
     assert {p.name for p in Path("x").iterdir()} == {"y.json", "y.png"}
     assert not (asked / "recognition.json").exists()
     Path("x/z.png").touch()
-    tool("recognise", asked, "--out=x/z.json")
+    tool("recognize", asked, "--out=x/z.json")
     assert Path("x/z-2.png").is_file()

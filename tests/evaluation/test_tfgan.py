@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import references
 
-from gan_zoo.contracts import UserError
+from gan_zoo.errors import UserError
 from gan_zoo.evaluation import tfgan
 
 
@@ -39,15 +39,26 @@ else:
     assert done.returncode == 0, done.stderr[-2000:]
 
 
-@pytest.mark.parametrize(("d", "n"), [(64, 900), (64, 40), (512, 700), pytest.param(2048, 600, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    ("d", "n"), [(64, 900), (64, 40), (512, 700), pytest.param(2048, 600, marks=pytest.mark.slow)]
+)
 @pytest.mark.parametrize("scale", [1e-3, 1.0, 1e3])
 def test_kernel_distance_equals_plain_numpy(d, n, scale):
-    real, fake = references.features(n, d, 0, scale), references.features(n, d, 1, scale, gain=1.2, shift=0.05)
+    real, fake = (
+        references.features(n, d, 0, scale),
+        references.features(n, d, 1, scale, gain=1.2, shift=0.05),
+    )
     value, error = tfgan.kernel_distance(real, fake)
     rng = np.random.default_rng(0)
-    blocks = zip(np.array_split(real[rng.permutation(n)], 4), np.array_split(fake[rng.permutation(n)], 4), strict=True)
+    blocks = zip(
+        np.array_split(real[rng.permutation(n)], 4),
+        np.array_split(fake[rng.permutation(n)], 4),
+        strict=True,
+    )
     each = [references.kernel(a, b) for a, b in blocks]
-    assert value == pytest.approx(np.mean(each), rel=1e-7, abs=1e-13)  # it is a difference: at scale 1e-3 of 1 + 1e-6
+    assert value == pytest.approx(
+        np.mean(each), rel=1e-7, abs=1e-13
+    )  # it is a difference: at scale 1e-3 of 1 + 1e-6
     assert error == pytest.approx(np.std(each, ddof=1) / 2, rel=1e-6, abs=1e-13)
 
 
@@ -58,7 +69,12 @@ def test_kernel_distance_has_an_error_at_any_number_of_images(n, m):
 
 
 def test_kernel_distance_is_unbiased():
-    values = [tfgan.kernel_distance(references.features(40, 5, i), references.features(60, 5, 1000 + i))[0] for i in range(60)]
+    values = [
+        tfgan.kernel_distance(references.features(40, 5, i), references.features(60, 5, 1000 + i))[
+            0
+        ]
+        for i in range(60)
+    ]
     assert abs(np.mean(values)) < 3 * np.std(values) / np.sqrt(60)
     assert min(values) < 0  # clipping it would bias it
 
@@ -69,7 +85,9 @@ def test_classifier_score_of_one_sure_class_each_is_the_number_of_classes(classe
     assert tfgan.classifier_score(logits)[0] == pytest.approx(classes, rel=1e-12)
 
 
-@pytest.mark.parametrize("logits", [np.zeros((30, 7)), np.tile(1e6 * np.eye(7)[2], (30, 1)), np.full((2, 3), -1e300)])
+@pytest.mark.parametrize(
+    "logits", [np.zeros((30, 7)), np.tile(1e6 * np.eye(7)[2], (30, 1)), np.full((2, 3), -1e300)]
+)
 def test_classifier_score_of_a_collapsed_classifier_is_1(logits):
     assert tfgan.classifier_score(logits) == (pytest.approx(1), pytest.approx(0))
 
@@ -80,7 +98,9 @@ def test_classifier_score_equals_plain_numpy(scale):
     value, error = tfgan.classifier_score(logits)
     assert value == pytest.approx(references.classifier_score(logits), rel=1e-12)
     assert error == pytest.approx(
-        np.std([references.classifier_score(x) for x in np.array_split(logits, 10)]), rel=1e-6, abs=1e-12
+        np.std([references.classifier_score(x) for x in np.array_split(logits, 10)]),
+        rel=1e-6,
+        abs=1e-12,
     )
 
 
@@ -105,7 +125,12 @@ def test_sliced_wasserstein_sees_noise_and_bears_flat_images():
 
 @pytest.mark.parametrize(
     ("shape", "words"),
-    [((4, 32, 32, 1), "3 channels"), ((4, 32, 48, 3), "square"), ((4, 75, 75, 3), "halved"), ((4, 8, 8, 3), "16 pixels")],
+    [
+        ((4, 32, 32, 1), "3 channels"),
+        ((4, 32, 48, 3), "square"),
+        ((4, 75, 75, 3), "halved"),
+        ((4, 8, 8, 3), "16 pixels"),
+    ],
 )
 def test_sliced_wasserstein_says_what_it_cannot_do(shape, words):
     images = np.zeros(shape, np.uint8)

@@ -7,15 +7,17 @@ import pytest
 
 from gan_zoo import registry
 from gan_zoo.contracts import Dataset
-from gan_zoo.evaluation.watch import Watch
+from gan_zoo.evaluation.evaluator import Watch
 
 
 def pictures(count, seed, spread=1.0):
-    """Smooth colour pictures [count, 16, 16, 3]; ``spread`` 0 makes them all alike."""
+    """Smooth color pictures [count, 16, 16, 3]; ``spread`` 0 makes them all alike."""
     rng = np.random.default_rng(seed)
     y, x = np.mgrid[:16, :16] / 16
     a, b, c = (0.5 + spread * (rng.uniform(size=(3, count, 1, 1, 3)) - 0.5)).astype(np.float32)
-    return np.uint8(255 * np.clip(a * x[None, :, :, None] + b * y[None, :, :, None] + c - 0.5, 0, 1))
+    return np.uint8(
+        255 * np.clip(a * x[None, :, :, None] + b * y[None, :, :, None] + c - 0.5, 0, 1)
+    )
 
 
 @pytest.fixture
@@ -25,7 +27,14 @@ def make(tmp_path):
 
     def watch(folder="run", **changes):
         (tmp_path / folder).mkdir(exist_ok=True)
-        how = {"samples": 100, "split": "train", "ema": False, "seed": 0, "budget": 1.0, "cache_dir": tmp_path}
+        how = {
+            "samples": 100,
+            "split": "train",
+            "ema": False,
+            "seed": 0,
+            "budget": 1.0,
+            "cache_dir": tmp_path,
+        }
         return Watch(data, extractor, tmp_path / folder, **{**how, **changes})
 
     return watch
@@ -43,15 +52,28 @@ def log(watch, folder, step, fake):
 def test_real_images_score_as_the_floor_and_noise_far_above_it(make, tmp_path):
     watch = make()
     good = log(watch, tmp_path / "run", 1, pictures(100, 1))
-    bad = log(watch, tmp_path / "run", 2, np.random.default_rng(0).integers(0, 255, (100, 16, 16, 3), dtype=np.uint8))
+    bad = log(
+        watch,
+        tmp_path / "run",
+        2,
+        np.random.default_rng(0).integers(0, 255, (100, 16, 16, 3), dtype=np.uint8),
+    )
     floor = watch.floor["FD-random_conv"]
     assert good["eval/FD-random_conv"] < 3 * floor
     assert bad["eval/FD-random_conv"] > 20 * floor
     assert watch.best == (good["eval/FD-random_conv"], 1)
-    records = [json.loads(line) for line in (tmp_path / "run" / "evaluations.jsonl").read_text().splitlines()]
+    records = [
+        json.loads(line)
+        for line in (tmp_path / "run" / "evaluations.jsonl").read_text().splitlines()
+    ]
     assert {r["step"] for r in records} == {1, 2}
     score = next(r for r in records if r["metric"] == "FD-random_conv")
-    assert (score["n_real"], score["n_fake"], score["split"], score["data_hash"]) == (300, 100, "train", "abc")
+    assert (score["n_real"], score["n_fake"], score["split"], score["data_hash"]) == (
+        300,
+        100,
+        "train",
+        "abc",
+    )
     assert score["extractor_hash"]
     assert {r["metric"]: r["floor"] for r in records} == watch.floor
 
@@ -97,6 +119,9 @@ def test_the_final_report_gives_floor_best_last_and_ratio(make, tmp_path):
         log(watch, tmp_path / "run", step, pictures(100, step, spread))
     lines = "\n".join(watch.final(2, pictures(100, 2, 0.3)))
     best, last = (watch._history[i]["eval/FD-random_conv"] for i in (0, 1))
-    assert f"best FD-random_conv: {best:.4g} at step 1; last: {last:.4g}, {last / best:.2f} times the best" in lines
+    assert (
+        f"best FD-random_conv: {best:.4g} at step 1; last: {last:.4g}, {last / best:.2f} times the best"
+        in lines
+    )
     assert f"[real against real, 100 each: {watch.floor['FD-random_conv']:.4g}]" in lines
     assert "SWD" in lines

@@ -12,9 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from gan_zoo.contracts import FeatureExtractor, UserError, user_path
+from gan_zoo.contracts import FeatureExtractor
+from gan_zoo.errors import UserError
 from gan_zoo.evaluation.pixels import hash_of_arrays, in_batches, remembering
 from gan_zoo.evaluation.savedmodels import extractor_of
+from gan_zoo.files import user_path
 from gan_zoo.registry import extractors
 
 _ADDRESS = "https://tfhub.dev/tensorflow/tfgan/eval/inception/1?tf-hub-format=compressed"
@@ -25,17 +27,25 @@ _PAGE = "kaggle.com/models/tensorflow/inception/tensorFlow1/tfgan-eval-inception
 def inception(path: str = "", *, cache_dir: str) -> FeatureExtractor:
     """TF-GAN's Inception module of 2015, the one whose Frechet distance is called FID.
 
-    Images are resized to 299x299 by TensorFlow's bilinear filter and brought to [-1, 1], as TF-GAN does. Features are
-    ``pool_3`` (2048), logits are ``logits``. Both the TF2 SavedModel and the TF1 hub format are read.
+    Images are resized to 299x299 by TensorFlow's bilinear filter and brought to [-1, 1], as TF-GAN
+    does. Features are ``pool_3`` (2048), logits are ``logits``. Both the TF2 SavedModel and the TF1
+    hub format are read.
 
     Args:
-        path: The unpacked folder, or the archive (.tar.gz). When empty, the cache is looked at, then the network.
+        path: The unpacked folder, or the archive (.tar.gz). When empty, the cache is looked at,
+            then the network.
         cache_dir: Where the archive is unpacked.
 
     Raises:
         UserError: There is no module at ``path``, or none can be had.
     """
-    return extractor_of("inception", _folder(path, Path(cache_dir) / "inception"), size=299, features="pool_3", logits="logits")
+    return extractor_of(
+        "inception",
+        _folder(path, Path(cache_dir) / "inception"),
+        size=299,
+        features="pool_3",
+        logits="logits",
+    )
 
 
 def _folder(path: str, cache: Path) -> Path:
@@ -67,7 +77,8 @@ def _download(cache: Path) -> None:
         except (OSError, http.client.HTTPException) as e:
             reason = getattr(e, "reason", e)
             raise UserError(
-                f"TF-GAN's Inception is neither in {cache} nor to be had from the network ({reason}); {_how()}"
+                f"TF-GAN's Inception is neither in {cache} nor to be had from the network"
+                f" ({reason}); {_how()}"
             ) from None
         file.flush()
         unpack(Path(file.name), cache)
@@ -76,10 +87,12 @@ def _download(cache: Path) -> None:
 def unpack(archive: Path, folder: Path) -> None:
     """Unpack a .tar.gz into a folder that appears whole or not at all.
 
-    Only plain files and folders that stay inside are taken; anything else in an archive (links, devices, ``..``) is refused.
+    Only plain files and folders that stay inside are taken; anything else in an archive (links,
+    devices, ``..``) is refused.
 
     Raises:
-        UserError: It is no archive, holds something else, or has no ``saved_model.pb`` at its top (one folder down at most).
+        UserError: It is no archive, holds something else, or has no ``saved_model.pb`` at its top
+            (one folder down at most).
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
@@ -90,7 +103,10 @@ def unpack(archive: Path, folder: Path) -> None:
                 for member in tar:
                     target = (root / member.name).resolve()
                     if not (member.isfile() or member.isdir()) or not target.is_relative_to(root):
-                        raise UserError(f"{archive} holds '{member.name}', which is no plain file inside it; do not trust it.")
+                        raise UserError(
+                            f"{archive} holds '{member.name}', which is no plain file inside it; do"
+                            " not trust it."
+                        )
                     if member.isdir():
                         target.mkdir(parents=True, exist_ok=True)
                         continue
@@ -114,7 +130,8 @@ def keras_inception(path: str = "imagenet") -> FeatureExtractor:
     """keras.applications' InceptionV3: other weights than TF-GAN's, so its distance is not the published FID.
 
     Args:
-        path: A file of its weights, or ``imagenet`` to download them (or take them from Keras' cache).
+        path: A file of its weights, or ``imagenet`` to download them (or take them from Keras'
+            cache).
 
     Raises:
         UserError: The weights cannot be had.
@@ -126,14 +143,17 @@ def keras_inception(path: str = "imagenet") -> FeatureExtractor:
     except Exception as e:  # Keras raises whatever its download or its file reader raises
         short = " ".join(str(e).split())[:200]
         raise UserError(
-            f"Keras' InceptionV3 weights cannot be loaded from '{path}' ({short}); "
-            "get inception_v3_weights_tf_dim_ordering_tf_kernels.h5 and name it: keras_inception('/path/to/file.h5')."
+            f"Keras' InceptionV3 weights cannot be loaded from '{path}' ({short}); get"
+            " inception_v3_weights_tf_dim_ordering_tf_kernels.h5 and name it:"
+            " keras_inception('/path/to/file.h5')."
         ) from None
     both = tf.keras.Model(network.input, [network.get_layer("avg_pool").output, network.output])
     digest = hash_of_arrays(network.get_weights())
 
     def one(batch: np.ndarray) -> Any:
-        x = tf.image.resize(tf.constant(np.repeat(batch, 3 // batch.shape[3], axis=3), tf.float32), (299, 299))
+        x = tf.image.resize(
+            tf.constant(np.repeat(batch, 3 // batch.shape[3], axis=3), tf.float32), (299, 299)
+        )
         return tf.concat(both(x / 127.5 - 1.0, training=False), axis=1)
 
     run = remembering(lambda images: in_batches(one, images, 50))

@@ -1,0 +1,1 @@
+"""Questions about finished runs and data sets, answered with records."""

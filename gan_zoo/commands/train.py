@@ -1,0 +1,108 @@
+"""Train a GAN on the embedded cartoon faces, or on any images given by --data_dir.
+
+    gan_zoo train --gen=conv_noise28 --disc=cnn_fc
+    gan_zoo train --config=quick64 --data_dir=my_images.zip --workdir=runs/mine
+
+The same command again goes on where the run stopped. --list shows the parts there are. --config
+takes the name of a preset (`gan_zoo presets` lists them) or a Python file. `python -m gan_zoo.run`
+is the same as `gan_zoo train`.
+
+Exit codes: 0 trained to the end; 2 bad input, in one sentence; 3 stopped by an alarm
+(--on_collapse), 130 or 143 stopped by Ctrl-C or SIGTERM, all three with everything saved; 42
+another worker was lost (--strategy=multi_worker): start all again.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+
+from absl import flags
+
+from gan_zoo import cli, config
+from gan_zoo.commands.list import show_tables
+from gan_zoo.errors import UserError
+from gan_zoo.files import user_path
+
+
+def define_flags(values: flags.FlagValues) -> None:
+    config.define_flags(values)
+    flags.DEFINE_string(
+        "list",
+        None,
+        "show the parts of a table (--list=generators) or of all (--list)",
+        flag_values=values,
+    )
+    flags.DEFINE_bool(
+        "dry_run",
+        False,
+        "show the settings, the nets and their sizes, and stop",
+        flag_values=values,
+    )
+
+
+def _dry_run(settings: config.Config) -> None:
+    from gan_zoo.datasets.sources import require_path
+    from gan_zoo.game import build
+    from gan_zoo.game import labels as game_labels
+
+    for name, value in dataclasses.asdict(settings).items():
+        print(f"{name} = {value!r}")
+    channels, classes = settings.channels, None
+    if settings.condition or not channels:
+        data = build.load_data(settings)
+        channels, classes = data.image_shape[-1], game_labels.classes_of(settings, data)
+    elif settings.data_dir:
+        require_path(user_path(settings.data_dir))
+    game = build.build_game(settings, (*settings.size, channels), classes)
+    for net in (game.gen, game.disc):
+        net.summary(line_length=78)
+    for kind, name, net in (
+        ("generator", settings.specs("gen")[0].name, game.gen),
+        ("discriminator", settings.specs("disc")[0].name, game.disc),
+    ):
+        total = sum(v.shape.num_elements() for v in net.weights)
+        trainable = sum(v.shape.num_elements() for v in net.trainable_weights)
+        print(f"{kind} {name}: {total:,} parameters ({trainable:,} trainable)")
+    print(f"tricks: {settings.tricks or 'none'}")
+    if classes:
+        print(f"condition: {settings.condition}, {len(classes.names)} classes by {classes.column}")
+
+
+def refuse_words(rest: list[str]) -> None:
+    """Refuse what is on the command line beside flags."""
+    if rest:
+        raise UserError(f"'{rest[0]}' is no flag; write --name=value.")
+
+
+def main(values: flags.FlagValues, rest: list[str]) -> int:
+    refuse_words(rest)
+    if values["list"].present:
+        show_tables(values.list, values.plugins)
+        return 0
+    settings = config.from_flags(values)
+    cli.load_tensorflow(values.verbose)
+    if values.dry_run:
+        _dry_run(settings)
+        return 0
+    from gan_zoo.distributed import strategy
+    from gan_zoo.training import loop
+
+    try:
+        folder = loop.train(settings)
+    except loop.Interrupted as e:
+        if strategy.leads(settings.strategy):
+            print(e)
+        return e.exit_code
+    except strategy.PeerLost as e:
+        print(
+            f"gan_zoo: {e}; start all workers again, and they go on from the last checkpoint.",
+            file=sys.stderr,
+        )
+        return strategy.PEER_LOST
+    if strategy.leads(settings.strategy):
+        print(
+            f"done: {folder / 'samples.gif'}, {folder / 'generator.keras'}\n  tensorboard"
+            f" --logdir={folder}"
+        )
+    return 0

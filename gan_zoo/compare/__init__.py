@@ -1,0 +1,1 @@
+"""Variants and seeds against each other."""

@@ -1,0 +1,83 @@
+"""What this machine is, for a run's record, and how fast its arithmetic is."""
+
+from __future__ import annotations
+
+import functools
+import os
+import time
+from collections.abc import Callable
+from typing import Any
+
+import tensorflow as tf
+
+
+def describe(distribution: tf.distribute.Strategy) -> dict[str, Any]:
+    """What of this machine decides about the last bits of a run."""
+    return {
+        "devices": [device.name for device in tf.config.list_logical_devices()],
+        "replicas": distribution.num_replicas_in_sync,
+        "cores": (
+            len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+        ),
+        "intra_op_threads": tf.config.threading.get_intra_op_parallelism_threads(),
+        "inter_op_threads": tf.config.threading.get_inter_op_parallelism_threads(),
+        "onednn": os.environ.get("TF_ENABLE_ONEDNN_OPTS", "default"),
+    }
+
+
+def limits(dtype: str, repeat: int = 5, batch: int = 32) -> dict[str, float]:
+    """GFLOP/s of what training consists of, the best of ``repeat`` measurements.
+
+    Args:
+        dtype: ``float32`` or ``bfloat16``.
+        repeat: How often each is measured.
+        batch: Images in the convolutions.
+
+    Returns:
+        ``matmul`` (2048x2048), ``conv`` (3x3, stride 1, 128 to 256 channels at 16x16), and
+        ``filter`` (the gradient of a 4x4 kernel, stride 2, 128 to 256 channels, 32x32 to 16x16),
+        which a step spends a third of its time on.
+    """
+
+    def draw(*shape: int) -> tf.Tensor:
+        return tf.cast(tf.random.stateless_normal(shape, [0, 0]), dtype)
+
+    a, x, k = draw(2048, 2048), draw(batch, 16, 16, 128), draw(3, 3, 128, 256)
+    big, slope = draw(batch, 32, 32, 128), draw(batch, 16, 16, 256)
+    measured: dict[str, tuple[float, Callable]] = {
+        "matmul": (2.0 * 2048**3, lambda: tf.matmul(a, a)),
+        "conv": (2.0 * batch * 16 * 16 * 9 * 128 * 256, lambda: tf.nn.conv2d(x, k, 1, "SAME")),
+        "filter": (
+            2.0 * batch * 16 * 16 * 16 * 128 * 256,
+            lambda: tf.raw_ops.Conv2DBackpropFilter(
+                input=big,
+                filter_sizes=[4, 4, 128, 256],
+                out_backprop=slope,
+                strides=[1, 2, 2, 1],
+                padding="SAME",
+            ),
+        ),
+    }
+    return {
+        name: flops / 1e9 / _seconds(tf.function(f), repeat)
+        for name, (flops, f) in measured.items()
+    }
+
+
+def _seconds(f: Callable, repeat: int) -> float:
+    f()
+    found = []
+    for _ in range(repeat):
+        began = time.perf_counter()
+        f().numpy()
+        found.append(time.perf_counter() - began)
+    return min(found)
+
+
+@functools.cache
+def faster_in_bfloat16(least: float = 1.25) -> bool:
+    """Whether convolutions and their gradients take at least ``least`` times as long in float32 on the first device."""
+    full, half = limits("float32"), limits("bfloat16")
+    return sum(1 / full[k] for k in ("conv", "filter")) >= least * sum(
+        1 / half[k] for k in ("conv", "filter")
+    )

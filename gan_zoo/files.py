@@ -1,0 +1,138 @@
+"""Paths that users give, and files that a reader sees whole or not at all, whenever the writer is killed."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import json
+import os
+import tempfile
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from gan_zoo.errors import UserError
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """Give a temporary path beside ``path`` to write to; it takes the place of ``path`` when the body is done.
+
+    The folder of ``path`` is made, and a link stays one: the file that it leads to is written. If
+    the body fails, what it wrote is removed and ``path`` stays as it was.
+    """
+    path = Path(os.path.realpath(path))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(
+        f".{os.getpid()}-{uuid.uuid4().hex[:8]}.part"
+    )  # the name itself may be as long as names can be
+    try:
+        yield part
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def write_json(path: Path, record: dict[str, Any]) -> None:
+    """Write a record as a whole or not at all."""
+    with whole_file(path) as part:
+        part.write_text(json.dumps(record, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+
+
+def user_path(text: str | Path) -> Path:
+    """The path that a user means, with ``~`` expanded, and without ``folder/..``, where the folder need not exist.
+
+    Raises:
+        UserError: It names the home of a user who does not exist.
+    """
+    try:
+        path = Path(text).expanduser()
+        detour = any(
+            part != ".." and after == ".." for part, after in itertools.pairwise(path.parts)
+        )
+        return Path(os.path.realpath(path)) if detour else path
+    except RuntimeError:
+        raise UserError(
+            f"the path {text} cannot be read, since there is no such user; write the whole path."
+        ) from None
+
+
+def file_to_write(text: str, *endings: str, again: bool = False) -> Path | None:
+    """The path of a flag, which can be written to as soon as there is something to write; None if it was not given.
+
+    Nothing is made here, so that a mistake told later leaves nothing behind: ``whole_file`` makes
+    the folder.
+
+    Args:
+        text: What the user gave.
+        endings: Those allowed, with their dots.
+        again: A file may be there; the caller looks whether it is its own, and may be written anew.
+
+    Raises:
+        UserError: It has another ending, is a folder, lies where nothing can be written, or exists.
+    """
+    if not text:
+        return None
+    path = user_path(text)
+    if path.suffix.lower() not in endings:
+        raise UserError(
+            f"{text} must end in {' or '.join(endings)}, with a name before it; name it so."
+        )
+    _writable(path, text)
+    if path.is_dir():
+        raise UserError(
+            f"{text} is a folder, and a file is to be written; give a name that is free."
+        )
+    if not again and os.path.lexists(path):
+        raise UserError(
+            f"{text} exists already and is left as it is; remove it, or give another name."
+        )
+    return path
+
+
+def _writable(path: Path, text: str) -> None:
+    """Raise ``UserError`` if nothing can be made at a path that a user wrote as ``text``."""
+    try:
+        with contextlib.suppress(FileNotFoundError):
+            os.stat(path)  # else of a link to itself
+        real = Path(os.path.realpath(path))
+        nearest = next((folder for folder in (real, *real.parents) if folder.is_dir()), real)
+        for part in real.relative_to(nearest).parts:
+            with contextlib.suppress(FileNotFoundError):
+                os.stat(
+                    nearest / part
+                )  # else of a name that is too long, below a folder that is yet to be made
+        with tempfile.TemporaryFile(
+            dir=nearest
+        ):  # what os.access says is not to be relied on, in /proc, say
+            pass
+    except OSError as e:
+        raise UserError(
+            f"{text} cannot be written ({e.strerror}); give another place or name."
+        ) from None
+
+
+def new_folder(text: str) -> Path | None:
+    """The path of a flag that names a folder yet to be made, or an empty one; None if it was not given.
+
+    Raises:
+        UserError: There is something, or nothing can be written there.
+    """
+    if not text:
+        return None
+    path = user_path(text)
+    _writable(path, text)
+    if os.path.lexists(path) and not (path.is_dir() and not any(path.iterdir())):
+        raise UserError(f"--out={text} exists already and is left as it is; give a new folder.")
+    return path
+
+
+def free_path(path: Path) -> Path:
+    """The path, or where there is a file, the same with -2, -3 ... in its name."""
+    number, free = 1, path
+    while free.exists():
+        number += 1
+        free = path.with_name(f"{path.stem}-{number}{path.suffix}")
+    return free

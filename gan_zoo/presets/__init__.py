@@ -1,0 +1,1 @@
+"""Presets that ship with gan_zoo: recipes, old projects, the demo."""

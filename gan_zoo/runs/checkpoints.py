@@ -1,0 +1,157 @@
+"""Everything that a run needs in order to go on exactly where it stopped."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+
+import tensorflow as tf
+
+from gan_zoo.errors import UserError
+from gan_zoo.game.step import Game
+
+
+class Saver:
+    """Saves and restores a game: nets, optimizers, average, step, dropout's seeds and the state of tricks.
+
+    Batches and noise are functions of (seed, step), so the step is all of their state. A checkpoint
+    is two files, ``step-N.data-00000-of-00001`` and then ``step-N.index``, and counts once the
+    second is there. (TensorFlow's own CheckpointManager trusts a third file and deletes by pattern,
+    which in a folder called ``run[1]`` hits ``run1``.)
+
+    Attributes:
+        notes: Sentences about checkpoints that could not be read.
+        latest: The step of the newest good checkpoint that this saver wrote or restored, or None.
+    """
+
+    def __init__(self, game: Game, folder: Path, keep: int):
+        """Keep the ``keep`` newest checkpoints in ``folder``, and the best one in ``folder/best``."""
+        nets = {
+            "gen": game.gen,
+            "disc": game.disc,
+            **({"ema": game.ema} if game.ema is not None else {}),
+        }
+        # Keras does not put the state of Dropout's generators into a TensorFlow checkpoint.
+        seeds = [
+            v for net in nets.values() for v in net.variables if "seed_generator_state" in v.path
+        ]
+        state = {
+            "gen_opt": game.gen_opt,
+            "disc_opt": game.disc_opt,
+            "step": game.step,
+            "seeds": seeds,
+        }
+        self._checkpoint = tf.train.Checkpoint(
+            **nets, **state, tricks=[list(trick.variables) for trick in game.tricks]
+        )
+        self._folder, self._keep, self._step = folder, keep, game.step
+        self.notes: list[str] = []
+        self.latest: int | None = None
+
+    def sweep(self) -> None:
+        """Remove what kills left behind: temporary folders, and data without an index. Only the run's owner may call it."""
+        for folder in (self._folder, self._folder / "best"):
+            whole = set(_steps(folder))
+            for path in folder.iterdir() if folder.is_dir() else ():
+                found = re.fullmatch(r"step-(\d+)(_temp|\.data-.*|\.index\.tempstate.*)", path.name)
+                if found and (
+                    found[2][0] != "."
+                    or found[2].startswith(".index")
+                    or int(found[1]) not in whole
+                ):
+                    shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+    def save(self, step: int) -> None:
+        """Write a checkpoint of this step, then drop the oldest.
+
+        Raises:
+            UserError: The disk does not take it; what was there before is left as it was.
+        """
+        self._write(self._folder, step, self._keep)
+        self.latest = step
+
+    def save_best(self, step: int) -> None:
+        """Write this step as the best one, in the folder ``best``."""
+        self._write(self._folder / "best", step, 1)
+
+    def _write(self, folder: Path, step: int, keep: int) -> None:
+        try:
+            self._checkpoint.write(str(folder / f"step-{step}"))
+        except (tf.errors.OpError, OSError) as e:
+            raise UserError(
+                f"the checkpoint of step {step} cannot be written to {folder} ({_short(e)}); the"
+                " earlier ones are intact: make room, and the same command goes on from the last"
+                " of them."
+            ) from e
+        for old in _steps(folder)[:-keep]:
+            for path in (folder / f"step-{old}.index", *folder.iterdir()):
+                if path.name == f"step-{old}.index" or path.name.startswith(f"step-{old}.data-"):
+                    path.unlink(missing_ok=True)
+
+    def roll_back(self) -> int | None:
+        """Take the state of the best checkpoint, but not its step, so that the run goes on with other batches and noise.
+
+        Returns:
+            The step of that checkpoint, or None where there is none that can be read.
+        """
+        now = self._step.numpy()
+        try:
+            return self.restore(best=True)
+        except UserError:
+            return None
+        finally:
+            self._step.assign(now)
+
+    @property
+    def steps(self) -> list[int]:
+        """The steps of the checkpoints on disk, oldest first."""
+        return _steps(self._folder)
+
+    def restore(self, step: int | None = None, *, best: bool = False) -> int:
+        """Restore the newest checkpoint that can be read, or that of ``step``, or the best; returns its step, 0 if none.
+
+        Raises:
+            UserError: There are checkpoints but none can be read, or there is none of ``step``, or
+                no best one.
+        """
+        folder = self._folder / "best" if best else self._folder
+        stored = _steps(folder)
+        if best and not stored:
+            raise UserError(
+                f"there is no best checkpoint in {folder}; the first evaluation (--eval_every)"
+                " makes it."
+            )
+        if step is not None and step not in stored:
+            raise UserError(
+                f"there is no checkpoint of step {step}; there are:"
+                f" {', '.join(map(str, stored)) or 'none'}."
+            )
+        wanted = [s for s in reversed(stored) if step in (None, s)]
+        for at in wanted:
+            try:
+                self._checkpoint.read(str(folder / f"step-{at}")).assert_existing_objects_matched()
+            except Exception as e:  # TensorFlow's reader raises OpError, IndexError, RuntimeError ... for damaged files
+                self.notes.append(
+                    f"the checkpoint step-{at} cannot be read and is passed over ({_short(e)})."
+                )
+            else:
+                self.latest = None if best else at
+                return at
+        if wanted:
+            raise UserError(
+                f"none of the checkpoints in {folder} can be read ({self.notes[-1]}); restore them"
+                " or start anew."
+            )
+        return 0
+
+
+def _steps(folder: Path) -> list[int]:
+    if not folder.is_dir():
+        return []
+    found = (re.fullmatch(r"step-(\d+)\.index", path.name) for path in folder.iterdir())
+    return sorted(int(match[1]) for match in found if match)
+
+
+def _short(error: Exception) -> str:
+    return f"{type(error).__name__}: {' '.join(str(error).split())[:120]}"

@@ -1,0 +1,748 @@
+"""gan_zoo report as a user meets it: what is in its pages, what they may not do, and what they say of damaged folders."""
+
+import base64
+import hashlib
+import importlib
+import io
+import json
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from gan_zoo import cli
+
+ROOT = Path(__file__).parent.parent
+EVIL = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>{}%s$x$"
+STAMP = {
+    "metric": "FD-embedded",
+    "extractor": "embedded",
+    "extractor_hash": "51b97cada332",
+    "resize": "none, lanczos 64",
+    "n_real": 5000,
+    "n_fake": 2000,
+    "split": "train",
+    "ema": False,
+    "data_hash": "e5d5",
+    "seed": 0,
+    "versions": {"numpy": "2.0"},
+}
+
+
+@pytest.fixture(scope="module")
+def parts():
+    """The tool and its parts, imported as they import each other: from their own folder."""
+    names = (
+        "commands.report",
+        "reporting.read",
+        "reporting.plots",
+        "reporting.many",
+        "reporting.html",
+    )
+    return {name.rpartition(".")[2]: importlib.import_module(f"gan_zoo.{name}") for name in names}
+
+
+@pytest.fixture
+def report(parts, capsys, tmp_path, monkeypatch):
+    """Call the tool in this process, in an empty folder: report(*words) -> what it said."""
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    tool = parts["report"]
+
+    def call(*words, code=0):
+        capsys.readouterr()
+        got = cli.call(tool.main, tool.define_flags, tool.__doc__, [str(word) for word in words])
+        out, err = capsys.readouterr()
+        assert got == code, err
+        if code:
+            assert err.startswith("gan_zoo: ")
+            assert len(err.strip().splitlines()) == 1, err
+        return err if code else out
+
+    return call
+
+
+def write_run(
+    folder, scores=(40.0, 10.0, 12.0, 15.0), settings=None, frames=4, extra=None, stamp=None
+):
+    """A run of 100 steps a score, by hand; recall falls to nothing at the end."""
+    (folder / "samples").mkdir(parents=True)
+    config = {
+        "gen": "dcgan(width=16)",
+        "disc": "dcgan(width=8)",
+        "loss": "hinge",
+        "batch": 8,
+        "steps": 400,
+        "tricks": "",
+    }
+    config |= {"data": "celeba(crop='close_v1')", "eval_every": 100, "seed": 7, **(settings or {})}
+    data = {"name": "celeba", "hash": "e5d5", "count": 5000, "shape": [32, 32, 3], "resize": "none"}
+    record = {
+        "config": config,
+        "data": data,
+        "versions": {"keras": "3.15"},
+        "machine": {"cores": 2},
+        "commit": "79c14c4abcdef+",
+    }
+    (folder / "config.json").write_text(json.dumps(record))
+    metrics, evaluations = [], []
+    for i in range(1, 10 * len(scores) + 1):
+        m = {
+            "step": 10 * i,
+            "images": 80 * i,
+            "loss/disc": 1 / i,
+            "loss/gen": 0.5 * i,
+            "accuracy/disc": 0.7,
+        }
+        m |= {"grad_norm/disc": 2.0, "grad_norm/gen": 3.0, "logits/real": 1.0, "logits/fake": -1.0}
+        m |= {"speed/images_per_second": 160.0, **(extra or {})}
+        if i % 10 == 0:
+            score = scores[i // 10 - 1]
+            m |= {
+                "eval/FD-embedded": score,
+                "eval/precision-embedded": 0.5,
+                "eval/recall-embedded": 0.3 if i < 30 else 0.001,
+            }
+            for metric, value, floor in (
+                ("FD-embedded", score, 0.95),
+                ("precision-embedded", 0.5, 0.8),
+            ):
+                line = {
+                    "step": 10 * i,
+                    "final": False,
+                    **STAMP,
+                    "metric": metric,
+                    "value": value,
+                    "error": 0.2,
+                    "warning": "",
+                }
+                evaluations.append({**line, "floor": floor, **(stamp or {})})
+        metrics.append(m)
+    evaluations += [{**e, "final": True} for e in evaluations[-2:]]
+    for name, lines in (("metrics", metrics), ("evaluations", evaluations)):
+        (folder / f"{name}.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    for i in range(frames):
+        Image.fromarray(grid(i)).save(folder / f"samples/{i * 400 // max(1, frames - 1):08d}.png")
+    return folder
+
+
+def grid(seed, size=24):
+    return np.random.default_rng(seed).integers(0, 256, (size, size, 3)).astype(np.uint8)
+
+
+def write_comparison(folder, done=True, variants=("a", "b")):
+    """Two variants by two seeds; b is 1.5 times as bad. Without done, the last run is not there and b not scored."""
+    about = {
+        "name": "ab",
+        "question": "Is a better than b?",
+        "baseline": variants[0],
+        "score": "FD-embedded",
+        "choose": "best",
+    }
+    about |= {
+        "seeds": [0, 1],
+        "budget": {"images": 3200},
+        "command": "gan_zoo compare x",
+        "data": "celeba 32x32x3",
+    }
+    about["variants"] = {
+        name: {
+            "settings": {"loss": name},
+            "slug": slug,
+            "steps": 400,
+            "parameters": {"gen": 371075, "disc": 168225},
+        }
+        for name, slug in zip(variants, "ab", strict=True)
+    }
+    folder.mkdir(parents=True)
+    (folder / "comparison.json").write_text(json.dumps(about))
+    runs = []
+    for i, (name, slug) in enumerate(zip(variants, "ab", strict=True)):
+        for seed in (0, 1):
+            state = "done" if done or (slug, seed) != ("b", 1) else "running"
+            runs.append(
+                {
+                    "variant": name,
+                    "seed": seed,
+                    "folder": f"{slug}-seed{seed}",
+                    "state": state,
+                    "why": "",
+                    "best": 10.0,
+                }
+            )
+            if state == "done":
+                write_run(
+                    folder / f"{slug}-seed{seed}",
+                    [s * (1 + i / 2) for s in (40, 10, 12, 15)],
+                    {"loss": "hinge"},
+                )
+    scored = {
+        "done": 2,
+        "failed": 0,
+        "best": 12.34,
+        "last": 15.0,
+        "ratio": 1.25,
+        "reached": 1,
+        "target_images": 1600,
+    }
+    compared = {
+        "variant": variants[1],
+        "ratio": 1.5,
+        "low": 1.2,
+        "high": 1.9,
+        "confidence": 0.95,
+        "n": 2,
+        "verdict": "worse",
+    }
+    compared |= {
+        "sentence": f"{variants[1]} is worse.",
+        "detectable": 1.25,
+        "bootstrap_low": None,
+        "bootstrap_high": None,
+    }
+    results = {
+        "score": "FD-embedded@51b9",
+        "floor": 0.95,
+        "target": 14.2,
+        "complete": done,
+        "runs": runs,
+    }
+    results["variants"] = (
+        {variants[1]: {**scored, "best": 9.87}, variants[0]: scored}
+        if done
+        else {variants[0]: scored}
+    )
+    results["comparisons"] = [compared] if done else []
+    (folder / "results.json").write_text(json.dumps(results))
+    return folder
+
+
+class Page(HTMLParser):
+    """What a browser would see of a page: elements with their attributes, texts of the whole and of some elements."""
+
+    def __init__(self, path):
+        super().__init__()
+        self.source = path.read_text(encoding="utf-8")
+        self.elements, self.within, self.text, self.aside, self.rows = [], [], "", "", []
+        self.feed(self.source)
+        frames = re.search(r'id="frames">(.*?)</script>', self.source)
+        self.frames = json.loads(frames[1])
+
+    def handle_starttag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs)))
+        if tag not in ("img", "input", "meta", "path", "use", "rect"):
+            self.within.append(tag)
+        if tag == "tr":
+            self.rows.append([])
+        if tag in ("td", "th"):
+            self.rows[-1].append("")
+
+    def handle_startendtag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag):
+        if tag in self.within:
+            while self.within.pop() != tag:
+                pass
+
+    def handle_data(self, data):
+        if {"script", "style"} & set(self.within):
+            return
+        self.text += data
+        if "aside" in self.within:
+            self.aside += data
+        if {"td", "th"} & set(self.within):
+            self.rows[-1][-1] += data
+
+    def row(self, name):
+        return next(row for row in self.rows if row[0].strip() == name)
+
+    def of(self, tag):
+        return [attrs for t, attrs in self.elements if t == tag]
+
+
+def check_safe(page):
+    """It can load nothing, and run nothing but its own script."""
+    assert "http://" not in page.source
+    assert "https://" not in page.source
+    assert "@import" not in page.source
+    for _, attrs in page.elements:
+        assert not [name for name in attrs if name.startswith("on")]
+        for name in ("src", "href", "xlink:href", "action", "data", "poster", "srcset"):
+            assert attrs.get(name, "#").startswith(("data:image/webp;base64,", "#")), attrs[name][
+                :80
+            ]
+    for reference in re.findall(r"url\(([^)]*)\)", page.source):
+        assert reference.startswith("#")
+    assert [attrs.get("type") for attrs in page.of("script")] == ["application/json", None]
+    script = page.source[page.source.rindex("<script>") + 8 : page.source.rindex("</script>")]
+    policy = next(
+        a["content"] for a in page.of("meta") if a.get("http-equiv") == "Content-Security-Policy"
+    )
+    known = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    assert (
+        policy
+        == f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-{known}'"
+    )
+    ids = [attrs["id"] for _, attrs in page.elements if "id" in attrs]
+    used = set(re.findall(r'(?:url\(#|href="#)([^")]+)', page.source))
+    assert used <= set(ids)
+
+
+def decoded(uri):
+    return np.asarray(Image.open(io.BytesIO(base64.b64decode(uri.partition(",")[2]))))
+
+
+@pytest.fixture
+def undrawn(parts, monkeypatch):
+    """Curves take most of the time of a page, and are not what these tests are about."""
+    for name in ("chart", "forest"):
+        monkeypatch.setattr(parts["plots"], name, lambda *_, **__: "<svg></svg>")
+
+
+def test_page_of_a_run(report, tmp_path):
+    folder = write_run(tmp_path / "mine", frames=41)
+    assert str(folder / "report.html") in report(folder)
+    page = Page(folder / "report.html")
+    check_safe(page)
+    assert not page.aside
+    assert (
+        "dcgan(width=16) against dcgan(width=8), hinge, on celeba(crop='close_v1') 32×32×3, 5,000 images"
+        in page.text
+    )
+    assert (
+        "best FD-embedded is 10.00 (real against real: 0.9500), at step 200; the last is 15.00, 1.50 times the best."
+        in page.text
+    )
+    assert "Training time20 s160 images/s" in page.text  # 3200 images at 160 a second
+    assert "Collapse since step 300: recall is 0.001" in page.text
+    assert page.row("FD-embedded\u00a0↓")[1:4] == ["15.00± 0.20", "10.00± 0.20", "0.9500"]
+    assert (
+        page.row("FD-embedded\u00a0↓")[4]
+        == "@51b9, 2k fake/5k real train, none, lanczos 64, no EMA"
+    )
+    assert page.row("loss") == ["loss", "hinge", "non_saturating"]
+    assert "with changes that were not committed" in page.text
+    assert "gan_zoo memorization" in page.text
+    charts = {attrs["aria-label"] for attrs in page.of("svg")}
+    assert {
+        "Losses",
+        "Logits of D",
+        "Accuracy of D",
+        "Gradient norms",
+        "Speed",
+        "FD-embedded over steps",
+    } <= charts
+    assert "Precision, recall, diversity" in charts
+    assert "30 of 41 grids are shown" in page.text
+    steps = [step for _, step, _ in page.frames["0"]]
+    assert (len(steps), steps[0], steps[-1]) == (30, 0, 400)
+    assert (decoded(page.frames["0"][-1][2]) == grid(40)).all()
+    assert next(a["src"] for a in page.of("img")) == page.frames["0"][-1][2]
+
+
+def test_images_held_out_do_not_count_as_trained_on(parts, tmp_path):
+    run = parts["read"].read_run(write_run(tmp_path / "mine", settings={"holdout": 0.1}))
+    assert parts["many"].title_of(run).endswith("32×32×3, 4,500 images (500 more were held out)")
+
+
+def test_the_command_gives_the_settings_back(report, undrawn, tmp_path):
+    folder = write_run(
+        tmp_path / "a run", settings={"tricks": 'x(s="it\'s")', "data": "files(fit='$HOME')"}
+    )
+    report(folder)
+    command = re.search(
+        r"python -m gan_zoo\.run.*?-again'?\n?", Page(folder / "report.html").text, re.DOTALL
+    )[0]
+    words = dict(word[2:].split("=", 1) for word in shlex.split(command.replace("\\\n", " "))[3:])
+    assert words.pop("workdir") == "runs/a run-again"
+    saved = json.loads((folder / "config.json").read_text())["config"]
+    assert "another length" not in Page(folder / "report.html").text
+    # What is at its default need not be said.
+    assert words == {
+        k: str(v) for k, v in saved.items() if k not in ("workdir",) and (k != "tricks" or v)
+    }
+
+
+def test_a_length_that_changed_is_told(report, undrawn, tmp_path):
+    folder = write_run(tmp_path / "mine")
+    record = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(
+        json.dumps({**record, "steps_before": [[225, 8000], [300, "<b>"], 7]})
+    )
+    report(folder)
+    assert (
+        "It had another length before (--steps=8000 up to step 225):"
+        in Page(folder / "report.html").text
+    )
+
+
+def test_nothing_in_a_run_is_taken_for_html(report, tmp_path):
+    folder = write_run(
+        tmp_path / "<b>$run$ {}&amp;",
+        settings={"tricks": EVIL, EVIL: EVIL, "gen": EVIL},
+        extra={f"{EVIL}/x": 1.0, "<b>/y": 2.0},
+        stamp={"resize": EVIL, "warning": EVIL, "versions": {EVIL: EVIL}},
+    )
+    record = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(
+        json.dumps({**record, "commit": EVIL, "machine": {EVIL: [EVIL]}, "data": {"name": EVIL}})
+    )
+    report(folder)
+    page = Page(folder / "report.html")
+    check_safe(page)
+    assert page.text.count(EVIL) > 8
+    assert "<b>$run$ {}&amp;" in page.text
+
+
+@pytest.mark.parametrize("several", [False, True])
+@pytest.mark.parametrize(
+    ("damage", "sentence"),
+    [
+        (lambda f: (f / "config.json").unlink(), "config.json is missing"),
+        (lambda f: (f / "config.json").write_text('{"config": '), "config.json cannot be read"),
+        (lambda f: (f / "config.json").write_text("[1, 2]"), "config.json cannot be read"),
+        (lambda f: (f / "metrics.jsonl").unlink(), "metrics.jsonl is missing"),
+        (lambda f: (f / "metrics.jsonl").write_bytes(b""), "metrics.jsonl is empty"),
+        (
+            lambda f: (f / "metrics.jsonl").write_bytes(bytes(range(256)) * 9),
+            "lines of metrics.jsonl cannot be read",
+        ),
+        (lambda f: cut(f / "metrics.jsonl", 9), "the last line of metrics.jsonl is cut short"),
+        (
+            lambda f: cut(f / "evaluations.jsonl", 9),
+            "the last line of evaluations.jsonl is cut short",
+        ),
+        (
+            lambda f: prepend(f / "metrics.jsonl", '{"a": 1}\n[3]\n'),
+            "2 of 42 lines of metrics.jsonl cannot be read",
+        ),
+        (
+            lambda f: prepend(f / "evaluations.jsonl", '{"step": 5, "value": "x"}\n'),
+            "1 of 11 lines of evaluations.jsonl",
+        ),
+        (lambda f: (f / "evaluations.jsonl").unlink(), "evaluations.jsonl is missing"),
+        (lambda f: shutil.rmtree(f / "samples"), "there are no samples"),
+        (
+            lambda f: (f / "samples/00000400.png").write_bytes(b"\x89PNG rubbish"),
+            "1 grid of samples cannot be read",
+        ),
+    ],
+)
+def test_damaged_runs(report, undrawn, tmp_path, damage, sentence, several):
+    folder = write_run(tmp_path / "mine")
+    damage(folder)
+    if several:
+        report(folder, write_run(tmp_path / "other"), "--out=page.html")
+    else:
+        report(folder, "--out=page.html")
+    page = Page(Path("page.html"))
+    check_safe(page)
+    assert sentence in (page.aside if "grid" not in sentence else page.text)
+    assert "mine" in page.text
+
+
+def test_values_of_wrong_kinds(report, tmp_path):
+    folder = write_run(tmp_path / "mine")
+    spoil(folder)
+    report(folder, "--out=page.html")
+    check_safe(Page(Path("page.html")))
+    report(folder, write_run(tmp_path / "other"), "--out=page.html")
+    check_safe(Page(Path("page.html")))
+
+
+def cut(path, n):
+    path.write_bytes(path.read_bytes()[:-n])
+
+
+def prepend(path, text):
+    path.write_text(text + path.read_text())
+
+
+def spoil(folder):
+    """Values of all wrong kinds where a reader might trust them."""
+    odd = [None, True, "x", [], {}, 1e308, -1e308, 5e-324, float("nan"), float("inf"), 10**400, -1]
+    record = json.loads((folder / "config.json").read_text())
+    lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    keys = [*lines[-1], "step"]
+    lines += [{**lines[-1], key: value} for key in keys for value in odd]
+    (folder / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    first = json.loads((folder / "evaluations.jsonl").read_text().splitlines()[0])
+    lines = [first] + [{**first, key: value} for key in first for value in odd]
+    (folder / "evaluations.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    for i, key in enumerate(record["config"]):
+        record["config"][key] = odd[i % len(odd)]
+    record |= {
+        "commit": [],
+        "versions": 3,
+        "machine": "m",
+        "command": {},
+        "data": {"shape": 3, "count": "many", "name": []},
+    }
+    (folder / "config.json").write_text(json.dumps(record))
+
+
+def test_refusals(report, undrawn, tmp_path):
+    folder = write_run(tmp_path / "mine")
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "rubbish").mkdir()
+    (tmp_path / "rubbish/config.json").write_text("{}")
+    comparison = write_comparison(tmp_path / "ab")
+    (folder / "report.html").write_text("<p>my own notes</p>")
+    assert "no run is given" in report(code=2)
+    assert "there is no folder" in report(tmp_path / "nowhere", code=2)
+    assert "nothing of a run" in report(tmp_path / "empty", code=2)
+    assert "nothing of a run" in report(tmp_path / "rubbish", code=2)
+    assert "must end in .html" in report(folder, "--out=page.pdf", code=2)
+    assert "no page of this tool" in report(folder, code=2)
+    assert (folder / "report.html").read_text() == "<p>my own notes</p>"
+    assert "given twice" in report(folder, folder / "samples/..", code=2)
+    assert "name it alone" in report(comparison, folder, code=2)
+    (comparison / "comparison.json").write_text("{")
+    assert "cannot be read" in report(comparison, code=2)
+
+
+def test_where_the_page_goes(report, undrawn, tmp_path):
+    a, b = write_run(tmp_path / "a"), write_run(tmp_path / "b")
+    report(a)
+    report(a)  # our own page is replaced
+    assert (a / "report.html").is_file()
+    report(a, b)
+    report(a, b)
+    assert sorted(p.name for p in Path().iterdir()) == ["report-2.html", "report.html"]
+    report(a, b, "--out=new/page.html")
+    assert Path("new/page.html").is_file()
+
+
+def test_equal_input_gives_equal_pages(report, parts, tmp_path, monkeypatch):
+    folder = write_run(tmp_path / "mine")
+    monkeypatch.setattr(parts["report"].time, "strftime", lambda _: "today")
+    pages = []
+    for name in ("1.html", "2.html"):
+        report(folder, f"--out={name}")
+        pages.append(Path(name).read_text())
+    assert pages[0] == pages[1]
+
+
+def test_pages_need_no_tensorflow(tmp_path):
+    folder = write_run(tmp_path / "mine")
+    block = "import sys; sys.modules.update(tensorflow=None, keras=None, tensorflow_gan=None); "
+    block += f"from gan_zoo import commands; sys.exit(commands.main(['report', {str(folder)!r}]))"
+    done = subprocess.run([sys.executable, "-c", block], capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+
+
+def test_page_of_several_runs(report, undrawn, tmp_path):
+    a = write_run(tmp_path / "x/run", settings={"gen_opt": "adam(1e-3)"})
+    b = write_run(tmp_path / "y/run", (44.0, 22.0), {"seed": 8}, stamp={"n_fake": 500})
+    report(a, b)
+    page = Page(Path("report.html"))
+    check_safe(page)
+    assert page.row("x/run")[:5] == ["x/run", "10.00", "200", "15.00", "1.50"]
+    assert page.row("y/run")[:5] == ["y/run", "22.00", "200", "22.00", "1.00"]
+    assert page.row("gen_opt") == [
+        "gen_opt",
+        "adam(1e-3)",
+        "adam(2e-4, beta_1=0.5)",
+    ]  # the second has the default
+    assert page.row("seed") == ["seed", "7", "8"]
+    differing = page.rows.index(page.row("seed"))
+    assert ["loss", "hinge", "hinge"] not in page.rows[: differing + 1]
+    assert "y/run and x/run: they differ in n_fake (2000 and 500)" in page.aside
+    assert set(page.frames) == {"0", "1"}
+    assert page.frames["1"][-1][:2] == [3200, 400]  # on the slider by images
+
+
+def test_page_of_a_comparison(report, tmp_path):
+    folder = write_comparison(tmp_path / "ab")
+    report(folder)
+    page = Page(folder / "report.html")
+    check_safe(page)
+    assert not page.aside
+    assert "Is a better than b?" in page.text
+    assert "b is worse." in page.text
+    board = [row for row in page.rows if row[0] in ("a baseline", "b") and len(row) == 11]
+    assert [row[0] for row in board] == ["b", "a baseline"]  # the best first
+    assert board[1][1:] == [
+        "12.34",
+        "15.00",
+        "1.25",
+        "1/2",
+        "1,600",
+        "–",
+        "–",
+        "–",
+        "371k + 168k",
+        "–",
+    ]
+    assert [row for row in page.rows if row[0] == "b" and len(row) == 5] == [
+        ["b", "1.50", "1.20 to 1.90", "2", "1.25"]
+    ]
+    assert "FD-embedded@51b9, real against real 0.9500, target 14.20; lower is better." in page.text
+    pictures = [json.loads(attrs["data-runs"]) for attrs in page.of("img") if "src" in attrs]
+    assert pictures == [{"0": 0, "1": 1}, {"0": 2, "1": 3}]
+    assert [attrs["value"] for attrs in page.of("option")] == ["0", "1"]
+    assert len(page.of("details")) >= 4
+    assert len(page.frames) == 4
+
+
+def test_page_of_a_comparison_that_goes_on(report, undrawn, tmp_path):
+    folder = write_comparison(tmp_path / "ab", done=False)
+    report(folder)
+    page = Page(folder / "report.html")
+    assert "3 of 4 runs are done" in page.aside
+    assert "b, seed 1: running" in page.aside
+    assert [row[:2] for row in page.rows if len(row) == 11][1:3] == [
+        ["a baseline", "12.34"],
+        ["b", "–"],
+    ]
+    for content in (
+        None,
+        "{",
+        "[]",
+        '{"runs": [3, {"folder": []}], "variants": {"a": 4, "b": {"best": "x"}}, "comparisons": {}}',
+    ):
+        (folder / "results.json").unlink(missing_ok=True)
+        if content:
+            (folder / "results.json").write_text(content)
+        report(folder)
+        assert "b, seed 1: there is no run in b-seed1 yet" in Page(folder / "report.html").aside
+    for name in ("a-seed0", "a-seed1", "b-seed0"):
+        shutil.rmtree(folder / name)
+    report(folder)
+    page = Page(folder / "report.html")
+    check_safe(page)
+    assert page.frames == {}
+
+
+def test_nothing_in_a_comparison_is_taken_for_html(report, tmp_path):
+    folder = write_comparison(tmp_path / "ab", variants=(EVIL, f"@0@ url(http:x) {EVIL}"))
+    about = json.loads((folder / "comparison.json").read_text())
+    (folder / "comparison.json").write_text(
+        json.dumps({**about, "question": EVIL, "command": EVIL, "budget": {EVIL: EVIL}})
+    )
+    report(folder)
+    page = Page(folder / "report.html")
+    page.source = page.source.replace("url(http:x)", "")
+    check_safe(page)
+    assert page.text.count(EVIL) > 8
+
+
+def test_a_comparison_does_not_lead_out_of_its_folder(report, undrawn, tmp_path):
+    folder = write_comparison(tmp_path / "ab")
+    write_run(tmp_path / "b-seed0", settings={"gen": "from outside"})
+    about = json.loads((folder / "comparison.json").read_text())
+    about["variants"]["b"]["slug"] = "../b"
+    (folder / "comparison.json").write_text(json.dumps(about))
+    report(folder)
+    assert "from outside" not in Page(folder / "report.html").text
+
+
+def test_what_tools_recorded_is_kept_apart(report, undrawn, tmp_path):
+    folder = write_run(tmp_path / "mine")
+    line = {
+        "step": 400,
+        "final": True,
+        "by": "gan_zoo evaluate",
+        **STAMP,
+        "value": 3.25,
+        "error": None,
+        "warning": "",
+    }
+    with (folder / "evaluations.jsonl").open("a") as file:
+        file.write(json.dumps(line) + "\n")
+    report(folder)
+    page = Page(folder / "report.html")
+    found = [row for row in page.rows if row[0] == "FD-embedded\u00a0↓"]
+    assert found[0][1] == "15.00± 0.20"
+    assert found[1] == [
+        "FD-embedded\u00a0↓",
+        "400",
+        "3.250",
+        "FD-embedded@51b9 (2k fake/5k real train, none, lanczos 64, no EMA)",
+        "gan_zoo evaluate",
+    ]
+
+
+def test_an_alarm_that_ended_is_told_as_such(parts, tmp_path):
+    """A score at twice its best for two evaluations, and then better than ever."""
+    run = parts["read"].read_run(write_run(tmp_path / "mine", (10.0, 20.0, 20.0, 5.0)))
+    now, before = run.alarms()
+    assert [a.name for a in now] == ["collapse"]  # recall fell, see write_run
+    assert [(a.name, a.since) for a in before] == [("past_best", 100)]
+
+
+def test_frames_keep_to_their_budget(parts, tmp_path):
+    folder = write_run(tmp_path / "mine", frames=0)
+    for i in range(12):
+        Image.fromarray(grid(i, 96)).save(folder / f"samples/{i:08d}.png")
+    run = parts["read"].read_run(folder)
+    exact, notes = parts["read"].uris(run, 1e6)
+    assert [step for step, _ in exact] == list(range(12))
+    assert notes == []
+    assert all((decoded(uri) == grid(step, 96)).all() for step, uri in exact)
+    # Without loss, one takes 28 kB; with loss 8, and at half its size 1.5.
+    for budget, shown, words in (
+        (135e3, 12, "the last grid is exact, those before it are compressed with loss"),
+        (60e3, 12, "the grids are compressed with loss and at half their size"),
+        (9e3, 5, "the grids are compressed with loss and at half their size"),
+    ):
+        found, notes = parts["read"].uris(run, budget)
+        assert sum(len(base64.b64decode(uri.partition(",")[2])) for _, uri in found) <= budget
+        assert (found[0][0], found[-1][0], len(found)) == (0, 11, shown)
+        assert notes[0] == words
+        assert (decoded(found[-1][1]).shape == (96, 96, 3)) == ("exact" in words)
+    assert notes[1].startswith("5 of 12 grids are shown")
+
+
+def test_means_of_curves(parts):
+    mean = parts["many"]._mean
+    lines = [[(0, 1.0), (2, 4.0)], [(1, 9.0), (3, 9.0)]]
+    # From 1 to 2, where both are: the first is 2.5 and 4 there.
+    assert mean(lines, False) == [(1, 5.75), (2, 6.5)]
+    assert mean(lines, True) == [(1, pytest.approx(22.5**0.5)), (2, pytest.approx(6.0))]
+    thinned = parts["plots"]._thinned([(float(i), float(i % 2)) for i in range(600)])
+    assert thinned[:2] == [(0.5, 0.5), (2.5, 0.5)]
+    assert len(thinned) == 300
+
+
+@pytest.mark.slow
+def test_in_a_browser(report, tmp_path):
+    """The page's script runs under the page's own rules and fills in what it should."""
+    chromium = (
+        shutil.which("chromium")
+        or shutil.which("chromium-browser")
+        or shutil.which("google-chrome")
+    )
+    if chromium is None:
+        pytest.skip("there is no chromium")
+    folder = write_comparison(tmp_path / "ab")
+    report(folder)
+    words = [
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--no-first-run",
+        "--disable-background-networking",
+        "--disable-sync",
+    ]
+    words += ["--disable-component-update", f"--user-data-dir={tmp_path / 'profile'}", "--dump-dom"]
+    done = subprocess.run(
+        [chromium, *words, f"file://{folder / 'report.html'}"],
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    (tmp_path / "after.html").write_text(done.stdout)
+    page = Page(tmp_path / "after.html")
+    assert "a step 400" in page.text
+    assert "3,200 images" in page.text
+    assert all("src" in attrs for attrs in page.of("img"))
