@@ -316,7 +316,9 @@ def test_results_are_not_kept_over_files_of_others(compare, tmp_path):
 
 
 def test_foreign_lines_and_numbers_that_are_none_stay_out_of_the_score(module, tmp_path):
-    from gan_zoo.compare.results import last_record, outcome
+    from gan_zoo.compare.results import outcome
+    from gan_zoo.runs.logs import last_metrics
+    from gan_zoo.runs.run import Run
 
     good = '{"step": 4, "images": 32, "speed/images_per_second": 16.0, "eval/FD-x": 5.0}\n'
     bad = [
@@ -331,10 +333,10 @@ def test_foreign_lines_and_numbers_that_are_none_stay_out_of_the_score(module, t
         '{"step": 9, "images": 72, "speed/images_per_second": "x"}',
     ]
     (tmp_path / "metrics.jsonl").write_text(good + "\n".join(bad))
-    found = outcome(tmp_path, 9, "eval/FD-x")
+    found = outcome(Run(tmp_path), 9, "eval/FD-x")
     assert (found["best"], found["last"], found["seconds"]) == (5.0, 5.0, 2.0)
-    assert last_record(tmp_path / "metrics.jsonl")["images"] == 72
-    assert last_record(tmp_path / "nothing") == {}
+    assert last_metrics(tmp_path)["images"] == 72
+    assert last_metrics(tmp_path / "nothing") == {}
 
 
 def test_a_study_and_presets_as_variants(compare, tmp_path):

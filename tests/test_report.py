@@ -359,9 +359,9 @@ def test_the_command_gives_the_settings_back(report, undrawn, tmp_path):
     )
     report(folder)
     command = re.search(
-        r"python -m gan_zoo\.run.*?-again'?\n?", Page(folder / "report.html").text, re.DOTALL
+        r"gan_zoo train.*?-again'?\n?", Page(folder / "report.html").text, re.DOTALL
     )[0]
-    words = dict(word[2:].split("=", 1) for word in shlex.split(command.replace("\\\n", " "))[3:])
+    words = dict(word[2:].split("=", 1) for word in shlex.split(command.replace("\\\n", " "))[2:])
     assert words.pop("workdir") == "runs/a run-again"
     saved = json.loads((folder / "config.json").read_text())["config"]
     assert "another length" not in Page(folder / "report.html").text
@@ -673,9 +673,11 @@ def test_what_tools_recorded_is_kept_apart(report, undrawn, tmp_path):
 
 
 def test_an_alarm_that_ended_is_told_as_such(parts, tmp_path):
+    from gan_zoo.reporting.read import alarms_of
+
     """A score at twice its best for two evaluations, and then better than ever."""
     run = parts["read"].read_run(write_run(tmp_path / "mine", (10.0, 20.0, 20.0, 5.0)))
-    now, before = run.alarms()
+    now, before = alarms_of(run)
     assert [a.name for a in now] == ["collapse"]  # recall fell, see write_run
     assert [(a.name, a.since) for a in before] == [("past_best", 100)]
 

@@ -18,11 +18,11 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from gan_zoo import run
 from gan_zoo.distributed import machine, strategy
-from gan_zoo.evaluation.evaluator import Watch
+from gan_zoo.evaluation.evaluator import Evaluator
 from gan_zoo.game import sampling
-from gan_zoo.runs import restore, rundir
-from gan_zoo.runs.checkpoints import Saver
-from gan_zoo.training import logger as report
+from gan_zoo.runs.checkpoints import Checkpoints
+from gan_zoo.runs.run import Run
+from gan_zoo.training.logger import Logger
 
 ROOT = Path(__file__).parent.parent
 EVERYTHING = (
@@ -53,7 +53,7 @@ def assert_same_run(a, b, step=6):
     for name in one:
         np.testing.assert_array_equal(one[name], two[name], err_msg=name)
     assert log(a) == log(b)
-    for x, y in zip(rundir.sample_grids(a), rundir.sample_grids(b), strict=True):
+    for x, y in zip(Run(a).sample_grids, Run(b).sample_grids, strict=True):
         assert x.read_bytes() == y.read_bytes()
 
 
@@ -72,7 +72,7 @@ def test_a_run_leaves_all_that_it_promises(whole):
     assert record["config"]["tricks"] == EVERYTHING[2].removeprefix("--tricks=")
     assert record["data"]["count"] == 96
     assert set(record["versions"]) >= {"gan_zoo", "tensorflow", "keras", "numpy"}
-    assert [int(p.stem) for p in rundir.sample_grids(whole)] == [0, 2, 4, 6]
+    assert [int(p.stem) for p in Run(whole).sample_grids] == [0, 2, 4, 6]
     assert [line["step"] for line in log(whole)] == [2, 4, 6]
     assert log(whole)[-1]["images"] == 48
     assert {
@@ -106,10 +106,10 @@ def test_tensorboard_has_the_same_scalars_and_the_grid(whole):
 
 
 def test_the_last_grid_the_keras_file_and_the_saved_model_all_hold_the_same_generator(whole):
-    game, step = restore.restore(whole)
+    game, step = Run(whole).restore()
     assert step == 6
     drawn = sampling.sample(game, 4, seed=0)
-    with Image.open(rundir.sample_grids(whole)[-1]) as sheet:
+    with Image.open(Run(whole).sample_grids[-1]) as sheet:
         np.testing.assert_array_equal(np.asarray(sheet)[2:18, 2:18], drawn[0])
     z = tf.random.stateless_normal((3, 100), [0, 0])
     kept = keras.models.load_model(whole / "generator.keras")(z, training=False)
@@ -196,19 +196,19 @@ def test_a_signal_saves_and_the_same_command_goes_on(whole, faces, tmp_path, num
 
 
 def test_a_signal_in_the_last_steps_leaves_the_end_to_the_next_command(train, monkeypatch, capsys):
-    judge = Watch.judge
+    evaluate = Evaluator.evaluate
     asked = ("--steps=2", "--eval_every=2", "--eval_samples=64", "--extractor=random_conv")
     with monkeypatch.context() as patch:
         patch.setattr(
-            Watch,
-            "judge",
-            lambda self, *args: signal.raise_signal(signal.SIGINT) or judge(self, *args),
+            Evaluator,
+            "evaluate",
+            lambda self, *args: signal.raise_signal(signal.SIGINT) or evaluate(self, *args),
         )
         assert train(*asked) == 128 + signal.SIGINT
     assert "stopped at step 2 of 2 and saved" in capsys.readouterr().out
     assert not (train.folder / "generator.keras").exists()
     with monkeypatch.context() as patch:
-        patch.setattr(Watch, "final", lambda *_: signal.raise_signal(signal.SIGINT))
+        patch.setattr(Evaluator, "final", lambda *_: signal.raise_signal(signal.SIGINT))
         assert train(*asked) == 128 + signal.SIGINT
     assert "after this chunk" not in capsys.readouterr().err
     assert not (train.folder / "generator.keras").exists()
@@ -299,14 +299,14 @@ def test_where_the_length_of_a_run_changed_is_recorded(train):
     assert train("--steps=3") == 0
     assert train("--steps=2") == 2  # a mistake, which records nothing
     assert train("--steps=3") == 0
-    assert "steps_before" not in rundir.read(train.folder)
+    assert "steps_before" not in Run(train.folder).record
     assert train("--steps=4") == 0
     assert train("--steps=5") == 0
-    record = rundir.read(train.folder)
+    record = Run(train.folder).record
     assert (record["steps_before"], record["config"]["steps"]) == ([[3, 3], [4, 4]], 5)
-    rundir.write(train.folder, {**record, "steps_before": 5})
+    Run(train.folder).write({**record, "steps_before": 5})
     assert train("--steps=6") == 0
-    assert rundir.read(train.folder)["steps_before"] == [[5, 5]]
+    assert Run(train.folder).record["steps_before"] == [[5, 5]]
 
 
 def test_without_a_terminal_a_line_tells_of_each_evaluation_and_of_each_minute(
@@ -325,11 +325,11 @@ def test_without_a_terminal_a_line_tells_of_each_evaluation_and_of_each_minute(
     told = [line for line in capsys.readouterr().out.splitlines() if line.startswith("step ")]
     assert [line.partition(":")[0] for line in told] == ["step 0/6", "step 4/6", "step 6/6"]
     assert "FD-random_conv" in told[2] and told[2].endswith(" images/s")
-    screen = report.Report(tmp_path, 0, 10, 4)
-    screen.show(1, "first")
-    screen._said -= 61
-    screen.show(2, "second", 3.2)
-    screen.show(3, "third")
+    screen = Logger(Run(tmp_path), 0, 10, 4)
+    screen.progress(1, "first")
+    screen._printed_at -= 61
+    screen.progress(2, "second", 3.2)
+    screen.progress(3, "third")
     screen.close()
     assert capsys.readouterr().out == "step 2/10: second, 3 images/s\n"
 
@@ -369,7 +369,7 @@ def test_parts_in_a_file_of_ones_own_train_and_sample(train, tmp_path):
         "--data=stripes(64)",
     )
     assert train(f"--plugins={mine}", *parts) == 0
-    game, _ = restore.restore(train.folder)
+    game, _ = Run(train.folder).restore()
     assert sampling.sample(game, 3, 0).shape == (3, 16, 16, 3)
 
 
@@ -445,7 +445,7 @@ def test_gif(tool, whole, tmp_path):
 def test_bfloat16_resumes_exactly_and_auto_is_remembered(train, tmp_path, monkeypatch):
     monkeypatch.setattr(machine, "faster_in_bfloat16", lambda: True)
     assert train("--precision=auto", "--steps=6", workdir=tmp_path / "whole") == 0
-    assert rundir.read(tmp_path / "whole")["config"]["precision"] == "bfloat16"
+    assert Run(tmp_path / "whole").record["config"]["precision"] == "bfloat16"
     assert train("--precision=auto", "--steps=2") == 0
     monkeypatch.setattr(
         machine, "faster_in_bfloat16", lambda: False
@@ -454,7 +454,7 @@ def test_bfloat16_resumes_exactly_and_auto_is_remembered(train, tmp_path, monkey
     assert train("--precision=bfloat16", "--steps=6") == 0
     for name, value in weights(tmp_path / "whole", 6).items():
         np.testing.assert_array_equal(value, weights(train.folder, 6)[name], err_msg=name)
-    game, _ = restore.restore(train.folder)
+    game, _ = Run(train.folder).restore()
     assert game.gen.layers[3].compute_dtype == "bfloat16"
 
 
@@ -478,7 +478,7 @@ def test_deterministic_runs_train_and_the_record_names_the_machine(faces, tmp_pa
         [sys.executable, "-m", "gan_zoo.run", *words], cwd=ROOT, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
-    record = rundir.read(tmp_path / "run")
+    record = Run(tmp_path / "run").record
     assert record["config"]["deterministic"] is True
     assert record["machine"]["replicas"] == 1
     assert set(record["machine"]) == {
@@ -514,7 +514,7 @@ def test_a_run_is_evaluated_keeps_its_best_and_says_so(train, capsys):
     assert [p.name for p in (train.folder / "checkpoints" / "best").glob("*.index")] == [
         f"step-{best}.index"
     ]
-    assert restore.restore(train.folder, best=True)[1] == best
+    assert Run(train.folder).restore(best=True)[1] == best
     records = [
         json.loads(line) for line in (train.folder / "evaluations.jsonl").read_text().splitlines()
     ]
@@ -599,7 +599,8 @@ def test_a_planted_collapse_warns_stops_or_rolls_back(train, plugin, capsys, act
 
 
 @pytest.mark.parametrize(
-    ("action", "owner", "moment"), [("stop", Saver, "save"), ("rollback", strategy, "exchanges")]
+    ("action", "owner", "moment"),
+    [("stop", Checkpoints, "save"), ("rollback", strategy, "exchanges")],
 )
 def test_ctrl_c_beside_a_collapse_loses_neither_of_the_two(
     train, plugin, monkeypatch, action, owner, moment
@@ -718,7 +719,7 @@ def test_a_full_disk_is_a_sentence_and_the_run_goes_on_when_there_is_room(
         raise OSError(errno.ENOSPC, "No space left on device")
 
     assert train(*EVERYTHING, "--steps=2") == 0
-    target = (tf.train.Checkpoint, "write") if what == "checkpoint" else (report.Report, "scalars")
+    target = (tf.train.Checkpoint, "write") if what == "checkpoint" else (Logger, "scalars")
     monkeypatch.setattr(*target, full)
     assert "No space left" in refused(*EVERYTHING)
     monkeypatch.undo()
@@ -744,5 +745,5 @@ def test_what_a_tool_recorded_stays_when_the_run_goes_on_and_its_own_final_score
 def test_a_larger_number_of_steps_is_recorded(train):
     assert train("--steps=2") == 0
     assert train("--steps=4", "--samples=9") == 0
-    saved = rundir.read(train.folder)["config"]
+    saved = Run(train.folder).record["config"]
     assert (saved["steps"], saved["samples"], saved["gen"]) == (4, 9, "dcgan(width=8)")

@@ -18,9 +18,9 @@ from absl import flags
 from scipy import stats
 
 from gan_zoo import cli
-from gan_zoo.compare.results import number, records
 from gan_zoo.errors import UserError
 from gan_zoo.files import user_path
+from gan_zoo.runs.logs import read_metrics
 
 SCALARS = (
     "loss/gen",
@@ -69,9 +69,9 @@ def series(
     )
     for record in log:
         for name in scalars:
-            if (value := number(record, name)) is not None:
+            if (value := record.get(name)) is not None:
                 since[name].append(value)
-        value, seen = number(record, score), number(record, "images")
+        value, seen = record.get(score), record.get("images")
         if value and value > 0 and seen and seen > 0:
             images.append(seen)
             scores.append(value)
@@ -136,7 +136,7 @@ def main(values: flags.FlagValues, rest: list[str]) -> None:
         raise UserError("runs are wanted, such as runs/NAME; give one or more.")
     # By their real paths: a run that is given twice is no further evidence.
     logs = {
-        folder.resolve(): records(folder / "metrics.jsonl")
+        folder.resolve(): read_metrics(folder)[0]
         for path in rest
         for folder in runs_in(user_path(path))
     }

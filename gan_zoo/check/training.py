@@ -105,11 +105,11 @@ def resumes(part: Part) -> None:
     with tempfile.TemporaryDirectory() as folder:
         whole, again = part.fresh(), part.fresh()
         start = state(whole)
-        saver = checkpoints.Saver(whole, Path(folder), 1)
+        saver = checkpoints.Checkpoints(whole, Path(folder), 1)
         train(part, whole, (2,))
         saver.save(2)
         train(part, whole, (2,), first=2)
-        checkpoints.Saver(again, Path(folder), 1).restore()
+        checkpoints.Checkpoints(again, Path(folder), 1).restore()
         train(part, again, (2,), first=2)
     _resumed_alike(whole, again, start)
 

@@ -32,11 +32,12 @@ from absl import flags
 
 from gan_zoo import cli, config
 from gan_zoo.compare import queue as running
-from gan_zoo.compare.results import Record, folder_of, markdown, records
+from gan_zoo.compare.results import Record, folder_of, markdown
 from gan_zoo.config import Config
 from gan_zoo.errors import UserError
 from gan_zoo.files import file_to_write, user_path, write_json
 from gan_zoo.runs import rundir
+from gan_zoo.runs.logs import read_metrics
 
 # What all variants share: scores on other data, of other sizes or by other networks cannot be held
 # against each other.
@@ -474,7 +475,7 @@ def _speed(
             while True:
                 speeds = [
                     r["speed/images_per_second"]
-                    for r in records(workdir / "metrics.jsonl")
+                    for r in read_metrics(workdir)[0]
                     if "loss/disc" in r
                 ]
                 began = began or (time.monotonic() if speeds else None)

@@ -87,13 +87,19 @@ def main(values: flags.FlagValues, rest: list[str]) -> int:
         return 0
     from gan_zoo.distributed import strategy
     from gan_zoo.training import loop
+    from gan_zoo.training.outcome import Outcome, Stopped
 
+    exit_codes = {
+        Outcome.STOP_ALARM: 3,
+        Outcome.STOP_INTERRUPT: 130,
+        Outcome.STOP_TERMINATE: 143,
+    }
     try:
-        folder = loop.train(settings)
-    except loop.Interrupted as e:
+        folder = loop.train(settings).folder
+    except Stopped as e:
         if strategy.leads(settings.strategy):
             print(e)
-        return e.exit_code
+        return exit_codes[e.outcome]
     except strategy.PeerLost as e:
         print(
             f"gan_zoo: {e}; start all workers again, and they go on from the last checkpoint.",

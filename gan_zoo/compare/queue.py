@@ -17,9 +17,11 @@ from typing import Any
 import filelock
 from tqdm import tqdm
 
-from gan_zoo.compare.results import ALARMED, Record, folder_of, last_record, outcome, results
+from gan_zoo.compare.results import ALARMED, Record, folder_of, outcome, results
 from gan_zoo.config import Config
 from gan_zoo.files import write_json
+from gan_zoo.runs.logs import last_metrics
+from gan_zoo.runs.run import Run
 
 STOPPED_BY_ALARM = 3  # a run's exit code
 
@@ -167,10 +169,8 @@ class Grid:
                         self._ended(key, process.returncode)
                         self.note()
                 for key, _ in self.going.values():
-                    seen = last_record(Path(self.settings[key].workdir) / "metrics.jsonl").get(
-                        "images"
-                    )
-                    self.images[key] = seen if isinstance(seen, int) else self.images[key]
+                    seen = last_metrics(Path(self.settings[key].workdir)).get("images")
+                    self.images[key] = self.images[key] if seen is None else int(seen)
                 bar.update(sum(self.images.values()) - bar.n)
                 bar.set_postfix_str(
                     ", ".join(folder_of(self.about, *key) for key, _ in self.going.values()),
@@ -193,7 +193,7 @@ class Grid:
             tqdm.write(f"{run} failed: {self.failures[run]}")
         elif not code:
             settings = self.settings[key]
-            about = outcome(Path(settings.workdir), settings.steps, f"eval/{self.about['score']}")
+            about = outcome(Run(settings.workdir), settings.steps, f"eval/{self.about['score']}")
             if about["state"] == "done":
                 tqdm.write(f"{run} is done")
                 self._tell_tensorboard(key, about)

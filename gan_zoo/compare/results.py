@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import math
-import os
 import statistics
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -12,8 +10,8 @@ from typing import Any
 
 from gan_zoo.compare.paired import paired, sentence
 from gan_zoo.errors import UserError
-from gan_zoo.evaluation.protocol import Result
-from gan_zoo.runs import rundir
+from gan_zoo.runs.logs import training_clock
+from gan_zoo.runs.run import Run
 
 Record = dict[str, Any]
 ALARMED = "an alarm stopped it"
@@ -25,60 +23,19 @@ def folder_of(comparison: Record, variant: str, seed: int) -> str:
     return f"{comparison['variants'][variant]['slug']}-seed{seed}"
 
 
-def records(path: Path) -> list[Record]:
-    """The lines of a ``metrics.jsonl`` or ``evaluations.jsonl``, without what is missing, cut short or foreign."""
-    found = []
-    try:
-        lines = path.read_bytes().splitlines()
-    except OSError:
-        return []
-    for line in lines:
-        if record := _record(line):
-            found.append(record)
-    return found
-
-
-def last_record(path: Path) -> Record:
-    """The last of these lines, found without reading the others; {} where there is none."""
-    try:
-        with path.open("rb") as file:
-            file.seek(max(0, file.seek(0, os.SEEK_END) - 2**16))
-            lines = file.read().splitlines()
-    except OSError:
-        return {}
-    return next(filter(None, map(_record, reversed(lines))), {})
-
-
-def _record(line: bytes) -> Record:
-    """A line of a log, or {}."""
-    try:
-        record = json.loads(line)
-    except (ValueError, RecursionError):
-        return {}
-    return record if isinstance(record, dict) and type(record.get("step")) is int else {}
-
-
-def number(record: Record, key: str) -> float | None:
-    """A finite number of a record, or None."""
-    value = record.get(key)
-    return value if type(value) in (int, float) and abs(value) < math.inf else None
-
-
 def outcome(
-    folder: Path,
+    run: Run,
     steps: int,
     score: str,
     target: float | None = None,
-    log: list[Record] | None = None,
 ) -> Record:
     """What a run's folder says of it.
 
     Args:
-        folder: The run's; it may be missing.
+        run: The run; its folder may be missing.
         steps: At which it is done.
         score: The key of the score, such as ``eval/FD-embedded``.
         target: A distance to reach.
-        log: The run's :func:`records`, where they were read already.
 
     Returns:
         A record of ``state`` (``done``, ``running`` or ``missing``), ``best``, ``best_step``,
@@ -87,22 +44,16 @@ def outcome(
         reached the target), ``precision``, ``recall`` and ``diversity`` at the best step. None for
         what is not there.
     """
-    log = records(folder / "metrics.jsonl") if log is None else log
-    seconds, at, scored = 0.0, 0, []
+    metrics, scored = run.metrics, []
     found: Record = dict.fromkeys(
         ("best", "best_step", "last", "ratio", "images", "seconds", "target_images")
     )
     found |= dict.fromkeys(("target_seconds", *BESIDE))
-    for record in log:
-        speed, images = number(record, "speed/images_per_second"), number(record, "images")
-        if images is None:
+    for record, seconds in zip(metrics, training_clock(metrics), strict=True):
+        if (images := record.get("images")) is None:
             continue
-        if speed and record["step"] > at:
-            per_step = images / record["step"]
-            seconds += (record["step"] - at) * per_step / speed
-            at = record["step"]
-            found["images"], found["seconds"] = images, seconds
-        if (value := number(record, score)) is not None:
+        found["images"], found["seconds"] = images, seconds
+        if (value := record.get(score)) is not None:
             scored.append((value, record))
             if target is not None and value <= target and found["target_images"] is None:
                 found["target_images"], found["target_seconds"] = images, seconds
@@ -117,16 +68,16 @@ def outcome(
         }
         extractor = score.partition("-")[2]
         for name in BESIDE:
-            beside = number(record, f"eval/{name}-{extractor}")
-            found[name] = number(record, f"eval/{name}") if beside is None else beside
-    found["state"] = "done" if _finished(folder, at, steps) else "running" if log else "missing"
+            beside = record.get(f"eval/{name}-{extractor}")
+            found[name] = record.get(f"eval/{name}") if beside is None else beside
+    found["state"] = "done" if _finished(run, steps) else "running" if metrics else "missing"
     return found
 
 
-def _finished(folder: Path, at: int, steps: int) -> bool:
-    """Whether a run has come to its end and made its exports."""
+def _finished(run: Run, steps: int) -> bool:
+    """Return whether a run has come to its end and made its exports."""
     try:
-        return at >= steps and rundir.exported(folder) == steps
+        return run.step >= steps and run.exported_step == steps
     except UserError:
         return False
 
@@ -142,8 +93,8 @@ def results(comparison: Record, folder: Path, failures: Mapping[str, str] | None
     failures = failures or {}
     key, choose, seeds = f"eval/{comparison['score']}", comparison["choose"], comparison["seeds"]
 
-    logs = {
-        (name, seed): records(folder / folder_of(comparison, name, seed) / "metrics.jsonl")
+    opened = {
+        (name, seed): Run(folder / folder_of(comparison, name, seed))
         for name in comparison["variants"]
         for seed in seeds
     }
@@ -153,7 +104,7 @@ def results(comparison: Record, folder: Path, failures: Mapping[str, str] | None
         for name, variant in comparison["variants"].items():
             for seed in seeds:
                 run = folder_of(comparison, name, seed)
-                about = outcome(folder / run, variant["steps"], key, target, logs[name, seed])
+                about = outcome(opened[name, seed], variant["steps"], key, target)
                 if run in failures:
                     about["state"] = "failed"
                 found[name, seed] = {
@@ -282,12 +233,10 @@ def _by_training(why: str) -> bool:
 def _stamp(folder: Path, runs, score: str) -> tuple[str, float | None]:
     """How the scores were made, and what real images score, from the first run that says so."""
     for run in runs:
-        for record in records(folder / run["folder"] / "evaluations.jsonl"):
-            if record.get("metric") == score and not record.get("final"):
-                try:
-                    return Result.from_dict(record).stamp.short(), record.get("floor")
-                except (KeyError, TypeError, AttributeError):
-                    continue
+        for record in Run(folder / run["folder"]).results:
+            stamp = record["result"].stamp
+            if stamp.metric == score and not record["final"]:
+                return stamp.short(), record["floor"]
     return "", None
 
 

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from gan_zoo.reporting import plots
-from gan_zoo.reporting.read import Run, uris
+from gan_zoo.reporting.read import uris
+from gan_zoo.runs.run import Run
 
 MARK = (  # by it, a page is known to be ours
     '<meta name="generator" content="gan_zoo gan_zoo report">'

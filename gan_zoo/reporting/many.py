@@ -30,7 +30,9 @@ from gan_zoo.reporting.html import (
     text,
 )
 from gan_zoo.reporting.one import ALARMS, CURVES, SHARES, body, show, title_of
-from gan_zoo.reporting.read import DEFAULTS, Comparison, Run, dictionary, number, records
+from gan_zoo.reporting.read import DEFAULTS, Comparison, alarms_of, dictionary, records
+from gan_zoo.runs.logs import finite as number
+from gan_zoo.runs.run import Run
 
 
 class _Group(NamedTuple):
@@ -64,7 +66,7 @@ def _overlaid(groups: Sequence[_Group], floor: float | None = None) -> tuple[Htm
         svg = plots.chart([*lines, *strong], f"{title} over images", x="images seen", **how)
         return chart(title, unit, svg, legend(key_at) if key_at else "")
 
-    scores = sorted({run.score for group in groups for run in group.runs} - {""})
+    scores = sorted({run.score_name for group in groups for run in group.runs} - {""})
     shown = []
     for score in scores:
         beside = [("real against real", None)] if floor is not None else []
@@ -121,7 +123,7 @@ def of_runs(runs: Sequence[Run], date: str, more: Sequence[str] = ()) -> str:
         *(
             f"{name}: {sentence}"
             for name, run in zip(names, runs, strict=True)
-            for sentence in run.missing
+            for sentence in run.problems
         ),
     ]
     groups = [_Group(name, [run]) for name, run in zip(names, runs, strict=True)]
@@ -152,7 +154,7 @@ def _each(runs: Sequence[Run], names: Sequence[str], frames: Frames) -> Html:
     """Each run's own page, folded."""
     folded = []
     for i, (run, name) in enumerate(zip(runs, names, strict=True)):
-        best = f"best {run.score} {figures(run.best[1])}" if run.best else "no score"
+        best = f"best {run.score_name} {figures(run.best[1])}" if run.best else "no score"
         summary = join([tag("b", name), " ", tag("span", best)])
         folded.append(
             fold(
@@ -171,8 +173,8 @@ def _unlike(runs: Sequence[Run], names: Sequence[str]) -> list[str]:
     for run, name in zip(runs, names, strict=True):
         own = [
             r["result"].stamp
-            for r in run.evaluations
-            if r["result"].stamp.metric == run.score and not r["by"]
+            for r in run.results
+            if r["result"].stamp.metric == run.score_name and not r["by"]
         ]
         stamps += [(name, own[-1])] if own else []
     found = []
@@ -203,9 +205,9 @@ def _beside(runs: Sequence[Run], names: Sequence[str]) -> Html:
             for m in ("precision", "recall", "diversity")
         ]
         images = run.metrics[-1].get("images") if run.metrics else None
-        speed = int(images / run.seconds) if images and run.seconds else None
+        speed = int(images / run.training_seconds) if images and run.training_seconds else None
         at, best = run.best or (None, None)
-        told = ", ".join(ALARMS.get(a.name, a.name) for a in run.alarms()[0]) or "none"
+        told = ", ".join(ALARMS.get(a.name, a.name) for a in alarms_of(run)[0]) or "none"
         final = run.scores[-1][1] if run.scores else None
         ratio = f"{run.ratio:.2f}" if run.ratio else None
         rows.append(
@@ -228,9 +230,12 @@ def _differences(runs: Sequence[Run], names: Sequence[str]) -> Html:
     """A row for each setting in which runs differ; data, versions and commit among them."""
     flat = []
     for run in runs:
-        kinds = {kind: dictionary(run.record.get(kind)) for kind in ("data", "versions", "machine")}
+        kinds = {
+            kind: dictionary(run.readable_record.get(kind))
+            for kind in ("data", "versions", "machine")
+        }
         extra = {f"{kind}: {k}": v for kind, content in kinds.items() for k, v in content.items()}
-        flat.append({**run.settings, **extra, "commit": run.record.get("commit")})
+        flat.append({**run.settings, **extra, "commit": run.readable_record.get("commit")})
     rows = []
     for key in dict.fromkeys(key for content in flat for key in content):
         values = [content.get(key, DEFAULTS.get(key)) for content in flat]

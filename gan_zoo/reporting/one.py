@@ -28,8 +28,8 @@ from gan_zoo.reporting.html import (
     table,
     tag,
 )
-from gan_zoo.reporting.read import DEFAULTS, Run, dictionary, picture_uri
-from gan_zoo.runs import rundir
+from gan_zoo.reporting.read import DEFAULTS, alarms_of, command, dictionary, picture_uri
+from gan_zoo.runs.run import Run
 
 ALARMS = {
     "nan": "NaN",
@@ -103,11 +103,11 @@ def _score(run: Run) -> Html:
     """The score over the steps, with its floor and its best."""
     if not run.best:
         return Html("")
-    lines, about = [plots.Line(run.scores)], f"{run.score} over steps"
+    lines, about = [plots.Line(run.scores)], f"{run.score_name} over steps"
     svg = plots.chart(lines, about, x="steps", log=True, floor=run.floor, marks=[run.best])
     floor = [] if run.floor is None else [("real against real", None)]
     return chart(
-        run.score,
+        run.score_name,
         "lower is better, logarithmic; the ring is the best",
         svg,
         legend([("samples", 0), *floor]),
@@ -126,7 +126,7 @@ def _others(run: Run) -> list[_Curves]:
 
 def title_of(run: Run) -> str:
     """What was trained on what, in a line."""
-    s, data = run.settings, dictionary(run.record.get("data"))
+    s, data = run.settings, dictionary(run.readable_record.get("data"))
     nets = (
         f"{s['gen']} against {s['disc']}"
         if "gen" in s and "disc" in s
@@ -156,7 +156,7 @@ def _story(run: Run, alarms: Sequence[Any]) -> str:
         at, value = run.best
         floor = run.floor
         beside = f" (real against real: {figures(floor)})" if floor is not None else ""
-        words.append(f"Its best {run.score} is {figures(value)}{beside}, at step {at:,.0f}")
+        words.append(f"Its best {run.score_name} is {figures(value)}{beside}, at step {at:,.0f}")
         if len(run.scores) == 1:
             words[-1] += ", its only evaluation."
         elif at == run.scores[-1][0]:
@@ -181,12 +181,16 @@ def _facts(run: Run) -> Html:
     last = run.scores[-1][1] if run.scores else None
     floor = f"real images: {figures(run.floor)}" if run.floor is not None else "floor not recorded"
     images = run.metrics[-1].get("images") if run.metrics else None
-    speed = f"{images / run.seconds:,.0f} images/s" if images and run.seconds else ""
+    speed = (
+        f"{images / run.training_seconds:,.0f} images/s" if images and run.training_seconds else ""
+    )
     facts = [
-        (f"Best {run.score}", value, f"at step {run.best[0]:,.0f}; {floor}") if run.best else None,
+        (f"Best {run.score_name}", value, f"at step {run.best[0]:,.0f}; {floor}")
+        if run.best
+        else None,
         (
             (
-                f"Last {run.score}",
+                f"Last {run.score_name}",
                 last,
                 (
                     "the best"
@@ -200,7 +204,7 @@ def _facts(run: Run) -> Html:
             else None
         ),
         ("Steps", run.step, f"{int(images):,} images" if images else ""),
-        ("Training time", duration(run.seconds), speed) if run.seconds else None,
+        ("Training time", duration(run.training_seconds), speed) if run.training_seconds else None,
     ]
     cells = [tag("div", tag("dt", f[0]), tag("dd", f[1]), tag("small", f[2])) for f in facts if f]
     return tag("dl", *cells, class_="facts")
@@ -244,7 +248,7 @@ _BETTER |= {"density": "↑", "coverage": "↑", "diversity": "→\u00a01", "spe
 
 def _metrics(run: Run) -> Html:
     """The numbers that a run gave itself, at the end and at its best, each with its stamp; and what tools recorded."""
-    own = [r for r in run.evaluations if not r["by"]]
+    own = [r for r in run.results if not r["by"]]
     finals = [r for r in own if r["final"]]
     at_end = finals or [r for r in own if r["step"] == max((r["step"] for r in own), default=0)]
     best_step = run.best[0] if run.best else None
@@ -293,7 +297,7 @@ def _metrics(run: Run) -> Html:
         Column("protocol", False),
     ]
     parts = [table(columns, rows, class_="protocol")] if rows else []
-    tools = [r for r in run.evaluations if r["by"]]
+    tools = [r for r in run.results if r["by"]]
     if tools:
         rows = [
             (
@@ -380,7 +384,7 @@ def _settings(run: Run) -> Html:
         defaults = table(columns[:2], [row(*item)[:2] for item in rest.items()], class_="settings")
         parts.append(fold(f"{len(rest)} settings at their defaults", defaults))
     if run.settings:
-        commit = run.record.get("commit")
+        commit = run.readable_record.get("commit")
         exact = (
             f"At commit {str(commit).rstrip('+')[:12]}"
             if commit
@@ -389,10 +393,10 @@ def _settings(run: Run) -> Html:
         changed = ", with changes that were not committed" if str(commit).endswith("+") else ""
         parts += [
             tag("h3", "To make it again"),
-            tag("pre", run.command(), tabindex=0),
+            tag("pre", command(run), tabindex=0),
             tag("p", f"{exact}{changed}."),
         ]
-        if lengths := rundir.steps_history(run.record):
+        if lengths := run.steps_history:
             were = ", ".join(f"--steps={steps} up to step {step:,}" for step, steps in lengths)
             parts.append(
                 tag(
@@ -401,9 +405,13 @@ def _settings(run: Run) -> Html:
                     " another there.",
                 )
             )
-    machine = {k: run.record[k] for k in ("started", "commit", "command") if k in run.record}
+    machine = {
+        k: run.readable_record[k]
+        for k in ("started", "commit", "command")
+        if k in run.readable_record
+    }
     for kind in ("data", "versions", "machine"):
-        machine |= {f"{kind}: {k}": v for k, v in dictionary(run.record.get(kind)).items()}
+        machine |= {f"{kind}: {k}": v for k, v in dictionary(run.readable_record.get(kind)).items()}
     if machine:
         parts.append(fold("Data, versions and machine", pairs(machine)))
     return section("Settings", *parts)
@@ -416,11 +424,11 @@ def show(value: Any) -> str:
 
 def body(run: Run, frames: Frames, place: int, alone: bool) -> Html:
     """All of one run but its title."""
-    now, before = run.alarms()
+    now, before = alarms_of(run)
     return join(
         [
             tag("p", _story(run, now), class_="story"),
-            notice(run.missing) if alone else "",
+            notice(run.problems) if alone else "",
             _facts(run),
             _alarms(now, before),
             _samples(run, frames, place, alone),

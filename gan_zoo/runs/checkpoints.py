@@ -12,7 +12,7 @@ from gan_zoo.errors import UserError
 from gan_zoo.game.step import Game
 
 
-class Saver:
+class Checkpoints:
     """Saves and restores a game: nets, optimizers, average, step, dropout's seeds and the state of tricks.
 
     Batches and noise are functions of (seed, step), so the step is all of their state. A checkpoint
@@ -49,7 +49,7 @@ class Saver:
         self.notes: list[str] = []
         self.latest: int | None = None
 
-    def sweep(self) -> None:
+    def remove_leftovers(self) -> None:
         """Remove what kills left behind: temporary folders, and data without an index. Only the run's owner may call it."""
         for folder in (self._folder, self._folder / "best"):
             whole = set(_steps(folder))

@@ -1,4 +1,4 @@
-"""The judge of a run: scores, best, alarms, budget; and that a resumed run judges as an uninterrupted one."""
+"""The evaluator of a run: scores, best, alarms, budget; and that a resumed run is scored as an uninterrupted one."""
 
 import json
 
@@ -7,7 +7,9 @@ import pytest
 
 from gan_zoo import registry
 from gan_zoo.contracts import Dataset
-from gan_zoo.evaluation.evaluator import Watch
+from gan_zoo.evaluation.evaluator import Evaluator
+from gan_zoo.runs.logs import LogWriter
+from gan_zoo.runs.run import Run
 
 
 def pictures(count, seed, spread=1.0):
@@ -25,7 +27,7 @@ def make(tmp_path):
     data = Dataset("pictures", pictures(300, 0), {}, {}, "abc", "none")
     extractor = registry.extractors.build("random_conv")
 
-    def watch(folder="run", **changes):
+    def evaluator(folder="run", **changes):
         (tmp_path / folder).mkdir(exist_ok=True)
         how = {
             "samples": 100,
@@ -35,33 +37,34 @@ def make(tmp_path):
             "budget": 1.0,
             "cache_dir": tmp_path,
         }
-        return Watch(data, extractor, tmp_path / folder, **{**how, **changes})
+        return Evaluator(data, extractor, Run(tmp_path / folder).metrics, **{**how, **changes})
 
-    return watch
+    return evaluator
 
 
-def log(watch, folder, step, fake):
-    """Judge and write the log as the loop does."""
-    record = {"step": step, **watch.judge(step, fake, 0.0)}
-    with (folder / "metrics.jsonl").open("a") as f:
-        f.write(json.dumps(record) + "\n")
-    watch.note(record)
+def log(evaluator, folder, step, fake):
+    """Evaluate and write both logs as the loop does."""
+    results, scalars = evaluator.evaluate(step, fake, 0.0)
+    writer = LogWriter(folder, step)
+    writer.evaluations(step, results, evaluator.floor)
+    record = writer.metrics(step, 8 * step, scalars)
+    evaluator.record(record)
     return record
 
 
 def test_real_images_score_as_the_floor_and_noise_far_above_it(make, tmp_path):
-    watch = make()
-    good = log(watch, tmp_path / "run", 1, pictures(100, 1))
+    evaluator = make()
+    good = log(evaluator, tmp_path / "run", 1, pictures(100, 1))
     bad = log(
-        watch,
+        evaluator,
         tmp_path / "run",
         2,
         np.random.default_rng(0).integers(0, 255, (100, 16, 16, 3), dtype=np.uint8),
     )
-    floor = watch.floor["FD-random_conv"]
+    floor = evaluator.floor["FD-random_conv"]
     assert good["eval/FD-random_conv"] < 3 * floor
     assert bad["eval/FD-random_conv"] > 20 * floor
-    assert watch.best == (good["eval/FD-random_conv"], 1)
+    assert evaluator.best == (good["eval/FD-random_conv"], 1)
     records = [
         json.loads(line)
         for line in (tmp_path / "run" / "evaluations.jsonl").read_text().splitlines()
@@ -75,23 +78,23 @@ def test_real_images_score_as_the_floor_and_noise_far_above_it(make, tmp_path):
         "abc",
     )
     assert score["extractor_hash"]
-    assert {r["metric"]: r["floor"] for r in records} == watch.floor
+    assert {r["metric"]: r["floor"] for r in records} == evaluator.floor
 
 
 def test_a_planted_collapse_is_told_within_two_evaluations_and_once(make, tmp_path):
-    watch = make()
+    evaluator = make()
     for step in (1, 2, 3):
-        log(watch, tmp_path / "run", step, pictures(100, step))
-    assert watch.new_alarms() == []
+        log(evaluator, tmp_path / "run", step, pictures(100, step))
+    assert evaluator.new_alarms() == []
     told = []
     for step in (4, 5, 6):
-        log(watch, tmp_path / "run", step, pictures(100, step, spread=0.02))
-        told.append([a.name for a in watch.new_alarms()])
+        log(evaluator, tmp_path / "run", step, pictures(100, step, spread=0.02))
+        told.append([a.name for a in evaluator.new_alarms()])
     assert "collapse" in told[0] + told[1]
     assert sum(names.count("collapse") for names in told) == 1
 
 
-def test_a_judge_that_comes_later_knows_what_the_first_knew(make, tmp_path):
+def test_an_evaluator_of_a_resumed_run_knows_what_the_first_knew(make, tmp_path):
     first = make()
     for step, spread in ((1, 1.0), (2, 1.0), (3, 0.02), (4, 0.02)):
         log(first, tmp_path / "run", step, pictures(100, step, spread))
@@ -105,23 +108,23 @@ def test_a_judge_that_comes_later_knows_what_the_first_knew(make, tmp_path):
 
 def test_the_budget_leaves_out_what_would_exceed_it(make, tmp_path):
     free, tight = make(), make("tight", budget=0.0001)
-    assert tight.affordable()  # before the first, its cost is not known
-    for watch, folder in ((free, "run"), (tight, "tight")):
-        log(watch, tmp_path / folder, 1, pictures(100, 1))
-    assert free.affordable()
-    assert not tight.affordable()
+    assert tight.within_budget()  # before the first, its cost is not known
+    for evaluator, folder in ((free, "run"), (tight, "tight")):
+        log(evaluator, tmp_path / folder, 1, pictures(100, 1))
+    assert free.within_budget()
+    assert not tight.within_budget()
     assert 0 < tight.share < 1
 
 
 def test_the_final_report_gives_floor_best_last_and_ratio(make, tmp_path):
-    watch = make()
+    evaluator = make()
     for step, spread in ((1, 1.0), (2, 0.3)):
-        log(watch, tmp_path / "run", step, pictures(100, step, spread))
-    lines = "\n".join(watch.final(2, pictures(100, 2, 0.3)))
-    best, last = (watch._history[i]["eval/FD-random_conv"] for i in (0, 1))
+        log(evaluator, tmp_path / "run", step, pictures(100, step, spread))
+    lines = "\n".join(evaluator.final(2, pictures(100, 2, 0.3))[1])
+    best, last = (evaluator._history[i]["eval/FD-random_conv"] for i in (0, 1))
     assert (
         f"best FD-random_conv: {best:.4g} at step 1; last: {last:.4g}, {last / best:.2f} times the best"
         in lines
     )
-    assert f"[real against real, 100 each: {watch.floor['FD-random_conv']:.4g}]" in lines
+    assert f"[real against real, 100 each: {evaluator.floor['FD-random_conv']:.4g}]" in lines
     assert "SWD" in lines

@@ -1,0 +1,89 @@
+"""Sentences about a run's settings, printed before it trains or when it fails."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from gan_zoo.config import Config
+from gan_zoo.contracts import Dataset
+from gan_zoo.game.build import split
+from gan_zoo.game.step import Game
+
+
+def opening(config: Config, folder: Path, data: Dataset, step: int) -> str:
+    """Return the first line of a run: what it trains, on which data, and where it is kept."""
+    height, width, channels = data.image_shape
+    rows, held_out = split(config, len(data.images))
+    start = f"going on from step {step}" if step else "training"
+    condition = f"condition: {config.condition}, " if config.condition else ""
+    more = f"({len(held_out):,} more held out) " if len(held_out) else ""
+    resize = "not resized" if data.resize == "none" else data.resize
+    return (
+        f"{start}: {config.gen} against {config.disc}, {config.loss}, {config.update}, noise:"
+        f" {config.noise}, tricks: {config.tricks or 'none'}, {condition}{config.precision};"
+        f" {len(rows):,} images {more}{height}x{width}x{channels} of {data.name} ({resize});"
+        f" run directory: {folder}"
+    )
+
+
+def early_zero_rates(game: Game, steps: int) -> Iterator[str]:
+    """Yield a sentence for each net whose learning rate is 0 before the run ends."""
+    for flag, optimizer, updates in _optimizers(game):
+        until = getattr(optimizer._learning_rate, "until", 0)
+        if until and until < steps * updates:
+            yield (
+                f"--{flag}: the learning rate is 0 from step {until // updates} of {steps} on, and"
+                f" it learns nothing after that; without until={until} it lasts to the end."
+            )
+
+
+def changed_rates(game: Game, config: Config, before: int, step: int) -> Iterator[str]:
+    """Yield a sentence for each net whose learning rate changes because ``--steps`` did.
+
+    Args:
+        game: The game.
+        config: The settings.
+        before: What ``--steps`` was before.
+        step: From which the run goes on.
+    """
+    for flag, optimizer, updates in _optimizers(game):
+        rate, spec = optimizer._learning_rate, config.specs(flag)[0]
+        ends_with_run = getattr(rate, "until", 0) == config.steps * updates
+        if before == config.steps or not ends_with_run or "until" in spec.kwargs:
+            continue
+        was, now = (
+            float(type(rate)(**(rate.get_config() | {"until": end * updates}))(step * updates))
+            for end in (before, config.steps)
+        )
+        yield (
+            f"--{flag}: the learning rate falls to 0 at step {config.steps} now, not {before};"
+            f" here, at step {step}, it goes from {was:.2g} to {now:.2g}."
+        )
+
+
+def _optimizers(game: Game) -> tuple[tuple[str, Any, int], ...]:
+    """Return both optimizers, each with its flag and its updates in a step."""
+    return ("gen_opt", game.gen_opt, 1), ("disc_opt", game.disc_opt, game.update.batches)
+
+
+def divergence(scalars: dict[str, float], step: int, latest: int | None) -> str:
+    """Return the sentence for a run whose scalars are not finite, or "" if they are.
+
+    Args:
+        scalars: Those of the last chunk.
+        step: At its end.
+        latest: The step of the last good checkpoint, or None.
+    """
+    bad = ", ".join(name for name, value in scalars.items() if not math.isfinite(value))
+    if not bad:
+        return ""
+    saved = "there is no earlier checkpoint"
+    if latest is not None:
+        saved = f"the last good checkpoint is of step {latest}"
+    return (
+        f"training diverged before step {step}: {bad} became infinite or NaN; {saved}; start a new"
+        " run with lower learning rates (--gen_opt, --disc_opt) or another loss."
+    )

@@ -1,0 +1,214 @@
+"""From settings to all that the training loop works with."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Callable
+from typing import NamedTuple
+
+import tensorflow as tf
+
+from gan_zoo.config import Config, load_plugins
+from gan_zoo.contracts import Classes, Dataset
+from gan_zoo.datasets import cache_dir
+from gan_zoo.distributed import machine, strategy
+from gan_zoo.errors import UserError
+from gan_zoo.evaluation.evaluator import Evaluator
+from gan_zoo.files import user_path
+from gan_zoo.game import step as steps_module
+from gan_zoo.game.build import build_extractor, build_game, load_data, part_of, split
+from gan_zoo.game.labels import classes_of, rare_class_warning
+from gan_zoo.game.step import Game
+from gan_zoo.runs.checkpoints import Checkpoints
+from gan_zoo.runs.run import Run
+from gan_zoo.training import feed, notes
+from gan_zoo.training.chief import EVALUATION_SEED, Chief, Follower
+from gan_zoo.training.logger import Logger, OnGrid
+
+
+class Session(NamedTuple):
+    """What the training loop works with.
+
+    Attributes:
+        config: The settings.
+        run: The run.
+        distribution: The strategy of TensorFlow.
+        game: The nets and their step.
+        checkpoints: Of the game.
+        chief: The one that evaluates, logs, samples and saves, or its null object.
+        train_chunk: ``(n) -> scalars``: trains n steps.
+        start: The steps done before.
+    """
+
+    config: Config
+    run: Run
+    distribution: tf.distribute.Strategy
+    game: Game
+    checkpoints: Checkpoints
+    chief: Chief | Follower
+    train_chunk: Callable[[int], dict[str, float]]
+    start: int
+
+
+def resolve(config: Config, run: Run, distribution: tf.distribute.Strategy) -> Config:
+    """Return the settings with full paths and a definite precision."""
+    data_dir = str(user_path(config.data_dir).resolve()) if config.data_dir else ""
+    plugins = ",".join(map(str, load_plugins(config.plugins)))
+    precision = config.precision
+    if precision == "auto":  # what the run began with, else what this machine is faster in
+        if run.exists:
+            precision = run.record["config"].get("precision", "float32")
+        else:
+            faster = strategy.highest(distribution, machine.faster_in_bfloat16())
+            precision = "bfloat16" if faster else "float32"
+    return dataclasses.replace(config, plugins=plugins, data_dir=data_dir, precision=precision)
+
+
+def set_up(
+    config: Config,
+    run: Run,
+    distribution: tf.distribute.Strategy,
+    *,
+    is_chief: bool,
+    on_grid: OnGrid | None = None,
+) -> Session | None:
+    """Build or restore a run; return None where it is trained to its end already.
+
+    Raises:
+        UserError: The settings, the data or the folder do not fit each other.
+    """
+    data = load_data(config)
+    classes = classes_of(config, data)
+    identity = _identity(data, classes)
+    resumed = is_chief and run.check_resumable(config, identity)
+    _check_batch(config, distribution)
+    with distribution.scope():
+        game = build_game(config, data.image_shape, classes)
+        checkpoints = Checkpoints(game, run.folder / "checkpoints", config.keep)
+    if is_chief:
+        checkpoints.remove_leftovers()
+    start = checkpoints.restore()
+    _check_start(config, run, distribution, start, resumed)
+    if start >= config.steps and run.exported_step == start:
+        print(
+            f"{run.folder} is trained already, to step {start} of {config.steps}; a larger --steps"
+            " goes on."
+        )
+        return None
+    # A mistake in the extractor must come before anything is recorded.
+    extractor = build_extractor(config) if config.eval_every and is_chief else None
+    before = config.steps
+    if resumed:
+        before = run.record_resume(config, start)
+    elif is_chief:
+        run.start(config, identity, machine.describe(distribution))
+    chief: Chief | Follower = Follower()
+    if is_chief:
+        # The logger drops what lies beyond `start` before the evaluator reads the metrics.
+        logger = Logger(run, start, config.steps, config.batch, on_grid)
+        rates = [*notes.early_zero_rates(game, config.steps)]
+        rates += notes.changed_rates(game, config, before, start) if start else ()
+        opening = notes.opening(config, run.folder, data, start)
+        for line in (*data.notes, *checkpoints.notes, *rates, opening):
+            logger.print(line)
+        evaluator = extractor and build_evaluator(config, extractor, run, data)
+        chief = Chief(config, run, game, checkpoints, logger, evaluator)
+        for line in filter(None, [chief.grid_order, rare_class_warning(classes)]):
+            logger.print(line)
+    train_chunk = _chunk_trainer(config, game, distribution, data, start)
+    return Session(config, run, distribution, game, checkpoints, chief, train_chunk, start)
+
+
+def _identity(data: Dataset, classes: Classes | None) -> dict:
+    """Return what ``config.json`` records of the data, by which a resumed run knows them."""
+    identity = {
+        "name": data.name,
+        "hash": data.hash,
+        "count": len(data.images),
+        "shape": data.image_shape,
+        "resize": data.resize,
+    }
+    return identity | ({"classes": classes._asdict()} if classes else {})
+
+
+def _check_batch(config: Config, distribution: tf.distribute.Strategy) -> None:
+    replicas = distribution.num_replicas_in_sync
+    if config.batch % replicas:
+        raise UserError(
+            f"--batch={config.batch} cannot be shared out over {replicas} devices; give a multiple"
+            f" of {replicas}."
+        )
+
+
+def _check_start(
+    config: Config, run: Run, distribution: tf.distribute.Strategy, start: int, resumed: bool
+) -> None:
+    """Check that the run can go on from the step of its checkpoint."""
+    highest = strategy.highest(distribution, start)
+    lowest = -strategy.highest(distribution, -start)
+    if not lowest == start == highest:
+        other = highest if highest != start else lowest
+        raise UserError(
+            f"the workers are at different steps ({start} here, {other} elsewhere); give all of"
+            " them the same --workdir, on a disk that they share."
+        )
+    if start > config.steps:
+        raise UserError(
+            f"{run.folder} is at step {start} already, beyond --steps={config.steps}; give a larger"
+            " one to go on."
+        )
+    if resumed and not start and (run.folder / "generator.keras").exists():
+        raise UserError(
+            f"{run.folder} holds a trained generator but no checkpoint to go on from; start a new"
+            " run in another --workdir."
+        )
+
+
+def build_evaluator(config: Config, extractor, run: Run, data: Dataset) -> Evaluator:
+    """Return the evaluator of a run, whose real images are those that it trains on."""
+    return Evaluator(
+        part_of(data, config, "train"),
+        extractor,
+        run.metrics,
+        samples=config.eval_samples,
+        split="train",
+        ema=config.ema > 0,
+        seed=EVALUATION_SEED,
+        budget=config.eval_budget,
+        cache_dir=cache_dir(),
+    )
+
+
+def _chunk_trainer(
+    config: Config,
+    game: Game,
+    distribution: tf.distribute.Strategy,
+    data: Dataset,
+    start: int,
+) -> Callable[[int], dict[str, float]]:
+    """Return ``train_chunk(n)``, which trains n steps and returns the means of their scalars."""
+    run_steps = steps_module.compile_run(game, distribution)
+    rows, held_out = split(config, len(data.images))
+    labels = data.labels[game.classes.column] if game.classes else None
+    iterator = feed.train_iterator(
+        data.images,
+        config.batch,
+        config.seed,
+        start,
+        distribution,
+        rows if len(held_out) else None,
+        game.update.batches,
+        labels,
+    )
+
+    def train_chunk(n: int) -> dict[str, float]:
+        began = time.perf_counter()
+        with strategy.exchanges(distribution):
+            means = run_steps(iterator, tf.constant(n, tf.int64))
+            # The chunk's one wait for the device.
+            scalars = {name: float(value) for name, value in means.items()}
+        scalars["speed/images_per_second"] = n * config.batch / (time.perf_counter() - began)
+        return scalars
+
+    return train_chunk

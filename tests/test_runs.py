@@ -1,0 +1,94 @@
+"""Run directories: reading logs, provenance, the lock's and the reader's tolerance."""
+
+import json
+import subprocess
+
+import numpy as np
+import pytest
+
+from gan_zoo.errors import UserError
+from gan_zoo.runs.logs import LogWriter, read_metrics, training_clock
+from gan_zoo.runs.provenance import source_commit
+from gan_zoo.runs.run import Records, Run, open_run
+
+
+def git(folder, *words):
+    who = ["-c", "user.name=a", "-c", "user.email=a@b"]
+    subprocess.run(["git", "-C", folder, *who, *words], check=True, capture_output=True)
+
+
+def test_the_commit_of_a_users_repository_is_not_ours(tmp_path):
+    package = tmp_path / "theirs" / ".venv" / "gan_zoo"
+    package.mkdir(parents=True)
+    (tmp_path / "theirs" / "file").write_text("")
+    git(tmp_path / "theirs", "init")
+    git(tmp_path / "theirs", "add", "file")
+    git(tmp_path / "theirs", "commit", "-m", "theirs")
+    assert source_commit(package) is None
+
+
+def test_the_commit_of_a_checkout_is_recorded_with_its_changes(tmp_path):
+    package = tmp_path / "gan_zoo"
+    package.mkdir()
+    (package / "file").write_text("")
+    git(tmp_path, "init")
+    git(tmp_path, "add", "gan_zoo/file")
+    git(tmp_path, "commit", "-m", "ours")
+    clean = source_commit(package)
+    assert len(clean) == 40
+    (package / "file").write_text("changed")
+    assert source_commit(package) == clean + "+"
+
+
+def test_the_clock_takes_the_next_speed_where_one_is_missing():
+    speed = "speed/images_per_second"
+    metrics = [
+        {"step": 1, "images": 10.0, speed: 5.0},
+        {"step": 2, "images": 20.0, speed: None},
+        {"step": 3, "images": 30.0, speed: 10.0},
+        {"step": 3, "images": 30.0, "event/rollback": 1.0},
+    ]
+    assert training_clock(metrics) == [2.0, 2.0, 4.0, 4.0]
+    assert training_clock([{"step": 1, "images": 8.0}]) == [None]
+
+
+def test_a_log_that_goes_on_drops_what_lies_beyond_and_what_was_cut(tmp_path):
+    writer = LogWriter(tmp_path, 0)
+    for step in (2, 4, 6):
+        writer.metrics(step, 8 * step, {"loss": float("nan") if step == 2 else 1.0})
+    with (tmp_path / "metrics.jsonl").open("a") as file:
+        file.write('{"step": 3, "im')
+    records, problems = read_metrics(tmp_path)
+    assert [r["step"] for r in records] == [2, 4, 6]
+    assert problems == ["the last line of metrics.jsonl is cut short and was left out"]
+    assert records[0]["loss"] is None
+    LogWriter(tmp_path, 4)
+    assert read_metrics(tmp_path) == (records[:2], [])
+
+
+def test_a_run_sees_what_is_written_after_it_was_opened(tmp_path):
+    run = Run(tmp_path)
+    assert (run.metrics, run.step, run.exists) == ([], 0, False)
+    LogWriter(tmp_path, 0).metrics(5, 40, {"loss/gen": 1.0})
+    assert (run.step, run.series("loss/gen", "images")) == (5, [(40.0, 1.0)])
+
+
+def test_a_folder_without_a_run_is_refused(tmp_path):
+    with pytest.raises(UserError, match="holds no run"):
+        open_run(tmp_path)
+    with pytest.raises(UserError, match="is no folder"):
+        open_run(tmp_path / "nowhere")
+    (tmp_path / "config.json").write_text(json.dumps({"config": {}}))
+    with pytest.raises(UserError, match="cannot be read"):
+        open_run(tmp_path)
+
+
+def test_records_become_a_frame_where_pandas_is():
+    records = Records([{"step": 1, "loss": 2.0}])
+    try:
+        import pandas  # noqa: F401
+    except ImportError:
+        with pytest.raises(UserError, match="pandas"):
+            records.to_frame()
+    else:
+        np.testing.assert_array_equal(records.to_frame()["loss"], [2.0])
