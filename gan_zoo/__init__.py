@@ -1,3 +1,47 @@
-"""gan_zoo: train, watch and compare DCGAN-family networks with TensorFlow 2 and Keras 3."""
+"""Train, watch and compare GANs of the DCGAN family with TensorFlow 2 and Keras 3.
+
+::
+
+    import gan_zoo
+
+    run = gan_zoo.train(config="quick64", data_dir="my_pictures.zip", workdir="runs/mine")
+    run.grid()
+    run.sample(16, seed=1, best=True)
+
+Importing this package is cheap: TensorFlow is imported when something needs it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
+
+_PUBLIC = {
+    "train": "gan_zoo.api",
+    "compare": "gan_zoo.comparison",
+    "open_run": "gan_zoo.runs.run",
+    "Run": "gan_zoo.runs.run",
+    "Config": "gan_zoo.config",
+    "UserError": "gan_zoo.errors",
+}
+__all__ = ["Config", "Run", "UserError", "__version__", "compare", "open_run", "train"]
+
+if TYPE_CHECKING:
+    from gan_zoo.api import train
+    from gan_zoo.comparison import compare
+    from gan_zoo.config import Config
+    from gan_zoo.errors import UserError
+    from gan_zoo.runs.run import Run, open_run
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PUBLIC:
+        raise AttributeError(f"module 'gan_zoo' has no attribute '{name}'")
+    import importlib
+
+    return getattr(importlib.import_module(_PUBLIC[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

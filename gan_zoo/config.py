@@ -12,6 +12,7 @@ import hashlib
 import json
 import re
 import runpy
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -298,19 +299,38 @@ def define_flags(values: flags.FlagValues) -> None:
 
 
 def from_flags(values: flags.FlagValues) -> Config:
-    """The settings: defaults, under the preset's, under the flags that were given.
+    """Return the settings: defaults, under the preset's, under the flags that were given.
 
     Raises:
         UserError: The preset cannot be read, or a value is wrong.
     """
-    given: dict[str, Any] = {
-        f.name: values[f.name].value for f in dataclasses.fields(Config) if values[f.name].present
-    }
-    load_plugins(values.plugins)  # a preset may name their parts
-    base = load_preset(values.config) if values.config else Config()
-    if given.get("data_dir") and "data" not in given and base.data == Config.data:
-        given["data"] = "files"  # nobody who says where images lie wants the drawn ones
-    return dataclasses.replace(base, **given)
+    fields = dataclasses.fields(Config)
+    given = {f.name: values[f.name].value for f in fields if values[f.name].present}
+    return from_settings(given, values.config or None)
+
+
+def from_settings(given: Mapping[str, Any], base: str | Path | Config | None = None) -> Config:
+    """Return settings: the defaults, or those of a preset, under the ones that were given.
+
+    Args:
+        given: Settings by name; paths may be ``Path``.
+        base: A preset's name or file, or settings.
+
+    Raises:
+        UserError: There is no such setting or preset, or a value is wrong.
+    """
+    known = [field.name for field in dataclasses.fields(Config)]
+    if unknown := [name for name in given if name not in known]:
+        near = difflib.get_close_matches(unknown[0], known, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"there are: {', '.join(known)}."
+        raise UserError(f"there is no setting '{unknown[0]}'; {hint}")
+    new = {name: str(v) if isinstance(v, Path) else v for name, v in given.items()}
+    load_plugins(new.get("plugins", ""))  # a preset may name their parts
+    if not isinstance(base, Config):
+        base = Config() if base is None else load_preset(base)
+    if new.get("data_dir") and "data" not in new and base.data == Config.data:
+        new["data"] = "files"  # whoever says where images lie does not want the drawn ones
+    return dataclasses.replace(base, **new)
 
 
 def preset_names() -> list[str]:
