@@ -1,4 +1,4 @@
-"""What the entry points (``gan_zoo.run`` and every script in ``tools/``) share: flags, errors, and a quiet TensorFlow."""
+"""Flags, errors, exit codes and a quiet start of TensorFlow, for every command."""
 
 from __future__ import annotations
 
@@ -17,10 +17,8 @@ from typing import Any
 from absl import flags
 
 from gan_zoo import registry
-from gan_zoo.errors import UserError
+from gan_zoo.errors import ExitCode, UserError
 from gan_zoo.files import user_path
-
-BAD_INPUT = 2
 
 
 def call(
@@ -29,104 +27,112 @@ def call(
     usage: str,
     argv: list[str] | None = None,
 ) -> int:
-    """Parse the command line, run ``body(flags, positional arguments)`` and turn what a user did wrong into one sentence.
+    """Parse the command line and run a program; an error that a user can fix becomes one sentence.
 
     Args:
-        body: The program; it returns its exit code, or None for 0.
+        body: The program, called with the flags and the positional arguments; it returns its exit
+            code, or None for 0.
         define: Defines the program's flags on the values it is given.
         usage: The text above the flags in ``--help``.
         argv: The arguments after the program's name; those of the process by default.
 
     Returns:
-        The exit code: 2 after bad input, 130 after a Ctrl-C and 143 after a SIGTERM that nothing
-        else caught.
+        The exit code, see :class:`~gan_zoo.errors.ExitCode`.
+
+    Raises:
+        Exception: A bug of gan_zoo.
     """
-    for stream in (
-        "stdout",
-        "stderr",
-    ):  # closed ones, and names of files that a terminal cannot show
+    _open_streams()
+    registry.third_party.built.clear()
+    words = sys.argv[1:] if argv is None else argv
+    try:
+        values, rest = _parse(define, words)
+        if values.help:
+            print(f"{usage}\n\nFlags:\n{values.get_help(include_special_flags=False).strip()}")
+            return ExitCode.OK
+        with _unwind_on_sigterm():
+            return body(values, rest) or ExitCode.OK
+    except BrokenPipeError:  # | head
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return ExitCode.OK
+    except (KeyboardInterrupt, _Terminated) as e:
+        print("gan_zoo: stopped.", file=sys.stderr)
+        return ExitCode.TERMINATED if isinstance(e, _Terminated) else ExitCode.INTERRUPTED
+    except (Exception, SystemExit) as e:
+        if (sentence := _sentence(e)) is None:
+            raise
+        if any(word in ("--verbose", "-verbose") for word in words):
+            traceback.print_exc()
+        print(f"gan_zoo: {sentence}", file=sys.stderr)
+        return ExitCode.BAD_INPUT
+
+
+def _open_streams() -> None:
+    """Replace closed output streams; escape file names that a terminal cannot show."""
+    for stream in ("stdout", "stderr"):
         if getattr(sys, stream) is None:
             setattr(sys, stream, open(os.devnull, "w"))  # noqa: SIM115
         with contextlib.suppress(AttributeError):  # a test's own stream
             getattr(sys, stream).reconfigure(errors="backslashreplace")
-    registry.third_party.clear()
+
+
+def _parse(
+    define: Callable[[flags.FlagValues], None], words: list[str]
+) -> tuple[flags.FlagValues, list[str]]:
+    """Return the flags, with those of every command, and the positional arguments.
+
+    Raises:
+        UserError: A flag is unknown, or its value is wrong.
+    """
     values = flags.FlagValues()
     define(values)
     flags.DEFINE_bool(
         "verbose", False, "show TensorFlow's own messages, and tracebacks", flag_values=values
     )
     flags.DEFINE_bool("help", False, "show this help", short_name="h", flag_values=values)
-    words = sys.argv[1:] if argv is None else argv
-    verbose = any(word in ("--verbose", "-verbose") for word in words)
     try:
-        try:
-            rest = values(["gan_zoo", *words])[1:]
-        except flags.Error as e:
-            said = " ".join(str(e).split())
-            said = re.sub(r": invalid literal for int\(\).*", " is no whole number", said)
-            said = re.sub(r": could not convert string to float.*", " is no number", said)
-            raise UserError(f"{said}; --help lists the flags.") from None
-        if values.help:
-            print(f"{usage}\n\nFlags:\n{values.get_help(include_special_flags=False).strip()}")
-            return 0
-        with _cleaning_up_on_sigterm():
-            return body(values, rest) or 0
-    except UserError as e:
-        if verbose:
-            traceback.print_exc()
-        first = _as_raised(e)
-        print(f"gan_zoo: {first if isinstance(first, UserError) else e}", file=sys.stderr)
-        return BAD_INPUT
-    except BrokenPipeError:  # | head
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-    except OSError as e:
-        if verbose:
-            traceback.print_exc()
-        if e.errno is None:  # Pillow's, for a damaged picture
-            print(f"gan_zoo: {' '.join(str(e).split())}; check the files named.", file=sys.stderr)
-            return BAD_INPUT
-        print(
-            f"gan_zoo: {e.strerror}: {e.filename or 'while writing'}; make room or check the path,"
-            " and try again.",
-            file=sys.stderr,
+        return values, values(["gan_zoo", *words])[1:]
+    except flags.Error as e:
+        text = " ".join(str(e).split())
+        text = re.sub(r": invalid literal for int\(\).*", " is not a whole number", text)
+        text = re.sub(r": could not convert string to float.*", " is not a number", text)
+        raise UserError(f"{text}; --help lists the flags.") from None
+
+
+def _sentence(error: BaseException) -> str | None:
+    """Return what to tell the user of an error, in one sentence; None where it is a bug of ours."""
+    if isinstance(error, UserError):
+        first = _first_error(error)
+        return str(first if isinstance(first, UserError) else error)
+    if isinstance(error, OSError):
+        if error.errno is None:  # Pillow's, for a damaged picture
+            return f"{' '.join(str(error).split())}; check the files named."
+        return (
+            f"{error.strerror}: {error.filename or 'while writing'}; make room or check the path,"
+            " and try again."
         )
-        return BAD_INPUT
-    except (KeyboardInterrupt, _Ended) as e:
-        print("gan_zoo: stopped.", file=sys.stderr)
-        return 143 if isinstance(e, _Ended) else 130
-    except (Exception, SystemExit) as e:
-        if not registry.third_party:  # ours: a bug, not a plugin's
-            raise
-        if verbose:
-            traceback.print_exc()
-        parts = " and ".join(
-            f"the {thing} {name}" for name, (thing, _) in registry.third_party.items()
-        )
-        files = ",".join(
-            dict.fromkeys(
-                module for _, module in registry.third_party.values() if module.endswith(".py")
-            )
-        )
-        command = shlex.join(
-            [
-                "gan_zoo",
-                "check",
-                *registry.third_party,
-                *([f"--plugins={files}"] if files else []),
-            ]
-        )
-        print(
-            f"gan_zoo: {in_a_line(e)}; {parts} came from outside gan_zoo: mend what `{command}`"
-            " finds, or if that is nothing, report what --verbose shows.",
-            file=sys.stderr,
-        )
-        return BAD_INPUT
+    built = registry.third_party.built
+    if not built:
+        return None
+    # A hook may fail long after it was built, in the graph that TensorFlow runs: which part it
+    # belongs to cannot be told, so all parts from outside are named.
+    parts = " and ".join(f"the {label} {name}" for name, (label, _) in built.items())
+    files = ",".join(
+        dict.fromkeys(module for _, module in built.values() if module.endswith(".py"))
+    )
+    command = ["gan_zoo", "check", *built, *([f"--plugins={files}"] if files else [])]
+    return (
+        f"{in_a_line(error)}; {parts} came from outside gan_zoo: fix what `{shlex.join(command)}`"
+        " finds, or if that is nothing, report what --verbose shows."
+    )
 
 
 def in_a_line(error: BaseException) -> str:
-    """An exception in one line: its name, its last words, and the last place in a file that is not TensorFlow's or ours."""
-    first = _as_raised(error)
+    """Return an exception in one line: its type, its last line, and where it was raised.
+
+    The place is the last one in a file that is not TensorFlow's or ours.
+    """
+    first = _first_error(error)
     # Keras ends its messages with a list of the arguments, TensorFlow with the names of nodes.
     lines = [line.strip() for line in str(first).split("Arguments received")[0].splitlines()]
     words = [line for line in lines if line and not line.startswith("[[{{node")]
@@ -134,18 +140,18 @@ def in_a_line(error: BaseException) -> str:
     frames = (
         reversed(traced.translated_stack) if traced else traceback.extract_tb(first.__traceback__)
     )
-    own = [
+    places = [
         f"{Path(frame.filename).name}, line {frame.lineno}"
         for frame in frames
         if not _of_libraries(frame.filename)
     ]
     return f"{type(first).__name__}: {' '.join(words[-1:])[:300]}" + (
-        f" ({own[-1]})" if own else ""
+        f" ({places[-1]})" if places else ""
     )
 
 
 def _of_libraries(file: str) -> bool:
-    """Whether a file is ours, TensorFlow's or Python's, and so no user's."""
+    """Whether a file is ours, TensorFlow's or Python's, and so not a user's."""
     ours = str(Path(__file__).parent)
     return (
         file.startswith((ours, "<"))
@@ -155,28 +161,31 @@ def _of_libraries(file: str) -> bool:
     )
 
 
-def _as_raised(error: BaseException) -> BaseException:
-    """The first error, where TensorFlow raised it anew with the stack of the functions that it traced as its text."""
+def _first_error(error: BaseException) -> BaseException:
+    """Return the error that was raised first.
+
+    TensorFlow raises it a second time, with the stack of the functions that it traced as its text.
+    """
     while (before := error.__context__) is not None and hasattr(before, "ag_error_metadata"):
         error = before
     return error
 
 
-class _Ended(BaseException):
-    """SIGTERM came. It is no SystemExit, which what runs a user's file takes for the file's own."""
+class _Terminated(BaseException):
+    """SIGTERM came. It is not a SystemExit, which a user's file may raise, too."""
 
 
 @contextlib.contextmanager
-def _cleaning_up_on_sigterm() -> Iterator[None]:
-    """Let SIGTERM unwind the stack, so that half-written files go, where it would end the process on the spot."""
+def _unwind_on_sigterm() -> Iterator[None]:
+    """Let SIGTERM raise in the body, so that half-written files are removed."""
 
     def end(number: int, frame: Any) -> None:
-        signal.signal(number, signal.SIG_IGN)  # a second one would cut the cleaning short
-        raise _Ended
+        signal.signal(number, signal.SIG_IGN)  # a second one would stop the cleaning
+        raise _Terminated
 
     try:
         old = signal.signal(signal.SIGTERM, end)
-    except ValueError:  # not in the main thread: signals are not ours to take
+    except ValueError:  # only the main thread may handle signals
         yield
         return
     try:
@@ -186,10 +195,10 @@ def _cleaning_up_on_sigterm() -> Iterator[None]:
 
 
 def one_folder(rest: list[str]) -> Path:
-    """The one positional argument of a tool that works on a run.
+    """Return the one positional argument of a command that works on a run.
 
     Raises:
-        UserError: There are none or several, or it is no folder.
+        UserError: There are none or several, or it is not a folder.
     """
     if len(rest) != 1:
         raise UserError(
@@ -205,7 +214,7 @@ def one_folder(rest: list[str]) -> Path:
 
 @contextlib.contextmanager
 def held_stderr() -> Iterator[None]:
-    """Hold back what native code writes to descriptor 2, and let it out only if the body fails."""
+    """Hold back what native code writes to descriptor 2, and print it only if the body fails."""
     sys.stderr.flush()
     keep = os.dup(2)
     with tempfile.TemporaryFile() as held:
@@ -226,8 +235,8 @@ def held_stderr() -> Iterator[None]:
 def load_tensorflow(verbose: bool) -> None:
     """Import TensorFlow, without its greetings unless ``verbose``.
 
-    Its first lines go to descriptor 2 before any setting of its own is read; only holding the
-    descriptor stops them.
+    Its first lines go to descriptor 2 before any setting of its own is read, so the descriptor is
+    held.
     """
     if verbose:
         import tensorflow  # noqa: F401

@@ -1,5 +1,6 @@
-"""The settings of a run. Each field is written once here and becomes a flag, a line of ``config.json`` and a line of help.
+"""The settings of a run.
 
+Each field is written once here and becomes a flag, a line of ``config.json`` and a line of help.
 Precedence: defaults < ``--config=preset.py`` < the flags that were given. This module imports no
 TensorFlow.
 """
@@ -21,17 +22,23 @@ from absl import flags
 from gan_zoo import registry
 from gan_zoo.errors import UserError
 from gan_zoo.files import user_path
+from gan_zoo.spec import Spec, american, parse_spec, parse_specs
 
 PRESETS = Path(__file__).parent / "presets"
 
 
-def _field(default: Any, text: str, *, free: bool = False, table: str | None = None) -> Any:
-    """A setting with its help.
+def _field(default: Any, text: str, *, resumable: bool = False, registry: str | None = None) -> Any:
+    """Return a field with its help.
 
-    ``free``: it may change when a run is resumed, since it changes no weight of the steps that are
-    done. ``table``: a spec.
+    Args:
+        default: Its value.
+        text: Its help.
+        resumable: It may change when a run is resumed, since no weight of the steps done depends
+            on it.
+        registry: For a spec: the name of the registry that its part is in.
     """
-    return dataclasses.field(default=default, metadata={"help": text, "free": free, "table": table})
+    metadata = {"help": text, "resumable": resumable, "registry": registry}
+    return dataclasses.field(default=default, metadata=metadata)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,29 +50,29 @@ class Config:
             part.
     """
 
-    gen: str = _field("conv_noise28", "the generator", table="generators")
-    disc: str = _field("cnn_fc", "the discriminator", table="discriminators")
-    loss: str = _field("non_saturating", "the loss of both", table="losses")
+    gen: str = _field("conv_noise28", "the generator", registry="generators")
+    disc: str = _field("cnn_fc", "the discriminator", registry="discriminators")
+    loss: str = _field("non_saturating", "the loss of both", registry="losses")
     tricks: str = _field(
         "",
         "tricks, with commas: 'label_smooth(0.7,1.2),flip_labels(0.05)'; none unless asked for",
-        table="tricks",
+        registry="tricks",
     )
     condition: str = _field(
         "",
         "how both nets learn of classes: projection or auxiliary, of the data's labels; none unless"
         " asked for",
-        table="conditions",
+        registry="conditions",
     )
     update: str = _field(
-        "alternating", "the order in which a step updates both nets", table="updates"
+        "alternating", "the order in which a step updates both nets", registry="updates"
     )
-    noise: str = _field("normal", "what z is drawn from", table="noises")
+    noise: str = _field("normal", "what z is drawn from", registry="noises")
     gen_opt: str = _field(
-        "adam(2e-4, beta_1=0.5)", "the optimizer of the generator", table="optimizers"
+        "adam(2e-4, beta_1=0.5)", "the optimizer of the generator", registry="optimizers"
     )
     disc_opt: str = _field(
-        "adam(2e-4, beta_1=0.5)", "the optimizer of the discriminator", table="optimizers"
+        "adam(2e-4, beta_1=0.5)", "the optimizer of the discriminator", registry="optimizers"
     )
     precision: str = _field(
         "float32",
@@ -75,46 +82,46 @@ class Config:
         0.0,
         "decay a step of the generator's moving average, from which samples then come; 0 is off",
     )
-    data: str = _field("cartoon_faces", "the data set", table="datasets")
+    data: str = _field("cartoon_faces", "the data set", registry="datasets")
     data_dir: str = _field(
         "",
         "where the data lies: folder, zip or npz of images; alone, it means --data=files",
-        free=True,
+        resumable=True,
     )
     image_size: str = _field("28", "pixels: one side, or HEIGHTxWIDTH")
     channels: int = _field(0, "1 for gray, 3 for color, 0 for what the data has")
     batch: int = _field(64, "images a step, over all replicas")
-    steps: int = _field(3000, "updates of the generator in the whole run", free=True)
+    steps: int = _field(3000, "updates of the generator in the whole run", resumable=True)
     seed: int = _field(0, "from which all randomness of the run comes")
     workdir: str = _field(
-        "", "the folder of the run; empty: runs/ and a name made of the settings", free=True
+        "", "the folder of the run; empty: runs/ and a name made of the settings", resumable=True
     )
     log_every: int = _field(
-        10, "steps in one compiled chunk, after which scalars are logged", free=True
+        10, "steps in one compiled chunk, after which scalars are logged", resumable=True
     )
-    sample_every: int = _field(100, "steps between grids of samples", free=True)
-    save_every: int = _field(500, "steps between checkpoints", free=True)
-    keep: int = _field(2, "how many checkpoints stay on the disk", free=True)
-    eval_every: int = _field(500, "steps between evaluations; 0 evaluates nothing", free=True)
-    eval_samples: int = _field(2000, "images in one evaluation", free=True)
+    sample_every: int = _field(100, "steps between grids of samples", resumable=True)
+    save_every: int = _field(500, "steps between checkpoints", resumable=True)
+    keep: int = _field(2, "how many checkpoints stay on the disk", resumable=True)
+    eval_every: int = _field(500, "steps between evaluations; 0 evaluates nothing", resumable=True)
+    eval_samples: int = _field(2000, "images in one evaluation", resumable=True)
     eval_budget: float = _field(
         0.1,
-        "share of the time that evaluations may take; what would exceed it is left out",
-        free=True,
+        "largest share of the time for evaluations; those over the budget are skipped",
+        resumable=True,
     )
     extractor: str = _field(
-        "embedded", "the feature network of evaluations", table="extractors", free=True
+        "embedded", "the feature network of evaluations", registry="extractors", resumable=True
     )
     on_collapse: str = _field(
         "warn",
         "what to do when the samples collapse: warn, stop, or rollback (to the best checkpoint, at"
         " most 3 times)",
-        free=True,
+        resumable=True,
     )
     strategy: str = _field(
         "default",
         "default (one device), mirrored (all of this host) or multi_worker (TF_CONFIG)",
-        free=True,
+        resumable=True,
     )
     batch_norm: str = _field(
         "global",
@@ -122,39 +129,44 @@ class Config:
         " replica (faster)",
     )
     deterministic: bool = _field(
-        False, "use only TensorFlow operations that give the same bits each time", free=True
+        False, "use only TensorFlow operations that give the same bits each time", resumable=True
     )
     holdout: float = _field(0.0, "share of the images kept from training, for gan_zoo memorization")
-    samples: int = _field(36, "images in the grid of samples", free=True)
+    samples: int = _field(36, "images in the grid of samples", resumable=True)
     plugins: str = _field("", "Python files with parts of your own, with commas")
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
             value = _typed(field.name, getattr(self, field.name), str(field.type))
             object.__setattr__(self, field.name, value)
-        object.__setattr__(
-            self, "condition", self.condition.strip()
-        )  # nothing but blanks is no condition
+        # Blanks alone mean no condition.
+        object.__setattr__(self, "condition", self.condition.strip())
+        self._check_ranges()
+        self._check_choices()
+        _ = self.size
+        load_plugins(self.plugins)
+        self._check_specs()
+
+    def _check_ranges(self) -> None:
         for name, least in _MINIMUM.items():
-            if getattr(self, name) < least:
-                raise UserError(
-                    f"--{name}={getattr(self, name)} is too small; give {least} or more."
-                )
-            if getattr(self, name) > _MAXIMUM[name]:
-                raise UserError(
-                    f"--{name}={getattr(self, name)} is too large; give {_MAXIMUM[name]} or less."
-                )
+            value, most = getattr(self, name), _MAXIMUM[name]
+            if value < least:
+                raise UserError(f"--{name}={value} is too small; give {least} or more.")
+            if value > most:
+                raise UserError(f"--{name}={value} is too large; give {most} or less.")
         if not 0 <= self.ema < 1:
             raise UserError(
-                f"--ema={self.ema} is no decay; give a value from 0 (off) to below 1, such as"
+                f"--ema={self.ema} is not a decay; give a value from 0 (off) to below 1, such as"
                 " 0.999."
             )
         for name, most in (("eval_budget", 1.0), ("holdout", 0.5)):
             if not 0 <= getattr(self, name) <= most:
                 raise UserError(
-                    f"--{name}={getattr(self, name)} is no such share; give a value from 0 to"
+                    f"--{name}={getattr(self, name)} is out of range; give a value from 0 to"
                     f" {most}."
                 )
+
+    def _check_choices(self) -> None:
         for name, known in _CHOICES.items():
             if getattr(self, name) not in known:
                 raise UserError(
@@ -163,25 +175,34 @@ class Config:
                 )
         if self.channels not in (0, 1, 3):
             raise UserError(
-                f"--channels={self.channels} is not possible; give 1 (gray), 3 (color) or 0 (what"
-                " the data has)."
+                f"--channels={self.channels} is not possible; give 1 (gray), 3 (color) or 0 (as in"
+                " the data)."
             )
-        _ = self.size
-        load_plugins(self.plugins)
+
+    def _check_specs(self) -> None:
         for field in dataclasses.fields(self):
-            if table := field.metadata["table"]:
+            if table := field.metadata["registry"]:
                 try:
                     for spec in self.specs(field.name):
                         registry.tables[table].check(spec)
                 except UserError as e:
                     raise UserError(f"--{field.name}: {e}") from None
 
-    def specs(self, name: str) -> list[registry.Spec]:
-        """The parsed specs of a field: exactly one, but for ``tricks``, and for ``condition``, which has at most one."""
+    def specs(self, name: str) -> list[Spec]:
+        """Return the parsed specs of a field.
+
+        There is exactly one, but for ``tricks``, which may have any number, and ``condition``,
+        which may be empty.
+        """
         text = getattr(self, name)
         if name == "tricks" or (name == "condition" and not text):
-            return registry.parse_specs(text)
-        return [registry.parse_spec(text)]
+            return parse_specs(text)
+        return [parse_spec(text)]
+
+    def spec(self, name: str) -> Spec:
+        """Return the parsed spec of a field that has one, such as ``gen``."""
+        (spec,) = self.specs(name)
+        return spec
 
     @property
     def size(self) -> tuple[int, int]:
@@ -190,38 +211,43 @@ class Config:
         height, width = (int(found[1]), int(found[2] or found[1])) if found else (0, 0)
         if not (8 <= height <= 1024 and 8 <= width <= 1024):
             raise UserError(
-                f"--image_size={self.image_size} is no size; give one side or HEIGHTxWIDTH, from 8"
-                " to 1024 pixels."
+                f"--image_size={self.image_size} is not a size; give one side or HEIGHTxWIDTH, from"
+                " 8 to 1024 pixels."
             )
         return height, width
 
     @property
     def run_dir(self) -> Path:
-        """The folder of the run. Its default is a function of the settings, so that the same command finds its run again."""
+        """The folder of the run.
+
+        Its default depends on the settings alone, so that the same command finds its run again.
+        """
         if self.workdir:
             return user_path(self.workdir)
         fixed = {k: v for k, v in dataclasses.asdict(self).items() if k not in RESUMABLE}
         if not self.condition:  # runs from before there was one are found again
             del fixed["condition"]
         mark = hashlib.sha256(json.dumps(fixed, sort_keys=True).encode()).hexdigest()[:6]
-        names = [self.specs(name)[0].name for name in ("data", "gen", "disc")]
+        names = [self.spec(name).name for name in ("data", "gen", "disc")]
         return Path("runs") / "-".join([*names, mark])
 
 
 def load_plugins(paths: str) -> list[Path]:
-    """Let the parts in Python files, given with commas, be found by name; returns the files.
+    """Make the parts in Python files, given with commas, known by name; return the files.
 
     Raises:
-        UserError: One of them does not exist or is no Python.
+        UserError: One of them does not exist or is not a Python file.
     """
     return [registry.add_plugin_file(path.strip()) for path in paths.split(",") if path.strip()]
 
 
 def _typed(name: str, value: Any, kind: str) -> Any:
-    """A setting in its own type: presets may give 64 for "64", 8.0 for 8, or NumPy's numbers.
+    """Return a setting in its own type.
+
+    Presets may give 64 for "64", 8.0 for 8, or NumPy's numbers.
 
     Raises:
-        UserError: It cannot be read so.
+        UserError: It has another type.
     """
     try:
         if kind == "str" and isinstance(value, (str, int, float)) and not isinstance(value, bool):
@@ -235,7 +261,7 @@ def _typed(name: str, value: Any, kind: str) -> Any:
     except (TypeError, ValueError, OverflowError):
         pass
     raise UserError(
-        f"--{name}={value!r} is no {kind}; give a value like"
+        f"--{name}={value!r} is not of type {kind}; give a value like"
         f" {Config.__dataclass_fields__[name].default!r}."
     )
 
@@ -255,26 +281,33 @@ _MINIMUM = {
     "save_every": 1,
     "keep": 1,
     "samples": 1,
+    "eval_every": 0,
+    "eval_samples": 12,
 }
-_MINIMUM |= {"eval_every": 0, "eval_samples": 12}
-_MAXIMUM = dict.fromkeys(_MINIMUM, 2**32 - 1) | {
-    "samples": 10_000
-}  # a grid of more is no picture, and fills the memory
-RESUMABLE = tuple(f.name for f in dataclasses.fields(Config) if f.metadata["free"])
+# A grid of more samples fills the memory.
+_MAXIMUM = dict.fromkeys(_MINIMUM, 2**32 - 1) | {"samples": 10_000}
+RESUMABLE = tuple(f.name for f in dataclasses.fields(Config) if f.metadata["resumable"])
 
 
 def differences(old: dict[str, Any], new: Config) -> list[str]:
-    """How ``new`` departs from the settings of an earlier run, as ``batch 64 -> 32``; fields that may change are left out.
+    """Return how ``new`` differs from the settings of an earlier run, as ``batch 64 -> 32``.
 
-    A field that the earlier run did not know counts as its default.
+    Fields that may change are left out. A field that the earlier run did not know counts as its
+    default. Spellings of specs (``colour``, ``color``) count as the same.
     """
-    default = dataclasses.asdict(Config())
-    fixed = {k: v for k, v in dataclasses.asdict(new).items() if k not in RESUMABLE}
+    before = dataclasses.asdict(Config()) | old
     return [
-        f"{k} {old.get(k, default[k])!r} -> {v!r}"
-        for k, v in fixed.items()
-        if old.get(k, default[k]) != v
+        f"{field.name} {before[field.name]!r} -> {getattr(new, field.name)!r}"
+        for field in dataclasses.fields(new)
+        if field.name not in RESUMABLE
+        and _spelled(field, before[field.name]) != _spelled(field, getattr(new, field.name))
     ]
+
+
+def _spelled(field: dataclasses.Field, value: Any) -> Any:
+    """Return a setting in American spelling, if it is a spec; those of data may hold paths."""
+    is_spec = field.metadata["registry"] not in (None, "datasets", "extractors")
+    return american(value) if is_spec and isinstance(value, str) else value
 
 
 def define_flags(values: flags.FlagValues) -> None:
@@ -339,7 +372,7 @@ def preset_names() -> list[str]:
 
 
 def preset_file(name: str | Path) -> Path:
-    """Return the file of a preset: one that ships with gan_zoo, by its name, or a Python file, by its path.
+    """Return the file of a preset: by name one that ships with gan_zoo, or by path a Python file.
 
     Raises:
         UserError: There is none.
@@ -364,7 +397,7 @@ def preset_file(name: str | Path) -> Path:
 def run_preset(name: str | Path) -> dict[str, Any]:
     """Run a preset's file and return all that it sets; ``config`` is among it.
 
-    It is code of the user's own and is trusted like any script.
+    A preset is a Python program and is trusted like any script.
 
     Raises:
         UserError: There is no such preset, it fails, or it sets no ``config``.
@@ -396,21 +429,20 @@ def load_preset(name: str | Path) -> Config:
 
 
 def held_out(count: int, holdout: float) -> int:
-    """How many of ``count`` images ``--holdout`` keeps from training."""
+    """Return how many of ``count`` images ``--holdout`` keeps from training."""
     return round(count * holdout)
 
 
 def from_json(saved: dict[str, Any]) -> Config:
-    """The settings of an earlier run from its ``config.json``.
+    """Return the settings of an earlier run from its ``config.json``.
 
     Raises:
         UserError: It holds settings that this version does not know.
     """
     known = {f.name for f in dataclasses.fields(Config)}
-    strange = sorted(set(saved) - known)
-    if strange:
+    if unknown := sorted(set(saved) - known):
         raise UserError(
             "the run's config.json has settings unknown to this version of gan_zoo:"
-            f" {', '.join(strange)}."
+            f" {', '.join(unknown)}."
         )
     return Config(**saved)

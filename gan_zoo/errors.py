@@ -1,19 +1,52 @@
-"""What a user can put right, and the exit codes of all commands. No TensorFlow here."""
+"""Errors of users, the exit codes of all commands, and checks of numbers. No TensorFlow here."""
 
 from __future__ import annotations
+
+import enum
 
 import numpy as np
 
 
-class UserError(Exception):
-    """What a user can put right. Its text is one sentence: what is wrong, where, and what to do.
+class ExitCode(enum.IntEnum):
+    """The exit codes of all commands."""
 
-    Entry points print it without a traceback and exit with code 2.
+    OK = 0
+    FAILED_CHECK = 1  # `gan_zoo check` found a fault in a part
+    BAD_INPUT = 2  # something that a user can fix; one sentence on stderr says what
+    ALARM = 3  # an alarm stopped the run
+    PEER_LOST = 42  # another worker is gone: start all workers again
+    INTERRUPTED = 130  # Ctrl-C (128 + SIGINT)
+    TERMINATED = 143  # 128 + SIGTERM
+
+
+class UserError(Exception):
+    """An error that a user can fix. Its text is one sentence: what is wrong, where, what to do.
+
+    Commands print it without a traceback and exit with :attr:`ExitCode.BAD_INPUT`.
     """
 
 
+class PartError(UserError):
+    """The code of a part from outside gan_zoo failed.
+
+    Attributes:
+        part: What messages call it, such as ``the loss my_loss``.
+        module: The dotted name of its module, or the path of its plugin file.
+    """
+
+    def __init__(self, text: str, part: str, module: str):
+        """Take the sentence for the user, and whose code failed."""
+        super().__init__(text)
+        self.part = part
+        self.module = module
+
+
 def check_at_least(least: int, **numbers: float) -> None:
-    """Raise ``ValueError``, which tells a user of arguments, for what is no whole number from ``least`` on."""
+    """Check that all given numbers are whole and at least ``least``.
+
+    Raises:
+        ValueError: One of them is not; the text names it.
+    """
     for name, value in numbers.items():
         if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
             raise ValueError(f"{name}={value} must be a whole number, {least} or more.")

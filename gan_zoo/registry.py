@@ -1,4 +1,4 @@
-"""The tables of parts, and the specs by which a user names a part with its arguments.
+"""The tables of parts: which parts there are, with what arguments, and how one is built.
 
 A *part* is a plain function behind a decorator. Its name is its public name, its docstring's first
 line its description, its ordinary parameters what a spec may set, and its keyword-only parameters
@@ -12,8 +12,8 @@ what it asks the framework for, by name::
         ...
 
 Parts are found without being imported: the source of a table's package is read with ``ast``, and
-only the part that is asked for is loaded. So ``--list`` and every complaint about a name or an
-argument come before TensorFlow does, and a broken plugin breaks only itself.
+only the part that is asked for is loaded. So ``--list`` and messages about a wrong name or argument
+need no TensorFlow, and a broken plugin breaks only itself.
 """
 
 from __future__ import annotations
@@ -25,95 +25,18 @@ import importlib
 import importlib.metadata
 import importlib.util
 import inspect
-import math
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from gan_zoo.contracts import Condition, Dataset, FeatureExtractor, Loss, Trick, Update
-from gan_zoo.errors import UserError
+from gan_zoo.errors import PartError, UserError
 from gan_zoo.files import user_path
-
-
-class Spec(NamedTuple):
-    """A part's name with literal arguments, as in ``dcgan(width=64)``."""
-
-    name: str
-    args: tuple = ()
-    kwargs: Mapping[str, Any] = {}
-
-    def __str__(self) -> str:
-        """The canonical text: a bare name where there are no arguments."""
-        shown = [repr(a) for a in self.args] + [f"{k}={v!r}" for k, v in self.kwargs.items()]
-        return f"{self.name}({', '.join(shown)})" if shown else self.name
-
-
-def _spec_of(node: ast.expr, text: str) -> Spec:
-    if isinstance(node, ast.Name):
-        return Spec(node.id)
-    if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name)):
-        raise UserError(
-            f"'{text}' is not a part's name or a call such as name(0.5, key=1); write it so."
-        )
-    try:
-        if any(k.arg is None for k in node.keywords):
-            raise ValueError
-        args = tuple(ast.literal_eval(a) for a in node.args)
-        kwargs = {k.arg: ast.literal_eval(k.value) for k in node.keywords if k.arg}
-    except (ValueError, TypeError, RecursionError):
-        raise UserError(
-            f"the arguments in '{text}' must be plain values (numbers, strings, True, False, None,"
-            " tuples); specs are read, never run."
-        ) from None
-    if any(
-        isinstance(n, ast.Constant) and n.value in (math.inf, math.inf * 1j) for n in ast.walk(node)
-    ):
-        raise UserError(f"'{text}' has a number that is too large; give a smaller one.")
-    if len(kwargs) < len(node.keywords):
-        raise UserError(f"'{text}' gives one argument twice; leave one of them out.")
-    return Spec(node.func.id, args, kwargs)
-
-
-def parse_specs(text: str) -> list[Spec]:
-    """Parse a comma-separated list of specs, such as ``label_smooth(0.7,1.2),flip_labels(0.05)``.
-
-    Raises:
-        UserError: The text is no such list. It is parsed with ``ast`` and never evaluated.
-    """
-    if not text.strip():
-        return []
-    try:
-        # The list may end in a comma, as Python's own may; a stray bracket cannot close ours, since
-        # that is no syntax.
-        tree = ast.parse(f"[{text}]", mode="eval").body
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        raise UserError(
-            f"'{text}' is not readable; write name, name(0.5, key=1), or several with commas."
-        ) from None
-    if not isinstance(tree, ast.List):
-        raise UserError(
-            f"'{text}' is not a list of parts; write name, name(0.5, key=1), or several with"
-            " commas."
-        )
-    return [_spec_of(node, text) for node in tree.elts]
-
-
-def parse_spec(text: str) -> Spec:
-    """Parse exactly one spec, such as ``dcgan(width=64)``.
-
-    Raises:
-        UserError: The text is not one spec.
-    """
-    specs = parse_specs(text)
-    if len(specs) != 1:
-        raise UserError(
-            f"one part is wanted here, but '{text}' names {len(specs)}; give one name or one call."
-        )
-    return specs[0]
+from gan_zoo.spec import Spec, american, parse_spec
 
 
 class Entry(NamedTuple):
-    """What is known of a part before it is loaded."""
+    """A part as its source describes it, before it is loaded."""
 
     name: str
     module: str  # dotted name, or the path of a plugin file
@@ -129,7 +52,7 @@ def _literal(node: ast.expr) -> Any:
 
 
 class _Unevaluated:
-    """A default that is no literal: only its text is known."""
+    """A default that is not a literal: only its text is known."""
 
     def __init__(self, text: str):
         self.text = text
@@ -172,7 +95,7 @@ def _entries_in(path: Path, module: str, table: str) -> Iterator[Entry]:
         ) from None
     except (SyntaxError, ValueError) as e:
         raise UserError(
-            f"the plugin file {path} is not valid Python ({e}); mend it or leave it out of"
+            f"the plugin file {path} is not valid Python ({e}); fix it or leave it out of"
             " --plugins."
         ) from None
     for node in tree.body:
@@ -184,7 +107,7 @@ def _entries_in(path: Path, module: str, table: str) -> Iterator[Entry]:
 
 
 def _source_of(module: str) -> Path | None:
-    """The file of a module, found without importing its parent packages, as importing them may cost seconds."""
+    """Find the file of a module without importing its parent packages, which may take seconds."""
     top, *rest = module.split(".")
     spec = importlib.util.find_spec(top)
     if spec is None or spec.origin is None:
@@ -199,18 +122,36 @@ def _source_of(module: str) -> Path | None:
     return path if path.suffix == ".py" and path.is_file() else None
 
 
-_plugin_files: list[Path] = []
+class ThirdParty:
+    """Parts from outside gan_zoo that this program knows of.
 
-# The parts from outside gan_zoo that this program has built: for each name what it is and the
-# module or file that has it.
-third_party: dict[str, tuple[str, str]] = {}
+    Attributes:
+        files: The plugin files, in the order in which they were given.
+        built: The parts that were built: for each name what it is (``loss``), and the module or
+            file that registers it.
+    """
+
+    def __init__(self) -> None:
+        """Start without any."""
+        self.files: list[Path] = []
+        self.built: dict[str, tuple[str, str]] = {}
+
+    def __bool__(self) -> bool:
+        """Whether any such part was built, so that an error may come from its code."""
+        return bool(self.built)
+
+
+third_party = ThirdParty()
 
 
 def add_plugin_file(path: str | Path) -> Path:
-    """Let the parts that a Python file registers be found by name, in every table; returns the file's full path.
+    """Make the parts that a Python file registers known to every table.
+
+    Returns:
+        The file's full path.
 
     Raises:
-        UserError: There is no such file, or it is no Python.
+        UserError: There is no such file, or it is not a Python file.
     """
     try:
         resolved = user_path(path).resolve()
@@ -221,8 +162,8 @@ def add_plugin_file(path: str | Path) -> Path:
             f"there is no plugin file {path}; give the path of a Python file (.py) that registers"
             " parts."
         )
-    if resolved not in _plugin_files:
-        _plugin_files.append(resolved)
+    if resolved not in third_party.files:
+        third_party.files.append(resolved)
         for table in tables.values():
             table.forget_index()
     return resolved
@@ -238,11 +179,20 @@ class Registry(Mapping):
     A function registered at run time (in a notebook, say) is in the table at once.
     """
 
-    def __init__(self, name: str, thing: str, module: str | None = None, makes: type = object):
-        """Make the table ``name`` (``generators``) of what messages call ``thing``, at home in ``gan_zoo.<module or name>``."""
+    def __init__(
+        self, name: str, label: str, module: str | None = None, returns: type | None = None
+    ):
+        """Make an empty table.
+
+        Args:
+            name: Of the table, such as ``generators``.
+            label: What messages call one of its parts, such as ``generator``.
+            module: Where our own parts are, below ``gan_zoo``; the table's name by default.
+            returns: The type that every builder of the table must return, if there is one.
+        """
         self.name = name
-        self.thing = thing
-        self.makes = makes
+        self.label = label
+        self.returns = returns or object
         self.module = f"gan_zoo.{module or name}"
         self._loaded: dict[str, Callable] = {}
         self._index: dict[str, Entry] | None = None
@@ -257,25 +207,25 @@ class Registry(Mapping):
         old = self._loaded.get(name) or (self._known_elsewhere(name, function))
         if old is not None and not _same_function(old, function):
             raise UserError(
-                f"the {self.thing} '{name}' of {_home(function)} is already registered by"
+                f"the {self.label} '{name}' of {_home(function)} is already registered by"
                 f" {_home(old)}; rename one of them."
             )
         self._loaded[name] = function
         return function
 
     def _known_elsewhere(self, name: str, function: Callable) -> Callable | None:
-        """The part of this name that is indexed in another module, if any (loading it, to name it)."""
+        """Return the part of this name in another module, if any; it is loaded, to name it."""
         entry = self.entries().get(name)
         if entry is None or entry.module in (function.__module__, inspect.getsourcefile(function)):
             return None
         return self[name]
 
     def forget_index(self) -> None:
-        """Look for parts anew at the next question."""
+        """Forget which parts there are; the next question reads the sources again."""
         self._index = None
 
     def entries(self) -> dict[str, Entry]:
-        """All parts by name, from the sources alone: nothing is imported.
+        """Return all parts by name, read from the sources: nothing is imported.
 
         Raises:
             UserError: Two places register one name.
@@ -286,7 +236,7 @@ class Registry(Mapping):
                 other = found.get(entry.name)
                 if other is not None and other.module != entry.module:
                     raise UserError(
-                        f"the {self.thing} '{entry.name}' is registered twice, by {other.module}"
+                        f"the {self.label} '{entry.name}' is registered twice, by {other.module}"
                         f" and by {entry.module}; rename one of them."
                     )
                 found[entry.name] = entry
@@ -308,7 +258,7 @@ class Registry(Mapping):
                     yield from _entries_in(path, f"{self.module}.{path.stem}", self.name)
         else:
             yield from _entries_in(home.with_suffix(".py"), self.module, self.name)
-        for path in _plugin_files:
+        for path in third_party.files:
             yield from _entries_in(path, str(path), self.name)
         for point in importlib.metadata.entry_points(group=f"gan_zoo.{self.name}"):
             source = _source_of(point.module)
@@ -325,7 +275,7 @@ class Registry(Mapping):
             )
 
     def entry(self, name: str) -> Entry:
-        """What is known of one part.
+        """Return what the source says about one part.
 
         Raises:
             UserError: There is none of this name; the message names the nearest and all known ones.
@@ -335,7 +285,7 @@ class Registry(Mapping):
             return entries[name]
         near = difflib.get_close_matches(name, entries, n=2, cutoff=0.5)
         hint = f"did you mean {' or '.join(near)}? There are" if near else "there are"
-        raise UserError(f"there is no {self.thing} '{name}'; {hint}: {', '.join(sorted(entries))}.")
+        raise UserError(f"there is no {self.label} '{name}'; {hint}: {', '.join(sorted(entries))}.")
 
     def __getitem__(self, name: str) -> Callable:
         """The builder of this name, loaded now if it was not."""
@@ -351,14 +301,16 @@ class Registry(Mapping):
             except (Exception, SystemExit) as e:
                 if entry.module.startswith("gan_zoo."):
                     raise  # ours: a bug, not a plugin's
-                why = f"{type(e).__name__}: {_one_line(e)}"
-                raise UserError(
-                    f"the {self.thing} '{name}' cannot be loaded from {entry.module}: {why}; mend"
-                    " that file."
+                reason = f"{type(e).__name__}: {_one_line(e)}"
+                raise PartError(
+                    f"the {self.label} '{name}' cannot be loaded from {entry.module}: {reason}; fix"
+                    " that file.",
+                    f"the {self.label} {name}",
+                    entry.module,
                 ) from e
         if name not in self._loaded:
             raise UserError(
-                f"{entry.module} was loaded but registers no {self.thing} '{name}'; mend its entry"
+                f"{entry.module} was loaded but registers no {self.label} '{name}'; fix its entry"
                 " point."
             )
         return self._loaded[name]
@@ -376,7 +328,9 @@ class Registry(Mapping):
         return len(self.entries())
 
     def check(self, spec: Spec) -> None:
-        """Check a spec's name and arguments against the part's signature, without loading the part where that is possible.
+        """Check a spec's name and arguments against the part's signature.
+
+        The part is loaded only if its signature cannot be read from the source.
 
         Raises:
             UserError: The name is unknown or the arguments do not fit; the message shows the
@@ -384,25 +338,26 @@ class Registry(Mapping):
         """
         signature = self.entry(spec.name).signature or inspect.signature(self[spec.name])
         asked = [p.name for p in signature.parameters.values() if p.kind is p.KEYWORD_ONLY]
-        taken = [name for name in spec.kwargs if name in asked]
-        ours = signature.replace(
+        settable = signature.replace(
             parameters=[p for p in signature.parameters.values() if p.name not in asked]
         )
+        spec = _american_arguments(spec, settable)
+        taken = [name for name in spec.kwargs if name in asked]
         try:
             if taken:
                 raise TypeError(f"'{taken[0]}' is set by the framework")
-            given = ours.bind(*spec.args, **spec.kwargs).arguments
+            given = settable.bind(*spec.args, **spec.kwargs).arguments
             for key, value in given.items():
-                if not _same_kind(value, ours.parameters[key].default):
-                    raise TypeError(f"{key}={value!r} is no value for it")
+                if not _same_kind(value, settable.parameters[key].default):
+                    raise TypeError(f"{key}={value!r} has the wrong type")
         except TypeError as e:
             raise UserError(
-                f"{spec} does not fit the {self.thing} {spec.name}{ours}: {e}; change the"
+                f"{spec} does not fit the {self.label} {spec.name}{settable}: {e}; change the"
                 " arguments."
             ) from None
 
     def build(self, spec: str | Spec, **framework: Any) -> Any:
-        """Build the part that a spec names, giving it what it asks for by keyword-only parameters.
+        """Build the part that a spec names, with the keyword-only arguments that it asks for.
 
         Args:
             spec: Such as ``dcgan(width=64)``.
@@ -411,13 +366,39 @@ class Registry(Mapping):
         Raises:
             UserError: The spec does not fit, or the part refuses its arguments (a ``ValueError`` of
                 its own).
+            PartError: The part comes from outside gan_zoo, and its code fails.
         """
         if isinstance(spec, str):
             spec = parse_spec(spec)
         self.check(spec)
         builder = self[spec.name]
         if not builder.__module__.startswith("gan_zoo."):
-            third_party[spec.name] = (self.thing, self.entry(spec.name).module)
+            third_party.built[spec.name] = (self.label, self.entry(spec.name).module)
+        offered = self._framework_arguments(spec, builder, framework)
+        spec = _american_arguments(spec, inspect.signature(builder))
+        try:
+            part = builder(*spec.args, **spec.kwargs, **offered)
+        except UserError:
+            raise
+        except Exception as e:
+            if (error := self._as_user_error(e, spec, builder)) is None:
+                raise
+            raise error from e
+        if not isinstance(part, self.returns):
+            raise UserError(
+                f"{self.label} {spec} is a {type(part).__name__}, not a {self.returns.__name__};"
+                " fix what it returns."
+            )
+        return part
+
+    def _framework_arguments(
+        self, spec: Spec, builder: Callable, framework: dict[str, Any]
+    ) -> dict[str, Any]:
+        """Return the keyword-only arguments that a builder asks for, out of those offered.
+
+        Raises:
+            UserError: It asks for one that is not offered and has no default.
+        """
         parameters = inspect.signature(builder).parameters.values()
         asked = {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}
         missing = [
@@ -427,38 +408,40 @@ class Registry(Mapping):
         ]
         if missing:
             raise UserError(
-                f"the {self.thing} '{spec.name}' asks for '{missing[0]}', which nothing here"
+                f"the {self.label} '{spec.name}' asks for '{missing[0]}', which nothing here"
                 f" provides (there is: {', '.join(sorted(framework)) or 'nothing'}); change its"
                 " keyword-only parameters."
             )
-        given = {name: framework[name] for name in asked if name in framework}
-        try:
-            part = builder(*spec.args, **spec.kwargs, **given)
-        except UserError:
-            raise
-        except (ValueError, OverflowError) as e:
-            raise UserError(f"{self.thing} {spec}: {_one_line(e)}") from e
-        except TypeError as e:  # a string where a number belongs, say: literals carry no types
-            raise UserError(
-                f"{self.thing} {spec} cannot be built: {_one_line(e)}; check its arguments."
-            ) from e
-        except Exception as e:
-            # The second is TensorFlow's, which is not imported here.
-            if isinstance(e, MemoryError) or type(e).__name__ == "ResourceExhaustedError":
-                raise UserError(
-                    f"{self.thing} {spec} needs more memory than there is; make it smaller."
-                ) from e
-            if builder.__module__.startswith("gan_zoo."):
-                raise
-            raise UserError(
-                f"{self.thing} {spec} fails with {type(e).__name__}: {_one_line(e)}; mend it."
-            ) from e
-        if not isinstance(part, self.makes):
-            raise UserError(
-                f"{self.thing} {spec} is a {type(part).__name__}, not a {self.makes.__name__}; mend"
-                " what it returns."
-            )
-        return part
+        return {name: framework[name] for name in asked if name in framework}
+
+    def _as_user_error(self, error: Exception, spec: Spec, builder: Callable) -> UserError | None:
+        """Return what a user is told when a builder raises; None where it is a bug of ours."""
+        part = f"{self.label} {spec}"
+        if isinstance(error, (ValueError, OverflowError)):
+            return UserError(f"{part}: {_one_line(error)}")
+        if isinstance(error, TypeError):  # text where a number belongs: literals carry no types
+            return UserError(f"{part} cannot be built: {_one_line(error)}; check its arguments.")
+        # The second is TensorFlow's, which is not imported here.
+        if isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError":
+            return UserError(f"{part} needs more memory than there is; make it smaller.")
+        if builder.__module__.startswith("gan_zoo."):
+            return None
+        return PartError(
+            f"{part} fails with {type(error).__name__}: {_one_line(error)}; fix it.",
+            f"the {self.label} {spec.name}",
+            self.entry(spec.name).module,
+        )
+
+
+def _american_arguments(spec: Spec, signature: inspect.Signature) -> Spec:
+    """Respell names of arguments that the signature knows in American spelling only."""
+    known = signature.parameters
+    kwargs = {
+        american(key) if key not in known and american(key) in known else key: value
+        for key, value in spec.kwargs.items()
+    }
+    # Of two spellings of one argument, both stay, so that the second one is refused as unknown.
+    return spec._replace(kwargs=kwargs) if len(kwargs) == len(spec.kwargs) else spec
 
 
 def _same_kind(value: Any, default: Any) -> bool:
@@ -486,7 +469,7 @@ def _home(function: Callable) -> str:
 
 def _same_function(a: Callable, b: Callable) -> bool:
     # A notebook cell that is run again, or a module that is reloaded, defines the same function
-    # anew.
+    # once more.
     return _home(a) == _home(b)
 
 
@@ -499,15 +482,15 @@ def _load_file(path: Path) -> None:
 
 generators = Registry("generators", "generator")
 discriminators = Registry("discriminators", "discriminator")
-losses = Registry("losses", "loss", makes=Loss)
-tricks = Registry("tricks", "trick", makes=Trick)
-conditions = Registry("conditions", "condition", makes=Condition)
-updates = Registry("updates", "update rule", makes=Update)
+losses = Registry("losses", "loss", returns=Loss)
+tricks = Registry("tricks", "trick", returns=Trick)
+conditions = Registry("conditions", "condition", returns=Condition)
+updates = Registry("updates", "update rule", returns=Update)
 noises = Registry("noises", "noise")
 optimizers = Registry("optimizers", "optimizer")
-datasets = Registry("datasets", "data set", makes=Dataset)
+datasets = Registry("datasets", "data set", returns=Dataset)
 extractors = Registry(
-    "extractors", "feature extractor", "evaluation.extractors", makes=FeatureExtractor
+    "extractors", "feature extractor", "evaluation.extractors", returns=FeatureExtractor
 )
 
 tables = {

@@ -253,7 +253,7 @@ def test_a_worker_that_waits_for_one_that_never_comes_ends(faces, tmp_path):
         env={**os.environ, "TF_CONFIG": json.dumps(task)},
     )  # fmt: skip
     assert done.returncode == -signal.SIGKILL
-    assert "waited 8 s for the others in vain" in done.stderr
+    assert "timed out after 8 s waiting for the other workers" in done.stderr
 
 
 def test_one_device_is_nothing_to_mirror(refused):
@@ -325,9 +325,3 @@ def test_a_tool_that_is_ended_leaves_no_half_written_file(tmp_path):
     assert tool.communicate(timeout=30) == ("cleaned\n", "gan_zoo: stopped.\n")
     assert tool.returncode == 143
     assert not list(tmp_path.iterdir())
-
-
-def test_the_launchers_exit_code_is_that_of_the_strategy():
-    from gan_zoo.distributed import strategy
-
-    assert f"PEER_LOST = {strategy.PEER_LOST} " in (Path(ROOT) / "tools" / "launch.py").read_text()

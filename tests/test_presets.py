@@ -96,7 +96,7 @@ def test_two_steps_at_full_width(name, faces, tmp_path):
 def test_the_learning_rates_of_a_recipe_end_with_it(name):
     recipe = load_preset(name)
     for opt in ("gen_opt", "disc_opt"):
-        given = recipe.specs(opt)[0].kwargs
+        given = recipe.spec(opt).kwargs
         assert given["schedule"] == "linear"
         assert "until" not in given  # so that another --steps moves the end
 

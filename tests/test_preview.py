@@ -55,7 +55,7 @@ def plugin(tmp_path_factory):
     file = tmp_path_factory.mktemp("plugin") / "augment.py"
     file.write_text(PLUGIN)
     patch = pytest.MonkeyPatch()
-    patch.setattr(registry, "_plugin_files", [])
+    patch.setattr(registry.third_party, "files", [])
     registry.add_plugin_file(file)
     yield file
     patch.undo()

@@ -3,8 +3,9 @@ import inspect
 import pytest
 
 from gan_zoo import registry
-from gan_zoo.errors import UserError
-from gan_zoo.registry import Registry, Spec, parse_spec, parse_specs
+from gan_zoo.errors import PartError, UserError
+from gan_zoo.registry import Registry
+from gan_zoo.spec import Spec, american, parse_spec, parse_specs
 
 
 @pytest.mark.parametrize(
@@ -104,7 +105,7 @@ def test_a_taken_name_raises():
 
 
 def test_two_files_with_one_name_are_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(registry, "_plugin_files", [])
+    monkeypatch.setattr(registry.third_party, "files", [])
     file = tmp_path / "mine.py"
     file.write_text(
         "from gan_zoo.registry import losses\n@losses.register\ndef hinge():\n    '''Mine.'''\n"
@@ -119,7 +120,7 @@ def test_two_files_with_one_name_are_refused(tmp_path, monkeypatch):
 
 
 def test_a_broken_plugin_breaks_only_itself(tmp_path, monkeypatch):
-    monkeypatch.setattr(registry, "_plugin_files", [])
+    monkeypatch.setattr(registry.third_party, "files", [])
     file = tmp_path / "broken.py"
     file.write_text(
         "from gan_zoo.registry import losses\nimport no_such_module\n@losses.register\ndef broken_loss():\n    '''It.'''\n"
@@ -171,13 +172,13 @@ def test_parts_of_other_packages_come_by_entry_points(tmp_path, monkeypatch):
 )
 def test_a_value_of_another_kind_than_the_default_is_refused(text):
     table = registry.tricks if text.startswith("flip") else registry.generators
-    with pytest.raises(UserError, match="is no value for it"):
+    with pytest.raises(UserError, match="has the wrong type"):
         table.check(parse_spec(text))
 
 
 @pytest.mark.parametrize("body", ["return 3", "raise RuntimeError('two\\nlines')"])
 def test_a_part_of_ones_own_that_fails_is_named_in_one_line(tmp_path, monkeypatch, body):
-    monkeypatch.setattr(registry, "_plugin_files", [])
+    monkeypatch.setattr(registry.third_party, "files", [])
     file = tmp_path / "own.py"
     file.write_text(
         f"from gan_zoo.registry import losses\n@losses.register\ndef own_loss():\n    'It.'\n    {body}\n"

@@ -235,7 +235,7 @@ def load_pictures(path: Path, data: Dataset, config: Config, most: int, seed: in
 
 def data_arguments(config: Config) -> dict[str, Any]:
     """What the settings give their data set, by the names of its arguments; nothing where these cannot be read."""
-    spec = config.specs("data")[0]
+    spec = config.spec("data")
     signature = registry.datasets.entry(spec.name).signature
     return signature.bind_partial(*spec.args, **spec.kwargs).arguments if signature else {}
 

@@ -51,7 +51,7 @@ class Part:
     @property
     def fields(self) -> list[str]:
         """The settings that take parts of this table."""
-        return [f.name for f in dataclasses.fields(Config) if f.metadata["table"] == self.table]
+        return [f.name for f in dataclasses.fields(Config) if f.metadata["registry"] == self.table]
 
     def config(self, **more: object) -> Config:
         """The settings of a small run that uses the part; optimizers that do not blow up the rounding of tiny gradients."""
@@ -147,7 +147,7 @@ def checks_of(table: str) -> list[Check]:
         "extractors": others.EXTRACTORS,
     }
     in_training = [
-        f.metadata["table"]
+        f.metadata["registry"]
         for f in dataclasses.fields(Config)
         if f.name not in ("data", "extractor")
     ]

@@ -12,6 +12,7 @@ import importlib
 import sys
 
 from gan_zoo import __version__, cli
+from gan_zoo.errors import ExitCode
 
 COMMANDS = {
     "train": "train a GAN, or go on with a run where it stopped",
@@ -63,7 +64,7 @@ def main(argv: list[str] | None = None) -> int:
         near = difflib.get_close_matches(name, [*COMMANDS, *ALIASES], n=1)
         hint = f"did you mean {near[0]}?" if near else f"there are: {', '.join(COMMANDS)}."
         print(f"gan_zoo: there is no command '{name}'; {hint}", file=sys.stderr)
-        return cli.BAD_INPUT
+        return ExitCode.BAD_INPUT
     if name == "train":  # --list may stand without a value
         words = ["--list=all" if word in ("--list", "-list") else word for word in words]
     module = importlib.import_module(f"gan_zoo.commands.{name}")

@@ -18,10 +18,8 @@ from absl import flags
 
 from gan_zoo import cli, config, registry
 from gan_zoo.datasets.sources import require_path
-from gan_zoo.errors import UserError
+from gan_zoo.errors import ExitCode, UserError
 from gan_zoo.files import user_path
-
-FAILED = 1
 
 
 def define_flags(values: flags.FlagValues) -> None:
@@ -97,4 +95,4 @@ def main(values: flags.FlagValues, rest: list[str]) -> int:
         ):
             print(f"  {line}", flush=True)
             failed += line.state == "FAILED"
-    return FAILED if failed else 0
+    return ExitCode.FAILED_CHECK if failed else ExitCode.OK

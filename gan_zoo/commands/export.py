@@ -260,7 +260,7 @@ def main(values: flags.FlagValues, rest: list[str]) -> None:
                     f" {TOLERANCE:g} is allowed; leave that out of --format."
                 )
         record = _record(
-            folder, saved, config.specs("noise")[0], step, values.best, averaged, net, differences
+            folder, saved, config.spec("noise"), step, values.best, averaged, net, differences
         )
         write_json(aside / "model.json", record)
         (aside / "README.md").write_text(_readme(record), encoding="utf-8")

@@ -188,7 +188,7 @@ def main(values: flags.FlagValues, rest: list[str]) -> None:
     from gan_zoo.game import sampling
     from gan_zoo.runs import restore
 
-    noise = rundir.config_of(folder).specs("noise")[0]
+    noise = rundir.config_of(folder).spec("noise")
     name = values.path if values.path != "auto" else "slerp" if noise.name == "normal" else "linear"
     game, step = restore.restore(folder, values.step, best=values.best)
     if seeds:

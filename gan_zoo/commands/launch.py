@@ -24,9 +24,7 @@ from absl import flags
 
 from gan_zoo import cli, config
 from gan_zoo.commands import train
-from gan_zoo.errors import UserError
-
-PEER_LOST = 42  # as gan_zoo.strategy has it, which imports TensorFlow
+from gan_zoo.errors import ExitCode, UserError
 
 
 def define_flags(values: flags.FlagValues) -> None:
@@ -88,7 +86,8 @@ def _watch(workers: list[subprocess.Popen]) -> int:
             )  # for what the others say: a worker's own end says more than that another one missed it
             codes = [worker.poll() for worker in workers]
             return min(
-                (code for code in codes if code), key=lambda code: (code < 0, code == PEER_LOST)
+                (code for code in codes if code),
+                key=lambda code: (code < 0, code == ExitCode.PEER_LOST),
             )
         if all(code == 0 for code in codes):
             return 0
@@ -150,7 +149,7 @@ def main(values: flags.FlagValues, rest: list[str]) -> int:
             _stop(workers, patience=30)
         if asked:
             return 128 + asked[0]
-        if code >= 0 and code != PEER_LOST:
+        if code >= 0 and code != ExitCode.PEER_LOST:
             return code
         if attempt < values.restarts:
             print(

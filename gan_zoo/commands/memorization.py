@@ -119,7 +119,7 @@ def _check_held_out(what: Subject, values: flags.FlagValues) -> None:
 
 def _more_of(config: Config) -> str:
     """How the data set itself gives other images than those that the settings name, in words; "" where it cannot."""
-    data = config.specs("data")[0]
+    data = config.spec("data")
     entry = registry.datasets.entry(data.name)
     if entry.signature is None or not entry.module.startswith(
         "gan_zoo."
@@ -142,7 +142,7 @@ def _held_out(
         if (
             folder is None
             and what.config.data_dir
-            and registry.parse_spec(values.held_out).name == what.config.specs("data")[0].name
+            and registry.parse_spec(values.held_out).name == what.config.spec("data").name
         ):
             folder = user_path(what.config.data_dir)
         found = registry.datasets.build(

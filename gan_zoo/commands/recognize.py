@@ -154,7 +154,7 @@ def test_part(config: Config) -> tuple[Dataset | None, list[str]]:
     """The data set's own test part if it has one that the run was not trained on, and sentences to tell."""
     from gan_zoo.game import build
 
-    spec = config.specs("data")[0]
+    spec = config.spec("data")
     signature = registry.datasets.entry(spec.name).signature
     if (
         signature is None

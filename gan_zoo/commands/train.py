@@ -21,7 +21,7 @@ from absl import flags
 
 from gan_zoo import cli, config
 from gan_zoo.commands.list import show_tables
-from gan_zoo.errors import UserError
+from gan_zoo.errors import ExitCode, UserError
 from gan_zoo.files import user_path
 
 
@@ -58,8 +58,8 @@ def _dry_run(settings: config.Config) -> None:
     for net in (game.gen, game.disc):
         net.summary(line_length=78)
     for kind, name, net in (
-        ("generator", settings.specs("gen")[0].name, game.gen),
-        ("discriminator", settings.specs("disc")[0].name, game.disc),
+        ("generator", settings.spec("gen").name, game.gen),
+        ("discriminator", settings.spec("disc").name, game.disc),
     ):
         total = sum(v.shape.num_elements() for v in net.weights)
         trainable = sum(v.shape.num_elements() for v in net.trainable_weights)
@@ -105,7 +105,7 @@ def main(values: flags.FlagValues, rest: list[str]) -> int:
             f"gan_zoo: {e}; start all workers again, and they go on from the last checkpoint.",
             file=sys.stderr,
         )
-        return strategy.PEER_LOST
+        return ExitCode.PEER_LOST
     if strategy.leads(settings.strategy):
         print(
             f"done: {folder / 'samples.gif'}, {folder / 'generator.keras'}\n  tensorboard"

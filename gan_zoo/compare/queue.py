@@ -19,11 +19,10 @@ from tqdm import tqdm
 
 from gan_zoo.compare.results import ALARMED, Record, folder_of, outcome, results
 from gan_zoo.config import Config
+from gan_zoo.errors import ExitCode
 from gan_zoo.files import write_json
 from gan_zoo.runs.logs import last_metrics
 from gan_zoo.runs.run import Run
-
-STOPPED_BY_ALARM = 3  # a run's exit code
 
 
 def places(jobs: int) -> list[dict[str, Any]]:
@@ -186,7 +185,7 @@ class Grid:
                 f"it was ended by signal {-code}"
                 if code < 0
                 else f"{ALARMED}: {words}"
-                if code == STOPPED_BY_ALARM
+                if code == ExitCode.ALARM
                 else words
             )
             self.failures[run] = why

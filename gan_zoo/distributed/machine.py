@@ -1,4 +1,4 @@
-"""What this machine is, for a run's record, and how fast its arithmetic is."""
+"""A description of this machine, for a run's record, and the speed of its arithmetic."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import tensorflow as tf
 
 
 def describe(distribution: tf.distribute.Strategy) -> dict[str, Any]:
-    """What of this machine decides about the last bits of a run."""
+    """Return what of this machine decides about the last bits of a run."""
     return {
         "devices": [device.name for device in tf.config.list_logical_devices()],
         "replicas": distribution.num_replicas_in_sync,
@@ -26,11 +26,11 @@ def describe(distribution: tf.distribute.Strategy) -> dict[str, Any]:
 
 
 def limits(dtype: str, repeat: int = 5, batch: int = 32) -> dict[str, float]:
-    """GFLOP/s of what training consists of, the best of ``repeat`` measurements.
+    """Measure the GFLOP/s of the main operations of training, the best of ``repeat`` times.
 
     Args:
         dtype: ``float32`` or ``bfloat16``.
-        repeat: How often each is measured.
+        repeat: Measurements of each.
         batch: Images in the convolutions.
 
     Returns:
@@ -43,16 +43,16 @@ def limits(dtype: str, repeat: int = 5, batch: int = 32) -> dict[str, float]:
         return tf.cast(tf.random.stateless_normal(shape, [0, 0]), dtype)
 
     a, x, k = draw(2048, 2048), draw(batch, 16, 16, 128), draw(3, 3, 128, 256)
-    big, slope = draw(batch, 32, 32, 128), draw(batch, 16, 16, 256)
+    large, gradient = draw(batch, 32, 32, 128), draw(batch, 16, 16, 256)
     measured: dict[str, tuple[float, Callable]] = {
         "matmul": (2.0 * 2048**3, lambda: tf.matmul(a, a)),
         "conv": (2.0 * batch * 16 * 16 * 9 * 128 * 256, lambda: tf.nn.conv2d(x, k, 1, "SAME")),
         "filter": (
             2.0 * batch * 16 * 16 * 16 * 128 * 256,
             lambda: tf.raw_ops.Conv2DBackpropFilter(
-                input=big,
+                input=large,
                 filter_sizes=[4, 4, 128, 256],
-                out_backprop=slope,
+                out_backprop=gradient,
                 strides=[1, 2, 2, 1],
                 padding="SAME",
             ),
@@ -66,17 +66,20 @@ def limits(dtype: str, repeat: int = 5, batch: int = 32) -> dict[str, float]:
 
 def _seconds(f: Callable, repeat: int) -> float:
     f()
-    found = []
+    times = []
     for _ in range(repeat):
         began = time.perf_counter()
         f().numpy()
-        found.append(time.perf_counter() - began)
-    return min(found)
+        times.append(time.perf_counter() - began)
+    return min(times)
 
 
 @functools.cache
 def faster_in_bfloat16(least: float = 1.25) -> bool:
-    """Whether convolutions and their gradients take at least ``least`` times as long in float32 on the first device."""
+    """Whether bfloat16 is at least ``least`` times as fast as float32 on the first device.
+
+    Measured on convolutions and their gradients.
+    """
     full, half = limits("float32"), limits("bfloat16")
     return sum(1 / full[k] for k in ("conv", "filter")) >= least * sum(
         1 / half[k] for k in ("conv", "filter")

@@ -1,4 +1,4 @@
-"""Which devices and hosts train together: TensorFlow's strategies by name, and what several workers must agree on."""
+"""Which devices and hosts train together: TensorFlow's strategies, and workers that synchronize."""
 
 from __future__ import annotations
 
@@ -14,24 +14,23 @@ from typing import Any
 
 import tensorflow as tf
 
-from gan_zoo.errors import UserError
+from gan_zoo.errors import ExitCode, UserError
 
-PEER_LOST = 42  # the exit code of a worker that lost another one: start all of them again
 JOIN_SECONDS = 60  # how long a worker waits for the others at its start
 # Only one worker evaluates, draws and saves; the others wait for it in the next step's exchange of
 # gradients.
 EXCHANGE_SECONDS = 3600
 
 
-class PeerLost(Exception):  # noqa: N818 -- it is no error of this process
-    """Another worker has gone. All must be started again, and go on from the last checkpoint."""
+class PeerLost(Exception):  # noqa: N818 -- it is not an error of this process
+    """Another worker is gone. Start all workers again: they resume from the last checkpoint."""
 
 
 def make(name: str) -> tf.distribute.Strategy:
-    """The strategy of this name; call it before any other TensorFlow operation.
+    """Return the strategy of this name; call it before any other TensorFlow operation.
 
     ``default`` is one device, ``mirrored`` all GPUs of this host (or all logical CPU devices),
-    ``multi_worker`` several processes or hosts as ``TF_CONFIG`` has them.
+    ``multi_worker`` several processes or hosts, as listed in ``TF_CONFIG``.
 
     Raises:
         UserError: There is nothing to mirror over, or ``TF_CONFIG`` is missing or wrong.
@@ -44,37 +43,40 @@ def make(name: str) -> tf.distribute.Strategy:
                 f" ({devices[0].name}); leave the flag out."
             )
         # On CPUs, a second ring of collectives in one process fails on its keys.
-        how = None if devices[0].device_type == "GPU" else tf.distribute.ReductionToOneDevice()
-        return tf.distribute.MirroredStrategy([device.name for device in devices], how)
+        on_gpu = devices[0].device_type == "GPU"
+        return tf.distribute.MirroredStrategy(
+            [device.name for device in devices],
+            None if on_gpu else tf.distribute.ReductionToOneDevice(),
+        )
     if name == "multi_worker":
         if not worker()[0]:
             raise UserError(
                 "--strategy=multi_worker needs the environment variable TF_CONFIG, which names all"
                 " workers; gan_zoo launch sets it."
             )
-        # Without its option timeout_seconds, for which TensorFlow starts a thread at each exchange
-        # that sleeps until then: a hundred a step, until the machine has no more. What the option
-        # is for, exchanges() does.
-        with _patience():
+        # The option timeout_seconds is not used: TensorFlow would start a thread at each exchange
+        # that sleeps until the timeout, about a hundred a step, until no thread can be started.
+        # exchanges() does the same with one thread.
+        with _join_timeout():
             return tf.distribute.MultiWorkerMirroredStrategy()
     return tf.distribute.get_strategy()
 
 
 @contextlib.contextmanager
-def _patience() -> Iterator[None]:
-    """End this process, with a word, if the body takes longer than the others may take to come.
+def _join_timeout() -> Iterator[None]:
+    """End this process, with a message, if the other workers do not join in JOIN_SECONDS.
 
-    TensorFlow waits for them for minutes, without a word and with Python's lock in its hands, so
-    that only another process can.
+    TensorFlow waits for them for minutes, without a message, and holds Python's lock meanwhile, so
+    that only another process can end it.
     """
     workers, index = worker()
-    said = (
-        f"gan_zoo: worker {index} of {', '.join(workers)} waited {JOIN_SECONDS} s for the others in"
-        " vain; start them, too."
+    message = (
+        f"gan_zoo: worker {index} of {', '.join(workers)} timed out after {JOIN_SECONDS} s waiting"
+        " for the other workers; start them, too.\n"
     )
     code = (
-        f"import os, time; time.sleep({JOIN_SECONDS}); os.write(2,"
-        f" {said.encode() + bytes([10])!r}); os.kill({os.getpid()}, 9)"
+        f"import os, time; time.sleep({JOIN_SECONDS}); os.write(2, {message.encode()!r});"
+        f" os.kill({os.getpid()}, 9)"
     )
     watch = subprocess.Popen([sys.executable, "-S", "-c", code], stdin=subprocess.DEVNULL)
     try:
@@ -86,9 +88,9 @@ def _patience() -> Iterator[None]:
 
 @contextlib.contextmanager
 def exchanges(strategy: tf.distribute.Strategy) -> Iterator[None]:
-    """End this process, as one that lost a peer, if the body, which exchanges with others, takes EXCHANGE_SECONDS.
+    """End this process with ExitCode.PEER_LOST if the body's exchange takes EXCHANGE_SECONDS.
 
-    A peer that is gone shows at once; this is for one that lives and never answers.
+    TensorFlow notices a worker that is gone at once; this is for one that runs and never answers.
     """
 
     def give_up() -> None:
@@ -97,7 +99,7 @@ def exchanges(strategy: tf.distribute.Strategy) -> Iterator[None]:
             f"gan_zoo: another worker has not answered for {EXCHANGE_SECONDS} s; start all workers"
             " again.\n".encode(),
         )
-        os._exit(PEER_LOST)
+        os._exit(ExitCode.PEER_LOST)
 
     if not several_workers(strategy):
         yield
@@ -112,10 +114,12 @@ def exchanges(strategy: tf.distribute.Strategy) -> Iterator[None]:
 
 
 def worker() -> tuple[list[str], int]:
-    """The addresses of all workers, and which of them this process is, by ``TF_CONFIG``; none and 0 where there is none.
+    """Return the addresses of all workers and the index of this one, as ``TF_CONFIG`` gives them.
+
+    Without ``TF_CONFIG``: an empty list and 0.
 
     Raises:
-        UserError: ``TF_CONFIG`` cannot be understood.
+        UserError: ``TF_CONFIG`` cannot be read.
     """
     text = os.environ.get("TF_CONFIG", "")
     if not text.strip():
@@ -129,7 +133,7 @@ def worker() -> tuple[list[str], int]:
             or not 0 <= index < len(workers)
             or not all(isinstance(w, str) for w in workers)
         ):
-            raise ValueError("its task is none of its workers")
+            raise ValueError("its task is not one of its workers")
     except (ValueError, KeyError, TypeError) as e:
         raise UserError(
             f"the environment variable TF_CONFIG is wrong ({type(e).__name__}: {e}); it must read"
@@ -140,13 +144,13 @@ def worker() -> tuple[list[str], int]:
 
 
 def leads(name: str) -> bool:
-    """Whether this process is the one that evaluates, draws, writes and speaks."""
+    """Whether this process is the one that evaluates, samples, writes and prints."""
     return name != "multi_worker" or worker()[1] == 0
 
 
 @contextlib.contextmanager
 def peers(strategy: tf.distribute.Strategy) -> Iterator[None]:
-    """Turn what TensorFlow raises when another worker goes into :class:`PeerLost`."""
+    """Raise :class:`PeerLost` in place of what TensorFlow raises when another worker is gone."""
     try:
         yield
     except (
@@ -166,7 +170,10 @@ def several_workers(strategy: tf.distribute.Strategy) -> bool:
 
 
 def highest(strategy: tf.distribute.Strategy, value: int) -> int:
-    """The greatest of the workers' values; all of them must ask at the same time. Without other workers, the value itself."""
+    """Return the greatest of the workers' values; every worker must call this at the same time.
+
+    Without other workers, it is the value itself.
+    """
     if not several_workers(strategy):
         return value
     with exchanges(strategy):
@@ -176,14 +183,14 @@ def highest(strategy: tf.distribute.Strategy, value: int) -> int:
 @functools.cache  # the run asks after each chunk of steps
 def _exchange(strategy: tf.distribute.Strategy) -> Any:
     @tf.function
-    def exchange(own: tf.Tensor) -> tf.Tensor:
-        def all_of_them() -> tf.Tensor:
+    def exchange(value: tf.Tensor) -> tf.Tensor:
+        def values_of_all() -> tf.Tensor:
             context = tf.distribute.get_replica_context()
-            place = tf.one_hot(
+            index = tf.one_hot(
                 context.replica_id_in_sync_group, context.num_replicas_in_sync, dtype=tf.int64
             )
-            return context.all_reduce("SUM", place * own)
+            return context.all_reduce("SUM", index * value)
 
-        return tf.reduce_max(strategy.experimental_local_results(strategy.run(all_of_them))[0])
+        return tf.reduce_max(strategy.experimental_local_results(strategy.run(values_of_all))[0])
 
     return exchange

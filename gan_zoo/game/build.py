@@ -22,7 +22,7 @@ from gan_zoo.layers import batch_norm_across_replicas, mixes_images
 
 def build_extractor(config: Config) -> FeatureExtractor:
     """The feature network that the settings name."""
-    return registry.extractors.build(config.specs("extractor")[0], cache_dir=cache_dir())
+    return registry.extractors.build(config.spec("extractor"), cache_dir=cache_dir())
 
 
 def load_data(config: Config) -> Dataset:
@@ -32,7 +32,7 @@ def load_data(config: Config) -> Dataset:
         UserError: It cannot be had, or holds fewer images than a batch.
     """
     data = registry.datasets.build(
-        config.specs("data")[0],
+        config.spec("data"),
         image_size=config.size,
         channels=config.channels or None,
         data_dir=user_path(config.data_dir) if config.data_dir else None,
@@ -56,9 +56,7 @@ def build_generator(
     """
     number = len(classes.names) if classes and config.condition else 0
     with _arithmetic(config):
-        gen = registry.generators.build(
-            config.specs("gen")[0], image_shape=image_shape, classes=number
-        )
+        gen = registry.generators.build(config.spec("gen"), image_shape=image_shape, classes=number)
         _check_net(gen, f"the generator '{config.gen}'", labeled=number > 0)
         if number:
             gen = conditions.condition_gen(gen, number)
@@ -114,9 +112,7 @@ def build_game(
     Raises:
         UserError: Parts do not fit each other or the images.
     """
-    condition = (
-        registry.conditions.build(config.specs("condition")[0]) if config.condition else None
-    )
+    condition = registry.conditions.build(config.spec("condition")) if config.condition else None
     classes = classes if condition else None
     if condition and not classes:
         raise UserError(
@@ -129,7 +125,7 @@ def build_game(
     gen = build_generator(config, image_shape, classes)
     keras.utils.set_random_seed(randomness.derive_seed(config.seed, "disc"))
     with _arithmetic(config):
-        disc = registry.discriminators.build(config.specs("disc")[0], image_shape=image_shape)
+        disc = registry.discriminators.build(config.spec("disc"), image_shape=image_shape)
     _check_net(disc, f"the discriminator '{config.disc}'")
     if disc.input_shape[1:] != image_shape or disc.output_shape[1:] != (1,):
         raise UserError(
@@ -146,8 +142,8 @@ def build_game(
     count = tf.Variable(
         0, dtype=tf.int64, trainable=False, aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA
     )
-    loss = registry.losses.build(config.specs("loss")[0])
-    update = registry.updates.build(config.specs("update")[0])
+    loss = registry.losses.build(config.spec("loss"))
+    update = registry.updates.build(config.spec("update"))
     if loss.has_zero_gradient and update.single_backward:
         raise UserError(
             f"--update={config.update} cannot go with the loss '{config.loss}', which is flat in"
@@ -198,13 +194,13 @@ def build_game(
                 f" --condition={config.condition} those of other classes would get the labels of"
                 " this batch; leave out one of the two."
             )
-    gen_opt = registry.optimizers.build(config.specs("gen_opt")[0], updates=config.steps)
+    gen_opt = registry.optimizers.build(config.spec("gen_opt"), updates=config.steps)
     disc_opt = registry.optimizers.build(
-        config.specs("disc_opt")[0], updates=config.steps * update.batches
+        config.spec("disc_opt"), updates=config.steps * update.batches
     )
     gen_opt.build(gen.trainable_variables)
     disc_opt.build(disc.trainable_variables)
-    noise = registry.noises.build(config.specs("noise")[0])
+    noise = registry.noises.build(config.spec("noise"))
     return step.Game(
         gen, disc, ema, config.ema, gen_opt, disc_opt, loss, update, tricks, noise, count, config.seed,
         condition=condition, classes=classes,
