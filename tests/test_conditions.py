@@ -478,6 +478,21 @@ def test_classes_are_those_of_the_images_to_train_on():
     assert game_labels.classes_of(Config(), data) is None
 
 
+def test_an_older_name_of_a_label_column_is_still_found():
+    config = Config(image_size="8", batch=2, condition="projection('hair_colour')")
+    assert game_labels.classes_of(config, data_of([0, 1], column="hair_color")).column == (
+        "hair_color"
+    )
+    assert game_labels.classes_of(config, data_of([0, 1], column="hair_colour")).column == (
+        "hair_colour"
+    )
+    recorded = {"column": "eye_colour", "names": ["a", "b"], "counts": [1, 1], "hash": "x"}
+    for name, column in (("cartoon_faces", "eye_color"), ("files", "eye_colour")):
+        saved = {"data": {"name": name, "classes": recorded}}
+        assert game_labels.recorded_classes(saved).column == column
+    assert game_labels.recorded_classes({"data": {"name": "cartoon_faces"}}) is None
+
+
 def test_data_without_such_classes_is_refused():
     config = Config(image_size="8", batch=2, condition="projection")
     for data, words in (

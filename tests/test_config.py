@@ -103,6 +103,14 @@ def test_differences_name_what_changed_and_leave_out_what_may_change():
     assert config.differences(old, Config(seed=1)) == ["seed 0 -> 1"]
 
 
+def test_differences_do_not_count_spellings_of_specs():
+    old = dataclasses.asdict(Config(condition="projection('hair_colour')"))
+    assert config.differences(old, Config(condition="projection('hair_color')")) == []
+    assert len(config.differences(old, Config(condition="projection('eye_color')"))) == 1
+    old = dataclasses.asdict(Config(plugins=""))  # but in paths they do
+    assert config.differences({**old, "plugins": "grey.py"}, Config()) != []
+
+
 def test_a_preset_may_use_the_types_that_come_naturally():
     config = Config(image_size=64, batch=np.int64(8), steps=1e3, ema=0)
     assert (config.image_size, config.batch, config.steps, config.ema) == ("64", 8, 1000, 0.0)

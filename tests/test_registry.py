@@ -54,6 +54,34 @@ def test_a_spec_reads_back_from_its_text():
         assert parse_spec(str(parse_spec(text))) == parse_spec(text)
 
 
+def test_british_spelling_becomes_american():
+    assert american("colour, hair_colour, Grey, greyhound, normalise=1") == (
+        "color, hair_color, Grey, greyhound, normalize=1"
+    )
+
+
+def test_arguments_may_be_spelled_the_british_way():
+    table = Registry("widgets", "widget", "nowhere")
+    table._index = {}
+
+    @table.register
+    def american_part(color: str = "red"):
+        """One."""
+        return color
+
+    @table.register
+    def british_part(colour: str = "red"):
+        """Another."""
+        return colour
+
+    assert table.build("american_part(colour='grey')") == "grey"  # values stay as they are
+    assert table.build("british_part(colour='blue')") == "blue"
+    with pytest.raises(UserError, match="unexpected keyword argument 'color'"):
+        table.build("british_part(color='blue')")
+    with pytest.raises(UserError, match="unexpected keyword argument 'colour'"):
+        table.build("american_part(color='blue', colour='red')")
+
+
 def test_one_spec_means_one():
     with pytest.raises(UserError, match="names 2"):
         parse_spec("a,b")
@@ -188,6 +216,9 @@ def test_a_part_of_ones_own_that_fails_is_named_in_one_line(tmp_path, monkeypatc
         with pytest.raises(UserError, match="own_loss") as e:
             registry.losses.build("own_loss")
         assert "\n" not in str(e.value)
+        if body.startswith("raise"):
+            assert isinstance(e.value, PartError)
+            assert (e.value.part, e.value.module) == ("the loss own_loss", str(file))
     finally:
         registry.losses._loaded.pop("own_loss", None)
         monkeypatch.undo()

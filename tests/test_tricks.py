@@ -611,6 +611,14 @@ def test_cutout_covers_half_of_both_sides_or_less_at_the_edge():
     assert rows.mean(0).min() > 0.2  # everywhere
 
 
+def test_diff_augment_knows_color_by_both_spellings():
+    first, second = (
+        build(f"diff_augment('{policy}')").images(IMAGES, SEED)
+        for policy in ("color,cutout", "colour,cutout")
+    )
+    np.testing.assert_array_equal(first, second)
+
+
 def test_color_by_hand():
     image = tf.constant([[[[0.2, -0.4, 0.8]], [[0.0, 0.0, 0.0]]]])  # [1, 2, 1, 3]
     one = tf.constant([1.0])

@@ -13,6 +13,7 @@ from gan_zoo.contracts import Classes, Dataset
 from gan_zoo.errors import UserError
 from gan_zoo.game import step
 from gan_zoo.game.build import split
+from gan_zoo.spec import american
 
 
 def classes_of(config: Config, data: Dataset) -> Classes | None:
@@ -25,6 +26,8 @@ def classes_of(config: Config, data: Dataset) -> Classes | None:
     if not (specs := config.specs("condition")):
         return None
     column = registry.conditions.build(specs[0]).column
+    if column not in data.labels and american(column) in data.labels:
+        column = american(column)  # as in runs from before cartoon_faces named it hair_color
     if column not in data.labels:
         there = (
             f"has {', '.join(data.labels)}; choose by --condition='{specs[0].name}(\"...\")'"
@@ -156,8 +159,11 @@ def rare_class_warning(classes: Classes | None) -> str:
 
 
 def recorded_classes(saved: dict[str, Any]) -> Classes | None:
-    """The classes that the ``config.json`` of a run has on record; None for one without a condition."""
-    found = saved["data"].get("classes")
-    return found and Classes(
-        found["column"], tuple(found["names"]), tuple(found["counts"]), found["hash"]
-    )
+    """Return the classes on record in the ``config.json`` of a run; None without a condition."""
+    recorded = saved["data"].get("classes")
+    if not recorded:
+        return None
+    column = recorded["column"]
+    if saved["data"].get("name") == "cartoon_faces":
+        column = american(column)  # older runs call it hair_colour
+    return Classes(column, tuple(recorded["names"]), tuple(recorded["counts"]), recorded["hash"])

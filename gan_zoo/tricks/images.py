@@ -10,6 +10,7 @@ from keras.config import floatx
 from gan_zoo import randomness, replicas
 from gan_zoo.contracts import Trick
 from gan_zoo.registry import tricks
+from gan_zoo.spec import american
 from gan_zoo.tricks import transforms
 
 
@@ -54,9 +55,8 @@ def diff_augment(policy: str = "color,translation,cutout") -> Trick:
     Args:
         policy: Which of ``color``, ``translation``, ``cutout``, with commas.
     """
-    names = [
-        name.strip() for name in str(policy).split(",")
-    ]  # a True, too, is told which there are
+    # A policy of True, too, is answered with the known ones.
+    names = [name.strip() for name in american(str(policy)).split(",")]
     if unknown := [name for name in names if name not in _POLICIES]:
         raise ValueError(
             f"policy has '{unknown[0]}'; give some of {', '.join(_POLICIES)}, with commas."
