@@ -19,6 +19,7 @@ This module imports neither TensorFlow nor Keras.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -183,6 +184,25 @@ class Update(NamedTuple):
     batches: int = 1
     single_backward: bool = False
     shared_fakes: bool = False
+
+
+class ImageSpec(NamedTuple):
+    """The images that the settings ask a data set for.
+
+    A builder asks for the record as ``images``, or for some of its fields: ``image_size`` (the
+    size), ``channels``, ``data_dir`` and ``cache_dir``.
+
+    Attributes:
+        size: (H, W) in pixels.
+        channels: 1, 3, or None for as many as the data has.
+        data_dir: Where the images are: a folder, a zip, an npz; None if ``--data_dir`` is empty.
+        cache_dir: The folder for decoded images.
+    """
+
+    size: tuple[int, int]
+    channels: int | None
+    data_dir: Path | None
+    cache_dir: Path
 
 
 class Dataset(NamedTuple):

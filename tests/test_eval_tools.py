@@ -12,9 +12,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gan_zoo import registry, run
+from gan_zoo import run
 from gan_zoo.config import Config
+from gan_zoo.datasets import build_dataset
 from gan_zoo.runs import rundir
+from gan_zoo.spec import Spec
 from tests.conftest import SMALL
 
 QUICK = "--extractor=random_conv"
@@ -524,12 +526,12 @@ def test_audit_finds_what_was_planted(tool, messy):
 @pytest.mark.parametrize("flags", [(), ("--channels=1",)])
 def test_audit_gives_the_hash_and_the_duplicates_that_training_sees(tool, messy, tmp_path, flags):
     def data(**arguments):
-        return registry.datasets.build(
-            registry.Spec("files", (), arguments),
-            image_size=(24, 24),
-            channels=1 if flags else None,
-            data_dir=messy,
-            cache_dir=tmp_path / "cache",
+        return build_dataset(
+            Spec("files", (), arguments),
+            (24, 24),
+            1 if flags else None,
+            messy,
+            tmp_path / "cache",
         )
 
     tool("audit", messy, "--image_size=24", "--json=x.json", "--nosheet", *flags)
@@ -552,13 +554,7 @@ def test_audit_of_gray_arrays_of_classes_and_of_data_sets(tool, tmp_path):
     )
     out = tool("audit", "gray.npz", "--image_size=16", "--json=x.json")
     record = json.loads(Path("x.json").read_text())
-    data = registry.datasets.build(
-        "files",
-        image_size=(16, 16),
-        channels=None,
-        data_dir=tmp_path / "gray.npz",
-        cache_dir=tmp_path / "cache",
-    )
+    data = build_dataset("files", (16, 16), None, tmp_path / "gray.npz", tmp_path / "cache")
     assert (record["hash"], record["shape"]) == (data.hash, [16, 16, 1])
     assert record["classes"] == {"class": {"0": 17, "1": 17, "2": 16}}
     assert "drops 20.0 % of the images" in out

@@ -98,7 +98,7 @@ def data_rates(count: int = 2000) -> dict[str, float]:
     import tensorflow as tf
     from PIL import Image
 
-    from gan_zoo import registry
+    from gan_zoo.datasets import build_dataset
     from gan_zoo.datasets.store import memory_map
     from gan_zoo.training import feed
 
@@ -113,13 +113,7 @@ def data_rates(count: int = 2000) -> dict[str, float]:
                 small.resize((178, 218), Image.Resampling.BICUBIC).save(jpeg, "JPEG", quality=90)
                 archive.writestr(f"{i}.jpg", jpeg.getvalue())
         began = time.perf_counter()
-        registry.datasets.build(
-            "files",
-            image_size=(64, 64),
-            channels=None,
-            data_dir=path,
-            cache_dir=Path(folder) / "cache",
-        )
+        build_dataset("files", (64, 64), data_dir=path, cache=Path(folder) / "cache")
         found[f"decoded from a zip ({count} JPEG of 178x218, to 64x64)"] = count / (
             time.perf_counter() - began
         )

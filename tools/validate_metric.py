@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from gan_zoo import cli, registry
 from gan_zoo.contracts import Dataset
-from gan_zoo.datasets import cache_dir
+from gan_zoo.datasets import build_dataset, cache_dir
 from gan_zoo.errors import UserError
 from gan_zoo.files import user_path
 
@@ -48,12 +48,11 @@ def main(values: flags.FlagValues, rest: list[str]) -> int:
     from gan_zoo.analysis.corruptions import LEVELS, clusters, severity_sweep
     from gan_zoo.evaluation.distances import Statistics, frechet
 
-    data: Dataset = registry.datasets.build(
+    data: Dataset = build_dataset(
         values.data,
-        image_size=(values.image_size, values.image_size),
-        channels=values.channels or None,
-        data_dir=user_path(values.data_dir) if values.data_dir else None,
-        cache_dir=cache_dir(),
+        (values.image_size, values.image_size),
+        values.channels or None,
+        user_path(values.data_dir) if values.data_dir else None,
     )
     if values.modes and values.modes not in data.labels:
         raise UserError(

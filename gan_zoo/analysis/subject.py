@@ -124,7 +124,7 @@ def _name(spec: str) -> str:
 
 def _takes_dir(spec: str) -> bool:
     signature = registry.datasets.entry(_name(spec)).signature
-    return signature is None or "data_dir" in signature.parameters
+    return signature is None or not {"data_dir", "images"}.isdisjoint(signature.parameters)
 
 
 def open_pictures(path: Path, most: int | None = None, seed: int = 0) -> Source:

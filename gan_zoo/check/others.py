@@ -12,7 +12,7 @@ import tensorflow as tf
 from gan_zoo import registry
 from gan_zoo.check.contract import Part, Skipped, builds, require
 from gan_zoo.contracts import Batch, Dataset, FeatureExtractor, Loss
-from gan_zoo.datasets import cache_dir
+from gan_zoo.datasets import build_dataset, cache_dir
 from gan_zoo.datasets.store import pixel_hash
 from gan_zoo.files import user_path
 from gan_zoo.game import step
@@ -271,12 +271,11 @@ CONDITIONS = [builds, speaks_of_classes]
 
 @functools.lru_cache(maxsize=2)
 def _load(part: Part, again: int = 0) -> Dataset:
-    return registry.datasets.build(
+    return build_dataset(
         part.spec,
-        image_size=part.shape[:2],
-        channels=part.shape[2],
-        data_dir=user_path(part.data_dir) if part.data_dir else None,
-        cache_dir=cache_dir(),
+        part.shape[:2],
+        part.shape[2],
+        user_path(part.data_dir) if part.data_dir else None,
     )
 
 

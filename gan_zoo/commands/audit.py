@@ -33,7 +33,7 @@ from tqdm import tqdm
 from gan_zoo import images, registry
 from gan_zoo.analysis.subject import open_pictures
 from gan_zoo.config import Config, load_plugins
-from gan_zoo.datasets import cache_dir
+from gan_zoo.datasets import build_dataset
 from gan_zoo.datasets.pixels import Preprocessing, preprocess
 from gan_zoo.datasets.sources import Contents, error_text, is_candidate, printable
 from gan_zoo.datasets.store import Hasher
@@ -144,12 +144,8 @@ def _given(values: flags.FlagValues, rest: list[str]) -> Given:
         columns = {} if contents.labels is None else {"class": (contents.labels, contents.classes)}
         name = path.resolve().stem if path.is_file() else path.resolve().name
         return Given(str(path), name, contents, columns, how, _others(path), (), True, "files")
-    found = registry.datasets.build(
-        spec,
-        image_size=how.size,
-        channels=how.channels,
-        data_dir=user_path(values.data_dir) if values.data_dir else None,
-        cache_dir=cache_dir(),
+    found = build_dataset(
+        spec, how.size, how.channels, user_path(values.data_dir) if values.data_dir else None
     )
     columns = {
         name: (np.asarray(column), found.label_values[name])

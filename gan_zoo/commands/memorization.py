@@ -44,7 +44,7 @@ from gan_zoo.analysis.subject import (
 from gan_zoo.commands.evaluate import define_subject_flags
 from gan_zoo.config import Config
 from gan_zoo.contracts import Dataset
-from gan_zoo.datasets import cache_dir
+from gan_zoo.datasets import build_dataset
 from gan_zoo.errors import UserError
 from gan_zoo.evaluation.neighbors import nearest
 from gan_zoo.evaluation.pixels import resized
@@ -145,13 +145,7 @@ def _held_out(
             and registry.parse_spec(values.held_out).name == what.config.spec("data").name
         ):
             folder = user_path(what.config.data_dir)
-        found = registry.datasets.build(
-            values.held_out,
-            image_size=data.image_shape[:2],
-            channels=data.image_shape[2],
-            data_dir=folder,
-            cache_dir=cache_dir(),
-        )
+        found = build_dataset(values.held_out, data.image_shape[:2], data.image_shape[2], folder)
         rows = np.random.default_rng(what.seed).permutation(len(found.images))[:_MAXIMUM]
         chosen, whence, notes = found.images[np.sort(rows)], values.held_out, list(found.notes)
     elif folder:

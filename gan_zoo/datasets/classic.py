@@ -1,4 +1,4 @@
-"""The classic sets of small labeled images, downloaded by Keras or read from the files in which they were published."""
+"""The classic sets of small labeled images, downloaded by Keras or read from their own files."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from gan_zoo.contracts import Dataset
+from gan_zoo.contracts import Dataset, ImageSpec
 from gan_zoo.datasets.load import load
 from gan_zoo.datasets.pixels import Preprocessing
 from gan_zoo.datasets.raw_formats import read_cifar, read_idx
@@ -55,7 +55,7 @@ def _parts(split: str) -> tuple[str, ...]:
 def _array_source(
     where: str, marks: object, read: Callable[[str], Split], split: str, classes: tuple[str, ...]
 ) -> Source:
-    """A source over arrays; ``read`` gives the part ``train`` or ``test``."""
+    """Return a source over arrays; ``read`` gives the part ``train`` or ``test``."""
 
     def contents() -> Contents:
         images, labels = (
@@ -81,15 +81,15 @@ def _marks(*paths: Path) -> list[tuple[str, int, int]]:
     return [(str(path.resolve()), path.stat().st_size, path.stat().st_mtime_ns) for path in paths]
 
 
-def _found(root: Path, pattern: str) -> list[Path]:
-    """What fits a pattern in ``root``, else one folder below, else two."""
+def _find(root: Path, pattern: str) -> list[Path]:
+    """Return the paths of a pattern in ``root``, or else one folder below, or else two."""
     return next(
-        (found for depth in range(3) if (found := sorted(root.glob("*/" * depth + pattern)))), []
+        (paths for depth in range(3) if (paths := sorted(root.glob("*/" * depth + pattern)))), []
     )
 
 
 def _downloaded(name: str, split: str, classes: tuple[str, ...], origin: str) -> Source:
-    """What Keras downloads, and only when the cache does not have it."""
+    """Return a source that Keras downloads, if the cache does not have it."""
 
     def read(part: str) -> Split:
         try:
@@ -97,8 +97,10 @@ def _downloaded(name: str, split: str, classes: tuple[str, ...], origin: str) ->
 
             train, test = getattr(keras.datasets, name).load_data()
         except Exception as e:  # of the network or of the file, in many shapes
-            said = f"{name} cannot be downloaded ({error_text(e)})"
-            raise UserError(f"{said}; get {origin} and give the folder as --data_dir.") from None
+            raise UserError(
+                f"{name} cannot be downloaded ({error_text(e)}); get {origin} and give the folder"
+                " as --data_dir."
+            ) from None
         return train if part == "train" else test
 
     return _array_source(f"keras.datasets.{name}", ("keras", name), read, split, classes)
@@ -107,12 +109,12 @@ def _downloaded(name: str, split: str, classes: tuple[str, ...], origin: str) ->
 def _mnist_like(
     name: str, split: str, classes: tuple[str, ...], origin: str, data_dir: Path | None
 ) -> Source:
-    """MNIST, or a set that is published in the same files; ``origin`` says where."""
+    """Return the source of MNIST, or of a set in the same file formats from ``origin``."""
     if data_dir is None:
         return _downloaded(name, split, classes, origin)
     path = require_path(data_dir)
     if path.is_dir():
-        packed = _found(path, f"{name}.npz") + _found(path, f"{name.replace('_', '-')}.npz")
+        packed = _find(path, f"{name}.npz") + _find(path, f"{name.replace('_', '-')}.npz")
     else:
         packed = [path] if path.suffix == ".npz" else []
     if packed:
@@ -121,21 +123,21 @@ def _mnist_like(
             try:
                 with np.load(packed[0], allow_pickle=False) as arrays:
                     return arrays[f"x_{part}"], arrays[f"y_{part}"]
-            except Exception as e:  # zipfile, zlib and NumPy have many ways to say so
+            except Exception as e:  # zipfile, zlib and NumPy raise many types
                 raise UserError(
                     f"{packed[0]} cannot be read as {name} ({error_text(e)}); download it again."
                 ) from None
 
         return _array_source(str(packed[0]), _marks(packed[0]), read_npz, split, classes)
 
-    folders = {p.parent for p in _found(path, "t*-ubyte*")} if path.is_dir() else {path.parent}
+    folders = {p.parent for p in _find(path, "t*-ubyte*")} if path.is_dir() else {path.parent}
     if len(folders) > 1:
         raise UserError(
             f"{path} holds several sets of idx files; give one of them as --data_dir, such as"
             f" {min(folders)}."
         )
     found = {
-        (part, kind): _found(folder, f"{_PREFIX[part]}-{kind}?idx{rank}-ubyte*")
+        (part, kind): _find(folder, f"{_PREFIX[part]}-{kind}?idx{rank}-ubyte*")
         for folder in folders
         for part in _parts(split)
         for kind, rank in (("images", 3), ("labels", 1))
@@ -157,10 +159,7 @@ def mnist(
     resample: str = "lanczos",
     drop_duplicates: bool = False,
     *,
-    image_size: tuple[int, int],
-    channels: int | None,
-    data_dir: Path | None,
-    cache_dir: Path,
+    images: ImageSpec,
 ) -> Dataset:
     """MNIST, handwritten digits of 28x28 (LeCun et al. 1998): 60,000 to train and 10,000 to test.
 
@@ -171,26 +170,18 @@ def mnist(
         fit: See ``files``.
         resample: See ``files``.
         drop_duplicates: See ``files``.
-        image_size: (H, W).
-        channels: 1 or None.
-        data_dir: The files or their folder, or None.
-        cache_dir: Where decoded images are kept.
+        images: Its data_dir may be the files or their folder.
 
     Raises:
-        UserError: The files cannot be had or read.
+        UserError: The files cannot be downloaded or read.
     """
     origin = (
         "mnist.npz from storage.googleapis.com/tensorflow/tf-keras-datasets or the four original"
         " idx files"
     )
-    source = _mnist_like("mnist", split, _DIGITS, origin, data_dir)
-    return load(
-        "mnist",
-        source,
-        Preprocessing(image_size, channels, fit, resample),
-        drop_duplicates,
-        cache_dir,
-    )
+    source = _mnist_like("mnist", split, _DIGITS, origin, images.data_dir)
+    preprocessing = Preprocessing(images.size, images.channels, fit, resample)
+    return load("mnist", source, preprocessing, drop_duplicates, images.cache_dir)
 
 
 @datasets.register
@@ -200,24 +191,16 @@ def fashion_mnist(
     resample: str = "lanczos",
     drop_duplicates: bool = False,
     *,
-    image_size: tuple[int, int],
-    channels: int | None,
-    data_dir: Path | None,
-    cache_dir: Path,
+    images: ImageSpec,
 ) -> Dataset:
-    """Fashion-MNIST, clothes of 28x28 (Xiao et al. 2017, arXiv 1708.07747): 60,000 to train and 10,000 to test.
+    """Fashion-MNIST, clothes of 28x28: 60,000 to train and 10,000 to test.
 
-    For the parameters see ``mnist``.
+    Xiao et al. 2017, arXiv 1708.07747. For the parameters see ``mnist``.
     """
     origin = "the four idx files from github.com/zalandoresearch/fashion-mnist"
-    source = _mnist_like("fashion_mnist", split, _FASHION, origin, data_dir)
-    return load(
-        "fashion_mnist",
-        source,
-        Preprocessing(image_size, channels, fit, resample),
-        drop_duplicates,
-        cache_dir,
-    )
+    source = _mnist_like("fashion_mnist", split, _FASHION, origin, images.data_dir)
+    preprocessing = Preprocessing(images.size, images.channels, fit, resample)
+    return load("fashion_mnist", source, preprocessing, drop_duplicates, images.cache_dir)
 
 
 @datasets.register
@@ -227,23 +210,20 @@ def cifar10(
     resample: str = "lanczos",
     drop_duplicates: bool = False,
     *,
-    image_size: tuple[int, int],
-    channels: int | None,
-    data_dir: Path | None,
-    cache_dir: Path,
+    images: ImageSpec,
 ) -> Dataset:
-    """CIFAR-10, photographs of 32x32 in ten classes (Krizhevsky 2009): 50,000 to train and 10,000 to test.
+    """CIFAR-10, photographs of 32x32 in ten classes: 50,000 to train and 10,000 to test.
 
-    It is downloaded by Keras unless --data_dir holds cifar-10-python.tar.gz or the folder in it.
+    Krizhevsky 2009. It is downloaded by Keras unless --data_dir holds cifar-10-python.tar.gz or the folder in it.
     For the parameters see ``mnist``.
     """
     origin = "cifar-10-python.tar.gz from www.cs.toronto.edu/~kriz/cifar.html"
-    if data_dir is None:
+    if images.data_dir is None:
         source = _downloaded("cifar10", split, _CIFAR10, origin)
     else:
-        path = require_path(data_dir)
+        path = require_path(images.data_dir)
         if path.is_dir() and not (path / "test_batch").is_file():
-            found = _found(path, "cifar-10-batches-py") + _found(path, "cifar-10-python.tar.gz")
+            found = _find(path, "cifar-10-batches-py") + _find(path, "cifar-10-python.tar.gz")
             if not found:
                 raise UserError(f"{path} does not hold CIFAR-10; put {origin} there.")
             path = found[0]
@@ -252,10 +232,5 @@ def cifar10(
         source = _array_source(
             str(path), marks, lambda part: read_cifar(path, batches[part]), split, _CIFAR10
         )
-    return load(
-        "cifar10",
-        source,
-        Preprocessing(image_size, channels, fit, resample),
-        drop_duplicates,
-        cache_dir,
-    )
+    preprocessing = Preprocessing(images.size, images.channels, fit, resample)
+    return load("cifar10", source, preprocessing, drop_duplicates, images.cache_dir)

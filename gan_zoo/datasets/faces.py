@@ -1,4 +1,4 @@
-"""Faces by name: where each set is to be had, how its files lie, and which part of its images trains."""
+"""Faces by name: where to download each set, its file layout, and the crop that is used."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-from gan_zoo.contracts import Dataset
+from gan_zoo.contracts import Dataset, ImageSpec
 from gan_zoo.datasets.load import load
 from gan_zoo.datasets.pixels import Crop, Preprocessing
 from gan_zoo.datasets.sources import Source, pictures, require_path
@@ -18,12 +18,10 @@ from gan_zoo.registry import datasets
 # part of a data set's identity.
 _CELEBA_SIZE = 178, 218
 CELEBA_CROPS = {
-    "close_v1": Crop(
-        "close_v1", (33, 66, 145, 178), _CELEBA_SIZE
-    ),  # brow to chin; 112 pixels are 4 a pixel at 28
-    "align178_v1": Crop(
-        "align178_v1", (0, 20, 178, 198), _CELEBA_SIZE
-    ),  # head and hair: the largest centered square
+    # Brow to chin; 112 pixels are 4 a pixel at 28.
+    "close_v1": Crop("close_v1", (33, 66, 145, 178), _CELEBA_SIZE),
+    # Head and hair: the largest centered square.
+    "align178_v1": Crop("align178_v1", (0, 20, 178, 198), _CELEBA_SIZE),
 }
 _CLOSE_UP_TO = 32  # pixels: below it, a whole head leaves too few for the face
 
@@ -33,9 +31,9 @@ class _DownloadedFaces(NamedTuple):
 
     Attributes:
         name: Of the data set.
-        folder: What the folder with the images is called, alone or in the archive.
-        archives: Patterns for the archive, where ``--data_dir`` is the folder that it lies in.
-        home: Where it is to be had.
+        folder: The name of the folder with the images, alone or in the archive.
+        archives: Patterns for the archive, if ``--data_dir`` is the folder that holds it.
+        home: Where to download it.
     """
 
     name: str
@@ -49,11 +47,11 @@ class _DownloadedFaces(NamedTuple):
         Raises:
             UserError: There is no ``--data_dir``, or it holds something else.
         """
-        what = f"its zip, its folder {self.folder}/, or the folder that holds either"
+        accepted = f"its zip, its folder {self.folder}/, or the folder that holds either"
         if data_dir is None:
             raise UserError(
                 f"--data={self.name} cannot be downloaded by a program; get {self.home} and give"
-                f" {what} as --data_dir."
+                f" {accepted} as --data_dir."
             )
         path = require_path(data_dir)
         if path.is_dir():
@@ -64,19 +62,17 @@ class _DownloadedFaces(NamedTuple):
                 *self.archives,
                 "archive.zip",
             )
-            path = next((found for pattern in below for found in sorted(path.glob(pattern))), path)
+            path = next((match for pattern in below for match in sorted(path.glob(pattern))), path)
 
         def select(names: Sequence[str]) -> Sequence[str]:
             # Some of these archives hold everything twice, in data/ and in data/data/: the
             # outermost folder counts.
             parents = {str(PurePosixPath(name).parent) for name in names}
-            own = [
-                parent for parent in parents if PurePosixPath(parent).name == self.folder
-            ] or list(parents)
-            chosen = min(own, key=lambda parent: (parent.count("/"), parent))
+            named = [parent for parent in parents if PurePosixPath(parent).name == self.folder]
+            chosen = min(named or parents, key=lambda parent: (parent.count("/"), parent))
             if PurePosixPath(chosen).name != self.folder and len(parents) > 1:
                 raise UserError(
-                    f"{path} has no folder {self.folder}/ as {self.home} has; give {what}, or use"
+                    f"{path} has no folder {self.folder}/ as {self.home} has; give {accepted}, or use"
                     " --data=files."
                 )
             return [name for name in names if str(PurePosixPath(name).parent) == chosen]
@@ -90,10 +86,7 @@ def simpsons(
     resample: str = "lanczos",
     drop_duplicates: bool = False,
     *,
-    image_size: tuple[int, int],
-    channels: int | None,
-    data_dir: Path | None,
-    cache_dir: Path,
+    images: ImageSpec,
 ) -> Dataset:
     """Cropped faces of The Simpsons, 9,877 of 200x200; give Kaggle's download as --data_dir.
 
@@ -102,8 +95,14 @@ def simpsons(
     gallery = _DownloadedFaces(
         "simpsons", "cropped", ("*simpsons*.zip",), "'Simpsons Faces' by kostastokis from Kaggle"
     )
-    how = Preprocessing(image_size, channels, fit, resample)
-    return load("simpsons", gallery.source(data_dir), how, drop_duplicates, cache_dir)
+    preprocessing = Preprocessing(images.size, images.channels, fit, resample)
+    return load(
+        "simpsons",
+        gallery.source(images.data_dir),
+        preprocessing,
+        drop_duplicates,
+        images.cache_dir,
+    )
 
 
 @datasets.register
@@ -112,10 +111,7 @@ def anime_faces(
     resample: str = "lanczos",
     drop_duplicates: bool = False,
     *,
-    image_size: tuple[int, int],
-    channels: int | None,
-    data_dir: Path | None,
-    cache_dir: Path,
+    images: ImageSpec,
 ) -> Dataset:
     """Anime faces, 21,551 of 64x64; give Kaggle's download as --data_dir.
 
@@ -124,8 +120,14 @@ def anime_faces(
     gallery = _DownloadedFaces(
         "anime_faces", "data", ("*anime*.zip",), "'Anime Faces' by soumikrakshit from Kaggle"
     )
-    how = Preprocessing(image_size, channels, fit, resample)
-    return load("anime_faces", gallery.source(data_dir), how, drop_duplicates, cache_dir)
+    preprocessing = Preprocessing(images.size, images.channels, fit, resample)
+    return load(
+        "anime_faces",
+        gallery.source(images.data_dir),
+        preprocessing,
+        drop_duplicates,
+        images.cache_dir,
+    )
 
 
 @datasets.register
@@ -135,12 +137,11 @@ def celeba(
     resample: str = "lanczos",
     drop_duplicates: bool = False,
     *,
-    image_size: tuple[int, int],
-    channels: int | None,
-    data_dir: Path | None,
-    cache_dir: Path,
+    images: ImageSpec,
 ) -> Dataset:
-    """CelebA, 202,599 aligned faces of 178x218 (Liu et al. 2015, arXiv 1411.7766); give img_align_celeba.zip as --data_dir.
+    """CelebA, 202,599 aligned faces of 178x218; give img_align_celeba.zip as --data_dir.
+
+    Liu et al. 2015, arXiv 1411.7766.
 
     Args:
         crop: close_v1 (brow to chin), align178_v1 (the whole head), none (the whole image), or
@@ -148,16 +149,13 @@ def celeba(
         fit: See ``files``; it applies to what ``crop`` leaves.
         resample: See ``files``.
         drop_duplicates: See ``files``.
-        image_size: (H, W).
-        channels: 1, 3 or None.
-        data_dir: The zip, the folder img_align_celeba, or the folder that holds either.
-        cache_dir: Where decoded images are kept.
+        images: Its data_dir is the zip, the folder img_align_celeba, or the folder of either.
 
     Raises:
         UserError: The images are not there, or are not the aligned ones.
     """
     if crop == "auto":
-        crop = "close_v1" if max(image_size) <= _CLOSE_UP_TO else "align178_v1"
+        crop = "close_v1" if max(images.size) <= _CLOSE_UP_TO else "align178_v1"
     if crop not in (*CELEBA_CROPS, "none"):
         raise UserError(
             f"--data=celeba has no crop {crop!r}; choose from: auto, {', '.join(CELEBA_CROPS)},"
@@ -170,5 +168,9 @@ def celeba(
     gallery = _DownloadedFaces(
         "celeba", "img_align_celeba", ("img_align_celeba*.zip", "*celeba*.zip"), home
     )
-    how = Preprocessing(image_size, channels, fit, resample, CELEBA_CROPS.get(crop))
-    return load("celeba", gallery.source(data_dir), how, drop_duplicates, cache_dir)
+    preprocessing = Preprocessing(
+        images.size, images.channels, fit, resample, CELEBA_CROPS.get(crop)
+    )
+    return load(
+        "celeba", gallery.source(images.data_dir), preprocessing, drop_duplicates, images.cache_dir
+    )

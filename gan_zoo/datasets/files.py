@@ -1,10 +1,8 @@
-"""Pictures of one's own: any folder, .zip or .npz."""
+"""The user's own images: any folder, .zip or .npz."""
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from gan_zoo.contracts import Dataset
+from gan_zoo.contracts import Dataset, ImageSpec
 from gan_zoo.datasets.arrays import npz
 from gan_zoo.datasets.load import load
 from gan_zoo.datasets.pixels import Preprocessing
@@ -19,10 +17,7 @@ def files(
     resample: str = "lanczos",
     drop_duplicates: bool = False,
     *,
-    image_size: tuple[int, int],
-    channels: int | None,
-    data_dir: Path | None,
-    cache_dir: Path,
+    images: ImageSpec,
 ) -> Dataset:
     """The images in a folder, a .zip or an .npz given by --data_dir.
 
@@ -34,28 +29,18 @@ def files(
         fit: How images of another aspect are fitted: crop (the center), pad (white) or stretch.
         resample: lanczos, bicubic, bilinear or box; all antialiased.
         drop_duplicates: Keep only the first of images that are equal once resized.
-        image_size: (H, W).
-        channels: 1, 3, or None for what the data has: 1 if all images are gray.
-        data_dir: Where they are.
-        cache_dir: Where decoded images are kept.
+        images: Their size; with channels of None, there is one if all images are gray.
 
     Raises:
         UserError: There are no images there, or they cannot be read.
     """
-    if data_dir is None:
+    if images.data_dir is None:
         raise UserError(
             "--data=files needs to know where the images are; give a folder, a .zip or an .npz as"
             " --data_dir."
         )
-    source = (
-        npz(data_dir)
-        if require_path(data_dir).suffix.lower() == ".npz" and data_dir.is_file()
-        else pictures(data_dir)
-    )
-    return load(
-        "files",
-        source,
-        Preprocessing(image_size, channels, fit, resample),
-        drop_duplicates,
-        cache_dir,
-    )
+    path = require_path(images.data_dir)
+    is_npz = path.suffix.lower() == ".npz" and path.is_file()
+    source = npz(path) if is_npz else pictures(path)
+    preprocessing = Preprocessing(images.size, images.channels, fit, resample)
+    return load("files", source, preprocessing, drop_duplicates, images.cache_dir)

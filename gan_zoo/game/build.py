@@ -13,7 +13,7 @@ import tensorflow as tf
 from gan_zoo import conditions, randomness, registry
 from gan_zoo.config import Config, held_out
 from gan_zoo.contracts import Classes, Condition, Dataset, FeatureExtractor
-from gan_zoo.datasets import cache_dir
+from gan_zoo.datasets import build_dataset, cache_dir
 from gan_zoo.errors import UserError
 from gan_zoo.files import user_path
 from gan_zoo.game import step
@@ -31,12 +31,11 @@ def load_data(config: Config) -> Dataset:
     Raises:
         UserError: It cannot be had, or holds fewer images than a batch.
     """
-    data = registry.datasets.build(
+    data = build_dataset(
         config.spec("data"),
-        image_size=config.size,
-        channels=config.channels or None,
-        data_dir=user_path(config.data_dir) if config.data_dir else None,
-        cache_dir=cache_dir(),
+        config.size,
+        config.channels or None,
+        user_path(config.data_dir) if config.data_dir else None,
     )
     if len(data.images) < config.batch:
         raise UserError(

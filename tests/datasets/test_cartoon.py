@@ -348,8 +348,8 @@ def test_drawing_that_is_cut_short_leaves_no_cache(tmp_path, monkeypatch):
     [
         ("cartoon_faces(0)", (28, 28), 3, "count=0 must be a whole number, 1 or more"),
         ("cartoon_faces(2e4)", (28, 28), 3, "count=20000.0 must be a whole number, 1 or more"),
-        ("cartoon_faces(True)", (28, 28), 3, "count=True is no value for it"),
-        ("cartoon_faces('many')", (28, 28), 3, "count='many' is no value for it"),
+        ("cartoon_faces(True)", (28, 28), 3, "count=True has the wrong type"),
+        ("cartoon_faces('many')", (28, 28), 3, "count='many' has the wrong type"),
         ("cartoon_faces(seed=-1)", (28, 28), 3, "seed=-1 must be a whole number, 0 or more"),
         ("cartoon_faces", (27, 28), 3, "28 to 128 pixels a side, not at 27x28"),
         ("cartoon_faces", (28, 129), None, "28 to 128 pixels a side, not at 28x129"),

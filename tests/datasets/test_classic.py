@@ -14,9 +14,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gan_zoo.datasets import faces, originals
+from gan_zoo.datasets import build_dataset, faces, raw_formats
 from gan_zoo.errors import UserError
-from gan_zoo.registry import datasets
 
 RNG = np.random.default_rng(0)
 
@@ -50,13 +49,7 @@ def zipped(path, files):
 @pytest.fixture
 def read(tmp_path):
     def go(spec, data_dir, size=(28, 28), channels=None):
-        return datasets.build(
-            spec,
-            image_size=size,
-            channels=channels,
-            data_dir=data_dir,
-            cache_dir=tmp_path / "cache",
-        )
+        return build_dataset(spec, size, channels, data_dir, tmp_path / "cache")
 
     return go
 
@@ -391,7 +384,7 @@ def test_pickles_that_do_more_than_hold_arrays_are_refused(refused, tmp_path, ki
 
 @pytest.mark.parametrize("protocol", range(6))
 def test_arrays_pass_the_unpickler(protocol):
-    images, labels = originals.read_cifar_batch(pickle.dumps(batch(4), protocol=protocol), "here")
+    images, labels = raw_formats.read_cifar_batch(pickle.dumps(batch(4), protocol=protocol), "here")
     assert (images.shape, labels.tolist()) == ((4, 32, 32, 3), [0, 1, 2, 3])
 
 
@@ -400,7 +393,7 @@ def test_a_pickle_of_python_2():
     data = pickle.dumps(batch(2), protocol=2).replace(
         b"numpy._core.multiarray", b"numpy.core.multiarray"
     )
-    assert originals.read_cifar_batch(data, "here")[0].shape == (2, 32, 32, 3)
+    assert raw_formats.read_cifar_batch(data, "here")[0].shape == (2, 32, 32, 3)
 
 
 @pytest.mark.parametrize(

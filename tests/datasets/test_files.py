@@ -20,9 +20,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gan_zoo.datasets import load, pixels, sources, store
+from gan_zoo import registry
+from gan_zoo.datasets import build_dataset, load, pixels, sources, store
 from gan_zoo.errors import UserError
-from gan_zoo.registry import datasets
 
 RNG = np.random.default_rng(0)
 
@@ -62,9 +62,7 @@ def read(tmp_path):
     """read(data_dir, spec="files", size=(8, 8), channels=None) -> Dataset, with a cache of the test's own."""
 
     def go(data_dir, spec="files", size=(8, 8), channels=None, cache=tmp_path / "cache"):
-        return datasets.build(
-            spec, image_size=size, channels=channels, data_dir=data_dir, cache_dir=cache
-        )
+        return build_dataset(spec, size, channels, data_dir, cache)
 
     return go
 
@@ -975,12 +973,46 @@ def test_leftovers_of_killed_runs_are_removed(read, folder, tmp_path):
     assert not old.exists() and young.exists()
 
 
+def test_a_plugin_may_ask_for_the_image_spec_or_for_its_fields(read, tmp_path, monkeypatch):
+    monkeypatch.setattr(registry.third_party, "files", [])
+    file = tmp_path / "mine.py"
+    file.write_text(
+        "import numpy as np\n"
+        "from gan_zoo.contracts import Dataset\n"
+        "from gan_zoo.registry import datasets\n"
+        "def blank(size, channels, where):\n"
+        "    images = np.zeros((4, *size, channels or 3), np.uint8)\n"
+        "    return Dataset(str(where), images, {}, {}, 'hash', 'none')\n"
+        "@datasets.register\n"
+        "def by_fields(*, image_size, channels, data_dir, cache_dir):\n"
+        "    'One.'\n"
+        "    return blank(image_size, channels, (data_dir, cache_dir))\n"
+        "@datasets.register\n"
+        "def by_spec(*, images):\n"
+        "    'Another.'\n"
+        "    return blank(images.size, images.channels, (images.data_dir, images.cache_dir))\n"
+    )
+    registry.add_plugin_file(file)
+    try:
+        first, second = (
+            read(tmp_path / "d", name, size=(8, 12), channels=1, cache=tmp_path / "c")
+            for name in ("by_fields", "by_spec")
+        )
+    finally:
+        for name in ("by_fields", "by_spec"):
+            registry.datasets._loaded.pop(name, None)
+        monkeypatch.undo()
+        registry.datasets.forget_index()
+    assert first.image_shape == second.image_shape == (8, 12, 1)
+    assert first.name == second.name == str((tmp_path / "d", tmp_path / "c"))
+
+
 def test_processes_do_not_disturb_each_other(tmp_path):
     folder = write(tmp_path / "d", colors(40))
     code = (
-        "import sys; from pathlib import Path; from gan_zoo.registry import datasets; "
-        f"d = datasets.build('files', image_size=(32, 32), channels=None, data_dir=Path({str(folder)!r}), "
-        f"cache_dir=Path({str(tmp_path / 'cache')!r})); print(d.hash, d.notes)"
+        "import sys; from pathlib import Path; from gan_zoo.datasets import build_dataset; "
+        f"d = build_dataset('files', (32, 32), None, Path({str(folder)!r}), "
+        f"Path({str(tmp_path / 'cache')!r})); print(d.hash, d.notes)"
     )
     runs = [
         subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
