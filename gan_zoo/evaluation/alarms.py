@@ -1,4 +1,4 @@
-"""Alarms over the history of a run: what was seen, since when, and what to try.
+"""Alarms over the history of a run: what happened, since when, and what to try.
 
 Pure functions of the records in ``metrics.jsonl``, so a resumed run raises the same alarms as an
 uninterrupted one. Records are of two kinds, both with ``step``: of training (``loss/disc``,
@@ -21,8 +21,9 @@ class Alarm(NamedTuple):
     Attributes:
         name: ``nan``, ``collapse``, ``disc_saturated``, ``gen_stuck`` or ``past_best``.
         since: The step at which it began.
-        seen: What was seen, in a sentence without its full stop.
-        advice: What to try, in a sentence without its full stop.
+        seen: What happened, a sentence without its full stop.
+        advice: What to try, a sentence without its full stop. Parts are named as flags, such as
+            ``--loss=hinge``.
     """
 
     name: str
@@ -43,29 +44,29 @@ def check(
     diversity: str = "",
     recall: str = "",
 ) -> list[Alarm]:
-    """All alarms that hold at the end of a history; none for things that it does not record.
+    """Return all alarms that hold at the end of a history; values that are missing raise none.
 
     Args:
         history: Records in the order of their steps, each with ``step``.
         score: Key of the metric by which checkpoints are chosen, lower is better, such as
             ``eval/FD-embedded``.
-        floor: What real images score against real ones; differences of its size are chance.
+        floor: The score of real images against real images; differences of its size are chance.
         diversity: Key of the samples' diversity over that of real images, such as
             ``eval/diversity-embedded``.
         recall: Key of recall, such as ``eval/recall-embedded``.
     """
-    found = [
+    alarms = [
         nan(history),
         collapse(history, diversity=diversity, recall=recall),
         disc_saturated(history),
         gen_stuck(history),
         past_best(history, score=score, floor=floor),
     ]
-    return [alarm for alarm in found if alarm is not None]
+    return [alarm for alarm in alarms if alarm is not None]
 
 
 def _series(history: Sequence[Record], key: str) -> list[tuple[int, float]]:
-    """The (step, value) pairs of one key, without those that are missing or not finite."""
+    """Return the (step, value) pairs of one key, without values that are missing or not finite."""
     return [
         (r["step"], float(r[key]))
         for r in history
@@ -74,7 +75,7 @@ def _series(history: Sequence[Record], key: str) -> list[tuple[int, float]]:
 
 
 def _since(series: Sequence[tuple[int, float]], bad: Sequence[bool], least: int) -> int | None:
-    """The step at which the run of bad values that ends the series began; None where it is shorter than ``least``."""
+    """Return the step since which all values are bad; None for fewer than ``least`` of them."""
     length = 0
     while length < len(bad) and bad[-1 - length]:
         length += 1
@@ -95,8 +96,8 @@ def nan(history: Sequence[Record]) -> Alarm | None:
         "nan",
         newest["step"],
         f"{', '.join(bad)} {'is' if len(bad) == 1 else 'are'} NaN or infinite",
-        "go back to the last good checkpoint with lower learning rates, a gradient penalty, or"
-        " spectral normalization",
+        "go back to the last good checkpoint with lower learning rates, a gradient penalty"
+        " (--tricks=r1), or --tricks=spectral_norm",
     )
 
 
@@ -111,8 +112,8 @@ def collapse(
     An untrained generator has no variety, so none is expected of it at first.
     """
     advice = (
-        "go back to the best checkpoint; try a lower learning rate for D, a gradient penalty,"
-        " DiffAugment, a larger batch"
+        "go back to the best checkpoint; try a lower learning rate for D, a gradient penalty"
+        " (--tricks=r1), --tricks=diff_augment, a larger --batch"
     )
     series = _series(history, diversity)
     values = [v for _, v in series]
@@ -152,7 +153,10 @@ def collapse(
 def disc_saturated(
     history: Sequence[Record], *, accuracy: float = 0.995, least: int = 5
 ) -> Alarm | None:
-    """D tells real from fake almost without error, for ``least`` records running, so that G gets little from it."""
+    """D tells real from fake almost without error, for ``least`` records running.
+
+    Then G learns little from it.
+    """
     series = _series(history, "accuracy/disc")
     since = _since(series, [v >= accuracy for _, v in series], least)
     if since is None:
@@ -161,42 +165,31 @@ def disc_saturated(
         "disc_saturated",
         since,
         f"D is right about {100 * series[-1][1]:.1f} % of images",
-        "lower D's learning rate or width, add noise or DiffAugment to its images, a gradient"
-        " penalty, or smooth its labels",
+        "lower D's learning rate or width, or use --tricks=instance_noise, --tricks=diff_augment,"
+        " --tricks=label_smooth or a gradient penalty (--tricks=r1)",
     )
 
 
 def gen_stuck(history: Sequence[Record], *, part: float = 1e-3, least: int = 5) -> Alarm | None:
-    """G no longer moves, for ``least`` records running: its gradient is below ``part`` of its median over the run's first half.
+    """G no longer changes, for ``least`` records running.
 
-    The fixed-noise samples that no longer change (``eval/sample_change``, mean absolute difference
-    of two evaluations in gray levels of 255) below 0.05, twice running, say the same.
+    Its gradient norm is below ``part`` of its median over the first half of the run.
     """
-    advice = (
-        "D may be saturated: lower its learning rate; or raise G's, or change to a loss that does"
-        " not saturate (hinge, bce)"
-    )
     series = _series(history, "grad_norm/gen")
-    if len(series) >= 2 * least:
-        first = sorted(v for _, v in series[: len(series) // 2])
-        usual = first[len(first) // 2]
-        since = _since(series, [v < part * usual for _, v in series], least)
-        if since is not None:
-            return Alarm(
-                "gen_stuck",
-                since,
-                f"G's gradient norm is {series[-1][1]:.2g}, and was {usual:.2g} before",
-                advice,
-            )
-    series = _series(history, "eval/sample_change")
-    since = _since(series, [v < 0.05 for _, v in series], 2)
-    if since is not None:
-        seen = (
-            f"the samples of fixed noise changed by {series[-1][1]:.3f} gray levels between two"
-            " evaluations"
-        )
-        return Alarm("gen_stuck", since, seen, advice)
-    return None
+    if len(series) < 2 * least:
+        return None
+    first_half = sorted(v for _, v in series[: len(series) // 2])
+    median = first_half[len(first_half) // 2]
+    since = _since(series, [v < part * median for _, v in series], least)
+    if since is None:
+        return None
+    return Alarm(
+        "gen_stuck",
+        since,
+        f"G's gradient norm is {series[-1][1]:.2g}, and was {median:.2g} before",
+        "D may be saturated: lower its learning rate; or raise G's, or change to a loss that does"
+        " not saturate (--loss=hinge, --loss=non_saturating)",
+    )
 
 
 def past_best(
@@ -207,30 +200,24 @@ def past_best(
     factor: float = 1.5,
     least: int = 2,
 ) -> Alarm | None:
-    """The metric is ``factor`` times its best or worse, for ``least`` evaluations running. Since: the best's step.
+    """The metric is ``factor`` times its best or worse, for ``least`` evaluations running.
 
-    A best below twice the floor counts as twice the floor: so near to real images, a factor is
-    chance.
+    The alarm's step is that of the best evaluation. A best below twice the floor counts as twice
+    the floor: so near to real images, a factor is chance.
     """
     series = _series(history, score)
     if not series:
         return None
     values = [v for _, v in series]
     best = [min(values[: i + 1]) for i in range(len(values))]
-    if (
-        _since(
-            series,
-            [v >= factor * max(b, 2 * floor) for v, b in zip(values, best, strict=True)],
-            least,
-        )
-        is None
-    ):
+    worse = [v >= factor * max(b, 2 * floor) for v, b in zip(values, best, strict=True)]
+    if _since(series, worse, least) is None:
         return None
     step = series[values.index(best[-1])][0]
     return Alarm(
         "past_best",
         step,
         f"{score.split('/')[-1]} is {values[-1]:.4g}, and was {best[-1]:.4g} at its best",
-        "stop and keep the best checkpoint, or go back to it with lower learning rates; EMA weights"
-        " swing less",
+        "stop and keep the best checkpoint, or go back to it with lower learning rates; averaged"
+        " weights (--ema) vary less",
     )

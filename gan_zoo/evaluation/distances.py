@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -21,11 +20,13 @@ SMALL = 256  # dimensions up to which a factorization takes milliseconds
 
 
 def checked(*features: np.ndarray, least: int = 2) -> list[np.ndarray]:
-    """Sets of features as float64 ``[N, D]``, or an error in place of the silent NaN that bad ones would give.
+    """Return sets of features as float64 ``[N, D]``.
+
+    Bad features raise an error: metrics of them would be NaN without a warning.
 
     Args:
         *features: Arrays ``[N, D]`` with one D; each may have its own N.
-        least: The smallest N that makes sense.
+        least: The smallest N allowed.
 
     Raises:
         UserError: Not ``[N, D]``, differing D, N too small, or values that are not finite.
@@ -56,12 +57,14 @@ _libraries = functools.cache(threadpoolctl.ThreadpoolController)
 
 
 def _threads(dimensions: int) -> contextlib.AbstractContextManager:
-    """One thread for small factorizations: OpenBLAS' others wait spinning, for many times as long where trainings run, too."""
-    return (
-        _libraries().limit(limits=1, user_api="blas")
-        if dimensions <= SMALL
-        else contextlib.nullcontext()
-    )
+    """Limit small factorizations to one thread.
+
+    Further threads of OpenBLAS wait in a busy loop, which takes many times as long while other
+    trainings run.
+    """
+    if dimensions > SMALL:
+        return contextlib.nullcontext()
+    return _libraries().limit(limits=1, user_api="blas")
 
 
 class Statistics(NamedTuple):
@@ -79,7 +82,7 @@ class Statistics(NamedTuple):
 
     @classmethod
     def of(cls, features: np.ndarray) -> Statistics:
-        """The statistics of features ``[N, D]``, N >= 2.
+        """Compute the statistics of features ``[N, D]``, N >= 2.
 
         Raises:
             UserError: See :func:`checked`.
@@ -92,23 +95,13 @@ class Statistics(NamedTuple):
                 root = np.linalg.qr(root, mode="r")
         return cls(mean, root, len(x))
 
-    def save(self, path: str | Path) -> None:
-        """Write to an .npz file."""
-        np.savez(path, **self._asdict())
-
-    @classmethod
-    def load(cls, path: str | Path) -> Statistics:
-        """Read what :meth:`save` wrote."""
-        with np.load(path) as z:
-            return cls(z["mean"], z["root"], int(z["n"]))
-
 
 def frechet(a: Statistics, b: Statistics) -> float:
-    """Frechet distance of two Gaussians (Dowson and Landau 1982; Heusel et al. 2017, arXiv 1706.08500, section 3).
+    """Return the Frechet distance of two Gaussians.
 
-    With roots A and B of the covariances, tr sqrt(A'A B'B) is the nuclear norm of A B'. So no
-    matrix root is taken, no digits are lost on directions of little variance, and N < D costs less,
-    not more.
+    Dowson and Landau 1982; Heusel et al. 2017, arXiv 1706.08500, section 3. With roots A and B of
+    the covariances, tr sqrt(A'A B'B) is the nuclear norm of A B'. So no matrix root is taken, no
+    digits are lost on directions of little variance, and N < D costs less, not more.
 
     Returns:
         The distance, in squared units of the features; >= 0.
@@ -128,10 +121,10 @@ def frechet(a: Statistics, b: Statistics) -> float:
 def frechet_error(
     real: Statistics, fake: np.ndarray, *, draws: int = 20, seed: int = 0
 ) -> float | None:
-    """Standard error of the Frechet distance over the choice of the fake images: a bootstrap of the rows of ``fake``.
+    """Return the standard error of the Frechet distance over the choice of the fake images.
 
-    Says nothing about training seeds, which move the number far more. None above SMALL dimensions,
-    where it is not cheap.
+    It is a bootstrap over the rows of ``fake``. It says nothing about training seeds, which move
+    the number far more. None above SMALL dimensions, where it is not cheap.
     """
     if fake.shape[1] > SMALL:
         return None
@@ -146,7 +139,9 @@ def frechet_error(
 
 
 def diversity(features: np.ndarray, *, at_most: int = 2000) -> tuple[float, float]:
-    """Mean Euclidean distance of two images in feature space: near 0 when a generator has collapsed.
+    """Return the mean Euclidean distance of two images in feature space.
+
+    It is near 0 when a generator has collapsed.
 
     Args:
         features: ``[N, D]``, N >= 2, in random order.

@@ -1,4 +1,4 @@
-"""The protocol is part of the number: every result carries how it was made, and says with which others it may be ranked.
+"""The protocol of a number: how it was made, and with which others it may be ranked.
 
 One checkpoint scored 14.0 or 10.2 under two protocols that both called it FID. So here no number
 goes without its stamp. No TensorFlow.
@@ -7,7 +7,6 @@ goes without its stamp. No TensorFlow.
 from __future__ import annotations
 
 import importlib.metadata
-import json
 from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple
 
@@ -18,7 +17,9 @@ INCEPTION_NAMES = {"FD": "FID", "KD": "KID", "CS": "IS"}
 
 
 class Stamp(NamedTuple):
-    """How a number was made. Two numbers may be ranked only when all fields but the versions are equal.
+    """How a number was made.
+
+    Two numbers may be ranked only if all fields but the versions are equal.
 
     Attributes:
         metric: Its full name, such as ``FID`` or ``FD-embedded``; see :func:`named`.
@@ -30,9 +31,9 @@ class Stamp(NamedTuple):
         split: Which part of the data: ``train``, ``held-out``, ``all`` ...
         ema: Whether the generator's averaged weights drew the images; None where that is not known
             (a folder of images).
-        data_hash: The data set's identity, which its image size and preparation enter.
-        seed: That chose the real images and the noise.
-        versions: Of the libraries that took part.
+        data_hash: The data set's identity, which depends on its image size and preprocessing.
+        seed: Of the choice of real images and of the noise.
+        versions: Of the libraries involved.
     """
 
     metric: str
@@ -48,7 +49,7 @@ class Stamp(NamedTuple):
     versions: Mapping[str, str]
 
     def short(self) -> str:
-        """As for logs and tables: ``FD-embedded@1a2b (5k fake/10k real train, lanczos 64)``."""
+        """Return ``FD-embedded@1a2b (5k fake/10k real train, lanczos 64)``, for logs and tables."""
         name = f"{self.metric}@{self.extractor_hash[:4]}" if self.extractor else self.metric
         ema = {True: ", EMA", False: ", no EMA", None: ""}[self.ema]
         return (
@@ -74,12 +75,12 @@ class Result(NamedTuple):
     warning: str = ""
 
     def short(self) -> str:
-        """As for logs: the metric's stamp, the value and its error."""
+        """Return it for logs: the short stamp, the value and its error."""
         error = "" if self.error is None else f" +- {self.error:.2g}"
         return f"{self.stamp.short()}: {self.value:.4g}{error}"
 
     def as_dict(self) -> dict[str, Any]:
-        """One flat record: the fields of the stamp beside ``value``, ``error`` and ``warning``."""
+        """Return one flat record: the fields of the stamp, ``value``, ``error`` and ``warning``."""
         return {
             **self.stamp._asdict(),
             "versions": dict(self.stamp.versions),
@@ -88,13 +89,9 @@ class Result(NamedTuple):
             "warning": self.warning,
         }
 
-    def as_json(self) -> str:
-        """:meth:`as_dict` as one line of JSON."""
-        return json.dumps(self.as_dict(), allow_nan=False)
-
     @classmethod
     def from_dict(cls, record: Mapping[str, Any]) -> Result:
-        """Read what :meth:`as_dict` wrote."""
+        """Return the result of a record of :meth:`as_dict`."""
         return cls(
             record["value"],
             record["error"],
@@ -104,12 +101,12 @@ class Result(NamedTuple):
 
 
 def named(metric: str, extractor: FeatureExtractor) -> str:
-    """The public name of a metric of features: only TF-GAN's Inception gives FID, KID and IS.
+    """Return the public name of a metric: only TF-GAN's Inception gives FID, KID and IS.
 
     Args:
         metric: ``FD`` (Frechet distance), ``KD`` (kernel distance), ``CS`` (classifier score),
             ``recall`` ...
-        extractor: Whose features are meant; with another than ``inception`` its name is appended:
+        extractor: The feature network; the name of any but ``inception`` is appended:
             ``FD-embedded``.
     """
     if extractor.name == "inception" and metric in INCEPTION_NAMES:
@@ -118,7 +115,7 @@ def named(metric: str, extractor: FeatureExtractor) -> str:
 
 
 def comparable(a: Stamp, b: Stamp, *, subject: Collection[str] = ()) -> str:
-    """Why two numbers may not be ranked together; "" where they may.
+    """Return why two numbers may not be ranked together; "" where they may.
 
     Versions of libraries may differ: they move the number by rounding only, or else change the
     extractor's hash.
@@ -142,7 +139,7 @@ def comparable(a: Stamp, b: Stamp, *, subject: Collection[str] = ()) -> str:
 
 
 def small_sample_warning(n: int, dimensions: int) -> str:
-    """A sentence where N is too small for a Frechet distance, else "".
+    """Return a warning if N is too small for a Frechet distance, else "".
 
     A covariance of D dimensions from fewer than 10 D images is mostly noise, which raises the
     distance: identical distributions of 64 dimensions give 4 % of their variance at N = 500.
@@ -156,7 +153,7 @@ def small_sample_warning(n: int, dimensions: int) -> str:
 
 
 def versions() -> dict[str, str]:
-    """The versions that a stamp carries, without importing the libraries."""
+    """Return the versions for a stamp, without importing the libraries."""
     packages = {
         "tensorflow": "tensorflow",
         "tfgan": "tensorflow-gan",
@@ -165,15 +162,16 @@ def versions() -> dict[str, str]:
     }
     return {
         "gan_zoo": gan_zoo.__version__,
-        **{name: _version(package) for name, package in packages.items()},
+        **{name: package_version(package) or "none" for name, package in packages.items()},
     }
 
 
-def _version(package: str) -> str:
+def package_version(package: str) -> str | None:
+    """Return the version of an installed package; None where it is not installed."""
     try:
         return importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:
-        return "none"
+        return None
 
 
 def _count(n: int) -> str:

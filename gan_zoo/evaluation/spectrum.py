@@ -29,22 +29,21 @@ class Spectrum(NamedTuple):
 
 
 class Excess(NamedTuple):
-    """How the spectrum of fake images differs from that of the real ones; all three are 0 where they are alike.
+    """The difference of the spectra of fake and real images; both values are 0 where they match.
 
     Attributes:
-        slope: Difference of the slopes of log power over log frequency (photographs have about -2);
-            negative is too smooth.
         high: Mean excess of power over the upper half of the frequencies, in decibel.
         checkerboard: Excess of the checkerboard peak, in decibel.
     """
 
-    slope: float
     high: float
     checkerboard: float
 
 
 def spectrum(images: np.ndarray) -> Spectrum:
-    """The spectrum of uint8 images ``[N, H, W, C]``, of their mean over channels, under a Hann window.
+    """Compute the spectrum of uint8 images ``[N, H, W, C]`` under a Hann window.
+
+    Channels are averaged first.
 
     Raises:
         UserError: Fewer than 16 pixels a side.
@@ -70,19 +69,14 @@ def spectrum(images: np.ndarray) -> Spectrum:
 
 
 def _checkerboard(power: np.ndarray) -> float:
-    # Under the window a peak is three bins wide; its surroundings are the next three on either
-    # side.
+    """Return the largest power at a highest frequency over that of its surroundings."""
+    # Under the window, a peak is three bins wide; its surroundings are three bins on each side.
     height, width = power.shape
     ratios = []
     for y, x in ((height // 2, 0), (0, width // 2), (height // 2, width // 2)):
         patch = np.roll(power, (4 - y, 4 - x), axis=(0, 1))[:9, :9]
-        if (
-            0
-            in (
-                x,
-                y,
-            )
-        ):  # near an axis the power of edges and ramps runs along it, so compare along the axis only
+        # Near an axis, the power of edges and ramps lies along it: compare along the axis only.
+        if 0 in (x, y):
             patch = patch[:, 3:6] if x == 0 else patch[3:6].T
             peak, around = patch[3:6].mean(), np.concatenate([patch[:3], patch[6:]]).mean()
         else:
@@ -93,13 +87,9 @@ def _checkerboard(power: np.ndarray) -> float:
 
 
 def excess(real: Spectrum, fake: Spectrum) -> Excess:
-    """How ``fake`` differs from ``real``; both of images of one size."""
-    frequency = np.log10(np.arange(1, len(real.radial) + 1))
-    upto = slice(1, None)  # the lowest frequency is the window's own
-    slopes = [np.polyfit(frequency[upto], np.log10(s.radial[upto]), 1)[0] for s in (fake, real)]
+    """Return how ``fake`` differs from ``real``; both of images of one size."""
     decibels = 10 * np.log10(fake.radial / real.radial)
     return Excess(
-        float(slopes[0] - slopes[1]),
         float(decibels[len(decibels) // 2 :].mean()),
         float(10 * np.log10(fake.checkerboard / real.checkerboard)),
     )

@@ -1,17 +1,16 @@
-"""TF-GAN in its box: the only module that imports ``tensorflow_gan``.
+"""TF-GAN's metrics: the only module that imports ``tensorflow_gan``.
 
-TF-GAN 2.1.0 (2021) does not import on TensorFlow >= 2.16 as it is. :func:`load` stands stub modules
-in for the few leaf modules that cannot run there and imports the genuine rest. ``tf`` itself is
-left untouched and ``tf.keras`` stays Keras 3.
+TF-GAN 2.1.0 (2021) does not import on TensorFlow >= 2.16 as it is. :func:`load` replaces the few
+modules that cannot run there by stubs and imports the rest unchanged. ``tf`` itself is not changed,
+and ``tf.keras`` stays Keras 3.
 
-What is reported as FID, KID and classifier score is computed by TF-GAN's own functions. Around each
-call stand the guards that TF-GAN lacks: a result is the true value or an error, never a silent NaN.
+FID, KID and classifier score are computed by TF-GAN's own functions. Their arguments are checked
+first, which TF-GAN does not do: the result is the true value or an error, never NaN.
 """
 
 from __future__ import annotations
 
 import importlib
-import importlib.metadata
 import sys
 import threading
 import types
@@ -32,13 +31,8 @@ _LEAVES = {
 }
 
 
-def version() -> str:
-    """The version of the installed tensorflow-gan."""
-    return importlib.metadata.version("tensorflow-gan")
-
-
 def load() -> types.ModuleType:
-    """The genuine ``tensorflow_gan`` package, without the leaves that cannot run on this TensorFlow.
+    """Import ``tensorflow_gan``, without the modules that cannot run on this TensorFlow.
 
     Safe to call from several threads, any number of times, and after a plain ``import
     tensorflow_gan`` has failed.
@@ -85,11 +79,11 @@ def _stub(name: str, reason: str) -> types.ModuleType:
 
 
 def frechet_distance(real: np.ndarray, fake: np.ndarray) -> float:
-    """Frechet distance of two sets of features, by TF-GAN (Heusel et al. 2017, arXiv 1706.08500, section 3).
+    """Return TF-GAN's Frechet distance of two sets of features.
 
-    TF-GAN drops directions whose variance is below about 1e-5, whatever the scale of the features.
-    Here they are first brought to a root mean variance of 1e3, and the result is scaled back: the
-    distance of c x is c^2 times that of x.
+    Heusel et al. 2017, arXiv 1706.08500, section 3. TF-GAN drops directions whose variance is below
+    about 1e-5, whatever the scale of the features. Here they are first brought to a root mean
+    variance of 1e3, and the result is scaled back: the distance of c x is c^2 times that of x.
 
     Args:
         real: Features ``[N, D]``, N >= 2.
@@ -102,15 +96,11 @@ def frechet_distance(real: np.ndarray, fake: np.ndarray) -> float:
         UserError: Fewer than 2 rows, differing D, or values that are not finite.
     """
     real, fake = checked(real, fake)
-    center = real.mean(
-        axis=0
-    )  # a common shift changes no distance, and large means would cost digits
+    center = real.mean(axis=0)  # a common shift changes no distance; large means cost digits
     real, fake = real - center, fake - center
     mean_variance = float((real.var(axis=0, ddof=1) + fake.var(axis=0, ddof=1)).mean() / 2)
     scale = 1e3 / np.sqrt(mean_variance) if mean_variance > 0 else 1.0
-    if not np.isfinite(
-        scale
-    ):  # variances among the subnormal numbers: constant features, for every purpose
+    if not np.isfinite(scale):  # subnormal variances: the features are as good as constant
         scale = 1.0
     value = load().eval.frechet_classifier_distance_from_activations(real * scale, fake * scale)
     return max(0.0, float(value) / float(scale) ** 2)
@@ -119,11 +109,12 @@ def frechet_distance(real: np.ndarray, fake: np.ndarray) -> float:
 def kernel_distance(
     real: np.ndarray, fake: np.ndarray, *, block: int = 1000, seed: int = 0
 ) -> tuple[float, float]:
-    """Kernel distance with the cubic polynomial kernel, by TF-GAN (Bińkowski et al. 2018, arXiv 1801.01401, section 4).
+    """Return TF-GAN's kernel distance, with the cubic polynomial kernel, and its standard error.
 
-    TF-GAN averages over blocks and gives no standard error (NaN) for one block. Here the blocks are
-    made smaller until there are four (three at odd small N), which does not bias the estimate. Rows
-    are shuffled, since TF-GAN takes blocks in the order of the rows.
+    Bińkowski et al. 2018, arXiv 1801.01401, section 4. TF-GAN averages over blocks and gives no
+    standard error (NaN) for one block. Here the blocks are made smaller until there are four (three
+    at odd small N), which does not bias the estimate. Rows are shuffled, since TF-GAN takes blocks
+    in the order of the rows.
 
     Args:
         real: Features ``[N, D]``.
@@ -153,11 +144,11 @@ def kernel_distance(
 
 
 def classifier_score(logits: np.ndarray, *, splits: int = 10) -> tuple[float, float]:
-    """Classifier score (with Inception: the Inception score), by TF-GAN (Salimans et al. 2016, arXiv 1606.03498, section 4).
+    """Return TF-GAN's classifier score (with Inception: the Inception score), and its deviation.
 
-    A class that no image has any probability of gives TF-GAN a NaN (0 times the logarithm of 0).
-    Here logits are cut 80 below the largest of their row, which moves no probability by more than
-    1e-34 and leaves none at 0.
+    Salimans et al. 2016, arXiv 1606.03498, section 4. A class that no image has any probability of
+    gives TF-GAN a NaN (0 times the logarithm of 0). Here logits are cut 80 below the largest of
+    their row, which moves no probability by more than 1e-34 and leaves none at 0.
 
     Args:
         logits: ``[N, classes]``.
@@ -182,7 +173,7 @@ def classifier_score(logits: np.ndarray, *, splits: int = 10) -> tuple[float, fl
 
 
 def sliced_wasserstein_refusal(shape: tuple[int, ...]) -> str | None:
-    """Why TF-GAN's sliced Wasserstein distance is not defined on images ``(H, W, C)``, or None where it is."""
+    """Return why TF-GAN's sliced Wasserstein distance cannot measure ``(H, W, C)``, or None."""
     height, width, channels = shape[-3:]
     if channels != 3:
         return f"it wants 3 channels and the images have {channels}"
@@ -199,12 +190,12 @@ def sliced_wasserstein_refusal(shape: tuple[int, ...]) -> str | None:
 
 
 def sliced_wasserstein(real: np.ndarray, fake: np.ndarray, *, seed: int = 0) -> dict[int, float]:
-    """Sliced Wasserstein distance of patches on a Laplacian pyramid, by TF-GAN (Karras et al. 2018, arXiv 1710.10196).
+    """Return TF-GAN's sliced Wasserstein distance of patches on a Laplacian pyramid.
 
-    TF-GAN divides each patch by its standard deviation, so one flat patch makes the result NaN.
-    Here half a gray level of uniform noise is added to real and fake alike, as when pixels are
-    dequantized. TF-GAN draws from global generators; here they are seeded for the call and put
-    back.
+    Karras et al. 2018, arXiv 1710.10196. TF-GAN divides each patch by its standard deviation, so
+    one flat patch makes the result NaN. Here half a gray level of uniform noise is added to real
+    and fake alike, as when pixels are dequantized. TF-GAN draws from global generators; here they
+    are seeded for the call and put back.
 
     Args:
         real: uint8 ``[N, H, H, 3]``. Numbers compare with the paper's at N = 8192 only, and take 4

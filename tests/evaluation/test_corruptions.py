@@ -3,9 +3,7 @@ import pytest
 
 from gan_zoo.analysis.corruptions import LEVELS, clusters, corrupt, severity_sweep
 from gan_zoo.evaluation.distances import Statistics, frechet
-from gan_zoo.evaluation.extractors.embedded import attributes_of
 from gan_zoo.evaluation.spectrum import excess, spectrum
-from gan_zoo.evaluation.train_embedded import GATE
 
 
 @pytest.fixture(scope="module")
@@ -52,15 +50,6 @@ def test_the_default_distance_rises_at_other_sizes(embedded, size, channels):
     )
     for name, table in found.items():
         assert (np.diff(table.mean(axis=0)) > 0).all(), (name, table.mean(axis=0))
-
-
-def test_the_shipped_network_tells_every_attribute(cartoon):
-    """The gate of its training, on faces that it has not seen, at half the size."""
-    found = attributes_of()(cartoon.images)
-    accuracy = {
-        name: float((found[name] == cartoon.labels[name]).mean()) for name in cartoon.labels
-    }
-    assert min(accuracy.values()) > GATE - 0.2 and np.mean(list(accuracy.values())) > 0.85, accuracy
 
 
 @pytest.mark.parametrize("name", LEVELS)
@@ -126,7 +115,7 @@ def test_the_spectrum_knows_its_slope():
     k = np.arange(1, len(radial) + 1)
     assert np.polyfit(np.log(k[3:]), np.log(radial[3:]), 1)[0] == pytest.approx(-2, abs=0.35)
     found = excess(spectrum(smooth(400)), spectrum(smooth(400, seed=1)))
-    assert abs(found.slope) < 0.1 and abs(found.high) < 0.3 and abs(found.checkerboard) < 1
+    assert abs(found.high) < 0.3 and abs(found.checkerboard) < 1
 
 
 @pytest.mark.parametrize("pattern", ["rows", "columns", "both"])
@@ -138,7 +127,7 @@ def test_a_faint_checkerboard_is_seen_and_other_faults_are_not_taken_for_it(patt
     marked = np.clip(images + 5.0 * wave[None, :, :, None], 0, 255).astype(np.uint8)
     assert excess(real, spectrum(marked)).checkerboard > 3
     noisy = excess(real, spectrum(corrupt("noise", images, 64, 60, seed=0)))
-    assert noisy.checkerboard < 2 and noisy.high > 3 and noisy.slope > 0.3
+    assert noisy.checkerboard < 2 and noisy.high > 3
 
 
 def test_flat_images_have_a_spectrum_too():

@@ -101,11 +101,9 @@ def test_features_of_two_extractors_are_refused():
         tfgan.frechet_distance(a, b[:, :3])
 
 
-def test_statistics_survive_the_disk(tmp_path):
+def test_statistics_hold_the_root_of_the_covariance():
     s = Statistics.of(references.features(50, 8, 0))
-    s.save(tmp_path / "s.npz")
-    t = Statistics.load(tmp_path / "s.npz")
-    assert (s.mean == t.mean).all() and (s.root == t.root).all() and s.n == t.n == 50
+    assert s.n == 50
     assert np.allclose(
         s.root.T @ s.root,
         np.cov(references.features(50, 8, 0), rowvar=False),

@@ -1,9 +1,7 @@
-"""A small network trained on the embedded cartoon faces: the default, since it needs neither a download nor a minute."""
+"""A small network trained on the cartoon faces: the default, fast and without a download."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -24,17 +22,18 @@ HASH = "51b97cada332b0e20619db989b948fb319cafbae1707f1074ca205d4524b3dd1"
 
 @extractors.register
 def embedded() -> FeatureExtractor:
-    """112 features of a small conv net trained on cartoon faces to tell their attributes: the offline default.
+    """112 features of a small convolutional net trained on cartoon faces; needs no download.
 
-    64 features are those that its classifier uses; they know what a face is made of and where. The
-    other 48 are the mean activations of its first two layers; they know noise, blur and color.
-    Without the former, scrambled faces pass for real; without the latter, blurred ones do. All are
-    scaled to a covariance or to variances of 1 on cartoon faces.
+    It was trained to classify the attributes of the faces. 64 features are those that its
+    classifier uses; they describe the parts of a face and their places. The other 48 are the mean
+    activations of its first two layers; they describe noise, blur and color. Without the former,
+    scrambled faces would score well; without the latter, blurred ones would. All are scaled to a
+    covariance or to variances of 1 on cartoon faces.
 
     The weights come with the package, so that numbers of two machines compare. Images of any size
     and 1 or 3 channels are resized to 64x64 by Pillow's Lanczos filter. The Frechet distance was
-    checked to rise with seven kinds of corruption on drawn faces, real ones and digits
-    (``tools/ruler.py``), but it is no FID and has no relation to published ones.
+    checked to rise with seven kinds of corruption on drawn faces, real ones and digits, but it is
+    not FID, and does not compare with published numbers.
 
     Raises:
         UserError: The weights are missing or changed.
@@ -44,44 +43,19 @@ def embedded() -> FeatureExtractor:
     def head(outputs: list[Any]) -> Any:
         import tensorflow as tf
 
-        what = tf.reshape(outputs[-1], [outputs[-1].shape[0], -1]) @ projection + offset
-        how = tf.concat([tf.reduce_mean(x, [1, 2]) for x in outputs[:2]], axis=1) * gain + shift
-        return tf.concat([what, how], axis=1)
+        content = tf.reshape(outputs[-1], [outputs[-1].shape[0], -1]) @ projection + offset
+        means = tf.concat([tf.reduce_mean(x, [1, 2]) for x in outputs[:2]], axis=1)
+        return tf.concat([content, means * gain + shift], axis=1)
 
     return FeatureExtractor("embedded", HASH, f"lanczos {SIZE}", runner(layers, head, SIZE))
 
 
-def attributes_of() -> Callable[[np.ndarray], dict[str, np.ndarray]]:
-    """The network as the classifier that it was trained to be.
-
-    Returns:
-        A function from uint8 images ``[N, H, W, C]`` to the class of each attribute of a cartoon
-        face, int32 ``[N]`` each.
-
-    Raises:
-        UserError: See :func:`embedded`.
-    """
-    features = embedded().features
-    kernel, bias = _weights()[-1]
-    with np.load(WEIGHTS) as z:
-        heads: dict[str, int] = json.loads(str(z["heads"]))
-
-    def classes(images: np.ndarray) -> dict[str, np.ndarray]:
-        logits = np.split(
-            features(images)[:, : len(kernel)] @ kernel + bias,
-            np.cumsum(list(heads.values()))[:-1],
-            axis=1,
-        )
-        return {
-            name: part.argmax(axis=1).astype(np.int32)
-            for name, part in zip(heads, logits, strict=True)
-        }
-
-    return classes
-
-
 def _weights() -> list[tuple[np.ndarray, np.ndarray]]:
-    """Kernel and bias of the convolutions, of the classifier's features, of the mean activations, of the classifier."""
+    """Return kernel and bias of each layer.
+
+    These are the convolutions, the classifier's features, the scaling of the mean activations, and
+    the classifier.
+    """
     try:
         with np.load(WEIGHTS) as z:
             arrays = [z[f"w{i}"] for i in range(sum(name[0] == "w" for name in z.files))]
