@@ -159,11 +159,11 @@ class Config:
                 f"--ema={self.ema} is not a decay; give a value from 0 (off) to below 1, such as"
                 " 0.999."
             )
-        for name, most in (("eval_budget", 1.0), ("holdout", 0.5)):
-            if not 0 <= getattr(self, name) <= most:
+        for name, largest in (("eval_budget", 1.0), ("holdout", 0.5)):
+            if not 0 <= getattr(self, name) <= largest:
                 raise UserError(
                     f"--{name}={getattr(self, name)} is out of range; give a value from 0 to"
-                    f" {most}."
+                    f" {largest}."
                 )
 
     def _check_choices(self) -> None:

@@ -133,7 +133,7 @@ class Trick(NamedTuple):
 
 
 class Condition(NamedTuple):
-    """How both nets learn of the classes of images. Real image i and fake image i of an update have one label.
+    """How both nets are conditioned on classes; real and fake image i of an update share a label.
 
     Attributes:
         column: The column of :attr:`Dataset.labels` that says which class an image is of.

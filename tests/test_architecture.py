@@ -2,6 +2,7 @@
 
 import ast
 import os
+import re
 import subprocess
 import sys
 import time
@@ -124,3 +125,25 @@ def test_nothing_is_said_at_start_unless_asked_for():
         text=True,
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+# What a user of the wheel does not have. The README.md of a model export is the export's own.
+NOT_INSTALLED = re.compile(r"\b(?:tools|experiments|tests|docs)/|(?<![\w*.-])[\w./-]+\.md\b")
+
+
+def strings_of(path):
+    """All strings of a file, docstrings and parts of f-strings among them, each with its line."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield node.lineno, node.value
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_no_text_names_a_file_that_is_not_installed(path):
+    named = [
+        f"line {line}: {found[0]}"
+        for line, text in strings_of(path)
+        for found in NOT_INSTALLED.finditer(text)
+        if found[0] != "README.md" or "export" not in path.relative_to(PACKAGE).as_posix()
+    ]
+    assert not named

@@ -92,7 +92,7 @@ def test_a_run_scores_as_in_its_own_final_evaluation_and_the_lines_are_appended(
     assert "step 4 (EMA), against 72 images 16x16x3 of files (train)" in out
     assert "[real against real: " in out
     assert "the distance is biased upwards" in out  # 30 images are few
-    assert "random_conv is no classifier" in out
+    assert "random_conv is not a classifier" in out
     assert record["left_out"]
     new = lines(trained)[len(before) :]
     assert {r["metric"]: r["value"] for r in new} == values(record)

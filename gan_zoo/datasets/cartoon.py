@@ -1,4 +1,4 @@
-"""The embedded data set: cartoon faces drawn from a seeded list of attributes, so that a run needs no download.
+"""The embedded data set: cartoon faces drawn from seeded attributes, without a download.
 
 Faces are aligned and bold on purpose: a small DCGAN learns to draw recognizable ones at 28x28
 within minutes, while the :data:`ATTRIBUTES` combine into far more faces than a data set holds.
@@ -273,7 +273,10 @@ def _curve(text: str) -> np.ndarray:
 
 
 def _mirrored(text: str) -> np.ndarray:
-    """A smooth closed curve, symmetric in x, from the points of its right half; those with x = 0 are not doubled."""
+    """Return a smooth closed curve, symmetric in x, from the points of its right half.
+
+    Points with x = 0 are not doubled.
+    """
     right = _points(text)
     return _smooth(np.concatenate([right, -right[right.real != 0][::-1].conjugate()]))
 
@@ -422,7 +425,7 @@ class _Pen:
         color: Color,
         slope: float = 0,
     ) -> None:
-        """Fill a stroke that thins at its ends; ``bend`` lowers its middle, ``slope`` its right end."""
+        """Fill a stroke with thin ends; ``bend`` lowers its middle, ``slope`` its right end."""
         self.fill(center + half * _U + 1j * (bend * _BEND + slope * _U + thick * _EDGE), color)
 
 
@@ -682,7 +685,7 @@ def cartoon_faces(
     channels: int | None,
     cache_dir: Path,
 ) -> Dataset:
-    """Cartoon faces with 16 labeled attributes, drawn on the spot at 28 to 128 pixels; needs no download.
+    """Cartoon faces with 16 labeled attributes, drawn at 28 to 128 pixels; needs no download.
 
     Face i depends on ``(seed, i)`` alone: a smaller count gives the first of the same faces,
     another size the same faces.
@@ -702,7 +705,10 @@ def cartoon_faces(
     _check_shape(height, width, channels)
     columns = sample_attributes(count, seed)
     # Another release of Pillow may draw an edge otherwise.
-    stem = f"cartoon_faces-v{VERSION}-pillow{PIL.__version__}-{count}-seed{seed}-{height}x{width}x{channels}"
+    stem = (
+        f"cartoon_faces-v{VERSION}-pillow{PIL.__version__}-{count}-seed{seed}"
+        f"-{height}x{width}x{channels}"
+    )
     entry = store.fetch(
         Path(cache_dir),
         stem,

@@ -214,8 +214,8 @@ def cifar10(
 ) -> Dataset:
     """CIFAR-10, photographs of 32x32 in ten classes: 50,000 to train and 10,000 to test.
 
-    Krizhevsky 2009. It is downloaded by Keras unless --data_dir holds cifar-10-python.tar.gz or the folder in it.
-    For the parameters see ``mnist``.
+    Krizhevsky 2009. It is downloaded by Keras unless --data_dir holds cifar-10-python.tar.gz or the
+    folder in it. For the parameters see ``mnist``.
     """
     origin = "cifar-10-python.tar.gz from www.cs.toronto.edu/~kriz/cifar.html"
     if images.data_dir is None:

@@ -72,8 +72,8 @@ class _DownloadedFaces(NamedTuple):
             chosen = min(named or parents, key=lambda parent: (parent.count("/"), parent))
             if PurePosixPath(chosen).name != self.folder and len(parents) > 1:
                 raise UserError(
-                    f"{path} has no folder {self.folder}/ as {self.home} has; give {accepted}, or use"
-                    " --data=files."
+                    f"{path} has no folder {self.folder}/ as {self.home} has; give {accepted}, or"
+                    " use --data=files."
                 )
             return [name for name in names if str(PurePosixPath(name).parent) == chosen]
 

@@ -1,4 +1,7 @@
-"""The one path from a source of images to a :class:`Dataset`: decode in parallel, skip what is broken, keep in the cache."""
+"""Load a source of images as a :class:`Dataset`.
+
+Images are decoded in parallel, broken ones are skipped, and the result is kept in the cache.
+"""
 
 from __future__ import annotations
 
@@ -91,7 +94,10 @@ def load(
 def _blocks(
     name: str, where: str, contents: Contents, how: Preprocessing, drop_duplicates: bool
 ) -> Generator[np.ndarray, None, store.Report]:
-    """Yield treated images, uint8 ``[n, H, W, C]``, in the order of the source, and return the report on them."""
+    """Yield preprocessed images, uint8 ``[n, H, W, C]``, in the order of the source.
+
+    The return value of the generator is the report on them.
+    """
     total = len(contents.names)
     depth = how.channels
     kept: list[int] = []
@@ -150,7 +156,10 @@ def _blocks(
 def _treated(
     name: str, contents: Contents, how: Preprocessing
 ) -> Iterator[list[tuple[int, Picture | _Failure]]]:
-    """Treat all images in threads (Pillow lets go of the GIL while it decodes and resizes); yield them in order, in chunks."""
+    """Preprocess all images in threads; yield them in order, in chunks.
+
+    Pillow releases the GIL while it decodes and resizes.
+    """
     total = len(contents.names)
     step = max(1, min(64, 2**20 // (3 * math.prod(how.size))))
 

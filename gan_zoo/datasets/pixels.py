@@ -1,4 +1,4 @@
-"""From an encoded file to the pixels that train: upright, flat on white, 8 bits, at the wanted size."""
+"""Preprocess one image file: upright, transparency on white, 8 bits, at the size of training."""
 
 from __future__ import annotations
 
@@ -74,7 +74,13 @@ class Preprocessing(NamedTuple):
 
 
 class Picture(NamedTuple):
-    """One treated image: uint8 ``[H, W, C]``, whether the original was gray, and whether it was resized."""
+    """One preprocessed image.
+
+    Attributes:
+        pixels: uint8 ``[H, W, C]``.
+        gray: Whether the original was gray.
+        resized: Whether it was resized.
+    """
 
     pixels: np.ndarray
     gray: bool

@@ -1,4 +1,4 @@
-"""The file formats in which MNIST and its kin, and CIFAR-10, were published."""
+"""The file formats in which MNIST, Fashion-MNIST and CIFAR-10 were published."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ _LARGEST = 2**28  # bytes that one file may unpack to
 
 
 def read_idx(path: Path, rank: int) -> np.ndarray:
-    """An array of unsigned bytes in the idx format, gzipped or not.
+    """Read an array of unsigned bytes in the idx format, gzipped or not.
 
     The format: two zero bytes, the type (8 for uint8), the number of dimensions, each dimension as
     a big-endian int32, the data (http://yann.lecun.com/exdb/mnist/).
 
     Raises:
-        UserError: It is no such file or a damaged one.
+        UserError: It is another file or a damaged one.
     """
     try:
         with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
@@ -67,7 +67,7 @@ _ALLOWED = {
 
 
 class _Unpickler(pickle.Unpickler):
-    """Makes arrays, lists, dictionaries, strings and numbers, and refuses everything else: a pickle can run any code."""
+    """Reads arrays, lists, dictionaries, strings and numbers only: a pickle can run any code."""
 
     def find_class(self, module: str, name: str) -> Any:
         """The few things that an array needs."""
@@ -77,7 +77,7 @@ class _Unpickler(pickle.Unpickler):
 
 
 def read_cifar_batch(data: bytes, where: str) -> tuple[np.ndarray, np.ndarray]:
-    """One batch of CIFAR-10's Python version (https://www.cs.toronto.edu/~kriz/cifar.html).
+    """Read one batch of CIFAR-10's Python version (https://www.cs.toronto.edu/~kriz/cifar.html).
 
     Args:
         data: The pickled dictionary with ``data`` uint8 ``[N, 3072]`` (channels first) and
@@ -111,7 +111,7 @@ def read_cifar_batch(data: bytes, where: str) -> tuple[np.ndarray, np.ndarray]:
 
 
 def read_cifar(path: Path, names: list[str]) -> tuple[np.ndarray, np.ndarray]:
-    """Some batches of CIFAR-10 from its folder or its tar archive, nothing of which is unpacked to the disk.
+    """Read some batches of CIFAR-10 from its folder or its tar archive, without unpacking it.
 
     Raises:
         UserError: A batch is missing or damaged.

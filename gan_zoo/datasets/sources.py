@@ -1,4 +1,4 @@
-"""Where images come from: a folder, a zip archive or an npz file, told apart and opened without reading any image.
+"""Sources of images: a folder, a zip archive or an npz file, opened without reading any image.
 
 A :class:`Source` has a fingerprint that is cheap to take, and opens only when the cache does not
 know that fingerprint.
@@ -35,10 +35,8 @@ EXTENSIONS = (
 )
 
 _LARGEST = 2**28  # bytes that one image of an archive may unpack to
-_BOMB = (
-    2**25,
-    200,
-)  # from that many bytes on, an image that packs by that factor is taken for a bomb
+# From that many bytes on, an image that is compressed by that factor is taken for a zip bomb.
+_BOMB = (2**25, 200)
 
 Select = Callable[[Sequence[str]], Sequence[str]]
 
@@ -47,8 +45,9 @@ class Contents(NamedTuple):
     """An opened source.
 
     Attributes:
-        names: What messages call each image, in the order of the data set.
-        read: The image of a place in ``names``: an encoded file, or uint8 ``[H, W]`` or ``[H, W,
+        names: Of the images in messages, in the order of the data set.
+        read: Returns the image of an index in ``names``: an encoded file, or uint8 ``[H, W]`` or
+            ``[H, W,
             C]``. Threads call it; whatever it raises says that this image cannot be read.
         labels: int ``[N]``, the class of each image, or None.
         classes: The names of the classes.
@@ -64,7 +63,7 @@ class Source(NamedTuple):
     """A place that holds images.
 
     Attributes:
-        where: What messages call it.
+        where: Its name in messages.
         fingerprint: Changes whenever the images may have changed.
         open: Makes the images readable.
         notes: Sentences for :attr:`Dataset.notes`.
@@ -82,12 +81,12 @@ def fingerprint(*parts: object) -> str:
 
 
 def printable(name: str) -> str:
-    """A file's name made fit for a terminal: line ends, escapes and undecodable bytes become ``?``."""
+    """Return a file's name for a terminal: control and undecodable characters become ``?``."""
     return "".join(c if c.isprintable() else "?" for c in name)
 
 
 def error_text(error: Exception) -> str:
-    """An error's text on one line, fit for a sentence."""
+    """Return an error's text on one line, to be part of a sentence."""
     text = (
         (error.strerror if isinstance(error, OSError) else None)
         or str(error)
@@ -97,10 +96,10 @@ def error_text(error: Exception) -> str:
 
 
 def require_path(data_dir: Path) -> Path:
-    """The same path, if there is something.
+    """Return the same path, if it exists.
 
     Raises:
-        UserError: There is nothing, or nothing that we may look at.
+        UserError: It does not exist, or cannot be reached.
     """
     try:
         if data_dir.exists():
@@ -126,8 +125,10 @@ def all_of(names: Sequence[str]) -> Sequence[str]:
     return names
 
 
-def classes_of(names: Sequence[str]) -> tuple[np.ndarray | None, tuple[str, ...]]:
-    """Classes from the first folder below the one that holds everything, if every image lies in one of at least two.
+def classes_from_folders(names: Sequence[str]) -> tuple[np.ndarray | None, tuple[str, ...]]:
+    """Return classes by the first folder below the one that holds all images.
+
+    There are none unless every image is in such a folder, and there are at least two of them.
 
     Args:
         names: Relative POSIX paths.
@@ -180,7 +181,11 @@ def _selected(names: Iterable[str], select: Select, where: Path) -> Sequence[str
 
 
 def _files_below(root: Path) -> Iterable[str]:
-    """Relative POSIX paths of all files, and of the folders that cannot be listed; each folder is visited once."""
+    """Yield the relative POSIX paths of all files; each folder is visited once.
+
+    Raises:
+        UserError: A folder cannot be listed.
+    """
     seen: set[tuple[int, int]] = set()
     closed: list[str] = []
     for folder, subfolders, files in os.walk(
@@ -217,13 +222,13 @@ def _folder(root: Path, select: Select) -> Source:
 
     def read(i: int) -> bytes:
         if not regular[i]:  # opening a pipe would wait for ever
-            raise OSError("no regular file, or a dangling link")
+            raise OSError("not a regular file, or a dangling link")
         return (root / names[i]).read_bytes()
 
     return Source(
         str(root),
         fingerprint("folder", root.resolve(), *marks),
-        lambda: Contents(names, read, *classes_of(names)),
+        lambda: Contents(names, read, *classes_from_folders(names)),
     )
 
 
@@ -241,7 +246,7 @@ def open_zip(path: Path) -> zipfile.ZipFile:
         ) from None
     except (zipfile.BadZipFile, NotImplementedError, ValueError) as e:
         raise UserError(
-            f"{path} is no zip archive or a damaged one ({error_text(e)}); download or pack it"
+            f"{path} is not a zip archive, or is damaged ({error_text(e)}); download or pack it"
             " again."
         ) from None
 
@@ -278,5 +283,7 @@ def _archive(path: Path, select: Select) -> Source:
         return archive.read(members[names[i]])  # which checks the CRC
 
     return Source(
-        str(path), fingerprint("zip", *marks), lambda: Contents(names, read, *classes_of(names))
+        str(path),
+        fingerprint("zip", *marks),
+        lambda: Contents(names, read, *classes_from_folders(names)),
     )

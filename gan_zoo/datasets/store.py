@@ -45,7 +45,13 @@ class Product(NamedTuple):
 
 
 class Entry(NamedTuple):
-    """What the cache keeps: uint8 ``[N, H, W, C]``, read-only, the :func:`pixel_hash` of it, and the report of its making."""
+    """An entry of the cache.
+
+    Attributes:
+        images: uint8 ``[N, H, W, C]``, read-only.
+        hash: Their :func:`pixel_hash`.
+        report: What :attr:`Product.blocks` returned.
+    """
 
     images: np.ndarray
     hash: str
@@ -73,7 +79,10 @@ class Hasher:
 
 
 def pixel_hash(images: np.ndarray) -> str:
-    """SHA-256 (hex) of the pixels of uint8 ``[N, H, W, C]`` followed by the text of their shape: ``Dataset.hash``."""
+    """Return ``Dataset.hash`` of uint8 ``[N, H, W, C]``.
+
+    It is the SHA-256 (hex) of the pixels, followed by the text of their shape.
+    """
     hasher = Hasher()
     for start in range(0, len(images), 1024):
         hasher.add(images[start : start + 1024])
@@ -104,8 +113,8 @@ def fetch(folder: Path, stem: str, produce: Callable[[], Product]) -> Entry:
         reason = e.strerror or str(e)
     entry = _in_memory(produce(), f"the cache {folder} cannot be written ({reason})")
     note = (
-        f"the cache {folder} cannot be written ({reason}), so the images are read anew each time;"
-        " set GAN_ZOO_CACHE."
+        f"the cache {folder} cannot be written ({reason}), so the images are decoded again each"
+        " time; set GAN_ZOO_CACHE."
     )
     return entry._replace(report={**entry.report, "notes": [*entry.report["notes"], note]})
 
@@ -154,7 +163,10 @@ def _write(folder: Path, stem: str, product: Product) -> None:
 
 
 def _read(folder: Path, stem: str) -> Entry | None:
-    """The entry if it is there and whole. The pixels of a memory map are not checked, as that takes reading them all."""
+    """Return the entry if it is there and complete, else None.
+
+    The pixels of a memory map are not checked: that would read all of them.
+    """
     path = folder / f"{stem}.npy"
     try:
         saved = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
@@ -174,11 +186,10 @@ def _read(folder: Path, stem: str) -> Entry | None:
 
 
 def memory_map(path: Path) -> np.ndarray:
-    """The array in an .npy file, read from the disk image by image as it is used.
+    """Map the array in an .npy file, which is then read from the disk image by image.
 
-    The system is told that the order is random. Else it reads 128 KB around each image, of which
-    the next one needs nothing: fifty times slower for a set larger than memory (``tools/bench.py
-    --parts=data``).
+    The system is told that the order is random. Else it reads 128 KB around each image, which the
+    next image does not need: fifty times slower for a set larger than memory.
     """
     images = np.load(path, mmap_mode="r", allow_pickle=False)
     with contextlib.suppress(AttributeError, OSError):  # not every system can be told
@@ -213,7 +224,7 @@ def _in_memory(product: Product, why: str) -> Entry:
 
 
 def available_memory() -> int:
-    """Bytes that this process may still take, as well as the system says; 2 GiB where it says nothing."""
+    """Return how many bytes this process may still allocate; 2 GiB if the system does not say."""
     limits = []
     with contextlib.suppress(OSError, ValueError, StopIteration):
         lines = Path("/proc/meminfo").read_text().splitlines()

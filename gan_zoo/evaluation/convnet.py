@@ -1,4 +1,4 @@
-"""A small convolutional network as a list of arrays: what ``embedded`` and ``random_conv`` are made of.
+"""A small convolutional network as a list of arrays, for ``embedded`` and ``random_conv``.
 
 No Keras: a layer is a kernel and a bias, batch normalization is folded into them, and so the
 weights are a few arrays that can be stored, hashed and read on any machine.
@@ -17,7 +17,7 @@ from gan_zoo.evaluation.pixels import in_batches, resized
 def runner(
     layers: Sequence[tuple[np.ndarray, np.ndarray]], head: Callable[[list[Any]], Any], size: int
 ) -> Callable[[np.ndarray], np.ndarray]:
-    """A function from uint8 images ``[N, H, W, C]`` of any size to float32 ``[N, D]``.
+    """Return a function from uint8 images ``[N, H, W, C]`` of any size to float32 ``[N, D]``.
 
     Args:
         layers: Kernels ``[h, w, in, out]`` and biases ``[out]`` of convolutions that halve the
@@ -29,8 +29,8 @@ def runner(
 
     constants = [(tf.constant(k, tf.float32), tf.constant(b, tf.float32)) for k, b in layers]
 
-    # Eager: a tf.function would be traced anew for the last, smaller batch, and costs more than it
-    # saves.
+    # Eager: a tf.function would be traced again for the last, smaller batch, and costs more than
+    # it saves.
     def run(batch: np.ndarray) -> np.ndarray:
         x = tf.constant(resized(batch, size), tf.float32) / 127.5 - 1.0
         outputs = []

@@ -1,4 +1,4 @@
-"""The full protocol of a run's end: by TF-GAN what bears a published name, with the quick metrics beside it."""
+"""The full protocol at the end of a run: TF-GAN's metrics and the quick ones."""
 
 from __future__ import annotations
 
@@ -27,7 +27,10 @@ def evaluate(
     cache_dir: str | Path | None = None,
     progress: Callable[[str], None] = lambda stage: None,
 ) -> list[Result]:
-    """The full final protocol: TF-GAN's Frechet and kernel distance, classifier score and sliced Wasserstein, and the rest.
+    """Score images by the full protocol.
+
+    It has TF-GAN's Frechet and kernel distance, classifier score and sliced Wasserstein distance,
+    and the quick metrics.
 
     Args:
         data: The real images.
@@ -75,9 +78,7 @@ def evaluate(
     results += others
     if not tfgan.sliced_wasserstein_refusal(data.image_shape):
         progress("TF-GAN's sliced Wasserstein distance")
-        n = min(
-            len(fake_images), len(data.images), 512
-        )  # its cost is in sorting 64 patches an image
+        n = min(len(fake_images), len(data.images), 512)  # 64 patches of each image are sorted
         rows = np.sort(np.random.default_rng(seed).permutation(len(data.images))[:n])
         pixels = stamp._replace(
             extractor="", extractor_hash="", resize=data.resize, n_real=n, n_fake=n
@@ -91,14 +92,13 @@ def evaluate(
 
 
 def left_out(data: Dataset, extractor: FeatureExtractor) -> list[str]:
-    """The metrics that :func:`evaluate` leaves out on these images, each with its reason, one sentence each."""
+    """Return a sentence for each metric that :func:`evaluate` leaves out, with the reason."""
     reason = tfgan.sliced_wasserstein_refusal(data.image_shape)
     sentences = [f"SWD is left out: {reason}."] if reason else []
-    if (
-        extractor.logits is None and extractor.name != "embedded"
-    ):  # of the default everybody would read it every time
+    # Not for the default extractor, where the sentence would be printed in every run.
+    if extractor.logits is None and extractor.name != "embedded":
         sentences.append(
-            f"{protocol.named('CS', extractor)} is left out: {extractor.name} is no classifier."
+            f"{protocol.named('CS', extractor)} is left out: {extractor.name} is not a classifier."
         )
     if min(data.image_shape[:2]) < 16:
         sentences.append("the spectrum is left out: the images have fewer than 16 pixels a side.")

@@ -1,4 +1,4 @@
-"""Nearest neighbors in feature space, and the metrics built on them: precision, recall, density, coverage.
+"""Nearest neighbors in feature space, and precision, recall, density and coverage.
 
 Everything goes block by block, so that two sets of 10,000 images need some 100 MB whatever the
 number of dimensions.
@@ -18,7 +18,7 @@ _BLOCK = 1000
 
 
 def _squared_distances(a: np.ndarray, b: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:
-    """Squared distances of some rows of ``a`` to all of ``b``, with those rows' place."""
+    """Yield rows of ``a`` as a slice, and their squared distances to all of ``b``."""
     center = b.mean(axis=0)  # the closer to the origin, the fewer digits are lost
     a, b = a - center, b - center
     aa, bb = (a**2).sum(axis=1), (b**2).sum(axis=1)
@@ -33,13 +33,13 @@ def _squared_distances(a: np.ndarray, b: np.ndarray) -> Iterator[tuple[slice, np
 def nearest(
     a: np.ndarray, b: np.ndarray, *, k: int = 1, same: bool = False
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The k nearest rows of ``b`` for each row of ``a``.
+    """Return the k nearest rows of ``b`` for each row of ``a``.
 
     Args:
         a: ``[N, D]``.
         b: ``[M, D]``, M >= k (k + 1 where ``same``).
         k: How many neighbors.
-        same: The two are one set, and a row is no neighbor of itself.
+        same: The two are one set, and a row is not its own neighbor.
 
     Returns:
         Euclidean distances float64 ``[N, k]``, nearest first, and the neighbors' places in ``b``,
@@ -66,7 +66,7 @@ def nearest(
 
 
 class Manifold(NamedTuple):
-    """How two sets of images lie to each other. Each value comes with its standard error over images.
+    """The overlap of two sets of images; each value with its standard error over images.
 
     Attributes:
         precision: Share of fake images within the real manifold, 0 to 1.

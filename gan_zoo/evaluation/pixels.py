@@ -1,4 +1,4 @@
-"""From a user's uint8 images to what a feature network takes, and hashes of what it is made of. No TensorFlow."""
+"""Preparation of uint8 images for feature networks, and hashes of weights. No TensorFlow."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from gan_zoo.errors import UserError
 
 
 def check_images(images: np.ndarray) -> None:
-    """Refuse what is not uint8 ``[N, H, W, C]`` with C 1 or 3.
+    """Check that images are uint8 ``[N, H, W, C]`` with C 1 or 3.
 
     Raises:
-        UserError: It is not.
+        UserError: They are not.
     """
     if images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] not in (1, 3):
         raise UserError(
@@ -26,7 +26,7 @@ def check_images(images: np.ndarray) -> None:
 
 
 def resized(images: np.ndarray, size: int) -> np.ndarray:
-    """Images as uint8 ``[N, size, size, 3]``: gray is repeated, and another size is resampled by Pillow.
+    """Return images as uint8 ``[N, size, size, 3]``: gray is repeated, Pillow resizes.
 
     Pillow's Lanczos filter is wide enough when it shrinks (antialiased), which the resizers of
     OpenCV and TensorFlow are not unless asked: that alone moves FID by 6 and more (Parmar et al.
@@ -50,7 +50,7 @@ def resized(images: np.ndarray, size: int) -> np.ndarray:
 def in_batches(
     function: Callable[[np.ndarray], np.ndarray], images: np.ndarray, batch: int
 ) -> np.ndarray:
-    """The rows that ``function`` gives for images taken ``batch`` at a time, as one float32 array.
+    """Return ``function`` of images, ``batch`` at a time, as one float32 array.
 
     Raises:
         UserError: See :func:`check_images`; or there is no image.
@@ -67,7 +67,10 @@ def in_batches(
 
 
 def remembering(function: Callable[[np.ndarray], np.ndarray]) -> Callable[[np.ndarray], np.ndarray]:
-    """``function`` with a memory for its last result, so that features and logits of the same images cost one pass."""
+    """Return ``function`` with a cache for its last result.
+
+    Features and logits of the same images then cost one pass.
+    """
     last: dict[str, np.ndarray] = {}
 
     def remembered(images: np.ndarray) -> np.ndarray:
@@ -81,7 +84,7 @@ def remembering(function: Callable[[np.ndarray], np.ndarray]) -> Callable[[np.nd
 
 
 def hash_of_arrays(arrays: Iterable[np.ndarray]) -> str:
-    """SHA-256 (hex) of the shapes, types and values of arrays, in their order."""
+    """Return the SHA-256 (hex) of the shapes, types and values of arrays, in their order."""
     digest = hashlib.sha256()
     for array in arrays:
         array = np.ascontiguousarray(array)
@@ -91,7 +94,7 @@ def hash_of_arrays(arrays: Iterable[np.ndarray]) -> str:
 
 
 def hash_of_folder(folder: Path) -> str:
-    """SHA-256 (hex) of the names and contents of all files under a folder."""
+    """Return the SHA-256 (hex) of the names and contents of all files under a folder."""
     digest = hashlib.sha256()
     for path in sorted(p for p in folder.rglob("*") if p.is_file()):
         digest.update(path.relative_to(folder).as_posix().encode() + b"\0")

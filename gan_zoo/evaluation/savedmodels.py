@@ -1,4 +1,4 @@
-"""SavedModels of both formats (TF2, and TF1 as tensorflow_hub wrote them) as feature networks, without tensorflow_hub."""
+"""SavedModels as feature networks: those of TF2, and those of tensorflow_hub for TF1."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from gan_zoo.evaluation.pixels import hash_of_folder, in_batches, remembering
 def extractor_of(
     name: str, folder: Path, *, size: int, features: str, logits: str
 ) -> FeatureExtractor:
-    """A SavedModel as a feature network. It is loaded once, not once a batch as TF-GAN does.
+    """Load a SavedModel as a feature network. TF-GAN would load it once a batch.
 
     Args:
         name: The extractor's public name.
@@ -39,17 +39,17 @@ def extractor_of(
 
     def one(batch: np.ndarray) -> Any:
         x = tf.constant(np.repeat(batch, 3 // batch.shape[3], axis=3), tf.float32) / 127.5 - 1.0
-        found = network(tf.image.resize(x, (size, size)))
+        outputs = network(tf.image.resize(x, (size, size)))
         return tf.concat(
-            [tf.reshape(_pick(found, output, folder), [len(batch), -1]) for output in wanted],
+            [tf.reshape(_pick(outputs, output, folder), [len(batch), -1]) for output in wanted],
             axis=1,
         )
 
-    # Asked for now, a missing output is reported before a generator has drawn ten thousand images.
-    found = network(tf.zeros((1, size, size, 3)))
-    width = int(np.prod(_pick(found, features, folder).shape[1:]))
+    # A missing output is reported here, before a generator draws ten thousand images.
+    outputs = network(tf.zeros((1, size, size, 3)))
+    width = int(np.prod(_pick(outputs, features, folder).shape[1:]))
     if logits:
-        _pick(found, logits, folder)
+        _pick(outputs, logits, folder)
     run = remembering(lambda images: in_batches(one, images, 50))
     return FeatureExtractor(
         name,
@@ -66,10 +66,8 @@ def _callable(folder: Path) -> Callable[[Any], Any]:
     try:
         try:
             model = tf.saved_model.load(str(folder))
-        except (
-            RuntimeError,
-            ValueError,
-        ):  # the TF1 hub format holds several graphs; that for inference has no tags
+        except (RuntimeError, ValueError):
+            # The TF1 hub format holds several graphs; that for inference has no tags.
             model = tf.saved_model.load(str(folder), tags=[])
     except Exception as e:  # TensorFlow raises many kinds for a broken file
         short = " ".join(str(e).split())[:200]
@@ -91,19 +89,20 @@ def _callable(folder: Path) -> Callable[[Any], Any]:
     def call(x: Any) -> Any:
         return signature(**{argument: x}) if argument else signature(x)
 
-    call.model = model  # type: ignore[attr-defined]  # a signature does not keep its model's variables alive
+    # A signature does not keep the variables of its model alive.
+    call.model = model  # type: ignore[attr-defined]
     return call
 
 
-def _pick(found: Any, output: str, folder: Path) -> Any:
-    if not isinstance(found, dict):
-        return found
-    if output in found:
-        return found[output]
-    if not output and len(found) == 1:
-        return next(iter(found.values()))
+def _pick(outputs: Any, output: str, folder: Path) -> Any:
+    if not isinstance(outputs, dict):
+        return outputs
+    if output in outputs:
+        return outputs[output]
+    if not output and len(outputs) == 1:
+        return next(iter(outputs.values()))
     wanted = f"an output '{output}'" if output else "one output"
     raise UserError(
-        f"the SavedModel in {folder} should have {wanted}, but has {', '.join(sorted(found))}; name"
-        " one of these."
+        f"the SavedModel in {folder} should have {wanted}, but has {', '.join(sorted(outputs))};"
+        " name one of these."
     )

@@ -1,4 +1,4 @@
-"""The real images' side of a comparison, kept, and the quick metrics of a snapshot in training.
+"""Statistics of the real images, and the quick metrics of a snapshot in training.
 
 No TensorFlow but the extractor's.
 """
@@ -22,15 +22,15 @@ from gan_zoo.evaluation.spectrum import Spectrum, excess, spectrum
 
 
 class Real(NamedTuple):
-    """What is kept of the real images, so that an evaluation needs only the fake ones.
+    """Statistics of the real images, so that an evaluation needs only the fake ones.
 
     Attributes:
         features: float32 ``[n_real, D]``, in random order.
         statistics: Their mean and covariance.
         diversity: Their mean pairwise distance.
         spectrum: Of the images; None where they are too small.
-        stamp: All that a result of theirs will say, with ``metric`` and ``n_fake`` still open.
-        rows: Their places in the data set, int64 ``[n_real]``, in the order of the features.
+        stamp: The stamp of every result, without ``metric`` and ``n_fake``.
+        rows: Their indices in the data set, int64 ``[n_real]``, in the order of the features.
     """
 
     features: np.ndarray
@@ -50,7 +50,7 @@ def real_side(
     seed: int = 0,
     cache_dir: str | Path | None = None,
 ) -> Real:
-    """The real images' side of every comparison, from the cache where it was computed before.
+    """Return the statistics of the real images, from the cache if they are there.
 
     Args:
         data: The real images.
@@ -107,7 +107,7 @@ def real_side(
 def quick(
     real: Real, fake_images: np.ndarray, extractor: FeatureExtractor, *, ema: bool | None = None
 ) -> list[Result]:
-    """The metrics of a snapshot: all but TF-GAN's, in a second or two at 2,000 images of 64x64.
+    """Return all metrics but TF-GAN's, in a second or two at 2,000 images of 64x64.
 
     In this order: ``FD`` (equal to TF-GAN's); ``precision``, ``recall``, ``density``, ``coverage``
     (of as many real images as fake ones, or the reverse); ``diversity`` (mean pairwise distance of
@@ -127,7 +127,7 @@ def quick(
     if extractor.hash != real.stamp.extractor_hash:
         raise UserError(
             f"the real statistics are of {real.stamp.extractor}, not of this {extractor.name};"
-            " compute them anew."
+            " compute them again."
         )
     check_images(fake_images)
     return measure(real, fake_images, extractor.features(fake_images), extractor, ema=ema)
@@ -141,7 +141,7 @@ def measure(
     *,
     ema: bool | None,
 ) -> list[Result]:
-    """What :func:`quick` gives, from fake images whose features ``fake`` are there already."""
+    """Return the metrics of :func:`quick`, from the features ``fake`` of the fake images."""
     results = []
     stamp = real.stamp._replace(n_fake=len(fake), ema=ema)
 
@@ -187,7 +187,9 @@ def real_floor(
     seed: int = 0,
     cache_dir: str | Path | None = None,
 ) -> list[Result]:
-    """What :func:`quick` gives for real images against other real images: the best that a generator can be expected to reach.
+    """Return the metrics of :func:`quick` for real images against other real images.
+
+    It is the best score that a generator can be expected to reach.
 
     Args:
         data: The real images.

@@ -1,7 +1,7 @@
-"""How the weights of the extractor ``embedded`` were made: ``python -m gan_zoo.evaluation.train_embedded OUT.npz``.
+"""Train the weights of ``embedded``: ``python -m gan_zoo.evaluation.train_embedded OUT.npz``.
 
 About a minute on 2 cores. Another machine gets other last bits, hence another hash, hence numbers
-that do not compare: so the weights are shipped, and this is run only when the cartoon faces change.
+that do not compare. So the weights are shipped, and trained again only if the cartoon faces change.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from gan_zoo.errors import UserError
 from gan_zoo.evaluation.extractors.embedded import SIZE
 from gan_zoo.evaluation.pixels import hash_of_arrays
 
-GATE = 0.75  # held-out accuracy that every attribute must reach; guessing the commonest class gives 0.16 to 0.6
+# Held-out accuracy that every attribute must reach; always the commonest class gives 0.16 to 0.6.
+GATE = 0.75
 _HELD_OUT = 2000
 
 
@@ -113,7 +114,7 @@ def _folded(conv: Any, norm: Any) -> list[np.ndarray]:
 def _scaled(
     projection: list[np.ndarray], heads: list[np.ndarray], what: np.ndarray, how: np.ndarray
 ) -> list[np.ndarray]:
-    """Projection, mean activations and heads, so that the former two have covariance and variances of 1 on the data.
+    """Scale projection and mean activations to covariance and variances of 1 on the data.
 
     Whitening lets every attribute count: unscaled, the variances of the features differ 200-fold.
     """

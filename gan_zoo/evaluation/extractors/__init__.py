@@ -1,1 +1,1 @@
-"""What ``--extractor=`` takes: fixed networks that turn images into features, one file a network."""
+"""Feature networks for ``--extractor``: fixed networks from images to features."""

@@ -1,4 +1,4 @@
-"""Inception: TF-GAN's module, whose distances are called FID and KID, and Keras' weights, whose are not."""
+"""Inception: TF-GAN's module, which gives FID and KID, and Keras' weights, which do not."""
 
 from __future__ import annotations
 
@@ -127,7 +127,7 @@ def unpack(archive: Path, folder: Path) -> None:
 
 @extractors.register
 def keras_inception(path: str = "imagenet") -> FeatureExtractor:
-    """keras.applications' InceptionV3: other weights than TF-GAN's, so its distance is not the published FID.
+    """keras.applications' InceptionV3; its weights are not TF-GAN's, so it gives no FID.
 
     Args:
         path: A file of its weights, or ``imagenet`` to download them (or take them from Keras'

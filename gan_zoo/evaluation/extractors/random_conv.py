@@ -14,7 +14,7 @@ from gan_zoo.registry import extractors
 
 @extractors.register
 def random_conv(seed: int = 0, size: int = 64) -> FeatureExtractor:
-    """A seeded random conv net of 112 features: weights that favor no data set, but a blunter ruler than a trained one.
+    """112 features of a random convolutional net: favors no data set, and discriminates less.
 
     Args:
         seed: Of the weights (He et al. 2015, normal).
