@@ -89,7 +89,7 @@ class Config:
         resumable=True,
     )
     image_size: str = _field("28", "pixels: one side, or HEIGHTxWIDTH")
-    channels: int = _field(0, "1 for gray, 3 for color, 0 for what the data has")
+    channels: int = _field(0, "1 for gray, 3 for color, 0 for as many as the data has")
     batch: int = _field(64, "images a step, over all replicas")
     steps: int = _field(3000, "updates of the generator in the whole run", resumable=True)
     seed: int = _field(0, "from which all randomness of the run comes")
@@ -207,8 +207,8 @@ class Config:
     @property
     def size(self) -> tuple[int, int]:
         """(height, width) in pixels."""
-        found = re.fullmatch(r"(\d{1,4})(?:x(\d{1,4}))?", self.image_size.strip())
-        height, width = (int(found[1]), int(found[2] or found[1])) if found else (0, 0)
+        match = re.fullmatch(r"(\d{1,4})(?:x(\d{1,4}))?", self.image_size.strip())
+        height, width = (int(match[1]), int(match[2] or match[1])) if match else (0, 0)
         if not (8 <= height <= 1024 and 8 <= width <= 1024):
             raise UserError(
                 f"--image_size={self.image_size} is not a size; give one side or HEIGHTxWIDTH, from"
@@ -225,7 +225,7 @@ class Config:
         if self.workdir:
             return user_path(self.workdir)
         fixed = {k: v for k, v in dataclasses.asdict(self).items() if k not in RESUMABLE}
-        if not self.condition:  # runs from before there was one are found again
+        if not self.condition:  # older runs, which had no such setting, keep their folder
             del fixed["condition"]
         mark = hashlib.sha256(json.dumps(fixed, sort_keys=True).encode()).hexdigest()[:6]
         names = [self.spec(name).name for name in ("data", "gen", "disc")]
@@ -404,19 +404,19 @@ def run_preset(name: str | Path) -> dict[str, Any]:
     """
     file = preset_file(name)
     try:
-        found = runpy.run_path(str(file))
+        values = runpy.run_path(str(file))
     except UserError as e:
         raise UserError(f"the preset {name}: {e}") from None
     except (Exception, SystemExit) as e:
         raise UserError(
             f"the preset {name} fails with {type(e).__name__}: {' '.join(str(e).split())}; fix it."
         ) from e
-    if not isinstance(found.get("config"), Config):
+    if not isinstance(values.get("config"), Config):
         raise UserError(
             f"the preset {name} sets no config; end it with config = Config(...), from"
             " gan_zoo.config."
         )
-    return found
+    return values
 
 
 def load_preset(name: str | Path) -> Config:

@@ -231,16 +231,16 @@ class Registry(Mapping):
             UserError: Two places register one name.
         """
         if self._index is None:
-            found: dict[str, Entry] = {}
+            index: dict[str, Entry] = {}
             for entry in self._all_entries():
-                other = found.get(entry.name)
+                other = index.get(entry.name)
                 if other is not None and other.module != entry.module:
                     raise UserError(
                         f"the {self.label} '{entry.name}' is registered twice, by {other.module}"
                         f" and by {entry.module}; rename one of them."
                     )
-                found[entry.name] = entry
-            self._index = found
+                index[entry.name] = entry
+            self._index = index
         late = {
             name: Entry(
                 name, f.__module__, inspect.signature(f), (inspect.getdoc(f) or "").split("\n")[0]
@@ -364,8 +364,8 @@ class Registry(Mapping):
             **framework: All that the framework can offer at this place, such as ``image_shape``.
 
         Raises:
-            UserError: The spec does not fit, or the part refuses its arguments (a ``ValueError`` of
-                its own).
+            UserError: The spec does not fit, or the part refuses its arguments with a
+                ``ValueError``.
             PartError: The part comes from outside gan_zoo, and its code fails.
         """
         if isinstance(spec, str):

@@ -15,21 +15,21 @@ from gan_zoo import __version__, cli
 from gan_zoo.errors import ExitCode
 
 COMMANDS = {
-    "train": "train a GAN, or go on with a run where it stopped",
+    "train": "train a GAN, or resume a run where it stopped",
     "sample": "draw samples from a run: a grid, files or an array",
-    "evaluate": "score a run, or pictures of any program, by the full protocol",
+    "evaluate": "score a run, or images of any program, by the full protocol",
     "compare": "train variants and seeds against each other; verdicts with intervals",
     "report": "one HTML page about a run, several runs or a comparison",
-    "gif": "a film of a run's grids of samples, or of several runs side by side",
-    "interpolate": "a film of faces that change into others: walks between noises",
+    "gif": "an animation of a run's grids of samples, or of several runs side by side",
+    "interpolate": "an animation of images that change into others: paths between noises",
     "export": "SavedModel, Keras, TFLite or ONNX, each checked against the run",
     "audit": "look at a data set before training: duplicates, broken files, sizes",
     "memorization": "does a run copy its training images?",
-    "recognize": "are the samples of a run with classes what was asked for?",
-    "preview": "what tricks do to your own images, as a picture",
+    "recognize": "are the samples of a run with classes of the class asked for?",
+    "preview": "show what tricks do to your own images",
     "check": "check a part, yours or ours, against its contract",
-    "list": "the parts there are, with their arguments",
-    "presets": "the presets there are, with size, time and what they gave",
+    "list": "all parts, with their arguments",
+    "presets": "all presets, with size, time and results",
     "launch": "start the workers of a run on one or several hosts",
 }
 ALIASES = {"nearest": "memorization", "make_gif": "gif"}

@@ -27,9 +27,8 @@ from gan_zoo.datasets import store
 from gan_zoo.errors import check_at_least
 from gan_zoo.registry import datasets
 
-VERSION = (
-    1  # of what is drawn: part of the cache key, to be raised whenever a pixel or a label changes
-)
+# Part of the cache key, to be raised whenever a pixel or a label changes.
+VERSION = 1
 SIZES = range(28, 129)  # heights and widths, in pixels
 
 # For every attribute, its classes with their shares.
@@ -258,7 +257,7 @@ def _points(text: str) -> np.ndarray:
 
 
 def _smooth(p: np.ndarray) -> np.ndarray:
-    """A closed Catmull-Rom curve through points; a point given twice is a corner."""
+    """Return a closed Catmull-Rom curve through points; a point given twice is a corner."""
     t = np.linspace(0, 1, 6)[:-1, None]
     before, start, end, after = np.roll(p, 1), p, np.roll(p, -1), np.roll(p, -2)
     bend = 2 * before - 5 * start + 4 * end - after

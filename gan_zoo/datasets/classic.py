@@ -136,15 +136,15 @@ def _mnist_like(
             f"{path} holds several sets of idx files; give one of them as --data_dir, such as"
             f" {min(folders)}."
         )
-    found = {
+    paths = {
         (part, kind): _find(folder, f"{_PREFIX[part]}-{kind}?idx{rank}-ubyte*")
         for folder in folders
         for part in _parts(split)
         for kind, rank in (("images", 3), ("labels", 1))
     }
-    if not found or not all(found.values()):
+    if not paths or not all(paths.values()):
         raise UserError(f"{path} does not hold {name}; put {origin} there.")
-    files = {key: paths[0] for key, paths in found.items()}  # the unpacked one, if both are there
+    files = {key: some[0] for key, some in paths.items()}  # the unpacked one, if both are there
 
     def read_files(part: str) -> Split:
         return read_idx(files[part, "images"], 3), read_idx(files[part, "labels"], 1)
@@ -223,10 +223,13 @@ def cifar10(
     else:
         path = require_path(images.data_dir)
         if path.is_dir() and not (path / "test_batch").is_file():
-            found = _find(path, "cifar-10-batches-py") + _find(path, "cifar-10-python.tar.gz")
-            if not found:
+            candidates = [
+                *_find(path, "cifar-10-batches-py"),
+                *_find(path, "cifar-10-python.tar.gz"),
+            ]
+            if not candidates:
                 raise UserError(f"{path} does not hold CIFAR-10; put {origin} there.")
-            path = found[0]
+            path = candidates[0]
         marks = _marks(*sorted(path.glob("*_batch*"))) if path.is_dir() else _marks(path)
         batches = {"train": [f"data_batch_{i}" for i in range(1, 6)], "test": ["test_batch"]}
         source = _array_source(

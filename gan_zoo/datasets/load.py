@@ -44,37 +44,41 @@ class _ColorAfterGray(Exception):  # noqa: N818 (it is a signal)
 
 
 def load(
-    name: str, source: Source, how: Preprocessing, drop_duplicates: bool, cache_dir: Path
+    name: str, source: Source, preprocessing: Preprocessing, drop_duplicates: bool, cache_dir: Path
 ) -> Dataset:
     """Bring all images of a source to one size, or take them from the cache.
 
     Args:
         name: Of the data set.
         source: Where its images are.
-        how: What is done to each of them.
+        preprocessing: Of each image.
         drop_duplicates: Keep only the first of images that are equal in every pixel.
         cache_dir: Where decoded images are kept.
 
     Raises:
         UserError: Too many images cannot be read, or all are gray where color is asked for.
     """
-    how.check()
+    preprocessing.check()
     versions = VERSION, pixels.VERSION, PIL.__version__
-    key = fingerprint(source.fingerprint, how, drop_duplicates, *versions)[:20]
-    stem = f"{name}-{how.size[0]}x{how.size[1]}-{key}"
+    key = fingerprint(source.fingerprint, preprocessing, drop_duplicates, *versions)[:20]
+    stem = f"{name}-{preprocessing.size[0]}x{preprocessing.size[1]}-{key}"
 
     def produce(channels: int | None) -> Callable[[], store.Product]:
         def start() -> store.Product:
             contents = source.open()
             blocks = _blocks(
-                name, source.where, contents, how._replace(channels=channels), drop_duplicates
+                name,
+                source.where,
+                contents,
+                preprocessing._replace(channels=channels),
+                drop_duplicates,
             )
             return store.Product(len(contents.names), blocks)
 
         return start
 
     try:
-        entry = store.fetch(cache_dir, stem, produce(how.channels))
+        entry = store.fetch(cache_dir, stem, produce(preprocessing.channels))
     except _ColorAfterGray:
         entry = store.fetch(cache_dir, stem, produce(3))
     report = entry.report
@@ -86,26 +90,26 @@ def load(
         },
         label_values={column: tuple(values) for column, values in report["label_values"].items()},
         hash=entry.hash,
-        resize=how.describe(report["resized"]),
+        resize=preprocessing.describe(report["resized"]),
         notes=(*source.notes, *report["notes"]),
     )
 
 
 def _blocks(
-    name: str, where: str, contents: Contents, how: Preprocessing, drop_duplicates: bool
+    name: str, where: str, contents: Contents, preprocessing: Preprocessing, drop_duplicates: bool
 ) -> Generator[np.ndarray, None, store.Report]:
     """Yield preprocessed images, uint8 ``[n, H, W, C]``, in the order of the source.
 
     The return value of the generator is the report on them.
     """
     total = len(contents.names)
-    depth = how.channels
+    depth = preprocessing.channels
     kept: list[int] = []
     failed: list[tuple[str, str]] = []
     digests: set[bytes] = set()
     duplicates = 0
     color = resized = False
-    for chunk in _treated(name, contents, how):
+    for chunk in _preprocess_all(name, contents, preprocessing):
         block = []
         for i, picture in chunk:
             if isinstance(picture, _Failure):
@@ -116,7 +120,7 @@ def _blocks(
             depth = depth or picture.pixels.shape[-1]
             if picture.pixels.shape[-1] > depth:
                 raise _ColorAfterGray
-            image = np.broadcast_to(picture.pixels, (*how.size, depth))
+            image = np.broadcast_to(picture.pixels, (*preprocessing.size, depth))
             if drop_duplicates:
                 digest = hashlib.sha256(image.tobytes()).digest()
                 if digest in digests:
@@ -134,9 +138,9 @@ def _blocks(
         )
         count = f"{len(failed):,} of {total:,} images in {where} cannot be used"
         if len(failed) > _MOST_FAILURES * total:
-            raise UserError(f"{count}: {listed}; mend or remove these files, or check --data_dir.")
+            raise UserError(f"{count}: {listed}; fix or remove these files, or check --data_dir.")
         notes.append(f"{count} and are left out: {listed}.")
-    if how.channels == 3 and not color:
+    if preprocessing.channels == 3 and not color:
         raise UserError(
             f"all images in {where} are gray, so that color channels would hold nothing new; use"
             " --channels=1."
@@ -153,18 +157,21 @@ def _blocks(
     return {"labels": labels, "label_values": label_values, "notes": notes, "resized": resized}
 
 
-def _treated(
-    name: str, contents: Contents, how: Preprocessing
+def _preprocess_all(
+    name: str, contents: Contents, preprocessing: Preprocessing
 ) -> Iterator[list[tuple[int, Picture | _Failure]]]:
     """Preprocess all images in threads; yield them in order, in chunks.
 
     Pillow releases the GIL while it decodes and resizes.
     """
     total = len(contents.names)
-    step = max(1, min(64, 2**20 // (3 * math.prod(how.size))))
+    step = max(1, min(64, 2**20 // (3 * math.prod(preprocessing.size))))
 
     def work(first: int) -> list[tuple[int, Picture | _Failure]]:
-        return [(i, _treat(contents, i, how)) for i in range(first, min(first + step, total))]
+        return [
+            (i, _preprocess(contents, i, preprocessing))
+            for i in range(first, min(first + step, total))
+        ]
 
     with (
         warnings.catch_warnings(),
@@ -177,9 +184,9 @@ def _treated(
             bar.update(len(chunk))
 
 
-def _treat(contents: Contents, i: int, how: Preprocessing) -> Picture | _Failure:
+def _preprocess(contents: Contents, i: int, preprocessing: Preprocessing) -> Picture | _Failure:
     try:
-        return pixels.preprocess(contents.read(i), how)
+        return pixels.preprocess(contents.read(i), preprocessing)
     except UnidentifiedImageError:
         return _Failure("no image")
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):

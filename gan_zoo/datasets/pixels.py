@@ -87,44 +87,44 @@ class Picture(NamedTuple):
     resized: bool
 
 
-def preprocess(data: bytes | np.ndarray, how: Preprocessing) -> Picture:
+def preprocess(data: bytes | np.ndarray, preprocessing: Preprocessing) -> Picture:
     """Decode one image and bring it to size.
 
     Args:
         data: An encoded file, or uint8 ``[H, W]`` or ``[H, W, C]``.
-        how: What to do.
+        preprocessing: What to do.
 
     Raises:
         Exception: Whatever Pillow raises on a file that it cannot decode.
     """
     image = _decode(data)
     gray = image.mode == "L"
-    mode = {1: "L", 3: "RGB", None: image.mode}[how.channels]
+    mode = {1: "L", 3: "RGB", None: image.mode}[preprocessing.channels]
     image = image if image.mode == mode else image.convert(mode)
-    if how.crop:
-        if image.size != how.crop.whole:
+    if preprocessing.crop:
+        if image.size != preprocessing.crop.whole:
             raise ValueError(
-                f"{_text(image.size)} pixels where the crop {how.crop.name} expects"
-                f" {_text(how.crop.whole)}"
+                f"{_text(image.size)} pixels where the crop {preprocessing.crop.name} expects"
+                f" {_text(preprocessing.crop.whole)}"
             )
-        image = image.crop(how.crop.box)
-    resized = image.size != how.size[::-1]
+        image = image.crop(preprocessing.crop.box)
+    resized = image.size != preprocessing.size[::-1]
     if resized:
-        image = _resize(image, how)
-    return Picture(np.asarray(image).reshape(*how.size, -1), gray, resized)
+        image = _resize(image, preprocessing)
+    return Picture(np.asarray(image).reshape(*preprocessing.size, -1), gray, resized)
 
 
 def _text(size: tuple[int, int]) -> str:
     return f"{size[0]}x{size[1]}"
 
 
-def _resize(image: Image.Image, how: Preprocessing) -> Image.Image:
-    """Bring an image to ``how.size``."""
-    height, width = how.size
-    resample = Image.Resampling[how.resample.upper()]
-    if how.fit == "pad":
+def _resize(image: Image.Image, preprocessing: Preprocessing) -> Image.Image:
+    """Bring an image to ``preprocessing.size``."""
+    height, width = preprocessing.size
+    resample = Image.Resampling[preprocessing.resample.upper()]
+    if preprocessing.fit == "pad":
         return ImageOps.pad(image, (width, height), resample, color="white")
-    if how.fit == "stretch":
+    if preprocessing.fit == "stretch":
         return image.resize((width, height), resample)
     # The part may have a fractional size, so that nothing is distorted, but starts at a whole
     # pixel, so that a part which has the wanted size already is copied and not resampled.

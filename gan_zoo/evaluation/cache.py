@@ -1,4 +1,4 @@
-"""Arrays kept on disk by a key, for what is costly and depends on data and extractor alone."""
+"""A cache on disk for arrays that depend on data and extractor alone."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from gan_zoo.files import whole_file
 def cached(
     cache_dir: str | Path | None, key: str, compute: Callable[[], Mapping[str, np.ndarray]]
 ) -> Mapping[str, np.ndarray]:
-    """Read arrays from ``<cache_dir>/evaluation/<key>.npz``, or compute and keep them.
+    """Return arrays from ``<cache_dir>/evaluation/<key>.npz``, or compute and keep them.
 
-    A file that cannot be read (a full disk cut it short, say) is computed anew. Files appear whole,
-    so that processes can share a cache.
+    A file that cannot be read (cut short by a full disk, say) is computed again. Files appear
+    complete or not at all, so that processes can share a cache.
 
     Args:
         cache_dir: The cache; None keeps nothing.

@@ -94,13 +94,13 @@ def train(
             f" than {GATE}."
         )
     both = tf.keras.Model(inputs, [x, *(layers.GlobalAveragePooling2D()(y) for y in outputs[:2])])
-    what, *how = both.predict(data.images[:n], batch_size=500, verbose=0)
+    content, *means = both.predict(data.images[:n], batch_size=500, verbose=0)
     projection = [w.numpy() for w in features.weights]
     heads_ = [
         np.concatenate([outs[name].weights[i].numpy() for name in heads], axis=-1) for i in (0, 1)
     ]
     folded = [array for conv, norm in blocks for array in _folded(conv, norm)]
-    arrays = folded + _scaled(projection, heads_, what, np.concatenate(how, axis=1))
+    arrays = folded + _scaled(projection, heads_, content, np.concatenate(means, axis=1))
     # float16 halves the file and moves accuracies in the fourth digit.
     return [a.astype(np.float16 if a.ndim > 1 else np.float32) for a in arrays], heads, accuracy
 
@@ -112,21 +112,21 @@ def _folded(conv: Any, norm: Any) -> list[np.ndarray]:
 
 
 def _scaled(
-    projection: list[np.ndarray], heads: list[np.ndarray], what: np.ndarray, how: np.ndarray
+    projection: list[np.ndarray], heads: list[np.ndarray], content: np.ndarray, means: np.ndarray
 ) -> list[np.ndarray]:
     """Scale projection and mean activations to covariance and variances of 1 on the data.
 
     Whitening lets every attribute count: unscaled, the variances of the features differ 200-fold.
     """
-    center = what.mean(axis=0, dtype=np.float64)
-    variances, axes = np.linalg.eigh(np.cov(what, rowvar=False, dtype=np.float64))
+    center = content.mean(axis=0, dtype=np.float64)
+    variances, axes = np.linalg.eigh(np.cov(content, rowvar=False, dtype=np.float64))
     white, back = axes / np.sqrt(variances), (axes * np.sqrt(variances)).T
-    deviation = how.std(axis=0, dtype=np.float64)
+    deviation = means.std(axis=0, dtype=np.float64)
     return [
         projection[0] @ white,
         (projection[1] - center) @ white,
         1 / deviation,
-        -how.mean(axis=0, dtype=np.float64) / deviation,
+        -means.mean(axis=0, dtype=np.float64) / deviation,
         back @ heads[0],
         center @ heads[0] + heads[1],
     ]

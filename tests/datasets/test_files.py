@@ -519,7 +519,7 @@ def test_any_bytes_raise_and_never_hang():
         data = bytearray(wholes[i % len(wholes)])
         for at in RNG.integers(0, len(data), 3):
             data[at] = RNG.integers(256)
-        result = load._treat(sources.Contents(["x"], lambda _, d=bytes(data): d), 0, how)
+        result = load._preprocess(sources.Contents(["x"], lambda _, d=bytes(data): d), 0, how)
         assert isinstance(result, load._Failure) or result.pixels.shape[:2] == (8, 8)
 
 

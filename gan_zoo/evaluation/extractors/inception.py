@@ -37,7 +37,7 @@ def inception(path: str = "", *, cache_dir: str) -> FeatureExtractor:
         cache_dir: Where the archive is unpacked.
 
     Raises:
-        UserError: There is no module at ``path``, or none can be had.
+        UserError: There is no module at ``path``, or it cannot be downloaded.
     """
     return extractor_of(
         "inception",
@@ -53,18 +53,18 @@ def _folder(path: str, cache: Path) -> Path:
         if not (cache / "saved_model.pb").is_file():
             _download(cache)
         return cache
-    given = user_path(path)
-    if given.is_dir():
-        return given
-    if not given.is_file():
-        raise UserError(f"there is no Inception module at {given}; {_how()}")
-    cache = cache.with_name(f"{cache.name}-{given.stat().st_size}-{given.stat().st_mtime_ns}")
+    archive = user_path(path)
+    if archive.is_dir():
+        return archive
+    if not archive.is_file():
+        raise UserError(f"there is no Inception module at {archive}; {_remedy()}")
+    cache = cache.with_name(f"{cache.name}-{archive.stat().st_size}-{archive.stat().st_mtime_ns}")
     if not (cache / "saved_model.pb").is_file():
-        unpack(given, cache)
+        unpack(archive, cache)
     return cache
 
 
-def _how() -> str:
+def _remedy() -> str:
     return f"get the archive from {_PAGE} and name it: inception('/path/to/archive.tar.gz')."
 
 
@@ -77,8 +77,8 @@ def _download(cache: Path) -> None:
         except (OSError, http.client.HTTPException) as e:
             reason = getattr(e, "reason", e)
             raise UserError(
-                f"TF-GAN's Inception is neither in {cache} nor to be had from the network"
-                f" ({reason}); {_how()}"
+                f"TF-GAN's Inception is not in {cache} and cannot be downloaded"
+                f" ({reason}); {_remedy()}"
             ) from None
         file.flush()
         unpack(Path(file.name), cache)
@@ -117,10 +117,10 @@ def unpack(archive: Path, folder: Path) -> None:
                         shutil.copyfileobj(content, out)
         except (tarfile.TarError, EOFError, OSError) as e:
             raise UserError(f"{archive} cannot be unpacked ({e}); download it again.") from None
-        found = [root, *(p for p in root.iterdir() if p.is_dir())]
-        top = next((p for p in found if (p / "saved_model.pb").is_file()), None)
+        folders = [root, *(p for p in root.iterdir() if p.is_dir())]
+        top = next((p for p in folders if (p / "saved_model.pb").is_file()), None)
         if top is None:
-            raise UserError(f"{archive} holds no saved_model.pb; {_how()}")
+            raise UserError(f"{archive} holds no saved_model.pb; {_remedy()}")
         shutil.rmtree(folder, ignore_errors=True)
         top.rename(folder)
 
