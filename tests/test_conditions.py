@@ -486,11 +486,6 @@ def test_an_older_name_of_a_label_column_is_still_found():
     assert game_labels.classes_of(config, data_of([0, 1], column="hair_colour")).column == (
         "hair_colour"
     )
-    recorded = {"column": "eye_colour", "names": ["a", "b"], "counts": [1, 1], "hash": "x"}
-    for name, column in (("cartoon_faces", "eye_color"), ("files", "eye_colour")):
-        saved = {"data": {"name": name, "classes": recorded}}
-        assert game_labels.recorded_classes(saved).column == column
-    assert game_labels.recorded_classes({"data": {"name": "cartoon_faces"}}) is None
 
 
 def test_data_without_such_classes_is_refused():

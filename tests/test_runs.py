@@ -9,7 +9,7 @@ import pytest
 from gan_zoo.errors import UserError
 from gan_zoo.runs.logs import LogWriter, read_metrics, training_clock
 from gan_zoo.runs.provenance import source_commit
-from gan_zoo.runs.run import Records, Run, open_run
+from gan_zoo.runs.run import Records, Run, open_run, recorded_classes
 
 
 def git(folder, *words):
@@ -92,3 +92,10 @@ def test_records_become_a_frame_where_pandas_is():
             records.to_frame()
     else:
         np.testing.assert_array_equal(records.to_frame()["loss"], [2.0])
+
+
+def test_an_older_name_of_a_label_column_is_read_as_the_new_one():
+    recorded = {"column": "eye_colour", "names": ["a", "b"], "counts": [1, 1], "hash": "x"}
+    for name, column in (("cartoon_faces", "eye_color"), ("files", "eye_colour")):
+        assert recorded_classes({"name": name, "classes": recorded}).column == column
+    assert recorded_classes({"name": "cartoon_faces"}) is None

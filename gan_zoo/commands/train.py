@@ -90,9 +90,9 @@ def main(values: flags.FlagValues, rest: list[str]) -> int:
     from gan_zoo.training.outcome import Outcome, Stopped
 
     exit_codes = {
-        Outcome.STOP_ALARM: 3,
-        Outcome.STOP_INTERRUPT: 130,
-        Outcome.STOP_TERMINATE: 143,
+        Outcome.STOP_ALARM: ExitCode.ALARM,
+        Outcome.STOP_INTERRUPT: ExitCode.INTERRUPTED,
+        Outcome.STOP_TERMINATE: ExitCode.TERMINATED,
     }
     try:
         folder = loop.train(settings).folder

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Any
 
 import numpy as np
 
@@ -156,14 +155,3 @@ def rare_class_warning(classes: Classes | None) -> str:
                 f" train on ({some}): their samples {their}."
             )
     return " ".join(said)
-
-
-def recorded_classes(saved: dict[str, Any]) -> Classes | None:
-    """Return the classes on record in the ``config.json`` of a run; None without a condition."""
-    recorded = saved["data"].get("classes")
-    if not recorded:
-        return None
-    column = recorded["column"]
-    if saved["data"].get("name") == "cartoon_faces":
-        column = american(column)  # older runs call it hair_colour
-    return Classes(column, tuple(recorded["names"]), tuple(recorded["counts"]), recorded["hash"])

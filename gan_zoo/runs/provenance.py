@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import platform
 import subprocess
 import sys
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from gan_zoo import __version__
+from gan_zoo.evaluation.protocol import package_version
 
 PACKAGES = ("tensorflow", "keras", "numpy", "pillow", "tensorflow-gan")
 
@@ -27,14 +27,6 @@ def provenance() -> dict[str, Any]:
         "command": sys.argv,
         "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
     }
-
-
-def package_version(package: str) -> str | None:
-    """Return the version of an installed package, or None."""
-    try:
-        return importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:
-        return None
 
 
 def source_commit(package: Path = Path(__file__).parents[1]) -> str | None:

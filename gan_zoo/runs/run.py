@@ -31,6 +31,7 @@ from gan_zoo.files import user_path, write_json
 from gan_zoo.runs import logs
 from gan_zoo.runs.logs import Record
 from gan_zoo.runs.provenance import provenance
+from gan_zoo.spec import american
 
 if TYPE_CHECKING:
     import keras
@@ -55,6 +56,21 @@ class Records(list):
         except ImportError:
             raise UserError("a data frame needs pandas; install it (pip install pandas).") from None
         return pandas.DataFrame(list(self))
+
+
+def recorded_classes(data: dict[str, Any]) -> Classes | None:
+    """Return the classes in the record of a data set; None for a run without a condition.
+
+    Older runs record ``hair_colour`` and ``eye_colour`` of the cartoon faces, which are now
+    ``hair_color`` and ``eye_color``.
+    """
+    classes = data.get("classes")
+    if not classes:
+        return None
+    column = classes["column"]
+    if data.get("name") == "cartoon_faces":
+        column = american(column)
+    return Classes(column, tuple(classes["names"]), tuple(classes["counts"]), classes["hash"])
 
 
 class Run:
@@ -137,10 +153,7 @@ class Run:
     @property
     def classes(self) -> Classes | None:
         """The classes that the run learns, or None for one without a condition."""
-        found = self.record["data"].get("classes")
-        return found and Classes(
-            found["column"], tuple(found["names"]), tuple(found["counts"]), found["hash"]
-        )
+        return recorded_classes(self.record["data"])
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
@@ -447,7 +460,7 @@ class Run:
                 f" ({old['data']['count']} images then, {data['count']} now, other pixels);"
                 " restore the data, or start a new run in another --workdir."
             )
-        if old["data"].get("classes") != json.loads(json.dumps(data.get("classes"))):
+        if recorded_classes(old["data"]) != recorded_classes(data):
             raise UserError(
                 f"the labels of the data changed since the run in {self.folder} began; restore"
                 " them, or start a new run in another --workdir."

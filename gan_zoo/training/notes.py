@@ -50,7 +50,7 @@ def changed_rates(game: Game, config: Config, before: int, step: int) -> Iterato
         step: From which the run goes on.
     """
     for flag, optimizer, updates in _optimizers(game):
-        rate, spec = optimizer._learning_rate, config.specs(flag)[0]
+        rate, spec = optimizer._learning_rate, config.spec(flag)
         ends_with_run = getattr(rate, "until", 0) == config.steps * updates
         if before == config.steps or not ends_with_run or "until" in spec.kwargs:
             continue
