@@ -53,7 +53,7 @@ def call(
         with _unwind_on_sigterm():
             return body(values, rest) or ExitCode.OK
     except BrokenPipeError:  # | head
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _close_stdout()
         return ExitCode.OK
     except (KeyboardInterrupt, _Terminated) as e:
         print("gan_zoo: stopped.", file=sys.stderr)
@@ -65,6 +65,19 @@ def call(
             traceback.print_exc()
         print(f"gan_zoo: {sentence}", file=sys.stderr)
         return ExitCode.BAD_INPUT
+
+
+def show(text: str) -> None:
+    """Print a text for a reader that may close the pipe early (``| head``)."""
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        _close_stdout()
+
+
+def _close_stdout() -> None:
+    """Send further output to nowhere; else Python would complain at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _open_streams() -> None:

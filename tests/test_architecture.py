@@ -114,6 +114,12 @@ def test_light_commands_do_not_pay_for_tensorflow(words, code):
         assert time.perf_counter() - began < 5  # 0.3 s on an idle machine
 
 
+def test_help_may_be_cut_short_by_its_reader():
+    command = f"{sys.executable} -m gan_zoo --help | head -1"
+    done = subprocess.run(command, shell=True, capture_output=True, text=True, cwd=ROOT)
+    assert done.stdout.startswith("gan_zoo ") and not done.stderr
+
+
 def test_nothing_is_said_at_start_unless_asked_for():
     done = subprocess.run(
         [

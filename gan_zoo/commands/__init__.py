@@ -54,11 +54,11 @@ def main(argv: list[str] | None = None) -> int:
     name, *words = (sys.argv[1:] if argv is None else argv) or ["--help"]
     if name in ("--help", "-help", "-h", "help"):
         rows = "\n".join(f"    {command:<14}{summary}" for command, summary in COMMANDS.items())
-        print(_HELP.format(version=__version__, commands=rows))
-        return 0
+        cli.show(_HELP.format(version=__version__, commands=rows))
+        return ExitCode.OK
     if name == "--version":
         print(__version__)
-        return 0
+        return ExitCode.OK
     name = ALIASES.get(name, name)
     if name not in COMMANDS:
         near = difflib.get_close_matches(name, [*COMMANDS, *ALIASES], n=1)

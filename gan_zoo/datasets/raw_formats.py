@@ -105,7 +105,7 @@ def read_cifar_batch(data: bytes, where: str) -> tuple[np.ndarray, np.ndarray]:
         return images.reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1), labels
     except Exception as e:  # a pickle may fail in any way
         raise UserError(
-            f"{where} is refused, as it is no batch of CIFAR-10 ({error_text(e)}); download it"
+            f"{where} is refused, as it is not a batch of CIFAR-10 ({error_text(e)}); download it"
             " again."
         ) from None
 

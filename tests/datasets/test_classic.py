@@ -403,7 +403,7 @@ def test_a_pickle_of_python_2():
         ({k: v for k, v in CIFAR.items() if k != "data_batch_4"}, "has no file 'data_batch_4'"),
         ({**CIFAR, "data_batch_2": b""}, "'data_batch_2'"),
         ({**CIFAR, "data_batch_2": CIFAR["data_batch_2"][:500]}, "'data_batch_2'"),
-        ({**CIFAR, "data_batch_2": pickle.dumps([1])}, "no batch of CIFAR-10"),
+        ({**CIFAR, "data_batch_2": pickle.dumps([1])}, "not a batch of CIFAR-10"),
         ({**CIFAR, "data_batch_2": pickle.dumps({**batch(2), b"labels": [1]})}, "N labels"),
         ({**CIFAR, "data_batch_2": pickle.dumps({**batch(2), b"labels": [1, 10]})}, "not 0 to 9"),
         ({"cifar-10-python.tar.gz": b"text"}, "cannot be read"),

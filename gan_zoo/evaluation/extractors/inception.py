@@ -91,8 +91,8 @@ def unpack(archive: Path, folder: Path) -> None:
     devices, ``..``) is refused.
 
     Raises:
-        UserError: It is no archive, holds something else, or has no ``saved_model.pb`` at its top
-            (one folder down at most).
+        UserError: It is not an archive, holds something else, or has no ``saved_model.pb`` at its
+            top (one folder down at most).
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
@@ -104,8 +104,8 @@ def unpack(archive: Path, folder: Path) -> None:
                     target = (root / member.name).resolve()
                     if not (member.isfile() or member.isdir()) or not target.is_relative_to(root):
                         raise UserError(
-                            f"{archive} holds '{member.name}', which is no plain file inside it; do"
-                            " not trust it."
+                            f"{archive} holds '{member.name}', which is not a plain file inside it;"
+                            " do not trust it."
                         )
                     if member.isdir():
                         target.mkdir(parents=True, exist_ok=True)
