@@ -1,0 +1,110 @@
+"""Flags that several commands share: which checkpoint of a run, and which data."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from absl import flags
+
+from gan_zoo.errors import UserError
+
+_IMAGES = ("data", "data_dir", "image_size", "channels", "plugins")
+_DATA = (*_IMAGES, "holdout", "extractor")
+_CHECKPOINT = ("step", "best", "ema")
+
+
+class Checkpoint(NamedTuple):
+    """The checkpoint that the flags name, in the order of the arguments of ``restore``.
+
+    Attributes:
+        step: Of the checkpoint; None for the newest one (or the best one).
+        best: Whether it is the best one by the run's evaluations.
+        ema: Whether to draw from the moving average of G's weights, if the run has one.
+    """
+
+    step: int | None
+    best: bool
+    ema: bool
+
+
+def define_checkpoint_flags(values: flags.FlagValues) -> None:
+    """Define ``--step``, ``--best`` and ``--ema``; read them with :func:`checkpoint_of`."""
+    flags.DEFINE_integer(
+        "step",
+        None,
+        "of a run: the checkpoint of this step; the newest one by default",
+        flag_values=values,
+    )
+    flags.DEFINE_bool(
+        "best", False, "of a run: the best checkpoint by its evaluations", flag_values=values
+    )
+    flags.DEFINE_bool(
+        "ema", True, "of a run: draw from the moving average, if it has one", flag_values=values
+    )
+
+
+def checkpoint_of(values: flags.FlagValues) -> Checkpoint:
+    """Return the checkpoint that the flags name.
+
+    Raises:
+        UserError: Both ``--best`` and ``--step`` were given.
+    """
+    if values.best and values.step is not None:
+        raise UserError("--best and --step name two checkpoints; give one of them.")
+    return Checkpoint(values.step, values.best, values.ema)
+
+
+def checkpoint_flags_given(values: flags.FlagValues) -> list[str]:
+    """Return the names of the checkpoint flags on the command line, for inputs that are no run."""
+    return [name for name in _CHECKPOINT if values[name].present]
+
+
+def define_image_flags(
+    values: flags.FlagValues,
+    image_size: str = "",
+    image_size_help: str = "by default the run's, or that of the pictures",
+) -> None:
+    """Define ``--data``, ``--data_dir``, ``--image_size``, ``--channels`` and ``--plugins``.
+
+    Args:
+        values: Where to define them.
+        image_size: The default of ``--image_size``.
+        image_size_help: The end of its help text.
+    """
+    flags.DEFINE_string(
+        "data", "", "the real images: a data set, as for gan_zoo train", flag_values=values
+    )
+    flags.DEFINE_string(
+        "data_dir", "", "where they are: a folder, a zip or an npz", flag_values=values
+    )
+    flags.DEFINE_string(
+        "image_size",
+        image_size,
+        f"of the data: one side or HEIGHTxWIDTH; {image_size_help}",
+        flag_values=values,
+    )
+    flags.DEFINE_integer(
+        "channels", 0, "1 for gray, 3 for color, 0 for what the data has", flag_values=values
+    )
+    flags.DEFINE_string(
+        "plugins", "", "Python files with your own parts, separated by commas", flag_values=values
+    )
+
+
+def define_data_flags(values: flags.FlagValues) -> None:
+    """Define the image flags, ``--holdout`` and ``--extractor``; a run's own are the defaults."""
+    define_image_flags(values)
+    flags.DEFINE_float(
+        "holdout",
+        0.0,
+        "the share of the data that training did not use; the run's by default",
+        flag_values=values,
+    )
+    flags.DEFINE_string(
+        "extractor", "", "the feature network; the run's by default", flag_values=values
+    )
+
+
+def data_flags_given(values: flags.FlagValues) -> dict[str, Any]:
+    """Return the values of the data flags on the command line, by name; fields of ``Config``."""
+    return {name: values[name].value for name in _DATA if values[name].present}
