@@ -31,7 +31,7 @@ LAYERS = [
     {"game", "updates"},
     {"runs"},
     {"training"},
-    {"analysis"},
+    {"analysis", "media", "export"},
     {"reporting", "check"},
     {"compare"},
     {"commands"},

@@ -1,4 +1,4 @@
-"""The tools that show or hand on what a run learned: interpolate, make_gif of several runs, export; and HParams."""
+"""Films, walks between noises, exports and what --out may be; and HParams."""
 
 import importlib
 import importlib.util
@@ -12,6 +12,8 @@ from PIL import Image
 
 from gan_zoo import files, images, run
 from gan_zoo.errors import UserError
+from gan_zoo.export.formats import FORMATS
+from gan_zoo.media import gif, interpolate
 from tests.conftest import SMALL
 
 
@@ -52,8 +54,8 @@ def flat(tmp_path_factory, faces):
 # interpolate
 
 
-def test_slerp_turns_and_grows_evenly_and_meets_its_ends(modules):
-    slerp = modules["interpolate"].slerp
+def test_slerp_turns_and_grows_evenly_and_meets_its_ends():
+    slerp = interpolate.slerp
     rng = np.random.default_rng(0)
     a, b = rng.normal(size=(2, 3, 4, 2)).astype(np.float32)
     b *= 3
@@ -83,21 +85,20 @@ def test_slerp_turns_and_grows_evenly_and_meets_its_ends(modules):
     )
 
 
-def test_slerp_where_there_is_no_turn_is_straight(modules):
-    slerp, a = modules["interpolate"].slerp, np.array([1.0, 2.0])
+def test_slerp_where_there_is_no_turn_is_straight():
+    slerp, a = interpolate.slerp, np.array([1.0, 2.0])
     np.testing.assert_allclose(slerp(a, 3 * a, 0.25), 1.5 * a)
     np.testing.assert_allclose(slerp(a, -a, 0.25), 0.5 * a)
     np.testing.assert_allclose(slerp(0 * a, a, 0.25), 0.25 * a)
 
 
-def test_a_walk_meets_its_corners_and_closes(modules):
-    module = modules["interpolate"]
+def test_a_walk_meets_its_corners_and_closes():
     corners = np.random.default_rng(1).normal(size=(3, 5)).astype(np.float32)
-    closed = module.walk(corners, 4, module.slerp, loop=True)
+    closed = interpolate.walk(corners, 4, interpolate.slerp, loop=True)
     assert closed.shape == (12, 5)
     np.testing.assert_array_equal(closed[::4], corners)
-    np.testing.assert_allclose(module.slerp(corners[2], corners[0], 0.75), closed[-1])
-    there = module.walk(corners, 4, module.linear, loop=False)
+    np.testing.assert_allclose(interpolate.slerp(corners[2], corners[0], 0.75), closed[-1])
+    there = interpolate.walk(corners, 4, interpolate.linear, loop=False)
     np.testing.assert_array_equal(there[::4], corners)
     np.testing.assert_allclose(there[5], 0.75 * corners[1] + 0.25 * corners[2], rtol=1e-6)
     assert len(there) == 9
@@ -156,17 +157,17 @@ def test_corners_are_the_images_that_sample_draws(tool, trained):
         np.testing.assert_array_equal(image, np.load(f"{seed}.npz")["images"][0])
 
 
-def test_a_film_of_uniform_noise_is_straight_and_finds_a_free_name(tool, flat):
+def test_a_film_of_uniform_noise_is_straight_and_gets_a_free_name(tool, flat):
     for name in ("walk.gif", "walk-2.gif"):
         out = tool("interpolate", flat, "--n=2", "--steps=3", "--size=32", "--walks=3")
         assert f"{name}: 6 frames between 2 corners (linear, uniform noise)" in out
-        with Image.open(flat / name) as gif:
-            assert (gif.n_frames, gif.info["loop"], gif.size) == (6, 0, (62, 62))
-            gif.seek(5)
-            assert gif.info["duration"] == 60  # the last stays no longer than others
+        with Image.open(flat / name) as film:
+            assert (film.n_frames, film.info["loop"], film.size) == (6, 0, (62, 62))
+            film.seek(5)
+            assert film.info["duration"] == 60  # the last stays no longer than others
 
 
-def test_a_film_for_other_programs(modules, tool, trained, tmp_path, monkeypatch):
+def test_a_film_for_other_programs(tool, trained, tmp_path, monkeypatch):
     find = importlib.util.find_spec
     monkeypatch.setattr(
         importlib.util, "find_spec", lambda name: None if name == "imageio_ffmpeg" else find(name)
@@ -187,7 +188,7 @@ def test_a_film_for_other_programs(modules, tool, trained, tmp_path, monkeypatch
     )
     assert iio.immeta("a.mp4", plugin="FFMPEG")["fps"] == 8
     assert iio.imread("a.mp4", plugin="FFMPEG").shape == (8, 20, 38, 3)
-    modules["interpolate"].save_mp4(Path("b.mp4"), [np.zeros((19, 31, 1), np.uint8)] * 3, 5)
+    interpolate.save_mp4(Path("b.mp4"), [np.zeros((19, 31, 1), np.uint8)] * 3, 5)
     assert iio.imread("b.mp4", plugin="FFMPEG").shape == (3, 20, 32, 3)
 
 
@@ -195,13 +196,13 @@ def test_a_film_for_other_programs(modules, tool, trained, tmp_path, monkeypatch
     ("words", "says"),
     [
         ([], "one run's folder is wanted"),
-        (["{run}", "--from_seeds=1"], "--from_seeds=1 names no seeds"),
-        (["{run}", "--from_seeds=1,-2"], "--from_seeds=1,-2 names no seeds"),
+        (["{run}", "--from_seeds=1"], "--from_seeds=1 is not a list of seeds"),
+        (["{run}", "--from_seeds=1,-2"], "--from_seeds=1,-2 is not a list of seeds"),
         (["{run}", "--from_seeds=1,2", "--n=3"], "leave out one of the two"),
         (["{run}", "--best", "--step=2"], "name two checkpoints"),
         (["{run}", "--best"], "there is no best checkpoint"),
         (["{run}", "--step=3"], "there is no checkpoint of step 3"),
-        (["{run}", "--fps=nan"], "is no rate"),
+        (["{run}", "--fps=nan"], "--fps=nan is not possible"),
         (["{run}", "--out=w.jpg"], "must end in .gif or .mp4 or .png"),
         (["{run}", "--out={run}/config.json"], "must end in"),
         (["{run}", "--out=mine.png"], "mine.png exists already and is left as it is"),
@@ -215,7 +216,7 @@ def test_interpolate_refuses_in_a_sentence(tool, trained, words, says):
     assert Path("mine.png").read_text() == "mine"
 
 
-# make_gif of several runs
+# gif of several runs
 
 
 def fake_run(folder, grids, batch=8):
@@ -237,7 +238,7 @@ def levels(path, film_widths, head):
     ]
 
 
-def test_films_side_by_side_are_matched_by_step_or_by_images(modules, tool, tmp_path):
+def test_films_side_by_side_are_matched_by_step_or_by_images(tool, tmp_path):
     small = (20, 30, 1)
     a = fake_run(tmp_path / "a", {0: (small, 0), 10: (small, 10), 20: (small, 20)}, batch=8)
     # Of another size than the last, and so left out: a's step 5. Larger grids, other steps, and
@@ -247,7 +248,7 @@ def test_films_side_by_side_are_matched_by_step_or_by_images(modules, tool, tmp_
     (b / "samples" / "00000016.png").write_bytes(b"damaged")
     out = tool("gif", a, b, "--out=both.gif")
     assert out.startswith("both.gif: 5 frames of a, b,")
-    head = modules["gif"]._HEAD
+    head = gif.TITLE_HEIGHT
     widths = (90, 40)  # a's grids are enlarged to the height of b's: 3 times
     assert iio.imread("both.gif", index=0).shape == (head + 60, 90 + 8 + 40, 3)
     assert levels("both.gif", widths, head) == [[0, 255], [0, 105], [10, 105], [10, 115], [20, 115]]
@@ -260,8 +261,8 @@ def test_films_side_by_side_are_matched_by_step_or_by_images(modules, tool, tmp_
     assert titles[:, 98:].any()
 
 
-def test_runs_of_one_name_are_told_apart(modules):
-    names = modules["gif"].names_of
+def test_runs_of_one_name_get_different_titles():
+    names = gif.run_names
     assert names([Path("/x/one/run"), Path("/x/two/run")]) == ["one/run", "two/run"]
     assert names([Path("/x/one/a"), Path("/x/two/b")]) == ["a", "b"]
 
@@ -275,10 +276,10 @@ def test_runs_of_one_name_are_told_apart(modules):
         (["a", "empty"], "there are no samples that can be read in empty/samples"),
         (["a", "b", "--out=mine.gif"], "mine.gif exists already"),
         (["a", "b", "--out=x.mp4"], "must end in .gif"),
-        (["a", "--by=images"], "--by is for several runs"),
+        (["a", "--by=images"], "--by needs several runs"),
     ],
 )
-def test_make_gif_of_several_refuses_in_a_sentence(tool, tmp_path, words, says):
+def test_gif_of_several_runs_refuses_in_a_sentence(tool, tmp_path, words, says):
     for name in ("a", "b"):
         fake_run(tmp_path / name, {0: ((9, 9, 1), 0)})
     fake_run(tmp_path / "empty", {})
@@ -354,20 +355,20 @@ def test_onnx_makes_the_images_of_the_run(tool, flat):
     assert json.loads(Path("x/model.json").read_text())["formats"]["onnx"]["differs_by"] < 1e-5
 
 
-def test_a_format_that_fails_leaves_nothing(modules, tool, flat, monkeypatch):
-    form = modules["export"].FORMATS["keras"]
+def test_a_format_that_fails_leaves_nothing(tool, flat, monkeypatch):
+    form = FORMATS["keras"]
     wrong = form._replace(run=lambda path, z: form.run(path, z) + 2e-4)
-    monkeypatch.setitem(modules["export"].FORMATS, "keras", wrong)
+    monkeypatch.setitem(FORMATS, "keras", wrong)
     said = tool("export", flat, "--format=keras", "--out=x", code=2)
     assert (
-        "the keras makes other images than G: they differ by 0.0002, where 0.0001 is allowed"
+        "the keras file makes other images than G: they differ by 0.0002, and at most 0.0001 is"
         in said
     )
 
     def broken(net, path):
         raise NotImplementedError("no such operation")
 
-    monkeypatch.setitem(modules["export"].FORMATS, "keras", form._replace(write=broken))
+    monkeypatch.setitem(FORMATS, "keras", form._replace(write=broken))
     said = tool("export", flat, "--format=savedmodel,keras", "--out=x", code=2)
     assert "cannot be written as keras (NotImplementedError: no such operation)" in said
     assert not list(Path().iterdir())
@@ -380,7 +381,7 @@ def test_a_format_that_fails_leaves_nothing(modules, tool, flat, monkeypatch):
             ["{run}", "--format=coreml"],
             "'coreml' is unknown; give some of savedmodel, keras, tflite, onnx",
         ),
-        (["{run}", "--format=,"], "there is none"),
+        (["{run}", "--format=,"], "it is empty"),
         (["{run}", "--format=onnx"], "--format=onnx needs tf2onnx: pip install tf2onnx"),
         (["{run}", "--out=mine"], "--out=mine exists already and is left as it is"),
         (["{run}", "--best", "--step=2"], "name two checkpoints"),
@@ -416,9 +417,7 @@ def test_a_file_is_written_into_a_folder_made_for_it_and_a_mistake_leaves_none(t
     assert [str(p) for p in Path().rglob("*.*")] == ["deep/er/a.png"]
 
 
-def test_a_place_where_nothing_can_be_written_is_told_before_the_work(
-    modules, tmp_path, monkeypatch
-):
+def test_a_place_where_nothing_can_be_written_is_told_before_the_work(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("file").touch()
     wanted = files.file_to_write
@@ -441,8 +440,8 @@ def test_a_place_where_nothing_can_be_written_is_told_before_the_work(
         files.new_folder("dangling")
 
 
-def test_what_a_user_has_is_not_written_over_not_even_a_link_to_nothing(
-    modules, tool, trained, tmp_path, monkeypatch
+def test_files_of_a_user_are_never_overwritten_nor_links_to_nothing(
+    tool, trained, tmp_path, monkeypatch
 ):
     monkeypatch.chdir(tmp_path)
     Path("mine.png").write_text("precious")
@@ -450,7 +449,7 @@ def test_what_a_user_has_is_not_written_over_not_even_a_link_to_nothing(
     for words in (
         ("sample", trained, "--out=mine.png"),
         ("preview", "--tricks=flip_images", "--data_dir=any", "--out=mine.png"),
-        ("nearest", trained, "--out=mine.png"),
+        ("memorization", trained, "--out=mine.png"),
         ("audit", trained, "--out=mine.png"),
         ("sample", trained, "--out=link.png"),
     ):

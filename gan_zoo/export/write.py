@@ -1,0 +1,144 @@
+"""Write a run's generator in several formats, each checked against the images of G."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import io
+import logging
+import shutil
+import uuid
+import warnings
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from gan_zoo import cli
+from gan_zoo.errors import UserError
+from gan_zoo.export.formats import FORMATS, TOLERANCE, difference
+from gan_zoo.export.handover import model_record, readme
+from gan_zoo.files import free_path, write_json
+from gan_zoo.game import build, sampling
+from gan_zoo.runs import restore, rundir
+
+CHECKED = 16  # images
+
+
+class Export(NamedTuple):
+    """An export that was written.
+
+    Attributes:
+        path: Of the folder.
+        step: Of the checkpoint.
+        ema: Whether it is the moving average.
+        differences: For each format, the largest difference of its images from those of G, in units
+            of [-1, 1].
+    """
+
+    path: Path
+    step: int
+    ema: bool
+    differences: dict[str, float]
+
+
+def export_run(
+    folder: Path,
+    formats: Sequence[str] = ("savedmodel", "keras", "tflite"),
+    out: Path | None = None,
+    *,
+    step: int | None = None,
+    best: bool = False,
+    from_ema: bool = True,
+    verbose: bool = False,
+) -> Export:
+    """Write a run's generator for other programs, in a new folder that is complete or not there.
+
+    Args:
+        folder: Of the run.
+        formats: Names in :data:`gan_zoo.export.formats.FORMATS`.
+        out: A new folder; by default a free name, ``export-STEP``, in the run's.
+        step: Of the checkpoint; the newest by default.
+        best: Whether to take the best checkpoint.
+        from_ema: Whether to take the moving average, if there is one.
+        verbose: Whether converters and runtimes may print their own messages.
+
+    Raises:
+        UserError: There is no run or checkpoint, or a format cannot be written or makes other
+            images.
+    """
+    saved = rundir.read(folder)
+    game, step = restore.restore(folder, step, best=best)
+    trained = game.ema if game.ema is not None and from_ema else game.gen
+    # In float32 also where the run trained in bfloat16: other runtimes lack it.
+    config = dataclasses.replace(rundir.config_of(folder), precision="float32")
+    net = build.build_generator(config, tuple(saved["data"]["shape"]), game.classes)
+    net.set_weights(trained.get_weights())
+    z: Any = sampling.sample_noise(game, CHECKED, 0)
+    if game.classes is not None:
+        z = [z, np.arange(CHECKED, dtype=np.int32) % len(game.classes.names)]
+    images = np.asarray(net(z, training=False))
+
+    out = out or free_path(folder / f"export-{step}")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    part = out.with_name(f".{uuid.uuid4().hex[:8]}.part")
+    part.mkdir()
+    try:
+        differences = {
+            name: write_format(name, net, part, z, images, verbose=verbose) for name in formats
+        }
+        record = model_record(
+            folder,
+            saved,
+            config.spec("noise"),
+            net,
+            differences,
+            step=step,
+            best=best,
+            ema=trained is game.ema,
+        )
+        write_json(part / "model.json", record)
+        (part / "README.md").write_text(readme(record), encoding="utf-8")
+        part.replace(out)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+    return Export(out, step, trained is game.ema, differences)
+
+
+def write_format(
+    name: str, net: Any, folder: Path, z: Any, images: np.ndarray, *, verbose: bool = False
+) -> float:
+    """Write a net in one format and return the largest difference of its images from ``images``.
+
+    Raises:
+        UserError: It cannot be written, or the difference is above the tolerance.
+    """
+    form = FORMATS[name]
+    try:
+        with _quiet(verbose):
+            form.write(net, folder / form.path)
+            apart = difference(folder / form.path, form, z, images)
+    except Exception as e:  # converters raise all kinds of errors on an unknown operation
+        why = f"{type(e).__name__}: {' '.join(str(e).split())[:200]}"
+        raise UserError(
+            f"this generator cannot be written as {name} ({why}); remove {name} from --format."
+        ) from e
+    if not apart <= TOLERANCE:  # NaN, too
+        raise UserError(
+            f"the {name} file makes other images than G: they differ by {apart:.2g}, and at most"
+            f" {TOLERANCE:g} is allowed; remove {name} from --format."
+        )
+    return apart
+
+
+@contextlib.contextmanager
+def _quiet(verbose: bool) -> Iterator[None]:
+    """Hide the messages of converters and runtimes, unless ``verbose``."""
+    if verbose:
+        yield
+        return
+    logging.getLogger("tf2onnx").setLevel(logging.ERROR)
+    with warnings.catch_warnings(), cli.held_stderr(), contextlib.redirect_stdout(io.StringIO()):
+        warnings.simplefilter("ignore")
+        yield
