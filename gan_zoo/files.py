@@ -1,4 +1,4 @@
-"""Paths that users give, and files that a reader sees whole or not at all, whenever the writer is killed."""
+"""Paths that users give, and files that are written completely or not at all."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from gan_zoo.errors import UserError
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
-    """Give a temporary path beside ``path`` to write to; it takes the place of ``path`` when the body is done.
+    """Yield a temporary path to write to; it replaces ``path`` when the body is done.
 
-    The folder of ``path`` is made, and a link stays one: the file that it leads to is written. If
-    the body fails, what it wrote is removed and ``path`` stays as it was.
+    A reader sees the old file or the new one, also if the process is killed. The folder of ``path``
+    is made. A link stays a link: the file that it leads to is written. If the body fails, the
+    temporary file is removed and ``path`` stays as it was.
     """
     path = Path(os.path.realpath(path))
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(
-        f".{os.getpid()}-{uuid.uuid4().hex[:8]}.part"
-    )  # the name itself may be as long as names can be
+    # Without the name of the file, which may have the greatest length that names can have.
+    part = path.with_name(f".{os.getpid()}-{uuid.uuid4().hex[:8]}.part")
     try:
         yield part
         os.replace(part, path)
@@ -36,13 +36,15 @@ def whole_file(path: Path) -> Iterator[Path]:
 
 
 def write_json(path: Path, record: dict[str, Any]) -> None:
-    """Write a record as a whole or not at all."""
+    """Write a record as JSON, completely or not at all."""
     with whole_file(path) as part:
         part.write_text(json.dumps(record, indent=2, allow_nan=False) + "\n", encoding="utf-8")
 
 
 def user_path(text: str | Path) -> Path:
-    """The path that a user means, with ``~`` expanded, and without ``folder/..``, where the folder need not exist.
+    """Return the path that a user means: ``~`` is expanded, and ``folder/..`` removed.
+
+    The folder need not exist.
 
     Raises:
         UserError: It names the home of a user who does not exist.
@@ -60,15 +62,15 @@ def user_path(text: str | Path) -> Path:
 
 
 def file_to_write(text: str, *endings: str, again: bool = False) -> Path | None:
-    """The path of a flag, which can be written to as soon as there is something to write; None if it was not given.
+    """Return the path of a flag, where a file can be written; None if the flag is empty.
 
-    Nothing is made here, so that a mistake told later leaves nothing behind: ``whole_file`` makes
-    the folder.
+    Nothing is made here, so that a later error leaves nothing behind: ``whole_file`` makes the
+    folder.
 
     Args:
-        text: What the user gave.
-        endings: Those allowed, with their dots.
-        again: A file may be there; the caller looks whether it is its own, and may be written anew.
+        text: The value of the flag.
+        endings: The endings allowed, with their dots.
+        again: Whether a file may exist already; then the caller checks whether it may replace it.
 
     Raises:
         UserError: It has another ending, is a folder, lies where nothing can be written, or exists.
@@ -93,20 +95,16 @@ def file_to_write(text: str, *endings: str, again: bool = False) -> Path | None:
 
 
 def _writable(path: Path, text: str) -> None:
-    """Raise ``UserError`` if nothing can be made at a path that a user wrote as ``text``."""
+    """Raise ``UserError`` if nothing can be written at a path, which the user gave as ``text``."""
     try:
         with contextlib.suppress(FileNotFoundError):
-            os.stat(path)  # else of a link to itself
+            os.stat(path)  # fails for a link to itself
         real = Path(os.path.realpath(path))
         nearest = next((folder for folder in (real, *real.parents) if folder.is_dir()), real)
         for part in real.relative_to(nearest).parts:
             with contextlib.suppress(FileNotFoundError):
-                os.stat(
-                    nearest / part
-                )  # else of a name that is too long, below a folder that is yet to be made
-        with tempfile.TemporaryFile(
-            dir=nearest
-        ):  # what os.access says is not to be relied on, in /proc, say
+                os.stat(nearest / part)  # fails for a name that is too long
+        with tempfile.TemporaryFile(dir=nearest):  # os.access is wrong for /proc, for example
             pass
     except OSError as e:
         raise UserError(
@@ -115,10 +113,10 @@ def _writable(path: Path, text: str) -> None:
 
 
 def new_folder(text: str) -> Path | None:
-    """The path of a flag that names a folder yet to be made, or an empty one; None if it was not given.
+    """Return the path of a flag that names a new or empty folder; None if the flag is empty.
 
     Raises:
-        UserError: There is something, or nothing can be written there.
+        UserError: Something exists there, or nothing can be written there.
     """
     if not text:
         return None
@@ -130,7 +128,7 @@ def new_folder(text: str) -> Path | None:
 
 
 def free_path(path: Path) -> Path:
-    """The path, or where there is a file, the same with -2, -3 ... in its name."""
+    """Return the path, or if it exists, the first free one with -2, -3 ... after its name."""
     number, free = 1, path
     while free.exists():
         number += 1

@@ -69,7 +69,7 @@ def save_png(path: Path, image: np.ndarray) -> None:
 
 
 def save_npz(path: Path, images: np.ndarray, labels: np.ndarray | None = None) -> None:
-    """Write uint8 images [N, H, W, C] as the array ``images`` of an npz, and ``labels`` [N], as a whole or not at all."""
+    """Write uint8 images [N, H, W, C], and labels [N], as a .npz, completely or not at all."""
     with whole_file(path) as part, part.open("wb") as f:
         if labels is None:
             np.savez_compressed(f, images=images)
@@ -111,7 +111,9 @@ def gif_of(
     loop: bool = True,
     most: int = 200,
 ) -> int:
-    """Make an animation of pictures on the disk; damaged ones, and those of another size than the last, are left out.
+    """Make an animation of picture files, without damaged ones.
+
+    Pictures of another size than the last one are left out, too.
 
     Args:
         paths: The pictures in their order.

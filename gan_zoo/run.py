@@ -8,7 +8,7 @@ from gan_zoo import commands
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run ``gan_zoo train`` with these arguments, those of the process by default; returns the exit code."""
+    """Run ``gan_zoo train`` and return the exit code; the arguments of the process by default."""
     return commands.main(["train", *(sys.argv[1:] if argv is None else argv)])
 
 

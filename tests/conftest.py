@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gan_zoo import cli, run
+from gan_zoo import cli, commands, run
 
 TOOLS = Path(__file__).parent.parent / "tools"
 
@@ -80,16 +80,15 @@ def refused(train, capsys):
 
 
 class _Commands(dict):
-    """The modules of the commands, and the scripts in ``tools/``, by name, imported when they are asked for."""
+    """The modules of the commands, and the scripts in ``tools/``, by name, imported on demand."""
 
     def __missing__(self, name):
-        script = TOOLS / f"{name}.py"
-        if script.exists():
-            spec = importlib.util.spec_from_file_location(f"tools_{name}", script)
+        if name in commands.COMMANDS:
+            self[name] = importlib.import_module(f"gan_zoo.commands.{name}")
+        else:
+            spec = importlib.util.spec_from_file_location(f"tools_{name}", TOOLS / f"{name}.py")
             self[name] = importlib.util.module_from_spec(spec)
             spec.loader.exec_module(self[name])
-        else:
-            self[name] = importlib.import_module(f"gan_zoo.commands.{name}")
         return self[name]
 
 

@@ -1,4 +1,4 @@
-"""gan_zoo.check finds what is wrong with parts that are wrong in one way each, and nothing with ours."""
+"""gan_zoo.check finds the fault in parts that have one each, and none in sound parts."""
 
 import subprocess
 import sys
@@ -9,7 +9,8 @@ import pytest
 import tensorflow as tf
 
 from gan_zoo import commands, registry
-from gan_zoo.check import contract, nets, others, training, tricks
+from gan_zoo.check import contract, data, losses, nets, others, suite, training, tricks
+from gan_zoo.check.contract import CHECKS, TRAINING
 from gan_zoo.contracts import Trick
 
 ROOT = Path(__file__).parent.parent
@@ -17,9 +18,10 @@ SHAPE = (8, 8, 3)
 PLUGIN = '''
 import keras, numpy as np, tensorflow as tf
 from keras import layers
-from gan_zoo import commands, randomness, step as steps
+from gan_zoo import randomness
 from gan_zoo.contracts import Dataset, FeatureExtractor, Loss, Trick, Update
 from gan_zoo.datasets.store import pixel_hash
+from gan_zoo.game import step as steps
 from gan_zoo.registry import (
     datasets, discriminators, extractors, generators, losses, noises, optimizers, tricks, updates)
 
@@ -103,6 +105,12 @@ def some_trick(mode: str = ""):
 
     if mode == "nothing":
         return Trick(variables=(kept,))
+    if mode == "claims":
+        return Trick(images=images, swaps_targets=True, variables=(kept,))
+    if mode.endswith("swap"):
+        swap = lambda targets, seed: 1.0 - targets
+        gen = None if mode == "half swap" else swap
+        return Trick(swap, swap, gen, swaps_targets=mode != "silent swap", variables=(kept,))
     if mode == "penalty":
         return Trick(penalty=lambda disc, seen, seed: tf.abs(seen.real_logits), variables=(kept,))
     if mode == "root":
@@ -196,7 +204,7 @@ def plugin(tmp_path_factory):
 
 
 def found(table, spec, test):
-    (line,) = contract.check(contract.Part(table, spec, SHAPE), [test])
+    (line,) = suite.check(contract.Part(table, spec, SHAPE), [test])
     return line
 
 
@@ -205,75 +213,98 @@ WRONG = [
         "generators",
         "fine('bright')",
         nets.makes_images,
-        "but [-1, 1] is the range; end it with tanh",
+        "but the range is [-1, 1]; end it with tanh",
     ),
-    ("generators", "fine('deaf')", nets.differs_by_noise, "let the noise reach the image"),
-    ("generators", "fine('batch')", nets.image_stands_alone, "use the moving statistics"),
-    ("generators", "fine('cut')", nets.gradient_reaches_gen, "no gradient comes to"),
+    ("generators", "fine('deaf')", nets.depends_on_noise, "connect the noise to the image"),
+    ("generators", "fine('batch')", nets.independent_of_batch, "use the moving statistics there"),
+    ("generators", "fine('cut')", nets.gradient_reaches_gen, "no gradient reaches"),
     ("generators", "fine('secret')", nets.gen_saves, "register_keras_serializable"),
     (
         "generators",
         "fine('half')",
-        nets.near_in_bfloat16,
+        nets.close_in_bfloat16,
         "its output is bfloat16; make its last layer float32",
     ),
-    ("discriminators", "judge('sure')", nets.gives_no_probabilities, "leave out its last sigmoid"),
-    ("discriminators", "judge('blind')", nets.tells_images_apart, "all images have one logit"),
+    ("discriminators", "judge('sure')", nets.makes_no_probabilities, "remove its last sigmoid"),
+    ("discriminators", "judge('blind')", nets.depends_on_image, "all images have the same logit"),
     (
         "losses",
         "some_loss('two',needs_real_logits=True)",
-        others.says_whether_it_needs_real_logits,
+        losses.declares_real_logits,
         "must take (fake_logits, targets, real_logits)",
     ),
     (
         "losses",
         "some_loss('three')",
-        others.says_whether_it_needs_real_logits,
-        "say needs_real_logits=True",
+        losses.declares_real_logits,
+        "set needs_real_logits=True",
     ),
     (
         "losses",
         "some_loss(needs_real_logits=True)",
-        others.says_whether_it_needs_real_logits,
-        "leave out needs_real_logits=True",
+        losses.declares_real_logits,
+        "remove needs_real_logits=True",
     ),
     (
         "losses",
         "some_loss('half',needs_real_logits=True)",
-        others.is_per_sample,
+        losses.is_per_sample,
         "`gen` gives [] for 3 samples",
     ),
-    ("losses", "some_loss('mean')", others.is_per_sample, "`disc` gives [] for 3 samples"),
-    ("losses", "some_loss('log')", others.is_finite, "real logit -1000 and fake logit -1000"),
+    ("losses", "some_loss('mean')", losses.is_per_sample, "`disc` gives [] for 3 samples"),
+    ("losses", "some_loss('log')", losses.is_finite, "real logit -1000 and fake logit -1000"),
     (
         "losses",
         "some_loss('sign')",
-        others.has_the_right_signs,
-        "D's loss does not fall as real logits rise (slope 0.377541)",
+        losses.has_gradients_of_the_right_sign,
+        "D's loss does not fall as real logits rise (gradient 0.377541)",
     ),
-    ("losses", "some_loss('shy')", others.has_the_right_signs, "G's loss does not fall"),
-    ("losses", "some_loss('targets')", others.says_whether_targets_matter, "say uses_targets=True"),
+    (
+        "losses",
+        "some_loss('shy')",
+        losses.has_gradients_of_the_right_sign,
+        "G's loss does not fall",
+    ),
+    ("losses", "some_loss('targets')", losses.declares_targets, "set uses_targets=True"),
     (
         "losses",
         "some_loss(uses_targets=True)",
-        others.says_whether_targets_matter,
-        "say uses_targets=False",
+        losses.declares_targets,
+        "set uses_targets=False",
     ),
     (
         "losses",
         "some_loss('relu')",
-        others.says_whether_its_gradient_is_zero,
-        "say has_zero_gradient=True",
+        losses.declares_zero_gradient,
+        "set has_zero_gradient=True",
     ),
-    ("tricks", "some_trick('nothing')", tricks.does_something, "it has no hook"),
+    ("tricks", "some_trick('nothing')", tricks.has_a_hook, "it has no hook"),
+    (
+        "tricks",
+        "some_trick('silent swap')",
+        tricks.declares_swapped_targets,
+        "its target of real images, 0, is below that of fake ones, 1; set swaps_targets=True",
+    ),
+    (
+        "tricks",
+        "some_trick('claims')",
+        tricks.declares_swapped_targets,
+        "its target of real images, 1, is not below that of fake ones, 0; remove swaps_targets",
+    ),
+    (
+        "tricks",
+        "some_trick('half swap')",
+        tricks.declares_swapped_targets,
+        "it swaps the targets of D, but trains G to the target 1, that of fake images",
+    ),
     (
         "tricks",
         "some_trick('small')",
         tricks.keeps_shape,
-        "images makes [8, 4, 8, 3] of [8, 8, 8, 3]",
+        "images returns [8, 4, 8, 3] for [8, 8, 8, 3]",
     ),
-    ("tricks", "some_trick('stateful')", tricks.obeys_the_seed, "other values for the same seed"),
-    ("tricks", "some_trick('round')", tricks.passes_the_gradient, "so G would learn nothing"),
+    ("tricks", "some_trick('stateful')", tricks.depends_on_seed, "other values for the same seed"),
+    ("tricks", "some_trick('round')", tricks.images_pass_the_gradient, "so G would learn nothing"),
     (
         "tricks",
         "some_trick('penalty')",
@@ -293,41 +324,46 @@ WRONG = [
         "does not depend on G's images",
     ),
     ("tricks", "some_trick('unpaired')", tricks.gen_penalty_is_a_number, "it raises "),
-    ("tricks", "some_trick('odds')", tricks.keeps_sound_records, "variables[0] is NaN or infinite"),
-    ("tricks", "some_trick('less')", tricks.weighs_images, "a factor is -3"),
-    ("tricks", "some_trick('none')", tricks.weighs_images, "G would learn nothing"),
-    ("tricks", "some_trick('mean')", tricks.weighs_images, "makes [] of [8, 1]"),
+    (
+        "tricks",
+        "some_trick('odds')",
+        tricks.observe_keeps_state_finite,
+        "variables[0] is NaN or infinite",
+    ),
+    ("tricks", "some_trick('less')", tricks.gen_weights_are_valid, "a factor is -3"),
+    ("tricks", "some_trick('none')", tricks.gen_weights_are_valid, "G would learn nothing"),
+    ("tricks", "some_trick('mean')", tricks.gen_weights_are_valid, "returns [] for [8, 1]"),
     (
         "tricks",
         "some_trick('unit')",
-        tricks.keeps_gradients_sound,
-        "where it is 0 in size; look for a division by its norm",
+        tricks.gradients_are_valid,
+        "elements of about 0, it returns NaN or infinity; look for a division by its norm",
     ),
     (
         "tricks",
         "some_trick('first')",
-        tricks.keeps_gradients_sound,
-        "it makes 1; return one for each",
+        tricks.gradients_are_valid,
+        "it returns 1; return one for each",
     ),
     (
         "tricks",
         "some_trick('flat')",
-        tricks.keeps_gradients_sound,
-        "] of [4, 4, 3, 8]; keep the shapes",
+        tricks.gradients_are_valid,
+        "] for [4, 4, 3, 8]; keep the shapes",
     ),
     (
         "tricks",
         "some_trick('old fakes')",
         tricks.keeps_shape,
-        "fake_images makes [16, 8, 8, 3] of [8, 8, 8, 3]",
+        "fake_images returns [16, 8, 8, 3] for [8, 8, 8, 3]",
     ),
-    ("tricks", "some_trick('breaks')", tricks.leaves_disc_sound, "NaN or infinite"),
-    ("tricks", "some_trick('metric')", tricks.metrics_are_numbers, "x is no finite number"),
+    ("tricks", "some_trick('breaks')", tricks.after_disc_keeps_weights_finite, "NaN or infinite"),
+    ("tricks", "some_trick('metric')", tricks.metrics_are_numbers, "x is not a finite number"),
     (
         "tricks",
         "some_trick('forgets')",
-        tricks.state_is_known,
-        "it makes 1 variables that are not in its `variables`",
+        tricks.state_is_listed,
+        "it creates 1 variables that are not in its `variables`",
     ),
     (
         "tricks",
@@ -343,34 +379,39 @@ WRONG = [
     ),
     ("noises", "unseeded", others.draws_by_seed, "one seed gives two draws"),
     ("noises", "shared", others.draws, "images of one batch get the same noise"),
-    ("optimizers", "uphill", others.descends, "turn the sign"),
-    ("updates", "silent", others.gives_scalars, "differing: accuracy/disc, grad_norm/disc"),
-    ("datasets", "pictures('float')", others.loads, "float32, not uint8"),
-    ("datasets", "pictures('gray')", others.loads, "[8, 8, 1], not [8, 8, 3]"),
-    ("datasets", "pictures('wide')", others.has_sound_labels, "int64, not int32"),
+    ("optimizers", "uphill", others.descends, "change the sign"),
+    (
+        "updates",
+        "silent",
+        others.returns_scalars,
+        "missing or unknown: accuracy/disc, grad_norm/disc",
+    ),
+    ("datasets", "pictures('float')", data.loads, "float32, not uint8"),
+    ("datasets", "pictures('gray')", data.loads, "[8, 8, 1], not [8, 8, 3]"),
+    ("datasets", "pictures('wide')", data.has_valid_labels, "int64, not int32"),
     (
         "datasets",
         "pictures('range')",
-        others.has_sound_labels,
+        data.has_valid_labels,
         "from 0 to 2, but label_values has 2 names",
     ),
-    ("datasets", "pictures('mute')", others.says_what_it_is, "`resize` is ''"),
+    ("datasets", "pictures('mute')", data.has_dataset_metadata, "`resize` is ''"),
     (
         "datasets",
         "pictures('hash')",
-        others.hash_is_of_the_pixels,
-        "its hash is 000000000000..., which is not that",
+        data.hash_matches_pixels,
+        "its hash is 000000000000..., which is not the hash of its pixels",
     ),
-    ("datasets", "pictures('other')", others.loads_alike, "its pixels change"),
-    ("extractors", "means('flat')", others.extracts, "of shape [8], not [8, D]"),
-    ("extractors", "means('batch')", others.extracts_alike, "in inference mode"),
+    ("datasets", "pictures('other')", data.loads_equal, "its pixels change"),
+    ("extractors", "means('flat')", data.extracts, "of shape [8], not [8, D]"),
+    ("extractors", "means('batch')", data.features_independent_of_batch, "in inference mode"),
 ]
 
 
 @pytest.mark.parametrize(
     ("table", "spec", "test", "words"), WRONG, ids=lambda x: x if isinstance(x, str) else ""
 )
-def test_what_is_wrong_is_found_and_said(table, spec, test, words):
+def test_each_planted_fault_is_found(table, spec, test, words):
     line = found(table, spec, test)
     assert (line.state, words in line.why) == ("FAILED", True), line
     assert "\n" not in str(line)
@@ -389,37 +430,35 @@ def test_our_own_parts_pass(table):
         ours = ["embedded", "random_conv"]  # the others need a file or a network
     needing = {"keras": "keras('Lion', learning_rate=1e-3)", "history_pool": "history_pool(8)"}
     for name in ours:
-        for line in contract.check(
-            contract.Part(table, needing.get(name, name), SHAPE), quick(table)
-        ):
+        for line in suite.check(contract.Part(table, needing.get(name, name), SHAPE), quick(table)):
             assert line.state != "FAILED", f"{name}: {line}"
 
 
 def quick(table):
-    return [test for test in contract.checks_of(table) if test not in training.TRAINING]
+    return [test for test in suite.checks_of(table) if test not in CHECKS[TRAINING]]
 
 
-def test_sound_parts_of_ones_own_pass():
+def test_sound_parts_of_a_plugin_pass():
     for table, spec in (
         ("datasets", "pictures"),
         ("extractors", "means"),
         ("losses", "some_loss('relu', has_zero_gradient=True)"),
     ):
-        for line in contract.check(contract.Part(table, spec, SHAPE), quick(table)):
-            assert line.state == "ok" or line.why in ("it is no classifier",), line
+        for line in suite.check(contract.Part(table, spec, SHAPE), quick(table)):
+            assert line.state == "ok" or line.why in ("it is not a classifier",), line
 
 
 def test_every_table_has_checks():
     for table in registry.tables:
-        assert contract.checks_of(table), table
+        assert suite.checks_of(table), table
     assert set(tricks.KNOWN) == set(Trick._fields)
 
 
-def test_state_that_is_listed_is_no_fault():
-    for test in (tricks.obeys_the_seed, training.resumes):
+def test_state_that_is_listed_passes():
+    for test in (tricks.depends_on_seed, training.resumes):
         assert found("tricks", "some_trick('counts')", test).state == "ok"
     part = contract.Part("tricks", "history_pool(8)", SHAPE)  # full after two calls
-    tricks.obeys_the_seed(part)
+    tricks.depends_on_seed(part)
     assert int(part.game.tricks[0].variables[1]) == 0, "it leaves the state as it was"
 
 
@@ -433,15 +472,15 @@ def test_a_part_that_cannot_be_built_fails_once_and_the_rest_is_skipped(capsys, 
     assert all(line.startswith("  skipped: ") for line in lines[1:])
 
 
-def test_two_devices_find_what_is_each_replicas_own(plugin):
+def test_two_devices_find_statistics_and_draws_of_each_replica(plugin):
     code = textwrap.dedent("""
         import sys
         from gan_zoo import registry
-        from gan_zoo.check import contract, training
+        from gan_zoo.check import contract, suite, training
         contract.two_devices()
         registry.add_plugin_file(sys.argv[1])
         for table, spec in (("generators", "fine"), ("generators", "fine('norm')"), ("tricks", "some_trick('same')")):
-            for line in contract.check(contract.Part(table, spec, (8, 8, 3)), [training.two_replicas]):
+            for line in suite.check(contract.Part(table, spec, (8, 8, 3)), [training.two_replicas]):
                 print(line)
         """)
     done = subprocess.run(
@@ -455,7 +494,7 @@ def test_two_devices_find_what_is_each_replicas_own(plugin):
     ], done.stdout
 
 
-def test_in_a_process_of_one_device_replicas_are_skipped_and_it_is_said():
+def test_in_a_process_of_one_device_the_replicas_check_is_skipped():
     if len(tf.config.list_logical_devices("CPU")) > 1:
         pytest.skip("this process has two devices")
     line = found("losses", "hinge", training.two_replicas)
@@ -465,12 +504,12 @@ def test_in_a_process_of_one_device_replicas_are_skipped_and_it_is_said():
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [
-        (["--help"], 0, "gan_zoo.check"),
+        (["--help"], 0, "gan_zoo check"),
         (["hinje"], 2, "no table has a part 'hinje'; did you mean hinge?"),
         (["hinge", "--table=generator"], 2, "no table 'generator'; there are: generators"),
         (["hinge", "--table=tricks"], 2, "no trick 'hinge'"),
         (["dcgan(wdth=3)"], 2, "'wdth'"),
-        ([], 2, "a part is wanted"),
+        ([], 2, "no part was given"),
         (["dcgan", "--channels=2"], 2, "--channels=2"),
         (["dcgan", "--image_size=x"], 2, "--image_size=x"),
         (["files", "--data_dir=/no/such/place"], 2, "--data_dir=/no/such/place does not exist"),

@@ -663,9 +663,9 @@ def test_runs_train_in_bfloat16_and_with_tricks(labeled, tmp_path):
 
 def test_two_replicas_end_with_the_weights_of_one():
     code = textwrap.dedent("""
-        from gan_zoo.check import contract, training
+        from gan_zoo.check import contract, suite, training
         contract.two_devices()
-        print(*contract.check(contract.Part("conditions", "auxiliary", (8, 8, 3)), [training.two_replicas]))
+        print(*suite.check(contract.Part("conditions", "auxiliary", (8, 8, 3)), [training.two_replicas]))
         """)
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert [line.split(" ")[0] for line in done.stdout.splitlines()] == ["ok"], (

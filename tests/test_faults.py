@@ -165,7 +165,7 @@ def test_the_launcher_brings_a_run_that_loses_a_worker_to_the_same_end(faces, tm
     for name in ("whole", "lost"):
         folder = tmp_path / name
         launcher = subprocess.Popen(
-            [sys.executable, "gan_zoo launch", "--workers=2", "--", *words, f"--workdir={folder}"],
+            [sys.executable, "-m", "gan_zoo", "launch", "--workers=2", "--", *words, f"--workdir={folder}"],
             cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
         )  # fmt: skip
         if name == "lost":
@@ -191,7 +191,7 @@ def test_a_signal_to_one_worker_stops_all_at_the_same_step(faces, tmp_path):
         "--save_every=100000",
     ]
     launcher = subprocess.Popen(
-        [sys.executable, "gan_zoo launch", "--workers=2", "--", *words, f"--workdir={folder}"],
+        [sys.executable, "-m", "gan_zoo", "launch", "--workers=2", "--", *words, f"--workdir={folder}"],
         cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
     )  # fmt: skip
     try:
@@ -265,15 +265,15 @@ def test_one_device_is_nothing_to_mirror(refused):
     [
         (["--hosts=alpha,beta", "--index=0", "--", "--workdir=x"], "--hosts=alpha has no port"),
         (["--hosts=alpha:1,beta:1", "--", "--workdir=x"], "--index must say"),
-        (["--workers=2"], "say after --"),
+        (["--workers=2"], "give the flags of the training after --"),
         (["--index=1", "--", "--workdir=x"], "give --hosts, too"),
         (["--workers=2", "--", "--workdir=x", "--gen=dcgn"], "did you mean dcgan"),
-        (["--workers=2", "--", "--workdir=x", "foo"], "'foo' is no flag"),
+        (["--workers=2", "--", "--workdir=x", "foo"], "'foo' is not a flag"),
     ],
 )
 def test_the_launcher_refuses_in_a_sentence(words, says):
     done = subprocess.run(
-        [sys.executable, "gan_zoo launch", *words], cwd=ROOT, capture_output=True, text=True
+        [sys.executable, "-m", "gan_zoo", "launch", *words], cwd=ROOT, capture_output=True, text=True
     )
     assert done.returncode == 2
     assert says in done.stderr
@@ -285,7 +285,7 @@ def test_the_launcher_refuses_in_a_sentence(words, says):
 def test_a_signal_while_workers_start_ends_the_launcher(faces, tmp_path, number):
     words = [*SMALL, f"--data_dir={faces}", "--steps=100000", f"--workdir={tmp_path / 'run'}"]
     launcher = subprocess.Popen(
-        [sys.executable, "gan_zoo launch", "--workers=1", "--", *words],
+        [sys.executable, "-m", "gan_zoo", "launch", "--workers=1", "--", *words],
         cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     time.sleep(1)

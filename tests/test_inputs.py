@@ -65,7 +65,7 @@ BAD_FILES = {
         (["--update=alternating(1.0)"], "whole number"),
         (["--config=/no/such/preset.py"], "there is no preset"),
         (["--unknown_flag=1"], "unknown_flag"),
-        (["positional"], "'positional' is no flag"),
+        (["positional"], "'positional' is not a flag"),
         (["--list=genrators"], "there is no table 'genrators'"),
         (["--plugins=/no/such/file.py"], "there is no plugin file"),
         (["--data=simpsons", "--data_dir="], "simpsons"),

@@ -1,4 +1,4 @@
-"""tools/correlate.py and tools/coverage.py and tools/leaderboard.py on made-up runs."""
+"""The scripts metric_correlation, interval_coverage and leaderboard, on made-up runs."""
 
 import json
 
@@ -7,11 +7,11 @@ import pytest
 
 
 def run(folder, seed, sign):
-    """A run whose score falls, and wiggles with (sign 1) or against (-1) the swing of G's loss; D's loss is noise."""
+    """A run whose score falls, and follows the change of G's loss with this sign; D's is noise."""
     rng = np.random.default_rng(seed)
     folder.mkdir(parents=True)
     loss = 1.0 + 0.3 * rng.normal(size=40)
-    swing = np.diff(loss, prepend=loss[0])
+    change = np.diff(loss, prepend=loss[0])
     lines = []
     for i in range(40):
         step = 10 * (i + 1)
@@ -25,7 +25,7 @@ def run(folder, seed, sign):
                 }
             )
         lines[-1]["eval/FD-embedded"] = (
-            100 * step**-0.5 * np.exp(0.2 * sign * swing[i] + 0.02 * rng.normal())
+            100 * step**-0.5 * np.exp(0.2 * sign * change[i] + 0.02 * rng.normal())
         )
     (folder / "metrics.jsonl").write_text(
         "".join(json.dumps(line) + "\n" for line in lines) + '{"step": 3'
@@ -34,8 +34,8 @@ def run(folder, seed, sign):
 
 
 @pytest.mark.parametrize("sign", [1, -1])
-def test_a_planted_swing_is_found_with_its_sign_and_noise_is_not(tool, tmp_path, sign):
-    said = tool("correlate", *(run(tmp_path / str(seed), seed, sign) for seed in range(4)))
+def test_a_planted_correlation_is_found_with_its_sign(tool, tmp_path, sign):
+    said = tool("metric_correlation", *(run(tmp_path / str(seed), seed, sign) for seed in range(4)))
     rows = {line.split(" | ")[0][2:]: line for line in said.splitlines() if line.startswith("| ")}
     numbers = {
         name: [
@@ -46,24 +46,24 @@ def test_a_planted_swing_is_found_with_its_sign_and_noise_is_not(tool, tmp_path,
         for name, row in rows.items()
         if "/" in name
     }
-    swing, low, high = numbers["loss/gen"][3:]
-    assert sign * swing > 0.9
-    assert low <= swing <= high
+    change, low, high = numbers["loss/gen"][3:]
+    assert sign * change > 0.9
+    assert low <= change <= high
     assert numbers["loss/disc"][1] < 0 < numbers["loss/disc"][2]
     assert "4 of 4 runs" in said
 
 
 def test_a_run_given_twice_counts_once(tool, tmp_path):
     folder = run(tmp_path / "a", 0, 1)
-    assert "1 of 1 runs" in tool("correlate", folder, f"{folder}/../a")
+    assert "1 of 1 runs" in tool("metric_correlation", folder, f"{folder}/../a")
 
 
-def test_folders_without_runs_or_with_few_evaluations_are_refused(tool, tmp_path):
-    assert "neither a run nor a comparison" in tool("correlate", tmp_path, code=2)
+def test_no_runs_or_too_few_evaluations_are_refused(tool, tmp_path):
+    assert "neither a run nor a comparison" in tool("metric_correlation", tmp_path, code=2)
     assert "none of these 1 runs has 50 evaluations" in tool(
-        "correlate", run(tmp_path / "a", 0, 1), "--least=50", code=2
+        "metric_correlation", run(tmp_path / "a", 0, 1), "--least=50", code=2
     )
-    assert "runs are wanted" in tool("correlate", code=2)
+    assert "no run was given" in tool("metric_correlation", code=2)
 
 
 KEPT = {
@@ -84,7 +84,7 @@ KEPT = {
 }  # fmt: skip
 
 
-def test_the_leaderboard_is_made_of_kept_results_and_overwrites_only_its_own(tool, tmp_path):
+def test_the_leaderboard_overwrites_only_its_own_pages(tool, tmp_path):
     kept, out = tmp_path / "which.json", tmp_path / "RESULTS.md"
     kept.write_text(json.dumps(KEPT))
     tool("leaderboard", kept, f"--out={out}")
@@ -124,17 +124,17 @@ def test_the_leaderboard_is_made_of_kept_results_and_overwrites_only_its_own(too
     )
 
 
-def test_coverage_tells_students_interval_from_the_bootstrap(tool, tmp_path):
+def test_students_interval_covers_more_than_the_bootstrap(tool, tmp_path):
     row = next(
         line
-        for line in tool("coverage", "--seeds=3", "--trials=300").splitlines()
+        for line in tool("interval_coverage", "--seeds=3", "--trials=300").splitlines()
         if line.startswith("| normal")
     )
     student, bootstrap = (float(cell.split()[0]) for cell in row.split("|")[3:5])
     assert student > 90
     assert bootstrap < 80
-    assert "no standard deviation" in tool("coverage", "--scatter=nan", code=2)
-    assert "whole numbers" in tool("coverage", "--seeds=x", code=2)
+    assert "is not a standard deviation" in tool("interval_coverage", "--scatter=nan", code=2)
+    assert "whole numbers" in tool("interval_coverage", "--seeds=x", code=2)
     kept = tmp_path / "k.json"
     kept.write_text(json.dumps(KEPT))
-    assert "only 0 pairs" in tool("coverage", kept, code=2)
+    assert "only 0 pairs" in tool("interval_coverage", kept, code=2)

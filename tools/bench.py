@@ -1,8 +1,9 @@
-"""How fast the step is, against others and against the machine: ``python tools/bench.py`` (all) or ``--cases=dcgan64``.
+"""Measure the speed of the step: ``python tools/bench.py`` (all) or ``--cases=dcgan64``.
 
-All loops of a case are measured in one process, in turn, several times; shown are medians and the
-median of the ratios within a round, which other load on the machine disturbs least. PyTorch takes
-part if it is installed.
+It is compared with other programs and with the limits of the machine. All loops of a case are
+measured in one process, in turn, several times. Printed are medians, and the median of the ratios
+within a round, which other load on the machine disturbs least. PyTorch is measured, too, if it is
+installed.
 """
 
 import dataclasses
@@ -13,6 +14,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 from absl import flags
 
@@ -20,18 +22,18 @@ from gan_zoo import cli
 from gan_zoo.config import Config, load_preset
 from gan_zoo.errors import UserError
 
-EXPERIMENTS = Path(__file__).parent.parent / "experiments"
+ROOT = Path(__file__).parent.parent
 CASES = {
     "dcgan64": (
         Config(gen="dcgan", disc="dcgan", image_size="64"),
         "DCGAN 64x64, 64..512 channels, 4x4 kernels, batch 64",
     ),
-    "dcgan64_no_norm": (  # what one stage needs
+    "dcgan64_no_norm": (  # --update=one_stage refuses batch norm in D
         Config(gen="dcgan", disc="dcgan(norm='none')", image_size="64"),
         "the same without batch norm in D",
     ),
     "simpsons128": (
-        load_preset(EXPERIMENTS / "simpsons_dcgan128.py"),
+        load_preset("simpsons_dcgan128"),
         "Simpsons DCGAN 128x128, 24 and 17 million parameters, batch 64",
     ),
     "noise28": (Config(), "conv_noise28 and cnn_fc, 26 and 56 million parameters, batch 64"),
@@ -41,26 +43,27 @@ CASES = {
 def define_flags(values: flags.FlagValues) -> None:
     flags.DEFINE_list("cases", list(CASES), f"some of {', '.join(CASES)}", flag_values=values)
     flags.DEFINE_list(
-        "peers", [], "some of those in bench_peers.py; all by default", flag_values=values
+        "peers", [], "some of the peers in bench_peers.py; all by default", flag_values=values
     )
     flags.DEFINE_integer("rounds", 5, "how often each loop is measured", 1, flag_values=values)
     flags.DEFINE_float(
-        "seconds", 4.0, "about how long one measurement is", 0.01, flag_values=values
+        "seconds", 4.0, "about how long one measurement takes", 0.01, flag_values=values
     )
     flags.DEFINE_integer("batch", 64, "images a step", 2, flag_values=values)
     flags.DEFINE_list("parts", ["step", *PARTS], "what to measure", flag_values=values)
-    flags.DEFINE_bool("machine", True, "measure the machine's own limits, too", flag_values=values)
+    flags.DEFINE_bool("machine", True, "measure the limits of the machine, too", flag_values=values)
 
 
 def settings_of(peer: str, config: Config) -> Config:
-    """The settings of a case as one of the peers uses them."""
+    """Return the settings of a case as one of the peers uses them."""
     from bench_peers import OURS
 
-    return dataclasses.replace(config, **OURS.get(peer, {}))
+    changes: dict[str, Any] = OURS.get(peer, {})
+    return dataclasses.replace(config, **changes)
 
 
 def compare(config: Config, peers: dict, rounds: int, seconds: float) -> dict[str, list[float]]:
-    """Images/s of each peer in each round; the peers take turns."""
+    """Return images/s of each peer in each round; the peers take turns."""
     import numpy as np
 
     height, width = config.size
@@ -72,14 +75,14 @@ def compare(config: Config, peers: dict, rounds: int, seconds: float) -> dict[st
         try:
             loops[name] = peer(settings_of(name, config), (height, width, 3), images)
         except UserError as e:
-            print(f"  {name} is left out: {e}")
+            print(f"  {name} is skipped: {e}")
             continue
         loops[name](1)  # traces and compiles
         loops[name](1)
         began = time.perf_counter()
         loops[name](1)
         steps[name] = max(1, min(200, round(seconds / (time.perf_counter() - began))))
-        loops[name](steps[name])  # Keras compiles a loop of its own for each number of steps
+        loops[name](steps[name])  # Keras compiles another loop for each number of steps
     found: dict[str, list[float]] = {name: [] for name in loops}
     for _ in range(rounds):
         for name, run in loops.items():
@@ -90,7 +93,11 @@ def compare(config: Config, peers: dict, rounds: int, seconds: float) -> dict[st
 
 
 def data_rates(count: int = 2000) -> dict[str, float]:
-    """Images/s of decoding photographs (178x218 JPEG) from a zip, and of the stream of batches from small and large sets."""
+    """Return images/s of decoding photographs and of drawing batches.
+
+    The photographs are JPEG of 178x218 in a zip; the batches are drawn from a small and a large
+    memory map.
+    """
     import io
     import zipfile
 
@@ -117,7 +124,7 @@ def data_rates(count: int = 2000) -> dict[str, float]:
         found[f"decoded from a zip ({count} JPEG of 178x218, to 64x64)"] = count / (
             time.perf_counter() - began
         )
-        for number in (5_000, 500_000):  # the second does not fit into the memory of a laptop
+        for number in (5_000, 500_000):  # the second is larger than the memory of a laptop
             file = Path(folder) / f"{number}.npy"
             np.lib.format.open_memmap(file, "w+", np.uint8, (number, 64, 64, 3)).flush()
             images = memory_map(file)
@@ -133,11 +140,11 @@ def data_rates(count: int = 2000) -> dict[str, float]:
 
 
 def start_seconds() -> dict[str, float]:
-    """Seconds from the command to its help, and to the end of a run of one step of the demo."""
+    """Return seconds from the command to its help, and to the end of one step of the demo."""
     found = {}
     with tempfile.TemporaryDirectory() as folder:
         step = [
-            f"--config={EXPERIMENTS / 'demo.py'}",
+            "--config=demo",
             "--steps=1",
             "--eval_every=0",
             f"--workdir={folder}/run",
@@ -149,7 +156,7 @@ def start_seconds() -> dict[str, float]:
             began = time.perf_counter()
             subprocess.run(
                 [sys.executable, "-m", "gan_zoo.run", *words],
-                cwd=EXPERIMENTS.parent,
+                cwd=ROOT,
                 check=True,
                 capture_output=True,
             )
@@ -158,11 +165,14 @@ def start_seconds() -> dict[str, float]:
 
 
 def evaluation_seconds(samples: int = 2000) -> dict[str, float]:
-    """Seconds of one evaluation in training of the demo's nets, drawing included, the real side being known."""
+    """Return seconds of one evaluation of the demo's nets in training.
+
+    Sampling is included; the statistics of the real images are known.
+    """
     from gan_zoo.game import build, sampling
     from gan_zoo.training import loop
 
-    settings = load_preset(EXPERIMENTS / "demo.py")
+    settings = load_preset("demo")
     data = build.load_data(settings)
     game = build.build_game(settings, data.image_shape)
     with tempfile.TemporaryDirectory() as folder:
@@ -176,7 +186,7 @@ def evaluation_seconds(samples: int = 2000) -> dict[str, float]:
 
 
 def memory_growth(steps: int = 10_000) -> dict[str, float]:
-    """MB of this process after a tenth and at the end of a run of many small steps."""
+    """Return MB of this process after a tenth, and at the end, of a run of many small steps."""
     import numpy as np
     from bench_peers import ours
 
@@ -207,13 +217,13 @@ PARTS = {
 
 def main(values: flags.FlagValues, rest: list[str]) -> None:
     if rest:
-        raise UserError(f"'{rest[0]}' is no flag; write --name=value.")
-    for flag, known in (("cases", CASES), ("parts", ("step", *PARTS))):
-        if unknown := [name for name in values[flag].value if name not in known]:
-            raise UserError(f"--{flag} knows no '{unknown[0]}'; choose from: {', '.join(known)}.")
+        raise UserError(f"'{rest[0]}' is not a flag; write --name=value.")
+    for flag, known in (("cases", list(CASES)), ("parts", ["step", *PARTS])):
+        if unknown := [name for name in getattr(values, flag) if name not in known]:
+            raise UserError(f"--{flag}={unknown[0]} is unknown; choose from: {', '.join(known)}.")
     cli.load_tensorflow(values.verbose)
     if "step" in values.parts:
-        _measure_steps(values)
+        measure_steps(values)
     for part in values.parts:
         if part in PARTS:
             unit, measure = PARTS[part]
@@ -222,7 +232,8 @@ def main(values: flags.FlagValues, rest: list[str]) -> None:
                 print(f"  {name}: {value:,.1f} {unit}", flush=True)
 
 
-def _measure_steps(values: flags.FlagValues) -> None:
+def measure_steps(values: flags.FlagValues) -> None:
+    """Measure and print the images/s of all peers in all cases."""
     from bench_peers import PEERS
 
     from gan_zoo.distributed import machine
@@ -243,9 +254,9 @@ def _measure_steps(values: flags.FlagValues) -> None:
             + ", ".join(f"{name} {value:.0f}" for name, value in measured.items())
         )
     for case in values.cases:
-        config, what = CASES[case]
+        config, title = CASES[case]
         config = dataclasses.replace(config, batch=values.batch)
-        print(f"\n{case}: {what}")
+        print(f"\n{case}: {title}")
         found = compare(config, peers, values.rounds, values.seconds)
         first = next(iter(found))
         for name, speeds in found.items():

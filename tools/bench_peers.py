@@ -1,4 +1,4 @@
-"""The loops that ``tools/bench.py`` measures ours against; each is what a competent author would write, and no more.
+"""The loops that ``tools/bench.py`` compares; each as a competent author would write it.
 
 Every peer is a function ``(config, image_shape, images) -> run``; ``run(n)`` does n steps of one
 update of D and one of G and returns when they are done. ``images`` is uint8 ``[N, H, W, C]``.
@@ -34,7 +34,10 @@ def ours(config, image_shape, images):
 
 
 def bare(config, image_shape, images):
-    """A bare tf.function of the same nets and optimizers and of the same arithmetic: no tricks, no scalars, fixed images."""
+    """A bare tf.function of the same nets, optimizers and arithmetic.
+
+    It has no tricks and no scalars, and its images are fixed.
+    """
     game = build.build_game(config, image_shape)
     gen, disc, bce = game.gen, game.disc, tf.nn.sigmoid_cross_entropy_with_logits
     real = tf.constant(images[: config.batch], tf.float32) / 127.5 - 1.0
@@ -70,7 +73,7 @@ def bare(config, image_shape, images):
 
 
 def textbook_keras(config, image_shape, images):
-    """The textbook way: keras.Model with a train_step, Keras' own batch norm and Adam, and fit()."""
+    """The textbook way: a train_step, the batch norm and Adam of Keras, and fit()."""
     gen, disc = _stock_nets(config, image_shape)
     bce = keras.losses.BinaryCrossentropy(from_logits=True)
 
@@ -114,7 +117,10 @@ def textbook_keras(config, image_shape, images):
 
 
 def train_on_batch(config, image_shape, images):
-    """The way of the old Keras projects: compiled models, predict() for the fakes, D on real and on fakes apart, then G."""
+    """The way of old Keras projects: compiled models, trained batch by batch.
+
+    D is updated on real images and on fakes separately, then G.
+    """
     gen, disc = _stock_nets(config, image_shape)
     disc.compile(_stock_adam(config.disc_opt), keras.losses.BinaryCrossentropy(from_logits=True))
     z = keras.Input(gen.input_shape[1:])
@@ -133,18 +139,18 @@ def train_on_batch(config, image_shape, images):
         fake = gen.predict(noise(), batch_size=config.batch, verbose=0)
         return disc.train_on_batch(real, ones), disc.train_on_batch(fake, zeros)
 
-    # Keras 3 reads `trainable` when it traces a model's training function: D is traced free, the
-    # pair with D frozen.
+    # Keras 3 reads `trainable` when it traces a model's training function: D is traced while
+    # trainable, the pair while D is frozen.
     disc_steps()
     disc.trainable = False
     both.compile(_stock_adam(config.gen_opt), keras.losses.BinaryCrossentropy(from_logits=True))
     before = [disc.get_weights()[0], gen.get_weights()[0]]
     both.train_on_batch(noise(), ones)
-    assert np.array_equal(before[0], disc.get_weights()[0]), "G's step must leave D alone"
-    assert not np.array_equal(before[1], gen.get_weights()[0]), "G's step must move G"
+    assert np.array_equal(before[0], disc.get_weights()[0]), "G's step must not change D"
+    assert not np.array_equal(before[1], gen.get_weights()[0]), "G's step must change G"
     before = disc.get_weights()[0]
     disc_steps()
-    assert not np.array_equal(before, disc.get_weights()[0]), "D's step must move D"
+    assert not np.array_equal(before, disc.get_weights()[0]), "D's step must change D"
 
     def run(n):
         for _ in range(n):
@@ -155,7 +161,7 @@ def train_on_batch(config, image_shape, images):
 
 
 def _stock_nets(config, image_shape):
-    """The nets of the settings with Keras' own batch norm in place of ours."""
+    """Return the nets of the settings with the batch norm of Keras in place of ours."""
 
     def stock(layer):
         if isinstance(layer, BatchNorm):
@@ -178,7 +184,7 @@ def _stock_adam(spec):
 
 
 def _torch_net(net, torch):
-    """A chain of Keras layers as a torch.nn.Sequential with the same shapes."""
+    """Return a chain of Keras layers as a torch.nn.Sequential with the same shapes."""
     nn, modules = torch.nn, []
     for layer in net.layers[1:]:
         kind = type(layer).__name__
@@ -226,7 +232,7 @@ def _torch_net(net, torch):
 
 
 def torch_loop(config, image_shape, images, *, bfloat16=False):
-    """A plain PyTorch loop: eager, channels_last, torch's Adam, with or without bfloat16 autocast."""
+    """A plain PyTorch loop: eager, channels_last, Adam, and bfloat16 autocast if asked for."""
     import torch
 
     game = build.build_game(config, image_shape)
@@ -286,7 +292,7 @@ def torch_bfloat16(config, image_shape, images):
     return torch_loop(config, image_shape, images, bfloat16=True)
 
 
-# Ours, under these settings.
+# Settings of our loop, by the name of the peer.
 OURS = {
     "ours": {},
     "ours_simultaneous": {"update": "simultaneous"},

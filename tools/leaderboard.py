@@ -4,6 +4,8 @@ It reads ``experiments/results/*.json``, which ``gan_zoo compare --save=...`` wr
 given. Nothing in the page is written by hand.
 """
 
+from __future__ import annotations
+
 import json
 import os
 import re
@@ -27,8 +29,12 @@ def define_flags(values: flags.FlagValues) -> None:
     )
 
 
-def _read(path: Path, home: Path) -> Record:
-    """A kept comparison, with the way from the page's folder to its picture if there is one."""
+def read_kept(path: Path, home: Path) -> Record:
+    """Return a kept comparison, with the path of its picture, if any, relative to ``home``.
+
+    Raises:
+        UserError: The file is not a kept comparison.
+    """
     try:
         kept = json.loads(path.read_text(encoding="utf-8"))
         if path.with_suffix(".png").is_file():
@@ -39,68 +45,57 @@ def _read(path: Path, home: Path) -> Record:
         return kept
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as e:
         raise UserError(
-            f"{path} holds no kept comparison ({type(e).__name__}: {e}); make it anew with --save."
+            f"{path} holds no kept comparison ({type(e).__name__}: {e}); make it again with"
+            " gan_zoo compare --save."
         ) from None
 
 
 def page(kept: dict[str, Record]) -> str:
-    """The whole page, of comparisons by their names."""
+    """Return the whole page, of comparisons by their names."""
     lines = [
         MARK,
         "# Results",
         "",
-        (
-            "Comparisons kept by `gan_zoo compare --save`; `python tools/leaderboard.py` makes this"
-            " page of them. Lower scores"
-        ),
-        (
-            "are better; ratios are geometric means over seeds, paired by seed, with 95 % intervals"
-            " (see `docs/comparison.md`)."
-        ),
-        (
-            "Scores of different sections, and of different stamps, must not be held against each"
-            " other."
-        ),
+        "Comparisons kept by `gan_zoo compare --save`; `python tools/leaderboard.py` makes this"
+        " page of them. Lower scores",
+        "are better; ratios are geometric means over seeds, paired by seed, with 95 % intervals"
+        " (see `docs/comparison.md`).",
+        "Scores of different sections, and of different stamps, must not be compared.",
     ]
-    for name, each in sorted(kept.items()):
-        about, found = each["comparison"], each["results"]
-        (kind, amount), *_ = about["budget"].items()
-        versions, machine = (
-            each.get("machine", {}).get("versions") or {},
-            each.get("machine", {}).get("machine") or {},
-        )
-        lines += ["", f"## {about['question'] or name}", ""]
-        lines += [
-            f"`{name}`: {about['data']}; {amount:,} {kind} a run, {len(about['seeds'])} seeds;"
-            f" {found['score']};"
-        ]
-        lines += [
-            (
-                f"real against real scores {found['floor']:.3g}."
-                if found["floor"]
-                else "no floor was recorded."
-            )
-        ]
-        base = ", ".join(
-            f"{k}={v!r}" for k, v in about["base"].items() if not str(k).startswith("data")
-        )
-        lines += [f"Settings of all: {base}." if base else "Settings of all: the defaults."]
-        if versions:
-            where = (
-                f"{machine.get('cores', '?')} cores"
-                if not any("GPU" in d for d in machine.get("devices", []))
-                else "a GPU"
-            )
-            lines += [
-                f"TensorFlow {versions.get('tensorflow')}, gan_zoo {versions.get('gan_zoo')},"
-                f" {where} a run."
-            ]
-        lines += ["", *markdown(about, found), ""]
-        if each.get("picture"):
-            lines += [f"![intervals and samples]({each['picture']})", ""]
-        # Where the data lay on that machine is nobody's business.
-        lines += ["    " + re.sub(r"--data_dir=\S*/", "--data_dir=", about["command"])]
+    for name, comparison in sorted(kept.items()):
+        lines += section(name, comparison)
     return "\n".join(lines) + "\n"
+
+
+def section(name: str, kept: Record) -> list[str]:
+    """Return the lines of one comparison."""
+    about, found = kept["comparison"], kept["results"]
+    (unit, amount), *_ = about["budget"].items()
+    floor = found["floor"]
+    base = ", ".join(f"{k}={v!r}" for k, v in about["base"].items() if not k.startswith("data"))
+    lines = [
+        "",
+        f"## {about['question'] or name}",
+        "",
+        f"`{name}`: {about['data']}; {amount:,} {unit} a run, {len(about['seeds'])} seeds;"
+        f" {found['score']};",
+        f"real against real scores {floor:.3g}." if floor else "no floor was recorded.",
+        f"Settings of all: {base}." if base else "Settings of all: the defaults.",
+    ]
+    record = kept.get("machine", {})
+    if versions := record.get("versions"):
+        machine = record.get("machine") or {}
+        gpu = any("GPU" in device for device in machine.get("devices", []))
+        lines += [
+            f"TensorFlow {versions.get('tensorflow')}, gan_zoo {versions.get('gan_zoo')},"
+            f" {'a GPU' if gpu else str(machine.get('cores', '?')) + ' cores'} a run."
+        ]
+    lines += ["", *markdown(about, found), ""]
+    if kept.get("picture"):
+        lines += [f"![intervals and samples]({kept['picture']})", ""]
+    # The folder of the data on that machine is private, and old records name an old script.
+    command = re.sub(r"--data_dir=\S*/", "--data_dir=", about["command"])
+    return [*lines, "    " + command.replace("python tools/compare.py", "gan_zoo compare", 1)]
 
 
 def main(values: flags.FlagValues, rest: list[str]) -> None:
@@ -126,7 +121,7 @@ def main(values: flags.FlagValues, rest: list[str]) -> None:
             f"two files are called {twice}.json, which is the name of a section; rename one of"
             " them."
         )
-    text = page({path.stem: _read(path, out.resolve().parent) for path in paths})
+    text = page({path.stem: read_kept(path, out.resolve().parent) for path in paths})
     with whole_file(out) as part:
         part.write_text(text, encoding="utf-8")
     print(f"{out}: {len(paths)} comparisons")

@@ -1,13 +1,15 @@
-"""Which logged scalar goes with the score? ``python tools/correlate.py runs/a runs/b ...`` (runs, or folders of comparisons).
+"""Correlate logged scalars with the score: ``python tools/metric_correlation.py runs/a runs/b``.
 
-Within a run everything drifts, so that any two curves correlate. Here the drift of both is taken
-out first (a parabola over the logarithm of the images seen, from the first fifth of the run on),
-and what is left is correlated by ranks, run by run: of the score with each scalar's level, and with
-its swing, the change since the evaluation before. Scalars are means over the steps between two
-evaluations. Told are means over runs with Student's 95 % intervals (over Fisher's z); a positive
-correlation with the level says that the score is worse, that is, higher, when the scalar is high,
-and a positive one with the swing that it is worse while the scalar rises.
+The arguments are runs, or folders of comparisons. Within a run everything has a trend, so that any
+two curves correlate. So the trend of both is removed first: a parabola over the logarithm of the
+images seen, after the first fifth of the run. The residuals are correlated by ranks (Spearman), run
+by run: those of the score with those of each scalar's level, and of its change since the evaluation
+before. Scalars are means over the steps between two evaluations. Printed are means over runs with
+Student's 95 % intervals (of Fisher's z). A positive correlation with the level: the score is worse,
+that is, higher, when the scalar is high. One with the change: it is worse while the scalar rises.
 """
+
+from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
@@ -45,7 +47,11 @@ def define_flags(values: flags.FlagValues) -> None:
 
 
 def runs_in(path: Path) -> Iterator[Path]:
-    """A run's folder itself, or the runs in that of a comparison."""
+    """Yield the folder of a run itself, or the runs in the folder of a comparison.
+
+    Raises:
+        UserError: It is neither.
+    """
     if (path / "comparison.json").is_file():
         yield from sorted(p.parent for p in path.glob("*/metrics.jsonl"))
     elif (path / "metrics.jsonl").is_file():
@@ -60,13 +66,14 @@ def runs_in(path: Path) -> Iterator[Path]:
 def series(
     log: list[dict], score: str, scalars: list[str]
 ) -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray]]:
-    """Images seen and scores at the evaluations, and the mean of each scalar since the evaluation before."""
-    images, scores, means, since = (
-        [],
-        [],
-        {name: [] for name in scalars},
-        {name: [] for name in scalars},
-    )
+    """Return the images seen and the scores at the evaluations, and the scalars, by name.
+
+    A scalar's value at an evaluation is its mean since the evaluation before; NaN without any.
+    """
+    images: list[float] = []
+    scores: list[float] = []
+    means: dict[str, list[float]] = {name: [] for name in scalars}
+    since: dict[str, list[float]] = {name: [] for name in scalars}
     for record in log:
         for name in scalars:
             if (value := record.get(name)) is not None:
@@ -76,7 +83,7 @@ def series(
             images.append(seen)
             scores.append(value)
             for name in scalars:
-                means[name].append(np.mean(since[name]) if since[name] else np.nan)
+                means[name].append(float(np.mean(since[name])) if since[name] else np.nan)
                 since[name] = []
     return (
         np.array(images, float),
@@ -85,32 +92,38 @@ def series(
     )
 
 
-def without_drift(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """What a parabola in x leaves of y."""
+def detrend(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Return the residuals of a parabola in x fitted to y."""
     return y - np.polyval(np.polyfit(x, y, 2), x)
 
 
 def correlations(images: np.ndarray, scores: np.ndarray, scalar: np.ndarray) -> tuple[float, float]:
-    """Spearman's correlation of the score with a scalar's level and with its swing, both without drift; NaN if undefined."""
+    """Return Spearman's correlations of the score with a scalar's level and with its change.
+
+    Trends are removed before; NaN if undefined.
+    """
     kept = images >= 0.2 * images[-1]
     kept[0] = False  # it has no evaluation before it
     if kept.sum() < 5 or np.ptp(scores[kept]) == 0:  # a parabola takes three of them
         return float("nan"), float("nan")
-    swing = np.concatenate([[np.nan], np.diff(scalar)])
+    change = np.concatenate([[np.nan], np.diff(scalar)])
     x = np.log(images)
-    left = without_drift(x[kept], np.log(scores)[kept])
+    residuals = detrend(x[kept], np.log(scores)[kept])
     found = []
-    for values in (scalar, swing):
+    for values in (scalar, change):
         y = values[kept]
         if not np.isfinite(y).all() or np.ptp(y) == 0:
             found.append(float("nan"))
         else:
-            found.append(float(stats.spearmanr(left, without_drift(x[kept], y)).statistic))
+            found.append(float(stats.spearmanr(residuals, detrend(x[kept], y)).statistic))
     return found[0], found[1]
 
 
 def interval(values: list[float]) -> tuple[float, float, float]:
-    """Mean over runs of correlations, and its 95 % interval, by way of Fisher's z; NaN ends for a single run."""
+    """Return the mean of correlations over runs and its 95 % interval, of Fisher's z.
+
+    The ends are NaN for a single run.
+    """
     z = np.arctanh(np.clip([v for v in values if np.isfinite(v)], -0.999, 0.999))
     if not len(z):
         return float("nan"), float("nan"), float("nan")
@@ -124,7 +137,8 @@ def interval(values: list[float]) -> tuple[float, float, float]:
     )
 
 
-def _score_in(log: list[dict]) -> str:
+def default_score(log: list[dict]) -> str:
+    """Return the key of the score in a log, FID first; empty without evaluations."""
     names = {
         key for record in log for key in record if key == "eval/FID" or key.startswith("eval/FD-")
     }
@@ -133,14 +147,14 @@ def _score_in(log: list[dict]) -> str:
 
 def main(values: flags.FlagValues, rest: list[str]) -> None:
     if not rest:
-        raise UserError("runs are wanted, such as runs/NAME; give one or more.")
-    # By their real paths: a run that is given twice is no further evidence.
+        raise UserError("no run was given; give one or more, such as runs/NAME.")
+    # By their real paths: a run that is given twice counts once.
     logs = {
         folder.resolve(): read_metrics(folder)[0]
         for path in rest
         for folder in runs_in(user_path(path))
     }
-    score = values.score or next(filter(None, map(_score_in, logs.values())), "")
+    score = values.score or next(filter(None, map(default_score, logs.values())), "")
     if not score:
         raise UserError("none of these runs was evaluated; train them with --eval_every above 0.")
     found: dict[str, list[tuple[float, float]]] = {name: [] for name in values.scalars}
@@ -157,7 +171,7 @@ def main(values: flags.FlagValues, rest: list[str]) -> None:
             " or lower --least."
         )
     print(f"{score[5:]} against scalars, {used} of {len(logs)} runs\n")
-    print("| scalar | with its level | with its swing |\n|---|---|---|")
+    print("| scalar | with its level | with its change |\n|---|---|---|")
     for name, pairs in found.items():
         cells = [
             "{:.2f} ({:.2f} to {:.2f})".format(*interval([pair[i] for pair in pairs]))

@@ -1,1 +1,1 @@
-"""Does a part keep its contract? ``gan_zoo check 'two_layers(width=64)' --plugins=mine.py``."""
+"""The contract of every part, as checks: ``gan_zoo check 'two_layers(width=64)'``."""

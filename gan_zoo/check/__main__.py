@@ -1,4 +1,4 @@
-"""``gan_zoo check``: the same as ``gan_zoo check``."""
+"""The same as ``gan_zoo check``."""
 
 import sys
 

@@ -1,50 +1,47 @@
-"""A part, its checks by table, and what a check may say: nothing, :class:`Failed` or :class:`Skipped`."""
+"""The part that is checked, the table of checks, and what a check may raise."""
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
 import functools
-import traceback
-from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Iterable
 
 import tensorflow as tf
 
-from gan_zoo import cli, registry
+from gan_zoo import cli
 from gan_zoo.config import Config
 from gan_zoo.contracts import Classes
-from gan_zoo.errors import UserError
 from gan_zoo.game import build, step
+from gan_zoo.spec import Spec, parse_spec
 
-CLASSES = Classes(
-    "class", ("one", "two", "three"), (22, 21, 21), "made up"
-)  # of the images, where there is a condition
-
-
-class Failed(Exception):  # noqa: N818 -- a finding
-    """What is wrong with the part, and what to do, in one sentence."""
+# Of the images, where there is a condition.
+CLASSES = Classes("class", ("one", "two", "three"), (22, 21, 21), "made up")
 
 
-class Skipped(Exception):  # noqa: N818 -- a finding
-    """Why a check says nothing of this part."""
+class Failed(Exception):  # noqa: N818 -- an outcome, not an error
+    """The part breaks its contract; one sentence: what is wrong, and what to do."""
 
 
-def require(right: object, otherwise: str) -> None:
-    """Fail with a sentence unless something holds."""
-    if not right:
-        raise Failed(otherwise)
+class Skipped(Exception):  # noqa: N818 -- an outcome, not an error
+    """The check does not apply to this part; the text says why."""
+
+
+def require(condition: object, message: str) -> None:
+    """Raise :class:`Failed` with the message unless the condition holds."""
+    if not condition:
+        raise Failed(message)
 
 
 class Part:
-    """The part that is checked, and what it is checked with."""
+    """The part that is checked, and small games to check it in."""
 
     def __init__(
-        self, table: str, spec: registry.Spec | str, shape: tuple[int, int, int], data_dir: str = ""
+        self, table: str, spec: Spec | str, shape: tuple[int, int, int], data_dir: str = ""
     ):
-        """The part of a spec in a table, at images (H, W, C)."""
+        """Take a spec, its table, the shape (H, W, C) of images, and the place of a data set."""
         self.table = table
-        self.spec = registry.parse_spec(spec) if isinstance(spec, str) else spec
+        self.spec = parse_spec(spec) if isinstance(spec, str) else spec
         self.shape = shape
         self.data_dir = data_dir
 
@@ -54,7 +51,10 @@ class Part:
         return [f.name for f in dataclasses.fields(Config) if f.metadata["registry"] == self.table]
 
     def config(self, **more: object) -> Config:
-        """The settings of a small run that uses the part; optimizers that do not blow up the rounding of tiny gradients."""
+        """Return the settings of a small run that uses the part.
+
+        Their optimizers do not magnify the rounding errors of tiny gradients, as Adam does.
+        """
         settings: dict = {
             "gen": "dcgan(width=8)",
             # Tricks that follow the gradient of single images refuse a D with batch norm.
@@ -67,7 +67,7 @@ class Part:
         return Config(**(settings | dict.fromkeys(self.fields, str(self.spec)) | more))
 
     def fresh(self, **more: object) -> step.Game:
-        """A new game with the part in it, always of the same first weights."""
+        """Return a new game with the part in it; its first weights are always the same."""
         return build.build_game(self.config(**more), self.shape, CLASSES)
 
     @functools.cached_property
@@ -76,91 +76,49 @@ class Part:
         return self.fresh()
 
 
-class Line(NamedTuple):
-    """What one check found: ``ok``, ``FAILED`` or ``skipped``, with the check's name and why."""
-
-    state: str
-    title: str
-    why: str = ""
-
-    def __str__(self) -> str:
-        """As the program prints it."""
-        return f"{self.state + (':' if self.why else ''):8} {self.title}" + (
-            f": {self.why}" if self.why else ""
-        )
-
-
 Check = Callable[[Part], None]
+CHECKS: dict[str, list[Check]] = {}  # by table, and under TRAINING
+TRAINING = "training"  # the key of the checks of all parts that take part in a step
+REQUIRED: set[Check] = set()
 
 
-def check(
-    part: Part, tests: Sequence[Check] | None = None, verbose: bool = False
-) -> Iterator[Line]:
-    """Run checks of a part; after one that the others build on has failed, the others are skipped.
+def checks(*tables: str, required: bool = False) -> Callable[[Check], Check]:
+    """Register a function as a check of all parts of some tables, in the order of definition.
+
+    Its docstring is its title, what is so of a sound part. It raises :class:`Failed` or
+    :class:`Skipped`, or returns.
 
     Args:
-        part: What is checked.
-        tests: The checks; all of its table by default.
-        verbose: Print tracebacks.
-
-    Yields:
-        One line a check, as soon as it is known.
+        tables: Names of tables, such as ``generators``, or :data:`TRAINING`.
+        required: Whether the checks after it make no sense once it has failed.
     """
-    broken = ""
-    for test in checks_of(part.table) if tests is None else tests:
-        title = (test.__doc__ or "").split("\n")[0].rstrip(".")
-        if broken:
-            yield Line("skipped", title, f"since '{broken}' failed")
-            continue
-        line = Line("ok", title)
-        try:
-            test(part)
-        except Skipped as e:
-            line = Line("skipped", title, str(e))
-        except Failed as e:
-            line = Line("FAILED", title, str(e))
-        except UserError as e:
-            line = Line("FAILED", title, str(e))
-        except Exception as e:  # whatever a part raises
-            if verbose:
-                traceback.print_exc()
-            line = Line("FAILED", title, describe(e))
-        if line.state == "FAILED" and getattr(test, "first", False):
-            broken = title
-        yield line
+
+    def register(test: Check) -> Check:
+        for table in tables:
+            CHECKS.setdefault(table, []).append(test)
+        if required:
+            REQUIRED.add(test)
+        return test
+
+    return register
 
 
-def checks_of(table: str) -> list[Check]:
-    """The checks of the parts of a table, in order."""
-    from gan_zoo.check import nets, others, training, tricks
-
-    own: dict[str, Sequence[Check]] = {
-        "generators": nets.GENERATORS,
-        "discriminators": nets.DISCRIMINATORS,
-        "losses": others.LOSSES,
-        "tricks": tricks.TRICKS,
-        "conditions": others.CONDITIONS,
-        "updates": others.UPDATES,
-        "noises": others.NOISES,
-        "optimizers": others.OPTIMIZERS,
-        "datasets": others.DATASETS,
-        "extractors": others.EXTRACTORS,
-    }
-    in_training = [
-        f.metadata["registry"]
-        for f in dataclasses.fields(Config)
-        if f.name not in ("data", "extractor")
-    ]
-    return [*own.get(table, []), *(training.TRAINING if table in in_training else [])]
+def tables_in_training() -> Iterable[str]:
+    """Return the tables whose parts take part in a step of training."""
+    fields = [f for f in dataclasses.fields(Config) if f.name not in ("data", "extractor")]
+    return sorted({table for f in fields if (table := f.metadata["registry"])})
 
 
 def describe(error: Exception) -> str:
-    """What a part raises, as a finding."""
-    return f"it raises {cli.in_a_line(error)}; mend that."
+    """Return the message of a check in which a part raised an error."""
+    return f"it raises {cli.in_a_line(error)}; fix that."
 
 
 def two_devices() -> None:
-    """Let this process compute on two logical CPU devices and on no GPU; without effect once TensorFlow has started."""
+    """Let this process compute on two logical CPU devices and on no GPU.
+
+    Without effect once TensorFlow has started.
+    """
     with contextlib.suppress(RuntimeError):
         tf.config.set_visible_devices([], "GPU")
         cpu = tf.config.list_physical_devices("CPU")[0]
@@ -169,9 +127,7 @@ def two_devices() -> None:
         )
 
 
+@checks(*tables_in_training(), required=True)
 def builds(part: Part) -> None:
     """It is built, with a small partner."""
     _ = part.game
-
-
-builds.first = True  # type: ignore[attr-defined]

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from gan_zoo.check.contract import CLASSES, Part, Skipped, builds, require
+from gan_zoo.check.contract import CLASSES, Part, Skipped, checks, require
 from gan_zoo.errors import UserError
 from gan_zoo.game import step
 
@@ -25,13 +25,14 @@ def _images(part: Part, number: int = N) -> tf.Tensor:
     return tf.random.stateless_uniform((number, *part.shape), [0, 1], -1, 1)
 
 
+@checks("generators")
 def makes_images(part: Part) -> None:
     """Its images are float32 [B, H, W, C] in [-1, 1]."""
     for training in (True, False):
         x = part.game.gen(_noise(part), training=training)
         require(
             x.shape == (N, *part.shape),
-            f"its images are {list(x.shape)}, not {[N, *part.shape]}; mend its last layers.",
+            f"its images are {list(x.shape)}, not {[N, *part.shape]}; fix its last layers.",
         )
         require(
             x.dtype == tf.float32,
@@ -43,21 +44,24 @@ def makes_images(part: Part) -> None:
         )
         most = float(np.abs(x).max())
         require(
-            most <= 1, f"its images reach {most:.3g}, but [-1, 1] is the range; end it with tanh."
+            most <= 1, f"its images reach {most:.3g}, but the range is [-1, 1]; end it with tanh."
         )
 
 
-def differs_by_noise(part: Part) -> None:
+@checks("generators")
+def depends_on_noise(part: Part) -> None:
     """Different noise gives different images."""
     spread = part.game.gen(_noise(part), training=True).numpy().std(axis=0).max()
     require(
         spread > 1e-3,
-        f"images of different noise differ by {spread:.2g} at most; let the noise reach the image.",
+        f"images of different noise differ by at most {spread:.2g}; connect the noise to the"
+        " image.",
     )
 
 
-def image_stands_alone(part: Part) -> None:
-    """Outside training, an image does not depend on the others of its batch."""
+@checks("generators")
+def independent_of_batch(part: Part) -> None:
+    """In inference, an image does not depend on the others of its batch."""
     z = _noise(part)
     whole, some = (
         part.game.gen(z, training=False).numpy(),
@@ -66,12 +70,13 @@ def image_stands_alone(part: Part) -> None:
     off = np.abs(whole[:2] - some).max()
     require(
         off < 1e-4,
-        f"with training=False, an image moves by {off:.2g} with its batch; use the moving"
-        " statistics then.",
+        f"with training=False, an image changes by {off:.2g} with its batch; use the moving"
+        " statistics there.",
     )
 
 
-def judges_images(part: Part) -> None:
+@checks("discriminators")
+def makes_logits(part: Part) -> None:
     """Its logits are float32 [B, 1]."""
     for training in (True, False):
         y = part.game.disc(_images(part), training=training)
@@ -86,95 +91,102 @@ def judges_images(part: Part) -> None:
         require(np.isfinite(y).all(), f"with training={training}, its logits are NaN or infinite.")
 
 
-def tells_images_apart(part: Part) -> None:
+@checks("discriminators")
+def depends_on_image(part: Part) -> None:
     """Different images give different logits."""
     spread = part.game.disc(_images(part), training=True).numpy().std()
-    require(spread > 0, "all images have one logit; let the image reach it.")
+    require(spread > 0, "all images have the same logit; connect the image to it.")
 
 
-def gives_no_probabilities(part: Part) -> None:
-    """It gives logits, not probabilities."""
+@checks("discriminators")
+def makes_no_probabilities(part: Part) -> None:
+    """It returns logits, not probabilities."""
     net, found = part.fresh().disc, []
     for seed in range(6):
-        _shake(net, 0.3, seed)
+        _perturb(net, 0.3, seed)
         found.append(net(_images(part), training=True).numpy())
     low, high = np.min(found), np.max(found)
     require(
         low < 0 or high > 1,
-        f"whatever its weights, it stays within {low:.3g} and {high:.3g}; leave out its last"
+        f"with any weights, its output stays within {low:.3g} and {high:.3g}; remove its last"
         " sigmoid.",
     )
 
 
-def _shake(net: keras.Model, by: float, seed: int = 0) -> None:
-    """Move all weights a little, so that gates that begin at 0 are open."""
+def _perturb(net: keras.Model, by: float, seed: int = 0) -> None:
+    """Change all weights a little, so that gates that start at 0 are open."""
     rng = np.random.default_rng(seed)
     for v in net.trainable_variables:
         v.assign(v.numpy() + by * rng.standard_normal(v.shape).astype(str(v.dtype)))
 
 
-def _reached(
+def _require_gradients(
     net: keras.Model, x: tf.Tensor | list[tf.Tensor], loss: Callable[[tf.Tensor], tf.Tensor]
 ) -> None:
     require(net.trainable_variables, "it has no trainable variables.")
-    _shake(net, 0.02)
+    _perturb(net, 0.02)
     with tf.GradientTape() as tape:
         value = loss(net(x, training=True))
     gradients = tape.gradient(value, [v.value for v in net.trainable_variables])
     for v, g in zip(net.trainable_variables, gradients, strict=True):
         require(
             g is not None,
-            f"no gradient comes to {v.path}; connect it to the output, or make it trainable=False.",
+            f"no gradient reaches {v.path}; connect it to the output, or make it trainable=False.",
         )
         require(np.isfinite(g).all(), f"the gradient of {v.path} is NaN or infinite.")
         require(
-            np.any(g != 0), f"the gradient of {v.path} is 0 everywhere; look for what cuts it off."
+            np.any(g != 0), f"the gradient of {v.path} is 0 everywhere; look for what stops it."
         )
 
 
+@checks("generators")
 def gradient_reaches_gen(part: Part) -> None:
     """A gradient reaches every variable."""
     target = np.random.default_rng(0).uniform(-1, 1, (N, *part.shape)).astype(np.float32)
-    _reached(part.fresh().gen, _noise(part), lambda y: tf.reduce_mean((y - target) ** 2))
+    _require_gradients(part.fresh().gen, _noise(part), lambda y: tf.reduce_mean((y - target) ** 2))
 
 
+@checks("discriminators")
 def gradient_reaches_disc(part: Part) -> None:
     """A gradient reaches every variable."""
     sign = np.array([[1.0], [-2], [3], [-4], [5], [-6]], np.float32)
-    _reached(part.fresh().disc, _images(part), lambda y: tf.reduce_mean(y * sign))
+    _require_gradients(part.fresh().disc, _images(part), lambda y: tf.reduce_mean(y * sign))
 
 
-def _saved_alike(net: keras.Model, x: tf.Tensor) -> None:
+def _require_saved_equal(net: keras.Model, x: tf.Tensor) -> None:
     wanted = net(x, training=False).numpy()
     with tempfile.TemporaryDirectory() as folder:
         net.save(Path(folder) / "net.keras")
         try:
             again = keras.models.load_model(Path(folder) / "net.keras")
         except Exception as e:
-            why = f"{type(e).__name__}: {' '.join(str(e).split())[:120]}"
+            reason = f"{type(e).__name__}: {' '.join(str(e).split())[:120]}"
             hint = (
                 "register layers of your own with @keras.saving.register_keras_serializable(), and"
                 " give them get_config"
             )
-            require(False, f"what was saved cannot be loaded ({why}); {hint}.")
+            require(False, f"what was saved cannot be loaded ({reason}); {hint}.")
     off = np.abs(wanted - again(x, training=False)).max()
     require(
         off == 0,
-        f"the loaded net is off by {off:.2g}; save all that it computes with, and give its layers"
-        " get_config.",
+        f"the output of the loaded net differs by {off:.2g}; save all that it computes with, and"
+        " give its layers get_config.",
     )
 
 
+@checks("generators")
 def gen_saves(part: Part) -> None:
-    """Saved as .keras and loaded, it is the same."""
-    _saved_alike(part.game.gen, _noise(part))
+    """Saved as .keras and loaded, it computes the same."""
+    _require_saved_equal(part.game.gen, _noise(part))
 
 
+@checks("discriminators")
 def disc_saves(part: Part) -> None:
-    """Saved as .keras and loaded, it is the same."""
-    _saved_alike(part.game.disc, _images(part))
+    """Saved as .keras and loaded, it computes the same."""
+    _require_saved_equal(part.game.disc, _images(part))
 
 
+@checks("generators")
 def gen_exports(part: Part) -> None:
     """Exported as SavedModel, it makes the same images."""
     z = _noise(part)
@@ -185,12 +197,13 @@ def gen_exports(part: Part) -> None:
     off = np.abs(part.game.gen(z, training=False) - again).max()
     require(
         off < 1e-4,
-        f"the exported net is off by {off:.2g}; let it compute by TensorFlow's operations alone.",
+        f"the images of the exported net differ by {off:.2g}; use only operations of TensorFlow.",
     )
 
 
-def near_in_bfloat16(part: Part) -> None:
-    """In bfloat16, its output is that of float32 up to rounding."""
+@checks("generators", "discriminators")
+def close_in_bfloat16(part: Part) -> None:
+    """In bfloat16, its output equals that of float32 up to rounding."""
     half = part.fresh(precision="bfloat16")
     net, x = ("gen", _noise(part)) if part.table == "generators" else ("disc", _images(part))
     training = part.table == "generators"
@@ -202,12 +215,12 @@ def near_in_bfloat16(part: Part) -> None:
     off, most = np.abs(one - two).max(), 0.02 + 0.1 * np.abs(one).max()
     require(
         off <= most,
-        f"in bfloat16 its output is off by {off:.2g}; compute sums over many values in float32.",
+        f"in bfloat16 its output differs by {off:.2g}; compute sums over many values in float32.",
     )
 
 
 def _conditional(part: Part) -> tuple[step.Game, tf.Tensor]:
-    """A game with a condition, and labels of which each class has some."""
+    """Return a game with a condition, and labels int32 ``[N]`` of all classes."""
     try:
         game = part.fresh(condition="projection")
     except UserError as e:  # not every net can be conditioned
@@ -215,19 +228,23 @@ def _conditional(part: Part) -> tuple[step.Game, tf.Tensor]:
     return game, tf.range(N) % len(CLASSES.names)
 
 
-def gen_takes_classes(part: Part) -> None:
+@checks("generators")
+def gen_depends_on_class(part: Part) -> None:
     """With a condition, a gradient reaches every variable, and its images depend on the class."""
     game, labels = _conditional(part)
     target = np.random.default_rng(0).uniform(-1, 1, (N, *part.shape)).astype(np.float32)
-    _reached(game.gen, [_noise(part), labels], lambda y: tf.reduce_mean((y - target) ** 2))
+    _require_gradients(
+        game.gen, [_noise(part), labels], lambda y: tf.reduce_mean((y - target) ** 2)
+    )
     _require_difference(game.gen, _noise(part), labels)
 
 
-def disc_takes_classes(part: Part) -> None:
+@checks("discriminators")
+def disc_depends_on_class(part: Part) -> None:
     """With a condition, a gradient reaches every variable, and its logits depend on the class."""
     game, labels = _conditional(part)
     sign = np.array([[1.0], [-2], [3], [-4], [5], [-6]], np.float32)
-    _reached(game.disc, [_images(part), labels], lambda y: tf.reduce_mean(y * sign))
+    _require_gradients(game.disc, [_images(part), labels], lambda y: tf.reduce_mean(y * sign))
     _require_difference(game.disc, _images(part), labels)
 
 
@@ -237,26 +254,5 @@ def _require_difference(net: keras.Model, x: tf.Tensor, labels: tf.Tensor) -> No
         for some in (labels, (labels + 1) % len(CLASSES.names))
     )
     require(
-        np.abs(one - two).max() > 0, "the class changes nothing; let the label reach the output."
+        np.abs(one - two).max() > 0, "the class changes nothing; connect the label to the output."
     )
-
-
-GENERATORS = [
-    builds,
-    makes_images,
-    differs_by_noise,
-    image_stands_alone,
-    gradient_reaches_gen,
-    gen_saves,
-    gen_exports,
-]
-DISCRIMINATORS = [
-    builds,
-    judges_images,
-    tells_images_apart,
-    gives_no_probabilities,
-    gradient_reaches_disc,
-    disc_saves,
-]
-GENERATORS += [near_in_bfloat16, gen_takes_classes]
-DISCRIMINATORS += [near_in_bfloat16, disc_takes_classes]

@@ -11,7 +11,16 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from gan_zoo.check.contract import CLASSES, Failed, Part, Skipped, describe, require
+from gan_zoo.check.contract import (
+    CLASSES,
+    TRAINING,
+    Failed,
+    Part,
+    Skipped,
+    checks,
+    describe,
+    require,
+)
 from gan_zoo.game import step
 from gan_zoo.runs import checkpoints
 from gan_zoo.training import feed
@@ -20,7 +29,7 @@ BATCH = 8
 
 
 def images_for(part: Part) -> np.ndarray:
-    """Smooth images uint8 [64, H, W, C] of random colors, no two alike."""
+    """Return smooth images uint8 [64, H, W, C] of random colors, all different."""
     height, width, channels = part.shape
     y, x = np.mgrid[:height, :width] / max(height, width)
     a, b, c = np.random.default_rng(0).uniform(-1, 1, (3, 64, 1, 1, channels))
@@ -36,7 +45,7 @@ def train(
     distribution: tf.distribute.Strategy | None = None,
     first: int = 0,
 ) -> dict[str, float]:
-    """Train a game for as many steps as the chunks have, from step ``first``; returns the scalars of the last chunk."""
+    """Train a game in chunks of so many steps, from step ``first``; return the last scalars."""
     distribution = distribution or tf.distribute.get_strategy()
     run = step.compile_run(game, distribution)
     labels = np.arange(64, dtype=np.int32) % len(CLASSES.names) if game.classes else None
@@ -50,25 +59,36 @@ def train(
 
 
 def state(game: step.Game) -> dict[str, np.ndarray]:
-    """All numbers of both nets and of tricks."""
-    held = {
+    """Return all floating-point variables of both nets and of tricks, by name."""
+    variables = {
         f"{which} {k} ({v.name})": v
         for which in ("gen", "disc")
         for k, v in enumerate(getattr(game, which).variables)
     }
     for i, trick in enumerate(game.tricks):
-        held |= {f"trick {i}, variable {k}": v for k, v in enumerate(trick.variables)}
-    return {name: v.numpy() for name, v in held.items() if tf.as_dtype(v.dtype).is_floating}
+        variables |= {f"trick {i}, variable {k}": v for k, v in enumerate(trick.variables)}
+    return {name: v.numpy() for name, v in variables.items() if tf.as_dtype(v.dtype).is_floating}
 
 
-def farthest(one: dict, two: dict, start: dict) -> tuple[float, str]:
-    """By how much two ends of training differ, as a share of the way that the weights went; and where most."""
-    way = max(float(np.abs(one[k] - start[k]).max(initial=0)) for k in one)
+def largest_difference(one: dict, two: dict, start: dict) -> tuple[float, str]:
+    """Return the largest difference of two states, relative to the change by training.
+
+    Args:
+        one: A state after training.
+        two: Another one.
+        start: The state before training.
+
+    Returns:
+        The largest difference, divided by the largest change of any variable; and the name of the
+        variable in which it is.
+    """
+    change = max(float(np.abs(one[k] - start[k]).max(initial=0)) for k in one)
     apart = {k: float(np.abs(one[k] - two[k]).max(initial=0)) for k in one}
     worst = max(apart, key=lambda k: apart[k] if np.isfinite(apart[k]) else np.inf)
-    return apart[worst] / max(way, 1e-12), worst
+    return apart[worst] / max(change, 1e-12), worst
 
 
+@checks(TRAINING)
 def trains(part: Part) -> None:
     """It trains two steps."""
     game = part.fresh()
@@ -81,9 +101,10 @@ def trains(part: Part) -> None:
     end = state(game)
     for which, net in (("gen", "the generator"), ("disc", "the discriminator")):
         moved = [k for k in end if k.startswith(which) and (end[k] != start[k]).any()]
-        require(moved, f"{net} has not moved in two steps; no gradient comes to it.")
+        require(moved, f"{net} did not change in two steps; no gradient reaches it.")
 
 
+@checks(TRAINING)
 def trains_in_bfloat16(part: Part) -> None:
     """It trains two steps in bfloat16, weights in float32."""
     game = part.fresh(precision="bfloat16")
@@ -100,8 +121,9 @@ def trains_in_bfloat16(part: Part) -> None:
         )
 
 
+@checks(TRAINING)
 def resumes(part: Part) -> None:
-    """Stopped and resumed, it has the weights of a run that was not."""
+    """Stopped and resumed, it gets the same weights as a run that was not stopped."""
     with tempfile.TemporaryDirectory() as folder:
         whole, again = part.fresh(), part.fresh()
         start = state(whole)
@@ -111,37 +133,38 @@ def resumes(part: Part) -> None:
         train(part, whole, (2,), first=2)
         checkpoints.Checkpoints(again, Path(folder), 1).restore()
         train(part, again, (2,), first=2)
-    _resumed_alike(whole, again, start)
+    _require_resumed_equal(whole, again, start)
 
 
-def _resumed_alike(whole: step.Game, again: step.Game, start: dict) -> None:
-    share, where = farthest(state(whole), state(again), start)
+def _require_resumed_equal(whole: step.Game, again: step.Game, start: dict) -> None:
+    share, where = largest_difference(state(whole), state(again), start)
     require(
         share < 1e-4,
-        f"after a stop and two more steps, {where} is off by {share:.2g} of the way that weights"
-        " went; draw only through gan_zoo.randomness with the seed given, and keep all state in"
+        f"after a stop and two more steps, {where} differs by {share:.2g} of its change in"
+        " training; draw only through gan_zoo.randomness with the seed given, and keep all state in"
         " variables that are saved, a trick's in its `variables`.",
     )
 
 
+@checks(TRAINING)
 def two_replicas(part: Part) -> None:
-    """On two devices, it has the weights of one."""
+    """On two devices, it gets the same weights as on one."""
     if len(tf.config.list_logical_devices("CPU")) < 2:
-        raise Skipped("this process has one device; gan_zoo check has two.")
+        raise Skipped("this process has one device; gan_zoo check uses two.")
     errors = []
     for floatx, most in (("float64", 1e-6), ("float32", 5e-3)):
         try:
             with _floatx(floatx):
                 one, two, start = _on_devices(part, 1), _on_devices(part, 2), state(part.fresh())
-        except Exception as e:  # a part may well be written for float32 alone
+        except Exception as e:  # a part may be written for float32 alone
             errors.append(e)
             continue
-        share, where = farthest(one, two, start)
+        share, where = largest_difference(one, two, start)
         require(
             share < most,
-            f"after three steps on two devices, {where} is off by {share:.2g} of the way that"
-            " weights went on one; make statistics and draws those of the whole batch:"
-            " gan_zoo.layers.BatchNorm and Dropout, gan_zoo.randomness with the seed given.",
+            f"after three steps on two devices, {where} differs by {share:.2g} of its change"
+            " in training from its value on one; take statistics and draw over the whole batch, by"
+            " gan_zoo.layers.BatchNorm and Dropout, and gan_zoo.randomness with the seed given.",
         )
         return
     raise Failed(describe(errors[-1]))
@@ -160,7 +183,7 @@ def _on_devices(part: Part, number: int) -> dict[str, np.ndarray]:
 
 @contextlib.contextmanager
 def _floatx(name: str) -> Iterator[None]:
-    """Compute in this precision, weights and losses included."""
+    """Compute in this precision in the body, weights and losses included."""
     before, policy = keras.config.floatx(), keras.config.dtype_policy()
     keras.config.set_floatx(name)
     keras.config.set_dtype_policy(name)
@@ -169,6 +192,3 @@ def _floatx(name: str) -> Iterator[None]:
     finally:
         keras.config.set_floatx(before)
         keras.config.set_dtype_policy(policy)
-
-
-TRAINING = [trains, trains_in_bfloat16, resumes, two_replicas]

@@ -1,4 +1,4 @@
-"""List the parts there are, with their arguments and what they are: all tables, or some.
+"""List all parts, or those of some tables, with their arguments and a summary.
 
 gan_zoo list
 gan_zoo list generators tricks --plugins=mine.py
@@ -16,7 +16,7 @@ from gan_zoo.errors import UserError
 
 def define_flags(values: flags.FlagValues) -> None:
     flags.DEFINE_string(
-        "plugins", "", "Python files with parts of your own, with commas", flag_values=values
+        "plugins", "", "Python files with your own parts, separated by commas", flag_values=values
     )
 
 
@@ -37,7 +37,7 @@ def show_tables(which: str, plugins: str) -> None:
 
 
 def _settable(signature: inspect.Signature | None) -> str:
-    """The part of a signature that a spec may set."""
+    """Return the parameters that a spec may set, as text."""
     if signature is None:
         return "(...)"
     shown = [p for p in signature.parameters.values() if p.kind is not p.KEYWORD_ONLY]

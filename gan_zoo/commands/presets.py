@@ -1,7 +1,7 @@
-"""List the presets that ship with gan_zoo: their size, how long they take, and what they gave.
+"""List the presets of gan_zoo: their size, how long they take, and their results.
 
 gan_zoo presets
-gan_zoo presets quick64            all that is known of one, and its settings
+gan_zoo presets quick64                 the description and the settings of one
 gan_zoo train --config=quick64 --data_dir=my_pictures.zip
 """
 
@@ -20,7 +20,7 @@ def define_flags(values: flags.FlagValues) -> None:
     flags.DEFINE_bool(
         "markdown",
         False,
-        "the table as Markdown, as the page of recipes has it",
+        "print the table as Markdown",
         flag_values=values,
     )
 
@@ -38,7 +38,7 @@ def main(values: flags.FlagValues, rest: list[str]) -> None:
                 print(f"    --{field.name}={value}")
     if rest:
         return
-    head = ("name", "pixels", "time", "what it gave")
+    head = ("name", "pixels", "time", "result")
     rows = [
         (preset.name, preset.config.image_size, preset.time, preset.result) for preset in presets
     ]

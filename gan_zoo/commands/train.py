@@ -3,13 +3,13 @@
     gan_zoo train --gen=conv_noise28 --disc=cnn_fc
     gan_zoo train --config=quick64 --data_dir=my_images.zip --workdir=runs/mine
 
-The same command again goes on where the run stopped. --list shows the parts there are. --config
-takes the name of a preset (`gan_zoo presets` lists them) or a Python file. `python -m gan_zoo.run`
-is the same as `gan_zoo train`.
+The same command again resumes the run where it stopped. --config takes the name of a preset
+(`gan_zoo presets` lists them) or a Python file. --list shows all parts. `python -m gan_zoo.run` is
+the same as `gan_zoo train`.
 
 Exit codes: 0 trained to the end; 2 bad input, in one sentence; 3 stopped by an alarm
-(--on_collapse), 130 or 143 stopped by Ctrl-C or SIGTERM, all three with everything saved; 42
-another worker was lost (--strategy=multi_worker): start all again.
+(--on_collapse); 130 or 143 stopped by Ctrl-C or SIGTERM; 42 another worker was lost
+(--strategy=multi_worker): start all workers again. With 3, 130 and 143, everything is saved.
 """
 
 from __future__ import annotations
@@ -22,7 +22,6 @@ from absl import flags
 from gan_zoo import cli, config
 from gan_zoo.commands.list import show_tables
 from gan_zoo.errors import ExitCode, UserError
-from gan_zoo.files import user_path
 
 
 def define_flags(values: flags.FlagValues) -> None:
@@ -36,43 +35,32 @@ def define_flags(values: flags.FlagValues) -> None:
     flags.DEFINE_bool(
         "dry_run",
         False,
-        "show the settings, the nets and their sizes, and stop",
+        "show the settings, the nets and their sizes, and exit",
         flag_values=values,
     )
 
 
 def _dry_run(settings: config.Config) -> None:
-    from gan_zoo.datasets.sources import require_path
-    from gan_zoo.game import build
-    from gan_zoo.game import labels as game_labels
+    from gan_zoo.game.summary import summarize
 
     for name, value in dataclasses.asdict(settings).items():
         print(f"{name} = {value!r}")
-    channels, classes = settings.channels, None
-    if settings.condition or not channels:
-        data = build.load_data(settings)
-        channels, classes = data.image_shape[-1], game_labels.classes_of(settings, data)
-    elif settings.data_dir:
-        require_path(user_path(settings.data_dir))
-    game = build.build_game(settings, (*settings.size, channels), classes)
-    for net in (game.gen, game.disc):
+    found = summarize(settings)
+    for net in (found.game.gen, found.game.disc):
         net.summary(line_length=78)
-    for kind, name, net in (
-        ("generator", settings.spec("gen").name, game.gen),
-        ("discriminator", settings.spec("disc").name, game.disc),
-    ):
-        total = sum(v.shape.num_elements() for v in net.weights)
-        trainable = sum(v.shape.num_elements() for v in net.trainable_weights)
-        print(f"{kind} {name}: {total:,} parameters ({trainable:,} trainable)")
+    for field, title in (("gen", "generator"), ("disc", "discriminator")):
+        total, trainable = found.parameters[field]
+        name = settings.spec(field).name
+        print(f"{title} {name}: {total:,} parameters ({trainable:,} trainable)")
     print(f"tricks: {settings.tricks or 'none'}")
-    if classes:
+    if classes := found.classes:
         print(f"condition: {settings.condition}, {len(classes.names)} classes by {classes.column}")
 
 
 def refuse_words(rest: list[str]) -> None:
-    """Refuse what is on the command line beside flags."""
+    """Refuse arguments that are not flags."""
     if rest:
-        raise UserError(f"'{rest[0]}' is no flag; write --name=value.")
+        raise UserError(f"'{rest[0]}' is not a flag; write --name=value.")
 
 
 def main(values: flags.FlagValues, rest: list[str]) -> int:

@@ -9,6 +9,7 @@ from typing import Any
 from gan_zoo import __version__, registry
 from gan_zoo.config import held_out
 from gan_zoo.export.formats import FORMATS
+from gan_zoo.spec import Spec
 
 _NUMPY = {"normal": "normal(0, {stddev}, {size})", "uniform": "uniform({low}, {high}, {size})"}
 
@@ -16,7 +17,7 @@ _NUMPY = {"normal": "normal(0, {stddev}, {size})", "uniform": "uniform({low}, {h
 def model_record(
     folder: Path,
     saved: dict[str, Any],
-    noise: registry.Spec,
+    noise: Spec,
     net: Any,
     differences: dict[str, float],
     *,
@@ -74,7 +75,7 @@ def model_record(
     }
 
 
-def noise_record(spec: registry.Spec) -> dict[str, Any]:
+def noise_record(spec: Spec) -> dict[str, Any]:
     """Return a noise as a record: its spec, its meaning and its arguments with their defaults."""
     entry = registry.noises.entry(spec.name)
     arguments: dict[str, Any] = {}

@@ -1,0 +1,87 @@
+"""Run the checks of a part: ``gan_zoo check`` prints what this yields."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+# Each of these modules registers its checks when it is imported.
+from gan_zoo.check import data, losses, nets, others, training, tricks  # noqa: F401
+from gan_zoo.check.contract import (
+    CHECKS,
+    REQUIRED,
+    TRAINING,
+    Check,
+    Failed,
+    Part,
+    Skipped,
+    describe,
+    tables_in_training,
+)
+from gan_zoo.errors import UserError
+
+
+class Line(NamedTuple):
+    """The outcome of one check.
+
+    Attributes:
+        state: ``ok``, ``FAILED`` or ``skipped``.
+        title: The docstring of the check.
+        why: Why it failed or was skipped; else empty.
+    """
+
+    state: str
+    title: str
+    why: str = ""
+
+    def __str__(self) -> str:
+        """Return the line as the program prints it."""
+        start = f"{self.state + (':' if self.why else ''):8} {self.title}"
+        return f"{start}: {self.why}" if self.why else start
+
+
+def check(
+    part: Part, tests: Sequence[Check] | None = None, verbose: bool = False
+) -> Iterator[Line]:
+    """Run checks of a part; when a required one fails, those after it are skipped.
+
+    Args:
+        part: What is checked.
+        tests: The checks; all of its table by default.
+        verbose: Whether to print tracebacks.
+
+    Yields:
+        One line a check, as soon as it is known.
+    """
+    failed = ""
+    for test in checks_of(part.table) if tests is None else tests:
+        title = (test.__doc__ or "").split("\n")[0].rstrip(".")
+        if failed:
+            yield Line("skipped", title, f"since '{failed}' failed")
+            continue
+        line = _outcome(test, title, part, verbose)
+        if line.state == "FAILED" and test in REQUIRED:
+            failed = title
+        yield line
+
+
+def _outcome(test: Check, title: str, part: Part, verbose: bool) -> Line:
+    """Run one check and return its outcome."""
+    try:
+        test(part)
+    except Skipped as e:
+        return Line("skipped", title, str(e))
+    except (Failed, UserError) as e:
+        return Line("FAILED", title, str(e))
+    except Exception as e:  # a part may raise anything
+        if verbose:
+            traceback.print_exc()
+        return Line("FAILED", title, describe(e))
+    return Line("ok", title)
+
+
+def checks_of(table: str) -> list[Check]:
+    """Return the checks of the parts of a table, in order; those in training come last."""
+    in_training = CHECKS[TRAINING] if table in tables_in_training() else []
+    return [*CHECKS.get(table, []), *in_training]

@@ -1,0 +1,53 @@
+"""The nets of a run, built and counted but not trained: what ``--dry_run`` shows."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from gan_zoo.config import Config
+from gan_zoo.contracts import Classes
+from gan_zoo.datasets.sources import require_path
+from gan_zoo.files import user_path
+from gan_zoo.game import build, step
+from gan_zoo.game import labels as game_labels
+
+
+class Summary(NamedTuple):
+    """A game that was built and not trained.
+
+    Attributes:
+        game: With both nets.
+        classes: Those of the data; None without a condition.
+        parameters: For ``gen`` and ``disc``, how many there are and how many are trainable.
+    """
+
+    game: step.Game
+    classes: Classes | None
+    parameters: dict[str, tuple[int, int]]
+
+
+def summarize(settings: Config) -> Summary:
+    """Build the nets of a run without training them.
+
+    The data are loaded only where the nets depend on them: for a condition, or if ``--channels`` is
+    left to the data.
+
+    Raises:
+        UserError: The settings cannot be used together, or the data cannot be read.
+    """
+    channels, classes = settings.channels, None
+    if settings.condition or not channels:
+        data = build.load_data(settings)
+        channels, classes = data.image_shape[-1], game_labels.classes_of(settings, data)
+    elif settings.data_dir:
+        require_path(user_path(settings.data_dir))
+    game = build.build_game(settings, (*settings.size, channels), classes)
+    parameters = {
+        name: (_count(net.weights), _count(net.trainable_weights))
+        for name, net in (("gen", game.gen), ("disc", game.disc))
+    }
+    return Summary(game, classes, parameters)
+
+
+def _count(variables: list) -> int:
+    return sum(variable.shape.num_elements() for variable in variables)
