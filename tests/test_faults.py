@@ -9,7 +9,6 @@ import subprocess
 import sys
 import textwrap
 import time
-from pathlib import Path
 
 import pytest
 
@@ -247,7 +246,7 @@ def test_a_worker_that_waits_for_one_that_never_comes_ends(faces, tmp_path):
         "cluster": {"worker": [host, f"localhost:{free_ports(1)[0]}"]},
         "task": {"type": "worker", "index": 0},
     }
-    code = "from gan_zoo import strategy; strategy.JOIN_SECONDS = 8; strategy.make('multi_worker')"
+    code = "from gan_zoo.distributed import strategy; strategy.JOIN_SECONDS = 8; strategy.make('multi_worker')"
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=120,
         env={**os.environ, "TF_CONFIG": json.dumps(task)},
@@ -273,7 +272,10 @@ def test_one_device_is_nothing_to_mirror(refused):
 )
 def test_the_launcher_refuses_in_a_sentence(words, says):
     done = subprocess.run(
-        [sys.executable, "-m", "gan_zoo", "launch", *words], cwd=ROOT, capture_output=True, text=True
+        [sys.executable, "-m", "gan_zoo", "launch", *words],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
     )
     assert done.returncode == 2
     assert says in done.stderr
@@ -299,10 +301,10 @@ def test_a_tool_that_is_ended_leaves_no_half_written_file(tmp_path):
     code = """if True:
         import sys, time
         from pathlib import Path
-        from gan_zoo import atomic, cli
+        from gan_zoo import cli, files
 
         def body(values, rest):
-            with atomic.whole_file(Path(rest[0])) as part:
+            with files.whole_file(Path(rest[0])) as part:
                 part.write_text("half")
                 try:
                     print("writing", flush=True)

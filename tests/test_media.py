@@ -216,6 +216,28 @@ def test_interpolate_refuses_in_a_sentence(tool, trained, words, says):
     assert Path("mine.png").read_text() == "mine"
 
 
+# the library behind the commands
+
+
+def test_the_library_returns_records_of_what_it_wrote(trained, tmp_path):
+    from gan_zoo.media.samples import sample_run
+
+    drawn = sample_run(trained, tmp_path / "a.npz", n=3, seed=5)
+    assert drawn == (tmp_path / "a.npz", 3, 4, "")
+    single = sample_run(trained, tmp_path / "single", n=3, seed=5)
+    for k, path in enumerate(sorted(single.path.iterdir())):
+        np.testing.assert_array_equal(iio.imread(path), np.load(drawn.path)["images"][k])
+    film = gif.animate_run(trained, tmp_path / "a.gif", every=2)
+    with Image.open(film.path) as found:
+        assert (film.frames, film.names) == (found.n_frames, ())
+    walk = interpolate.interpolate_run(trained, tmp_path / "w.png", n=2, steps=2, loop=False)
+    assert walk[1:] == (1, 2, "slerp", "normal", "", 4)
+
+
+def test_sample_refuses_two_checkpoints(tool, trained):
+    assert "name two checkpoints" in tool("sample", trained, "--best", "--step=2", code=2)
+
+
 # gif of several runs
 
 
