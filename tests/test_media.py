@@ -342,9 +342,9 @@ def test_exports_make_the_images_of_the_run(tool, trained, monkeypatch):
     # As the README says, from the noise of the run: the images that gan_zoo sample draws of that
     # step.
     from gan_zoo.game import sampling
-    from gan_zoo.runs import restore
+    from gan_zoo.runs.run import Run
 
-    game, _ = restore.restore(trained, 2)
+    game, _ = Run(trained).restore(2)
     tool("sample", trained, "--n=5", "--seed=2", "--step=2", "--out=a.npz")
     drawn = np.load("a.npz")["images"]
     uses = blocks(folder / "README.md")

@@ -170,17 +170,18 @@ def evaluation_seconds(samples: int = 2000) -> dict[str, float]:
     Sampling is included; the statistics of the real images are known.
     """
     from gan_zoo.game import build, sampling
-    from gan_zoo.training import loop
+    from gan_zoo.runs.run import Run
+    from gan_zoo.training.setup import build_evaluator
 
     settings = load_preset("demo")
     data = build.load_data(settings)
     game = build.build_game(settings, data.image_shape)
     with tempfile.TemporaryDirectory() as folder:
-        judge = loop.build_evaluator(settings, build.build_extractor(settings), Path(folder), data)
+        evaluator = build_evaluator(settings, build.build_extractor(settings), Run(folder), data)
         times = []
         for _ in range(3):  # the first compiles
             began = time.perf_counter()
-            judge.judge(1, sampling.sample(game, samples, 0), 0.0)
+            evaluator.evaluate(1, sampling.sample(game, samples, 0), 0.0)
             times.append(time.perf_counter() - began)
     return {f"{samples} samples of 32x32": min(times)}
 

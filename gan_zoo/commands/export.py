@@ -19,7 +19,7 @@ from gan_zoo import cli
 from gan_zoo.commands.flags import checkpoint_of, define_checkpoint_flags
 from gan_zoo.export.formats import FORMATS, parse_formats
 from gan_zoo.files import new_folder
-from gan_zoo.runs import rundir
+from gan_zoo.runs.run import Run
 
 
 def define_flags(values: flags.FlagValues) -> None:
@@ -40,7 +40,7 @@ def main(values: flags.FlagValues, rest: list[str]) -> None:
     formats = parse_formats(values.format)
     step, best, from_ema = checkpoint_of(values)
     out = new_folder(values.out)
-    rundir.read(folder)
+    _ = Run(folder).config  # refuses a folder without a run before TensorFlow is loaded
     cli.load_tensorflow(values.verbose)
     from gan_zoo.export.write import CHECKED, export_run
 

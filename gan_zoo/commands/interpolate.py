@@ -20,7 +20,7 @@ from gan_zoo.commands.flags import checkpoint_of, define_checkpoint_flags
 from gan_zoo.errors import UserError
 from gan_zoo.files import file_to_write
 from gan_zoo.media import interpolate
-from gan_zoo.runs import rundir
+from gan_zoo.runs.run import Run
 
 
 def define_flags(values: flags.FlagValues) -> None:
@@ -88,7 +88,7 @@ def main(values: flags.FlagValues, rest: list[str]) -> None:
     if not 0.1 <= values.fps <= 50:  # absl lets nan pass its bounds
         raise UserError(f"--fps={values.fps} is not possible; give a number from 0.1 to 50.")
     seeds = _seeds(values.from_seeds) if values.from_seeds else []
-    rundir.read(folder)
+    _ = Run(folder).config  # refuses a folder without a run before TensorFlow is loaded
     out = file_to_write(values.out, *interpolate.ENDINGS)
     if out:
         interpolate.require_writer(out)

@@ -13,7 +13,7 @@ from gan_zoo import cli
 from gan_zoo.commands.flags import checkpoint_of, define_checkpoint_flags
 from gan_zoo.datasets.sources import EXTENSIONS
 from gan_zoo.files import file_to_write, new_folder, user_path
-from gan_zoo.runs import rundir
+from gan_zoo.runs.run import Run
 
 _ENDINGS = (".png", ".npz")
 
@@ -46,7 +46,7 @@ def main(values: flags.FlagValues, rest: list[str]) -> None:
     step, best, from_ema = checkpoint_of(values)
     is_file = user_path(values.out).suffix.lower() in (*_ENDINGS, *EXTENSIONS)
     out = file_to_write(values.out, *_ENDINGS) if is_file else new_folder(values.out)
-    rundir.read(folder)
+    _ = Run(folder).config  # refuses a folder without a run before TensorFlow is loaded
     cli.load_tensorflow(values.verbose)
     from gan_zoo.media.samples import sample_run
 

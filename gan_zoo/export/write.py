@@ -21,7 +21,7 @@ from gan_zoo.export.formats import FORMATS, TOLERANCE, difference
 from gan_zoo.export.handover import model_record, readme
 from gan_zoo.files import free_path, write_json
 from gan_zoo.game import build, sampling
-from gan_zoo.runs import restore, rundir
+from gan_zoo.runs.run import Run
 
 CHECKED = 16  # images
 
@@ -68,12 +68,12 @@ def export_run(
         UserError: There is no run or checkpoint, or a format cannot be written or makes other
             images.
     """
-    saved = rundir.read(folder)
-    game, step = restore.restore(folder, step, best=best)
+    run = Run(folder)
+    game, step = run.restore(step, best=best)
     trained = game.ema if game.ema is not None and from_ema else game.gen
     # In float32 also where the run trained in bfloat16: other runtimes lack it.
-    config = dataclasses.replace(rundir.config_of(folder), precision="float32")
-    net = build.build_generator(config, tuple(saved["data"]["shape"]), game.classes)
+    config = dataclasses.replace(run.config, precision="float32")
+    net = build.build_generator(config, run.image_shape, game.classes)
     net.set_weights(trained.get_weights())
     z: Any = sampling.sample_noise(game, CHECKED, 0)
     if game.classes is not None:
@@ -90,7 +90,7 @@ def export_run(
         }
         record = model_record(
             folder,
-            saved,
+            run.record,
             config.spec("noise"),
             net,
             differences,

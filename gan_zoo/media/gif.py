@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw, ImageFont
 from gan_zoo import images
 from gan_zoo.errors import UserError
 from gan_zoo.files import free_path
-from gan_zoo.runs import rundir
+from gan_zoo.runs.run import Run
 
 FONT_SIZE = 14
 TITLE_HEIGHT = 2 * (FONT_SIZE + 4)
@@ -82,7 +82,7 @@ def animate_run(
     Raises:
         UserError: There is no grid that can be read.
     """
-    grids = rundir.sample_grids(folder)
+    grids = Run(folder).sample_grids
     if not grids:
         raise UserError(
             f"there are no samples in {folder / 'samples'}; train the run first, or check the"
@@ -136,8 +136,9 @@ def read_grids(folder: Path, name: str, size: int = 0) -> GridSequence:
     Raises:
         UserError: There is no run, or no grid that can be read.
     """
-    batch = rundir.config_of(folder).batch
-    found = {int(path.stem): images.read(path) for path in rundir.sample_grids(folder)}
+    run = Run(folder)
+    batch = run.config.batch
+    found = {int(path.stem): images.read(path) for path in run.sample_grids}
     grids = {
         step: np.broadcast_to(grid, (*grid.shape[:2], 3))
         for step, grid in found.items()

@@ -12,6 +12,7 @@ import numpy as np
 from gan_zoo import images
 from gan_zoo.errors import UserError
 from gan_zoo.files import free_path, whole_file
+from gan_zoo.runs.run import Run
 
 if TYPE_CHECKING:  # TensorFlow is loaded when a walk is drawn
     from gan_zoo.game.step import Game
@@ -137,14 +138,13 @@ def interpolate_run(
     Raises:
         UserError: There is no run, no such checkpoint or class, or no program that writes a .mp4.
     """
-    from gan_zoo.runs import restore, rundir
-
     out = out or free_path(folder / "walk.gif")
     require_writer(out)
-    noise = rundir.config_of(folder).spec("noise")
+    run = Run(folder)
+    noise = run.config.spec("noise")
     if method == "auto":
         method = "slerp" if noise.name == "normal" else "linear"
-    game, step = restore.restore(folder, step, best=best)
+    game, step = run.restore(step, best=best)
     corners = _corners(game, n, seed, from_seeds, walks)
     noises = np.stack([walk(one, steps, METHODS[method], loop) for one in corners])
     made, class_name = _generate(game, noises, label, from_ema)

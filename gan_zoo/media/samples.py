@@ -13,7 +13,7 @@ from gan_zoo.datasets.store import available_memory
 from gan_zoo.errors import UserError
 from gan_zoo.game import labels as game_labels
 from gan_zoo.game import sampling, step
-from gan_zoo.runs import restore
+from gan_zoo.runs.run import Run
 
 Blocks = Iterable[tuple[np.ndarray, np.ndarray | None]]
 
@@ -65,7 +65,7 @@ def sample_run(
     Raises:
         UserError: There is no run, checkpoint or class of that name, or too little memory.
     """
-    game, at = restore.restore(folder, step, best=best)
+    game, at = Run(folder).restore(step, best=best)
     path = out or folder / f"samples-seed{seed}.png"
     number = 64 if n is None else n
     labels, order = None, ""
