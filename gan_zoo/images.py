@@ -9,9 +9,11 @@ from typing import Any
 
 import imageio.v3 as iio
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 
 from gan_zoo.files import whole_file
+
+LINE = 15  # height of a line of text in pixels
 
 
 def to_uint8(images: np.ndarray) -> np.ndarray:
@@ -49,6 +51,66 @@ def grid(images: np.ndarray, columns: int | None = None, gap: int = 2) -> np.nda
         y, x = gap + i // columns * (height + gap), gap + i % columns * (width + gap)
         sheet[y : y + height, x : x + width] = image
     return sheet
+
+
+def captioned(
+    picture: np.ndarray,
+    title: str = "",
+    columns: Sequence[str] = (),
+    rows: Sequence[str] = (),
+) -> np.ndarray:
+    """Write a title and the names of columns above a picture, and the names of rows to its left.
+
+    Args:
+        picture: uint8 ``[H, W, C]``, a :func:`grid`.
+        title: One line.
+        columns: Names of columns of equal width.
+        rows: Names of rows of equal height.
+
+    Returns:
+        uint8 ``[H', W', 3]``: the picture in the lower right or, if the title is longer, with white
+        to its right.
+    """
+    font = ImageFont.load_default(12)  # Pillow's default of 10 points loses spaces
+    lines = (title != "") + (len(columns) > 0)
+    top, left = LINE * lines, 0
+    if rows:
+        left = math.ceil(max(font.getlength(name) for name in rows)) + 8
+    height, width = picture.shape[:2]
+    total = max(left + width, math.ceil(font.getlength(title)) + 8)
+    canvas = Image.new("RGB", (total, top + height), "white")
+    draw = ImageDraw.Draw(canvas)
+    draw.text((4, 1), title, fill="black", font=font)
+    for i, name in enumerate(columns):
+        x = left + 4 + i * width // len(columns)
+        draw.text((x, top - LINE + 1), name, fill="gray", font=font)
+    for i, name in enumerate(rows):
+        y = top + (2 * i + 1) * height / (2 * len(rows))
+        draw.text((4, y), name, fill="black", font=font, anchor="lm")
+    canvas.paste(as_pil(picture), (left, top))
+    return np.asarray(canvas)
+
+
+def stack(pictures: Sequence[np.ndarray], axis: int, gap: int = 8) -> np.ndarray:
+    """Put pictures below each other (``axis`` 0) or side by side (1), with white between them.
+
+    Args:
+        pictures: uint8 ``[H, W, C]`` each, of one C; smaller ones are filled up with white.
+        axis: 0 or 1.
+        gap: White pixels between two pictures.
+
+    Returns:
+        uint8 ``[H', W', C]``.
+    """
+    other = 1 - axis
+    extent = max(picture.shape[other] for picture in pictures)
+    padded = []
+    for i, picture in enumerate(pictures):
+        pad = [(0, 0), (0, 0), (0, 0)]
+        pad[axis] = (gap if i else 0, 0)
+        pad[other] = (0, extent - picture.shape[other])
+        padded.append(np.pad(picture, pad, constant_values=255))
+    return np.concatenate(padded, axis=axis)
 
 
 def enlarge(image: np.ndarray, least: int) -> np.ndarray:

@@ -4,7 +4,6 @@ import io
 import json
 import subprocess
 import sys
-import types
 import zipfile
 from pathlib import Path
 
@@ -12,7 +11,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gan_zoo import run
+from gan_zoo import images, run
+from gan_zoo.analysis.duplicates import near_duplicates
+from gan_zoo.analysis.held_out import other_images
 from gan_zoo.config import Config
 from gan_zoo.datasets import build_dataset
 from gan_zoo.runs import rundir
@@ -23,7 +24,7 @@ QUICK = "--extractor=random_conv"
 
 
 def mosaics(n, seed, size=16, channels=3):
-    """Uint8 [n, size, size, channels]: 4x4 fields of random colors with some noise, no two alike."""
+    """Draw uint8 [n, size, size, channels]: 4x4 fields of random colors with some noise."""
     rng = np.random.default_rng(seed)
     fields = rng.integers(0, 256, (n, 4, 4, channels)).repeat(size // 4, 1).repeat(size // 4, 2)
     return np.clip(fields + rng.normal(0, 6, fields.shape), 0, 255).astype(np.uint8)
@@ -76,7 +77,7 @@ def lines(folder):
 # evaluate
 
 
-def test_a_run_scores_as_in_its_own_final_evaluation_and_the_lines_are_appended(tool, trained):
+def test_a_run_scores_as_in_its_own_final_evaluation_and_logs_it(tool, trained):
     before = lines(trained)
     out = tool("evaluate", trained, "--n=30", "--out=deep/x.json")
     record = json.loads(Path("deep/x.json").read_text())
@@ -92,19 +93,19 @@ def test_a_run_scores_as_in_its_own_final_evaluation_and_the_lines_are_appended(
     assert "step 4 (EMA), against 72 images 16x16x3 of files (train)" in out
     assert "[real against real: " in out
     assert "the distance is biased upwards" in out  # 30 images are few
-    assert "random_conv is not a classifier" in out
+    assert "random_conv is no classifier" in out
     assert record["left_out"]
     new = lines(trained)[len(before) :]
     assert {r["metric"]: r["value"] for r in new} == values(record)
     assert {(r["step"], r["by"]) for r in new} == {(4, "gan_zoo evaluate")}
-    tool("evaluate", trained, "--n=30", "--norecord")
+    tool("evaluate", trained, "--n=30", "--nolog")
     assert len(lines(trained)) == len(before) + len(new)
 
 
 def test_other_checkpoints_parts_and_sizes_of_a_run(tool, trained):
     def score(*flags):
         Path("x.json").unlink(missing_ok=True)
-        tool("evaluate", trained, "--n=24", "--norecord", "--out=x.json", *flags)
+        tool("evaluate", trained, "--n=24", "--nolog", "--out=x.json", *flags)
         record = json.loads(Path("x.json").read_text())
         return record["results"][0], record
 
@@ -113,11 +114,10 @@ def test_other_checkpoints_parts_and_sizes_of_a_run(tool, trained):
     assert (newest["ema"], plain["ema"]) == (True, False)
     best = score("--best")[0]
     assert best["value"] in (newest["value"], older["value"])
-    held_out, record = score("--against=held-out")
+    held_out, record = score("--split=held-out")
     assert (held_out["split"], held_out["n_real"], record["data"]["count"]) == ("held-out", 24, 24)
     assert (
-        len({held_out["data_hash"], newest["data_hash"], score("--against=all")[0]["data_hash"]})
-        == 3
+        len({held_out["data_hash"], newest["data_hash"], score("--split=all")[0]["data_hash"]}) == 3
     )
     larger, record = score("--image_size=20", "--step=4")
     assert larger["resize"] == "crop+lanczos (Pillow), lanczos 64; fake: crop+lanczos (Pillow)"
@@ -149,7 +149,7 @@ def test_real_images_score_as_the_floor_says_and_themselves_zero(tool, real, tmp
         0, abs=error / 100
     )
     assert "resiz" not in same
-    assert "brought to" not in same
+    assert "another size" not in same
     noise = save_npz(
         tmp_path / "noise.npz",
         np.random.default_rng(0).integers(0, 255, images[:120].shape, np.uint8),
@@ -158,9 +158,7 @@ def test_real_images_score_as_the_floor_says_and_themselves_zero(tool, real, tmp
     assert values(json.loads(Path("z.json").read_text()))["FD-random_conv"] > 5 * score
 
 
-def test_pictures_of_other_sizes_and_colors_are_brought_to_the_datas_and_it_is_said(
-    tool, real, tmp_path
-):
+def test_pictures_of_other_sizes_and_colors_are_resized_with_a_note(tool, real, tmp_path):
     large = mosaics(24, 1).repeat(2, 1).repeat(2, 2)[:, :, 4:28]  # 32 high, 24 wide
     with zipfile.ZipFile(tmp_path / "large.zip", "w") as archive:
         for i, image in enumerate(large):
@@ -170,16 +168,16 @@ def test_pictures_of_other_sizes_and_colors_are_brought_to_the_datas_and_it_is_s
     out = tool(
         "evaluate", "large.zip", f"--data_dir={real}", "--image_size=16", QUICK, "--out=x.json"
     )
-    assert "another size than the data and are brought to 16x16: crop+lanczos (Pillow)" in out
+    assert "another size than the data; they were resized to 16x16: crop+lanczos (Pillow)" in out
     record = json.loads(Path("x.json").read_text())
     assert record["results"][0]["resize"] == "none, lanczos 64; fake: crop+lanczos (Pillow)"
     out = tool("evaluate", "large.zip", f"--data_dir={real}", QUICK)
-    assert "all is compared at 32x24, the size of the first of the pictures" in out
+    assert "all images are compared at 32x24, the size of the first picture" in out
     gray = save_npz(tmp_path / "gray.npz", mosaics(24, 2, channels=1))
     out = tool("evaluate", "large.zip", f"--data_dir={gray}", "--image_size=16", QUICK)
-    assert "have colors and the data have none: they are made gray" in out
+    assert "are in color and the data are gray; the pictures were made gray" in out
     assert "SWD is left out: it wants 3 channels" in out
-    assert "are gray and the data have colors" in tool(
+    assert "are gray and the data are in color" in tool(
         "evaluate", gray, f"--data_dir={real}", QUICK
     )
 
@@ -202,20 +200,20 @@ def test_n_pictures_are_drawn_by_seed(tool, tmp_path):
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        ([], "one run or one folder, zip or npz of pictures is wanted, but 0 were given"),
+        ([], "one run, or one folder, zip or npz of pictures is needed, but 0 were given"),
         (["a", "b"], "but 2 were given"),
         (["nowhere"], "there is no nowhere"),
-        (["{real}"], "the real images to set {real} against are wanted"),
+        (["{real}"], "so the real images to compare them with are needed"),
         (["{real}", "--data_dir=nowhere"], "--data_dir=nowhere does not exist"),
         (["{real}", "--data=files"], "needs to know where the images are"),
         (["{real}", "--data=cartoon_face"], "did you mean cartoon_faces"),
         (["{real}", "--data_dir={real}", "--step=3"], "--step is for a run"),
         (["{real}", "--data_dir={real}", "--best"], "--best is for a run"),
         (["{real}", "--data_dir={real}", "--extractor=inceptoin"], "did you mean inception"),
-        (["{real}", "--data_dir={real}", "--against=held-out"], "--holdout is 0"),
+        (["{real}", "--data_dir={real}", "--split=held-out"], "--holdout is 0"),
         (["{real}", "--data_dir={real}", "--out=x.txt"], "must end in .json"),
         (["{real}", "--data_dir={real}", "--n=5"], "n"),
-        (["{real}", "--data_dir={real}", "--image_size=2000"], "--image_size=2000 is not a size"),
+        (["{real}", "--data_dir={real}", "--image_size=2000"], "--image_size=2000 is no size"),
         (["{empty}", "--data_dir={real}"], "there are no images in {empty}; put files in it"),
         (["{text}", "--data_dir={real}"], "give one of these as the path"),
         (["{broken}", "--data_dir={real}"], "none of the 1 pictures in {broken} can be read"),
@@ -228,10 +226,10 @@ def test_n_pictures_are_drawn_by_seed(tool, tmp_path):
             "was trained with --holdout=0.25, which cannot be changed now",
         ),
         (
-            ["{trained}", "--against=held-out", "--data_dir={real}"],
+            ["{trained}", "--split=held-out", "--data_dir={real}"],
             "the data are not those that {trained} was trained on",
         ),
-        (["{trained}", "--image_size=20", "--against=held-out"], "--holdout is 0"),
+        (["{trained}", "--image_size=20", "--split=held-out"], "--holdout is 0"),
     ],
 )
 def test_evaluate_refuses_in_a_sentence(tool, real, trained, tmp_path, words, says):
@@ -251,10 +249,10 @@ def test_evaluate_refuses_in_a_sentence(tool, real, trained, tmp_path, words, sa
     assert says.format(**names) in said
 
 
-# nearest
+# memorization
 
 
-def test_copies_are_convicted_and_held_out_images_acquitted(tool, real, tmp_path):
+def test_copies_are_found_and_held_out_images_pass(tool, real, tmp_path):
     held_out = save_folder(tmp_path / "held_out", mosaics(200, 5))
     honest = save_npz(tmp_path / "honest.npz", mosaics(100, 6))
     rng = np.random.default_rng(0)
@@ -272,7 +270,7 @@ def test_copies_are_convicted_and_held_out_images_acquitted(tool, real, tmp_path
     out = tool("memorization", copies, *given, "--json=copies.json")
     record = json.loads(Path("copies.json").read_text())
     assert record["verdict"] == "copies"
-    assert "verdict: copies: it gives back training images" in out
+    assert "verdict: copies: it copies training images" in out
     for finding in record["findings"]:
         assert finding["copied"] > 0.75  # 200 of the 240 training images take part
         assert finding["copied_interval"][0] > 0.5
@@ -280,7 +278,7 @@ def test_copies_are_convicted_and_held_out_images_acquitted(tool, real, tmp_path
             finding["median_distance"]["of_samples"] < finding["median_distance"]["of_held_out"] / 4
         )
     with Image.open("nearest-copies.png") as sheet:
-        pixels = np.asarray(sheet).astype(int)[34:]
+        pixels = np.asarray(sheet).astype(int)[2 * images.LINE :]
     sample, train, real_one, nearest = (
         pixels[4:100, 4 + 100 * i : 100 + 100 * i] for i in range(4)
     )
@@ -302,16 +300,16 @@ def test_copies_are_convicted_and_held_out_images_acquitted(tool, real, tmp_path
     ]
 
 
-def test_it_is_said_where_held_out_and_training_images_look_exchanged(tool, real, tmp_path):
+def test_exchanged_held_out_and_training_images_give_a_note(tool, real, tmp_path):
     copies = save_npz(tmp_path / "copies.npz", np.load(real)["images"][:80] // 8 * 8)
     unseen = save_npz(tmp_path / "unseen.npz", mosaics(200, 5))
     out = tool("memorization", copies, f"--data_dir={unseen}", f"--held_out_dir={real}", QUICK)
-    assert "make sure that the two were not exchanged" in out
+    assert "check that the two were not exchanged" in out
     assert "verdict: no evidence" in out
 
 
-def test_copies_are_convicted_by_a_few_held_out_images(tool, tmp_path):
-    """Twenty of them are set against twenty training images, of which few samples are copies; all training images tell."""
+def test_copies_are_found_with_few_held_out_images(tool, tmp_path):
+    """Few samples are copies of the 20 training images compared; all training images show it."""
     train = mosaics(900, 13)
     held_out = save_npz(tmp_path / "held_out.npz", mosaics(20, 14))
     given = (
@@ -335,7 +333,7 @@ def test_copies_are_convicted_by_a_few_held_out_images(tool, tmp_path):
     )
 
 
-def test_nearest_of_a_run_uses_its_holdout_and_writes_into_its_folder(tool, trained):
+def test_memorization_of_a_run_uses_its_holdout_and_writes_into_its_folder(tool, trained):
     out = tool("memorization", trained, "--n=40", "--pairs=3")
     assert "against 24 of 72 training images 16x16x3 of files" in out
     assert "and 24 held-out ones (--holdout=0.25)" in out
@@ -346,17 +344,17 @@ def test_nearest_of_a_run_uses_its_holdout_and_writes_into_its_folder(tool, trai
     assert Path("own.png").is_file()
 
 
-def test_d_is_asked_for_the_images_that_were_kept_from_it(tool, trained, real, monkeypatch):
-    from gan_zoo.game import build
+def test_d_ranks_training_images_against_those_of_holdout(tool, trained, real, monkeypatch):
+    from gan_zoo.game import build, sampling
 
     asked = []
     monkeypatch.setattr(
-        build,
-        "logits",
+        sampling,
+        "disc_logits",
         lambda game, images, labels=None: asked.append(images) or images.mean((1, 2, 3)),
     )
     out = tool("memorization", trained, "--n=40", "--json=x.json", "--out=x.png")
-    assert "D puts a training image above a held-out one in " in out
+    assert "D ranks a training image above a held-out one in " in out
     config = rundir.config_of(trained)
     data = build.load_data(config)
     train, kept = build.split(config, len(data.images))
@@ -366,7 +364,7 @@ def test_d_is_asked_for_the_images_that_were_kept_from_it(tool, trained, real, m
     record = json.loads(Path("x.json").read_text())["disc"]
     assert set(record) == {"train_over_held_out", "held_out_over_samples"}
     # Images from elsewhere may differ as such, which D may see.
-    assert "D puts" not in tool(
+    assert "D ranks" not in tool(
         "memorization", trained, "--n=40", f"--held_out_dir={real}", "--json=y.json"
     )
     assert json.loads(Path("y.json").read_text())["disc"] is None
@@ -384,27 +382,27 @@ def test_held_out_images_may_come_from_another_data_set_or_size(tool, trained, f
     assert "28 to 128" in out
     larger = save_npz(tmp_path / "larger.npz", mosaics(120, 8, size=20))
     out = tool("memorization", trained, "--n=20", f"--held_out_dir={larger}", "--out=x.png")
-    assert "are brought to 16x16" in out
+    assert "were resized to 16x16" in out
     out = tool("memorization", trained, "--n=20", "--held_out=files", f"--held_out_dir={larger}")
     assert "120 held-out ones (files)" not in out  # no more than there are training images
     assert "against 72 of 72 training images" in out
 
 
-def test_held_out_images_that_were_trained_on_are_told(tool, real, tmp_path):
+def test_held_out_images_that_were_trained_on_give_a_note(tool, real, tmp_path):
     images = np.load(real)["images"]
     mixed = save_npz(tmp_path / "mixed.npz", np.concatenate([images[:30], mosaics(90, 9)]))
     honest = save_npz(tmp_path / "honest.npz", mosaics(50, 6))
     out = tool("memorization", honest, f"--data_dir={real}", f"--held_out_dir={mixed}", QUICK)
-    assert "30 of 120 held-out images were trained on, too" in out
+    assert "30 of 120 held-out images are training images, too" in out
     said = tool(
         "memorization", honest, f"--data_dir={real}", f"--held_out_dir={real}", QUICK, code=2
     )
     assert "all 240 held-out images" in said
 
 
-def test_a_data_set_that_has_other_images_is_named(modules):
+def test_a_data_set_that_has_other_images_is_named():
     def advice(data):
-        return modules["memorization"]._more_of(Config(data=data))
+        return other_images(Config(data=data))
 
     assert (
         advice("fashion_mnist(fit='pad')")
@@ -443,7 +441,7 @@ def test_a_data_set_that_has_other_images_is_named(modules):
         (["{trained}", "--pairs=0"], "pairs"),
     ],
 )
-def test_nearest_refuses_in_a_sentence(tool, real, trained, tmp_path, words, says):
+def test_memorization_refuses_in_a_sentence(tool, real, trained, tmp_path, words, says):
     all_of = tmp_path / "all"
     all_of.mkdir()
     record = json.loads((trained / "config.json").read_text())
@@ -587,7 +585,7 @@ def test_audit_overwrites_nothing(tool, tmp_path):
     ]
 
 
-def test_the_sorted_search_finds_all_near_duplicates(modules):
+def test_the_sorted_search_finds_all_near_duplicates():
     rng = np.random.default_rng(0)
     thumbs = rng.normal(size=(1400, 256)) + 3 * rng.normal(size=(1400, 1)) * np.linspace(-1, 1, 256)
     thumbs[700:] = thumbs[rng.integers(0, 700, 700)] + rng.uniform(0, 0.3, (700, 1)) * rng.normal(
@@ -596,8 +594,7 @@ def test_the_sorted_search_finds_all_near_duplicates(modules):
     thumbs[::100] = 7  # flat
     thumbs = 128 + 20 * thumbs
     colors = rng.choice([50.0, 100.0], (1400, 3))
-    looks = [types.SimpleNamespace(thumb=t, color=c) for t, c in zip(thumbs, colors, strict=True)]
-    found = modules["audit"]._near(looks, np.arange(1400), 0.98)
+    found = near_duplicates(thumbs, colors, np.arange(1400), 0.98)
     with np.errstate(invalid="ignore"):
         alike = np.corrcoef(thumbs) >= 0.98
     flat = thumbs.std(axis=1) < 0.5
@@ -621,7 +618,7 @@ def test_audit_does_not_need_tensorflow(real):
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        ([], "one folder, zip or npz is wanted, or --data=NAME in place of it, but 0 were given"),
+        ([], "one folder, zip or npz is needed, or --data=NAME instead, but 0 were given"),
         (["{real}", "--data=mnist"], "but 2 were given"),
         (["nowhere"], "there is no nowhere"),
         (["--data=files"], "needs to know where the images are"),
@@ -629,7 +626,7 @@ def test_audit_does_not_need_tensorflow(real):
         (["{empty}"], "there are no images in {empty}; put files in it"),
         (["{broken}"], "none of the 1 images in {broken} can be read: a.png (no image)"),
         (["{text}"], "is neither a folder nor a .zip nor an .npz; give one of these as the path"),
-        (["{real}", "--image_size=1"], "--image_size=1 is not a size"),
+        (["{real}", "--image_size=1"], "--image_size=1 is no size"),
         (["{real}", "--channels=2"], "--channels=2 is not possible"),
         (["{real}", "--near=2"], "near"),
         (["{real}", "--out=x.jpg"], "must end in .png"),

@@ -1,6 +1,5 @@
-"""gan_zoo preview: what tricks do to images and targets, and the share of samples in which an augmentation shows."""
+"""gan_zoo preview: what tricks do to images and targets, and how much of them samples show."""
 
-import importlib
 import json
 import re
 from pathlib import Path
@@ -11,6 +10,8 @@ from PIL import Image
 
 from gan_zoo import cli, images, registry
 from gan_zoo.analysis.leaks import find_leak
+from gan_zoo.analysis.preview import augmented, load_images
+from gan_zoo.commands import preview
 from gan_zoo.contracts import Batch
 
 PLUGIN = '''
@@ -45,11 +46,6 @@ def brighter():
 '''
 
 
-@pytest.fixture(scope="module")
-def preview():
-    return importlib.import_module("gan_zoo.commands.preview")
-
-
 @pytest.fixture(scope="module", autouse=True)
 def plugin(tmp_path_factory):
     file = tmp_path_factory.mktemp("plugin") / "augment.py"
@@ -65,7 +61,7 @@ def plugin(tmp_path_factory):
 
 
 @pytest.fixture
-def tool(preview, capsys, tmp_path, monkeypatch, faces, plugin):
+def tool(capsys, tmp_path, monkeypatch, faces, plugin):
     """Call the tool in an empty folder: tool(*words) -> what it printed."""
     monkeypatch.chdir(tmp_path)
 
@@ -85,7 +81,7 @@ def tool(preview, capsys, tmp_path, monkeypatch, faces, plugin):
 
 
 def discs(n, seed):
-    """Discs of any color and place on grounds of any color, uint8 [n, 16, 16, 3], with the variety that real images have."""
+    """Draw discs of any color and place on grounds of any color, uint8 [n, 16, 16, 3]."""
     rng = np.random.default_rng(seed)
     y, x = np.mgrid[:16, :16]
     made = np.repeat(rng.integers(0, 100, (n, 1, 1, 3)), 16, 1).repeat(16, 2)
@@ -111,11 +107,11 @@ def game_of(tricks):
 
 
 @pytest.mark.parametrize("trick", ["hole", "hole(0.5)", "grain(0.2)"])
-def test_planted_shares_are_found_within_the_interval(preview, extractor, trick):
+def test_planted_shares_are_found_within_the_interval(extractor, trick):
     game, real, other = game_of(trick), discs(700, 0), discs(500, 1)
     base = extractor.features(real)
-    treated = extractor.features(preview.seen(game, real, 0, 0))
-    plain, spoiled = extractor.features(other), extractor.features(preview.seen(game, other, 99, 0))
+    treated = extractor.features(augmented(game, real, 0, 0))
+    plain, spoiled = extractor.features(other), extractor.features(augmented(game, other, 99, 0))
     for share, verdict in ((0.0, "none seen"), (0.3, "leaks"), (1.0, "leaks")):
         mixed = np.where(np.arange(500)[:, None] < 500 * share, spoiled, plain)
         found = find_leak(base, treated, mixed)
@@ -123,65 +119,65 @@ def test_planted_shares_are_found_within_the_interval(preview, extractor, trick)
         assert low <= share <= high, found
         assert high - low < 0.4, found
         assert found.verdict == verdict, found
-        assert found.otherwise < 0.5
+        assert found.other_difference < 0.5
 
 
-def test_the_share_is_that_of_the_means_and_what_lies_off_the_line_is_told():
+def test_the_share_is_that_of_the_means_with_other_differences_apart():
     rng = np.random.default_rng(0)
     real, shift = rng.normal(size=(4000, 3)), np.array([1.0, 0.0, 0.0])
     found = find_leak(real, real + shift, rng.normal(size=(4000, 3)) + [0.25, 0.0, 3.0])
     assert found.share == pytest.approx(
         0.25, abs=0.15
     )  # what lies off the line counts a little, too
-    assert found.otherwise == pytest.approx(3.0, rel=0.1)
+    assert found.other_difference == pytest.approx(3.0, rel=0.1)
     assert found.verdict == "doubtful"
     assert (
-        find_leak(real, real + 1e-3 * rng.normal(size=(4000, 3)), real[:500]).verdict
-        == "cannot be told"
+        find_leak(real, real + 1e-3 * rng.normal(size=(4000, 3)), real[:500]).verdict == "unknown"
     )
 
 
-def test_a_real_images_trick_acts_before_and_what_is_shown_is_what_a_run_draws(preview):
+def test_images_are_shown_with_the_draws_and_order_of_a_run():
     game = game_of("brighter,hole")
     gray = np.full((4, 16, 16, 3), 100, np.uint8)
     value = int(images.to_uint8(images.to_float(np.uint8([[[[100]]]])) + 0.25)[0, 0, 0, 0])
-    assert set(np.unique(preview.seen(game, gray, 3, 0))) == {value}
+    assert set(np.unique(augmented(game, gray, 3, 0))) == {value}
     game.step.assign(3)
     wanted = game.augment_real(Batch(images.to_float(gray)), "disc")
-    np.testing.assert_array_equal(preview.seen(game, gray, 3), images.to_uint8(wanted))
+    np.testing.assert_array_equal(augmented(game, gray, 3), images.to_uint8(wanted))
     assert int(game.step.numpy()) == 3
-    assert (preview.seen(game, gray, 4) != preview.seen(game, gray, 3)).any()
+    assert (augmented(game, gray, 4) != augmented(game, gray, 3)).any()
 
 
-def test_the_picture_has_originals_and_draws_in_their_places(preview, tool, tmp_path, faces):
+def test_the_picture_has_originals_and_draws_in_their_places(tool, tmp_path, faces):
     out = tool(
         "--tricks=flip_images(1.0),brighter", "--rows=3", "--draws=2", "--step=10", "--out=p.png"
     )
     assert "p.png: 3 strips of 3 images" in out
     sheet = np.asarray(Image.open(tmp_path / "p.png"))
-    assert sheet.shape[0] == 3 * (2 * 15 + 3 * 66 + 7)
+    head = 2 * images.LINE + 2  # two lines of text and the gap of the grid
+    assert sheet.shape[0] == 3 * (head + 3 * 66) + 2 * 8
     from gan_zoo.config import Config
 
-    shown = preview._load(Config(data="files", data_dir=str(faces), image_size="16"), 3).images
+    shown = load_images(Config(data="files", data_dir=str(faces), image_size="16"), 3).images
     for k, image in enumerate(shown):
-        top = 30 + k * 66
+        top = head + k * 66
         big = images.enlarge(image, 64)
-        np.testing.assert_array_equal(sheet[top : top + 64, 4:68], big)
+        np.testing.assert_array_equal(sheet[top : top + 64, 2:66], big)
         for column in range(1, 5):  # two draws at step 0 and two at step 10
-            left = 4 + column * 66
+            left = 2 + column * 66
             np.testing.assert_array_equal(sheet[top : top + 64, left : left + 64], big[:, ::-1])
 
 
-def test_what_a_state_decides_is_shown_as_it_stands(preview):
+def test_a_trick_is_shown_with_its_present_state():
     game, real = game_of("ada(most=1.0)"), discs(8, 0)
-    np.testing.assert_array_equal(preview.seen(game, real, 0), real)  # it starts at p = 0
+    np.testing.assert_array_equal(augmented(game, real, 0), real)  # it starts at p = 0
     game.tricks[0].variables[0].assign(1.0)
-    changed = (preview.seen(game, real, 0) != real).any((1, 2, 3))
+    changed = (augmented(game, real, 0) != real).any((1, 2, 3))
     assert changed.all()
     assert float(game.tricks[0].variables[0]) == 1.0, "looking leaves it as it was"
 
 
-def test_what_cannot_be_seen_is_said(tool, tmp_path):
+def test_tricks_that_cannot_be_shown_give_a_note(tool, tmp_path):
     out = tool(
         "--tricks=history_pool(8),clip_gradients,top_k,ada,ada(start=0.8)",
         "--batch=8",
@@ -190,18 +186,18 @@ def test_what_cannot_be_seen_is_said(tool, tmp_path):
     )
     assert "history_pool(8): changes the fakes that D learns from" in out
     for name in ("clip_gradients", "top_k"):
-        assert f"{name}: works on losses, gradients or weights" in out
+        assert f"{name}: changes losses, gradients or weights" in out
     assert "3 strips" in out
     (line,) = [line for line in out.splitlines() if "changes none" in line]
-    assert line.startswith("ada: all that D sees: changes none of these images at step 0; ")
+    assert line.startswith("ada: all images that D sees: changes none of these images at step 0; ")
 
 
 def numbers(words):
-    """Mean, least, most, flipped and the sign of per cent, as 0."""
+    """Mean, min, max, flipped and the sign of per cent, as 0."""
     return [0.0 if word == "%" else float(word) for word in words]
 
 
-def test_targets_are_tabled(tool, tmp_path):
+def test_a_table_shows_the_targets(tool, tmp_path):
     lines = tool("--tricks=flip_labels(0.25),label_smooth(0.8)").splitlines()
     assert not (tmp_path / "preview.png").exists()  # nothing to draw
     rows = {
@@ -219,16 +215,16 @@ def test_targets_are_tabled(tool, tmp_path):
     )
 
 
-def test_a_run_is_asked_for_traces(tool, train, tmp_path, monkeypatch, plugin):
+def test_the_samples_of_a_run_are_searched_for_tricks(tool, train, tmp_path, monkeypatch, plugin):
     assert train("--tricks=flip_images,instance_noise(0.5,decay_steps=2)", "--batch=4") == 0
     few = tool(f"--run={tmp_path / 'run'}", data=False, code=2)
-    assert "96 images are too few" in few and "192 are the least" in few
+    assert "96 images are too few" in few and "at least 192 are needed" in few
     assert (tmp_path / "run" / "preview.png").is_file()
-    monkeypatch.setattr("gan_zoo.commands.preview._MINIMUM", 8)
+    monkeypatch.setattr("gan_zoo.analysis.preview.MINIMUM", 8)
     out = tool(f"--run={tmp_path / 'run'}", data=False)
-    assert "traces in 2000 samples of step 6, by features of embedded" in out
+    assert "tricks in 2000 samples of step 6, by features of embedded" in out
     assert "instance_noise(0.5, decay_steps=2), as at step 0: " in out  # where it has not decayed
-    assert "flip_images, as at step 6: " in out and "100 % is what is wanted" in out
+    assert "flip_images, as at step 6: " in out and "it should be 100 %" in out
     noise = out.split("instance_noise(")[1].splitlines()[1]
     low, high = map(
         int, re.search(r"; 100 % planted -> .* interval (-?\d+) to (-?\d+)\)$", noise).groups()

@@ -1,23 +1,23 @@
-"""Does the generator give back its training images?
+"""Does the generator copy its training images?
 
-The question needs held-out images: real ones of the same source that it has not seen. If it has
-learned the distribution and not the images, a sample's nearest real image is a held-out one as
-often as one of as many training images. So the share of samples that lie nearer to training images
-is one half, *whatever the samples look like*: blurred ones are nearer to everything, but to both
-sets alike, and near-duplicates within the data lie in both sets alike. Only knowing the training
-images moves it. (The same share is used to audit synthetic tables. A test on distances to the
-training set alone, as in Meehan et al. 2020, arXiv 2004.05675, may take blurred samples for
-copies.)
+The test needs held-out images: real ones of the same source that were not trained on. If the
+generator has learned the distribution and not the images, a sample's nearest real image is a
+held-out one as often as one of as many training images. So the share of samples that are nearer to
+training images is one half, *whatever the samples look like*: blurred ones are nearer to
+everything, but to both sets alike, and near-duplicates within the data are in both sets alike. Only
+memorization of the training images changes the share. (The same share is used to audit synthetic
+tables. A test on distances to the training set alone, as in Meehan et al. 2020, arXiv 2004.05675,
+may take blurred samples for copies.)
 
-An honest generator that has overfitted a little moves the share a little. A copy is more: it lies
-less than half as far from its training image as from any held-out one. In many dimensions that
-hardly ever happens by chance; where the data's own near-duplicates make it happen, it happens with
-the two sets exchanged just as often, and is subtracted.
+A generator that has overfitted a little changes the share a little. A copy is more: its distance to
+its training image is less than half the distance to any held-out one. In many dimensions that
+hardly ever happens by chance; if near-duplicates in the data make it happen, it happens as often
+with the two sets exchanged, and that share is subtracted.
 
-Intervals: without copying it is a fair coin for every *real image*, not for every sample, whether
-it is in the one set or the other. Samples with the same nearest image stand or fall together. So
-they count as n^2 / sum(c^2) samples, where c are the numbers of samples that share a nearest image:
-a collapsed generator is not convicted by one throw. No TensorFlow.
+Intervals: without copying, each *real image* (not each sample) is in either set with probability
+one half. Samples with the same nearest image are not independent. So they count as n^2 / sum(c^2)
+samples, where c are the numbers of samples that share a nearest image: a collapsed generator does
+not fail the test by one chance. No TensorFlow.
 """
 
 from __future__ import annotations
@@ -33,19 +33,19 @@ from gan_zoo.evaluation.pixels import resized
 
 
 class Copies(NamedTuple):
-    """The finding in one space (features or pixels).
+    """The result in one space (features or pixels).
 
     Attributes:
         space: ``features of <extractor>`` or ``pixels``.
         n: Number of samples.
-        m: Number of held-out images, and of training images that they were set against.
+        m: Number of held-out images, and of training images that they were compared with.
         closer: Share of samples nearer to a training image than to any held-out one (a tie counts
             half); 0.5 without copying.
         closer_interval: Its 99 % interval (Wilson 1927).
         copied: Share of samples less than half as far from a training image as from any held-out
             one, less the share with the two sets exchanged; 0 without copying.
         copied_interval: Its 99 % interval (Wilson's, of the first among both).
-        verdict: ``copies``, ``leans`` (nearer to the training images, but no copies) or ``no
+        verdict: ``copies``, ``suspicious`` (nearer to the training images, but no copies) or ``no
             evidence``.
     """
 
@@ -59,27 +59,27 @@ class Copies(NamedTuple):
     verdict: str
 
     def __str__(self) -> str:
-        """One sentence."""
+        """Return one sentence."""
         low, high = (100 * x for x in self.closer_interval)
-        what = {
+        verdict = {
             "copies": (
                 f"copies: {100 * self.copied:.1f} % of samples are near-copies of training images"
             ),
-            "leans": (
-                "leans: samples are nearer to training images than they should be, without being"
-                " copies"
+            "suspicious": (
+                "suspicious: samples are nearer to training images than they should be, without"
+                " being copies"
             ),
             "no evidence": "no evidence of copying",
         }[self.verdict]
         return (
-            f"{what}. In {self.space}, {100 * self.closer:.1f} % of {self.n} samples ({low:.1f} to"
-            f" {high:.1f}) are nearer to one of {self.m} training images than to any of {self.m}"
-            " held-out ones; an honest generator has 50 %."
+            f"{verdict}. In {self.space}, {100 * self.closer:.1f} % of {self.n} samples"
+            f" ({low:.1f} to {high:.1f}) are nearer to one of {self.m} training images than to any"
+            f" of {self.m} held-out ones; without copying it is 50 %."
         )
 
 
 def wilson(p: float, n: float, z: float = 2.576) -> tuple[float, float]:
-    """Wilson's interval (1927) of a share ``p`` seen in ``n`` trials: for ``z`` 2.576 that of 99 %."""
+    """Return Wilson's interval (1927) of a share ``p`` in ``n`` trials; ``z`` 2.576 is 99 %."""
     w = z * z / n
     half = z * np.sqrt(p * (1 - p) / n + w / (4 * n))
     return float((p + w / 2 - half) / (1 + w)), float((p + w / 2 + half) / (1 + w))
@@ -96,19 +96,18 @@ def find_copies(
     """Look for copies of training images among samples, in pixels and in feature space.
 
     As many training images as there are held-out ones are drawn at random. With a tenth of them a
-    tenth of the copies is found: enough for a verdict, and the finding says how many were looked
-    at.
+    tenth of the copies is found: enough for a verdict, and ``m`` tells how many were compared.
 
     Args:
         samples: uint8 ``[N, H, W, C]``, of the generator.
-        train: uint8 ``[T, H, W, C]``, what it was trained on.
-        held_out: uint8 ``[M, H, W, C]``, real images drawn from the same source at random that it
-            was not trained on.
-        extractor: For the feature space; None looks at pixels only.
+        train: uint8 ``[T, H, W, C]``, its training images.
+        held_out: uint8 ``[M, H, W, C]``, a random choice of real images of the same source that
+            were not trained on.
+        extractor: For the feature space; None compares pixels only.
         seed: Of the choice of training images.
 
     Returns:
-        One finding a space, pixels first. Pixels are compared at 32x32.
+        One result for each space, pixels first. Pixels are compared at 32x32.
 
     Raises:
         UserError: No held-out images.
@@ -118,20 +117,20 @@ def find_copies(
         spaces[f"features of {extractor.name}"] = extractor.features
     if not len(held_out):
         raise UserError(
-            "copies cannot be told without held-out images; keep some real images from training and"
-            " give them."
+            "copies cannot be found without held-out images; keep some real images from training"
+            " and give them."
         )
     rng = np.random.default_rng(seed)
     m = min(len(train), len(held_out))
     train = train[np.sort(rng.permutation(len(train))[:m])]
     held_out = held_out[np.sort(rng.permutation(len(held_out))[:m])]
     return [
-        _finding(space, function(samples), function(train), function(held_out))
+        _compare(space, function(samples), function(train), function(held_out))
         for space, function in spaces.items()
     ]
 
 
-def _finding(space: str, samples: np.ndarray, train: np.ndarray, held_out: np.ndarray) -> Copies:
+def _compare(space: str, samples: np.ndarray, train: np.ndarray, held_out: np.ndarray) -> Copies:
     n, m = len(samples), len(train)
     to_train, at_train = (x[:, 0] for x in nearest(samples, train))
     to_held_out, at_held_out = (x[:, 0] for x in nearest(samples, held_out))
@@ -141,7 +140,7 @@ def _finding(space: str, samples: np.ndarray, train: np.ndarray, held_out: np.nd
     either = taken | mirrored
     among, (low, high) = _share(np.where(taken, 1, -1)[either], image[either])
     copied = either.mean() * (2 * among - 1)
-    verdict = "leans" if closer_interval[0] > 0.5 else "no evidence"
+    verdict = "suspicious" if closer_interval[0] > 0.5 else "no evidence"
     if low > 0.5 and copied > 0.005:
         verdict = "copies"
     interval = (float(either.mean() * (2 * low - 1)), float(either.mean() * (2 * high - 1)))
@@ -149,9 +148,14 @@ def _finding(space: str, samples: np.ndarray, train: np.ndarray, held_out: np.nd
 
 
 def _share(signs: np.ndarray, image: np.ndarray) -> tuple[float, tuple[float, float]]:
-    """The share of +1 among signs (0 counts half) and its interval; what samples of one image count is said at the top."""
+    """Return the share of +1 among signs (0 counts half) and its interval (see the module)."""
     if not len(signs):
         return 0.5, (0.0, 1.0)
     p = float((1 + signs.mean()) / 2)
-    together = np.unique(image, return_counts=True)[1]
-    return p, wilson(p, len(signs) ** 2 / float((together**2).sum()))
+    return p, wilson(p, independent_count(image))
+
+
+def independent_count(image: np.ndarray) -> float:
+    """Return n^2 / sum(c^2) for c samples of the same nearest image ``[N]``: see the module."""
+    counts = np.unique(image, return_counts=True)[1]
+    return len(image) ** 2 / float((counts**2).sum())

@@ -1,87 +1,326 @@
-"""Does D know its training images by heart?
-
-A discriminator that has learned what images of the data look like gives held-out ones, real images
-of the same source that it has not seen, the same logits as those that it was trained on; one that
-knows its images by heart gives them higher ones. Karras et al. (2020, arXiv 2006.06676, section
-3.1, ``r_v``) set the means of these logits against that of samples. Ours are ranks instead: the
-share of pairs in which the one image has the higher logit, whatever the loss makes of logits. No
-TensorFlow.
-"""
+"""Has a run, or any other generator, memorized its training images?"""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import sys
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from gan_zoo.analysis.copies import wilson
+from gan_zoo import images
+from gan_zoo.analysis import near_copies
+from gan_zoo.analysis.copies import Copies, find_copies
+from gan_zoo.analysis.disc_memorization import DiscMemorization, compare_logits
+from gan_zoo.analysis.held_out import MAXIMUM, HeldOut, choose_rows, load_held_out
+from gan_zoo.analysis.near_copies import NearCopies, Nearest, Space
+from gan_zoo.analysis.subject import (
+    Fakes,
+    Subject,
+    build_extractor,
+    data_changed,
+    data_changed_message,
+    load_fakes,
+    load_real,
+)
+from gan_zoo.contracts import Dataset, FeatureExtractor
+from gan_zoo.errors import UserError
+from gan_zoo.evaluation.pixels import resized
 
-Share = tuple[float, float, float]  # and its 99 % interval
+_SCALE = 1000  # held-out images whose nearest training images are found as a scale
+
+_ADVICE = {
+    "copies": (
+        "it copies training images; look at the picture, and train on more data or for fewer steps."
+    ),
+    "suspicious": (
+        "no copies were found, but its samples are nearer to the training images than to others of"
+        " the same source: it has begun to memorize them."
+    ),
+    "no evidence": "no sign that samples are nearer to training images than to held-out ones.",
+}
 
 
-class DiscMemorization(NamedTuple):
-    """What the order of D's logits says.
+class SpaceResult(NamedTuple):
+    """What was found in one space (pixels or features).
 
     Attributes:
-        train_over_held_out: Share of pairs in which a training image has a higher logit than a
-            held-out one, and its 99 % interval; 0.5 for a D that does not know its images by heart,
-            1 for one that knows nothing else.
-        held_out_over_samples: The same of a held-out image and a sample; 0.5 where D cannot tell
-            samples from what is real.
+        copies: Against as many training images as held-out ones.
+        near_copies: Among all training images.
+        median_of_samples: Median distance of samples to the nearest of all training images.
+        median_of_held_out: The same of held-out images.
+        nearest: The nearest of all training images, of samples and of held-out images.
     """
 
-    train_over_held_out: Share
-    held_out_over_samples: Share
-
-    def __str__(self) -> str:
-        """Two sentences: what was found, and what to do."""
-        known, better = (
-            f"{100 * share:.1f} % of pairs ({100 * low:.1f} to {100 * high:.1f})"
-            for share, low, high in self
-        )
-        return (
-            f"D puts a training image above a held-out one in {known}; 50 % if it does not know its"
-            f" images by heart. It puts a held-out one above a sample in {better}: {self.advice}."
-        )
-
-    @property
-    def advice(self) -> str:
-        """What that means for the next run."""
-        if self.held_out_over_samples[2] < 0.5:
-            return (
-                "it puts samples above real images, as under swap_labels, where both shares are to"
-                " be read the other way round"
-            )
-        if self.train_over_held_out[0] >= 0.75 and self.train_over_held_out[1] > 0.5:
-            return "it goes by heart; more images, diff_augment, or fewer steps are what to try"
-        if self.held_out_over_samples[0] >= 0.9 and self.held_out_over_samples[1] > 0.5:
-            return (
-                "it knows samples by their faults; a stronger G or a slower D is what to try,"
-                " before more images"
-            )
-        return "neither is far ahead"
+    copies: Copies
+    near_copies: NearCopies
+    median_of_samples: float
+    median_of_held_out: float
+    nearest: tuple[Nearest, Nearest]
 
 
-def judge(train: np.ndarray, held_out: np.ndarray, samples: np.ndarray) -> DiscMemorization:
-    """Set D's finite logits of training images, held-out ones and samples, each ``[N]``, N 2 or more, against each other."""
-    return DiscMemorization(above(train, held_out), above(held_out, samples))
+class Memorization(NamedTuple):
+    """What was found.
 
-
-def above(a: np.ndarray, b: np.ndarray, z: float = 2.576) -> Share:
-    """The share of pairs in which a value of ``a`` is above one of ``b``, a tie counting half, and its interval.
-
-    The area under the ROC curve. The interval is Wilson's (1927), for ``z`` 2.576 that of 99 %, of
-    as many trials as have the error of DeLong et al. (1988, Biometrics 44, 837-845), but no more
-    than there are values: near 0 and 1 DeLong's own is too narrow, and has no width at all where
-    nothing overlaps.
+    Attributes:
+        subject: What was judged.
+        fakes: The images that were judged.
+        data: The whole data set.
+        train: Number of training images.
+        compared: Number of training images, and of held-out ones, in the test for copies.
+        held_out: The held-out images.
+        scale: The rows of ``held_out`` whose nearest training images were found.
+        spaces: One result for pixels, one for features.
+        disc: What D's logits show, of a run with ``--holdout``; None if D was not asked.
+        disc_broken: Whether D's logits were infinite or NaN.
+        verdict: ``copies``, ``suspicious`` or ``no evidence``.
+        notes: Sentences for the user.
     """
-    low, high = np.sort(a), np.sort(b)
-    # Of each value, the share of the others that it beats: halfway between the places left and
-    # right of its equals.
-    wins = (np.searchsorted(high, a, "left") + np.searchsorted(high, a, "right")) / (2 * len(b))
-    losses = 1 - (np.searchsorted(low, b, "left") + np.searchsorted(low, b, "right")) / (2 * len(a))
-    share = float(wins.mean())
-    variance = float(wins.var(ddof=1) / len(a) + losses.var(ddof=1) / len(b))
-    most = min(len(a), len(b)) if variance == 0 else len(a) + len(b)
-    trials = min(most, share * (1 - share) / variance) if variance else most
-    return share, *wilson(share, trials, z)
+
+    subject: Subject
+    fakes: Fakes
+    data: Dataset
+    train: int
+    compared: int
+    held_out: HeldOut
+    scale: np.ndarray
+    spaces: list[SpaceResult]
+    disc: DiscMemorization | None
+    disc_broken: bool
+    verdict: str
+    notes: list[str]
+
+
+def find_memorization(
+    subject: Subject,
+    *,
+    n: int = 2000,
+    held_out: str = "",
+    held_out_dir: str = "",
+    step: int | None = None,
+    best: bool = False,
+    ema: bool = True,
+) -> Memorization:
+    """Test whether samples are copies of training images, and whether D has memorized those.
+
+    Args:
+        subject: From :func:`~gan_zoo.analysis.subject.find_subject`.
+        n: How many samples; pictures may be fewer.
+        held_out: A data set of held-out images, as for ``--data``.
+        held_out_dir: The folder, zip or npz of held-out images; without either, those that
+            ``--holdout`` kept from training.
+        step: Of a run: the step of the checkpoint; None for the newest one.
+        best: Of a run: the best checkpoint instead.
+        ema: Of a run: whether to draw from the moving average, if it has one.
+
+    Raises:
+        UserError: Data, checkpoint, pictures or held-out images cannot be loaded or are too few, or
+            the data are not those that the run was trained on.
+    """
+    from gan_zoo.game import build
+
+    data, notes = load_real(subject)
+    if data_changed(subject, data):
+        raise UserError(data_changed_message(subject, data))
+    train, held_out_rows = build.split(subject.config, len(data.images))
+    unseen = load_held_out(subject, data, held_out_rows, held_out, held_out_dir)
+    extractor = build_extractor(subject.config)
+    fakes = load_fakes(subject, data, n, step=step, best=best, ema=ema)
+    notes += [*unseen.notes, *fakes.notes, *_held_out_notes(unseen, data, train)]
+
+    compared = min(len(train), len(unseen.images))
+    rows = choose_rows(train, compared, subject.seed)
+    scale = np.random.default_rng(subject.seed).permutation(len(unseen.images))[:_SCALE]
+    found = find_copies(
+        fakes.images, data.images[rows], unseen.images, extractor=extractor, seed=subject.seed
+    )
+    spaces = [
+        _in_space(space, copies, fakes.images, unseen.images, scale, data, train)
+        for space, copies in zip(_spaces(extractor, data), found, strict=True)
+    ]
+    disc, disc_broken = None, False
+    if fakes.game is not None and unseen.own:  # others may differ in ways that D can see
+        disc = _ask_disc(
+            subject, fakes, data, rows, choose_rows(held_out_rows, MAXIMUM, subject.seed)
+        )
+        disc_broken = disc is None
+    return Memorization(
+        subject, fakes, data, len(train), compared, unseen, scale, spaces, disc, disc_broken,
+        _verdict(spaces), notes,
+    )  # fmt: skip
+
+
+def check_training_data(subject: Subject) -> None:
+    """Check that the settings name the images that the run was trained on.
+
+    Raises:
+        UserError: They name others.
+    """
+    if subject.run and not subject.training_data:
+        raise UserError(
+            f"copies are sought among the images that {subject.path} was trained on, but the flags"
+            " name others; leave out --data, --image_size and --channels."
+        )
+
+
+def _held_out_notes(held_out: HeldOut, data: Dataset, train: np.ndarray) -> list[str]:
+    """Return sentences on held-out images that are few, or that were trained on.
+
+    Raises:
+        UserError: All were trained on.
+    """
+    wanted = {image.tobytes() for image in held_out.images}
+    known = {pixels for row in train if (pixels := data.images[row].tobytes()) in wanted}
+    shared, count = sum(i.tobytes() in known for i in held_out.images), len(held_out.images)
+    if shared == count:
+        raise UserError(
+            f"all {shared:,} held-out images ({held_out.source}) are training images, pixel for"
+            " pixel, so that no copies can be found; give others."
+        )
+    notes = []
+    if shared:
+        notes.append(
+            f"{shared:,} of {count:,} held-out images are training images, too; copies of these"
+            " cannot be found."
+        )
+    if count < 100:
+        notes.append(f"there are only {count} held-out images: only many copies would be found.")
+    return notes
+
+
+def _spaces(extractor: FeatureExtractor, data: Dataset) -> list[Space]:
+    channels = data.image_shape[2]
+
+    def pixels(x: np.ndarray) -> np.ndarray:
+        return resized(x, 32)[..., :channels].reshape(len(x), -1).astype(np.float32)
+
+    return [Space("pixels", pixels), Space(f"features of {extractor.name}", extractor.features)]
+
+
+def _in_space(
+    space: Space,
+    copies: Copies,
+    samples: np.ndarray,
+    held_out: np.ndarray,
+    scale: np.ndarray,
+    data: Dataset,
+    train: np.ndarray,
+) -> SpaceResult:
+    found = near_copies.nearest_training_images(space, samples, held_out, scale, data.images, train)
+    # The root mean square in gray levels is easier to read than the norm of a difference.
+    unit = np.sqrt(32 * 32 * data.image_shape[2]) if space.name == "pixels" else 1.0
+    medians = [float(np.median(each.distance) / unit) for each in found]
+    return SpaceResult(copies, near_copies.near_copies(found), medians[0], medians[1], found)
+
+
+def _ask_disc(
+    subject: Subject, fakes: Fakes, data: Dataset, train: np.ndarray, held_out: np.ndarray
+) -> DiscMemorization | None:
+    """Return the ranks of D's logits of training and held-out rows and samples; None if broken."""
+    from gan_zoo.game import sampling
+
+    game = fakes.game
+    assert game is not None
+    labels = np.asarray(data.labels[game.classes.column], np.int32) if game.classes else None
+
+    def logits(rows: np.ndarray) -> np.ndarray:
+        return sampling.disc_logits(
+            game, data.images[rows], None if labels is None else labels[rows]
+        )
+
+    drawn = sampling.sample_labels(game, len(fakes.images), subject.seed, place="evaluation")
+    found = logits(train), logits(held_out), sampling.disc_logits(game, fakes.images, drawn)
+    return compare_logits(*found) if all(np.isfinite(x).all() for x in found) else None
+
+
+def _verdict(spaces: list[SpaceResult]) -> str:
+    if any(space.near_copies.copies for space in spaces):
+        return "copies"
+    verdicts = {space.copies.verdict for space in spaces}
+    return next(v for v in ("copies", "suspicious", "no evidence") if v in verdicts)
+
+
+def memorization_lines(found: Memorization) -> Iterator[str]:
+    """Yield the notes, the results and the verdict, line by line."""
+    yield from found.notes
+    yield (
+        f"{found.fakes.title}, against {found.compared:,} of {found.train:,} training images"
+        f" {'x'.join(map(str, found.data.image_shape))} of {found.data.name}"
+    )
+    yield f"  and {found.compared:,} held-out ones ({found.held_out.source}):"
+    for space in found.spaces:
+        yield from _space_lines(space, found.train)
+    if found.disc:
+        yield f"  {found.disc}"
+    elif found.disc_broken:
+        yield "  D's logits are infinite or NaN, so it is unknown whether D has memorized images."
+    if any(space.copies.closer_interval[1] < 0.5 for space in found.spaces):
+        yield (
+            "  samples are nearer to held-out images than to training images; check that the two"
+            " were not exchanged."
+        )
+    yield f"verdict: {found.verdict}: {_ADVICE[found.verdict]}"
+
+
+def _space_lines(space: SpaceResult, train: int) -> Iterator[str]:
+    def percent(share: float, low: float, high: float) -> str:
+        return f"{100 * share + 0.0:.1f} % ({100 * low + 0.0:.1f} to {100 * high:.1f})"
+
+    copies, near = space.copies, space.near_copies
+    yield f"  {copies}"
+    yield (
+        f"    near-copies of these: {percent(copies.copied, *copies.copied_interval)} of samples,"
+        " minus chance"
+    )
+    both = f"{percent(*near.samples)} of samples, {percent(*near.held_out)} of held-out images"
+    yield f"    near-copies of all {train:,} training images: {both}"
+    unit = " (gray levels, root mean square)" if copies.space == "pixels" else ""
+    yield (
+        "    median distance to the nearest of all training images:"
+        f" {space.median_of_samples:.3g} from samples, {space.median_of_held_out:.3g} from"
+        f" held-out images{unit}"
+    )
+
+
+def memorization_json(found: Memorization) -> dict[str, Any]:
+    """Return the results for a JSON file, with the command line."""
+    findings = [
+        {
+            **space.copies._asdict(),
+            "among_all": space.near_copies._asdict(),
+            "median_distance": {
+                "of_samples": space.median_of_samples,
+                "of_held_out": space.median_of_held_out,
+            },
+        }
+        for space in found.spaces
+    ]
+    return {
+        "subject": found.fakes.title,
+        "held_out": found.held_out.source,
+        "train": found.train,
+        "data_hash": found.data.hash,
+        "seed": found.subject.seed,
+        "verdict": found.verdict,
+        "findings": findings,
+        "disc": found.disc and found.disc._asdict(),
+        "notes": found.notes,
+        "command": sys.argv,
+    }
+
+
+def memorization_picture(found: Memorization, pairs: int = 8) -> np.ndarray:
+    """Draw the ``pairs`` most suspicious samples of each space: uint8 ``[H, W, 3]``."""
+    held_out = found.held_out.images[found.scale]
+    blocks = [
+        near_copies.pairs_picture(
+            f"in {space.copies.space}, most similar first",
+            found.fakes.images,
+            held_out,
+            found.data.images,
+            space.nearest,
+            pairs,
+        )
+        for space in found.spaces
+    ]
+    return images.stack(blocks, axis=1, gap=12)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from absl import flags
 
 from gan_zoo.errors import UserError
+
+if TYPE_CHECKING:
+    from gan_zoo.analysis.subject import Subject
 
 _IMAGES = ("data", "data_dir", "image_size", "channels", "plugins")
 _DATA = (*_IMAGES, "holdout", "extractor")
@@ -52,11 +55,6 @@ def checkpoint_of(values: flags.FlagValues) -> Checkpoint:
     if values.best and values.step is not None:
         raise UserError("--best and --step name two checkpoints; give one of them.")
     return Checkpoint(values.step, values.best, values.ema)
-
-
-def checkpoint_flags_given(values: flags.FlagValues) -> list[str]:
-    """Return the names of the checkpoint flags on the command line, for inputs that are no run."""
-    return [name for name in _CHECKPOINT if values[name].present]
 
 
 def define_image_flags(
@@ -108,3 +106,34 @@ def define_data_flags(values: flags.FlagValues) -> None:
 def data_flags_given(values: flags.FlagValues) -> dict[str, Any]:
     """Return the values of the data flags on the command line, by name; fields of ``Config``."""
     return {name: values[name].value for name in _DATA if values[name].present}
+
+
+def define_subject_flags(values: flags.FlagValues) -> None:
+    """Define the flags that :func:`subject_of` and :func:`checkpoint_of` read, and ``--seed``."""
+    define_data_flags(values)
+    define_checkpoint_flags(values)
+    flags.DEFINE_integer("seed", 0, "of the choice of images and of noise", 0, flag_values=values)
+
+
+def subject_of(values: flags.FlagValues, rest: list[str]) -> Subject:
+    """Return what the command line names to be judged: a run or pictures. Nothing is loaded.
+
+    Raises:
+        UserError: It does not exist, or flags are missing or contradict each other.
+    """
+    from gan_zoo.analysis.subject import find_subject
+    from gan_zoo.files import user_path
+
+    if len(rest) != 1:
+        raise UserError(
+            f"one run, or one folder, zip or npz of pictures is needed, but {len(rest)} were given."
+        )
+    path = user_path(rest[0])
+    if path.exists() and not (path / "config.json").is_file():
+        for name in _CHECKPOINT:
+            if values[name].present:
+                raise UserError(
+                    f"--{name} is for a run, but {path} holds no run (no config.json); leave it"
+                    " out."
+                )
+    return find_subject(path, data_flags_given(values), values.seed)

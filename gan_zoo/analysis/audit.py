@@ -1,0 +1,304 @@
+"""What is in a set of images: broken files, sizes, colors, classes and duplicates."""
+
+from __future__ import annotations
+
+import collections
+import hashlib
+import io
+import warnings
+import zipfile
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+from tqdm import tqdm
+
+from gan_zoo import registry
+from gan_zoo.analysis.duplicates import THUMB, first_equal, near_duplicates
+from gan_zoo.analysis.pictures import data_arguments, open_pictures
+from gan_zoo.config import Config
+from gan_zoo.datasets import build_dataset
+from gan_zoo.datasets.pixels import Preprocessing, preprocess
+from gan_zoo.datasets.sources import Contents, error_text, is_candidate, printable
+from gan_zoo.datasets.store import Hasher
+from gan_zoo.errors import UserError
+from gan_zoo.files import user_path
+
+_ORIENTATION = 0x0112  # EXIF
+_SIDEWAYS = (5, 6, 7, 8)
+
+
+class AuditSource(NamedTuple):
+    """Images to audit.
+
+    Attributes:
+        title: A name for messages.
+        name: The same as the name of a file.
+        contents: The opened source.
+        columns: Class numbers ``[N]`` and the classes' names, by column.
+        preprocessing: What training does to the images.
+        other_files: The number of files that are no images, by ending.
+        notes: Sentences of the data set.
+        raw: Whether these are the files of a user, and not images already at the size of training.
+        data: The name of the data set.
+    """
+
+    title: str
+    name: str
+    contents: Contents
+    columns: dict[str, tuple[np.ndarray, tuple[str, ...]]]
+    preprocessing: Preprocessing
+    other_files: dict[str, int]
+    notes: tuple[str, ...]
+    raw: bool
+    data: str
+
+
+def open_audit_source(
+    path: str = "",
+    *,
+    data: str = "",
+    data_dir: str = "",
+    image_size: str = "28",
+    channels: int = 0,
+) -> AuditSource:
+    """Open the images in a folder, zip or npz, or those of a data set.
+
+    Args:
+        path: The folder, zip or npz; "" for a data set.
+        data: The data set; ``files`` by default.
+        data_dir: Where its files are.
+        image_size: The size of training: one side or HEIGHTxWIDTH.
+        channels: 1 for gray, 3 for color, 0 for those of the images.
+
+    Raises:
+        UserError: There is none, or the arguments do not fit it.
+    """
+    spec = registry.parse_spec(data or "files")
+    registry.datasets.check(spec)
+    config = Config(data=data or "files", image_size=image_size, channels=channels)  # checks them
+    preprocessing = Preprocessing(config.size, config.channels or None)
+    if spec.name == "files":
+        return _open_files(path or data_dir, config, preprocessing)
+    found = build_dataset(
+        spec,
+        preprocessing.size,
+        preprocessing.channels,
+        user_path(data_dir) if data_dir else None,
+    )
+    columns = {
+        name: (np.asarray(column), found.label_values[name])
+        for name, column in found.labels.items()
+    }
+    contents = Contents([f"image {i}" for i in range(len(found.images))], found.images.__getitem__)
+    return AuditSource(
+        str(spec), spec.name, contents, columns, preprocessing, {}, found.notes, False, spec.name
+    )
+
+
+def _open_files(where: str, config: Config, preprocessing: Preprocessing) -> AuditSource:
+    if not where:
+        raise UserError(
+            "--data=files needs to know where the images are; give a folder, a .zip or an .npz"
+            " as --data_dir."
+        )
+    path = user_path(where)
+    if not path.exists():
+        raise UserError(f"there is no {path}; give a folder, a zip or an npz of images.")
+    given = data_arguments(config)
+    preprocessing = preprocessing._replace(
+        fit=given.get("fit", "crop"), resample=given.get("resample", "lanczos")
+    )
+    preprocessing.check()
+    contents = open_pictures(path).open()
+    columns = {} if contents.labels is None else {"class": (contents.labels, contents.classes)}
+    name = path.resolve().stem if path.is_file() else path.resolve().name
+    return AuditSource(
+        str(path), name, contents, columns, preprocessing, _other_files(path), (), True, "files"
+    )
+
+
+def _other_files(path: Path) -> dict[str, int]:
+    """Count the files that are no images, by ending, the most frequent first."""
+    names: Iterable[str]
+    if path.is_dir():
+        names = (p.relative_to(path).as_posix() for p in path.rglob("*") if not p.is_dir())
+    elif path.suffix.lower() == ".npz":
+        return {}
+    else:
+        with zipfile.ZipFile(path) as archive:
+            names = [i.filename.replace("\\", "/") for i in archive.infolist() if not i.is_dir()]
+    endings = (Path(name).suffix.lower() or "none" for name in names if not is_candidate(name))
+    return dict(collections.Counter(endings).most_common())
+
+
+class ImageInfo(NamedTuple):
+    """What is kept of one image.
+
+    Attributes:
+        size: (width, height) of the upright picture.
+        color: ``gray``, ``gray in color channels`` or ``color``.
+        transparent: Whether a part of it is transparent.
+        format: Of the file.
+        exact: Digest of the decoded pixels.
+        resized: Digest of the pixels at the size of training.
+        pixels: Those pixels, uint8 ``[H, W, C]``; empty once they are hashed.
+        thumb: float32 ``[256]``: the gray thumbnail.
+        mean: float32 ``[3]``: the mean color.
+    """
+
+    size: tuple[int, int]
+    color: str
+    transparent: bool
+    format: str
+    exact: bytes
+    resized: bytes
+    pixels: np.ndarray
+    thumb: np.ndarray
+    mean: np.ndarray
+
+
+class Audit(NamedTuple):
+    """What was found.
+
+    Attributes:
+        source: The images.
+        rows: The places of the n images that can be read; all below are of these.
+        broken: (name, reason) of the others.
+        images: One for each image.
+        exact: ``[n]``: for each image the first one with the same pixels, which may be itself.
+        near: ``[n]``: for each image the first earlier one of which it is a near duplicate, or
+            itself.
+        repeats: How many images ``drop_duplicates=True`` would drop at the size of training.
+        hash: ``Dataset.hash`` at the size of training, of all readable images.
+        shape: (H, W, C) there.
+    """
+
+    source: AuditSource
+    rows: np.ndarray
+    broken: list[tuple[str, str]]
+    images: list[ImageInfo]
+    exact: np.ndarray
+    near: np.ndarray
+    repeats: int
+    hash: str
+    shape: tuple[int, int, int]
+
+
+def audit(source: AuditSource, near: float = 0.995) -> Audit:
+    """Decode and measure all images.
+
+    Args:
+        source: From :func:`open_audit_source`.
+        near: The smallest correlation of near duplicates.
+
+    Raises:
+        UserError: No image can be read.
+    """
+    size = source.preprocessing.size
+    rows, broken, infos = [], [], []
+    # Whether all images are gray, and so have one channel, is known at the end only.
+    hashers = {1: Hasher(), 3: Hasher()}
+    empty = np.empty(0, np.uint8)
+    for i, info in _measure_all(source):
+        if isinstance(info, str):
+            broken.append((printable(source.contents.names[i]), info))
+            continue
+        if info.pixels.shape[2] == 3:
+            hashers.pop(1, None)
+        for channels, hasher in hashers.items():
+            hasher.add(np.broadcast_to(info.pixels, (*size, channels))[None])
+        rows.append(i)
+        infos.append(info._replace(pixels=empty))
+    if not infos:
+        listed = ", ".join(f"{name} ({why})" for name, why in broken[:3])
+        raise UserError(
+            f"none of the {len(broken):,} images in {source.title} can be read: {listed}; check the"
+            " path."
+        )
+    channels = source.preprocessing.channels or min(hashers)
+    exact = first_equal([info.exact for info in infos])
+    thumbs, means = (np.stack([getattr(x, name) for x in infos]) for name in ("thumb", "mean"))
+    return Audit(
+        source,
+        np.array(rows),
+        broken,
+        infos,
+        exact,
+        near_duplicates(thumbs, means, exact, near),
+        len(infos) - len({info.resized for info in infos}),
+        hashers[channels].hexdigest(),
+        (*size, channels),
+    )
+
+
+def _measure_all(source: AuditSource) -> Iterator[tuple[int, ImageInfo | str]]:
+    """Yield each image's place and what was measured, or the reason why it cannot be read."""
+
+    def measure(i: int) -> ImageInfo | str:
+        try:
+            return _measure(source.contents.read(i), source.preprocessing)
+        except UnidentifiedImageError:
+            return "no image"
+        except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+            return "too many pixels"
+        except Exception as e:  # whatever a decoder raises on a damaged file
+            return error_text(e)
+
+    total = len(source.contents.names)
+    with (
+        warnings.catch_warnings(),
+        ThreadPoolExecutor(2) as pool,
+        tqdm(total=total, desc=source.name, unit=" images", disable=None, leave=False) as bar,
+    ):
+        warnings.simplefilter("ignore")
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        for start in range(0, total, 256):
+            rows = range(start, min(start + 256, total))
+            yield from zip(rows, pool.map(measure, rows), strict=True)
+            bar.update(len(rows))
+
+
+def _measure(data: bytes | np.ndarray, preprocessing: Preprocessing) -> ImageInfo:
+    """Decode one image and measure it."""
+    native, file_format, transparent = _decode(data)
+    height, width, depth = native.shape
+    pixels = preprocess(native, preprocessing).pixels
+    small = preprocess(native, Preprocessing((THUMB, THUMB), None, "stretch", "box")).pixels
+    small = small.astype(np.float32)
+    color = "gray in color channels" if (native == native[..., :1]).all() else "color"
+    exact = f"{width}x{height}".encode() + np.broadcast_to(native, (height, width, 3)).tobytes()
+    resized = np.broadcast_to(pixels, (*pixels.shape[:2], 3)).tobytes()
+    return ImageInfo(
+        (width, height),
+        "gray" if depth == 1 else color,
+        transparent,
+        file_format,
+        hashlib.sha256(exact).digest(),
+        hashlib.sha256(resized).digest(),
+        pixels,
+        small.mean(axis=2).reshape(-1),
+        np.broadcast_to(small.mean(axis=(0, 1)), (3,)),
+    )
+
+
+def _decode(data: bytes | np.ndarray) -> tuple[np.ndarray, str, bool]:
+    """Return the pixels at their own size, the format, and whether any is transparent."""
+    if isinstance(data, np.ndarray):
+        has_alpha = data.ndim == 3 and data.shape[-1] in (2, 4)
+        pixels = preprocess(data, Preprocessing((len(data), len(data[0])), None)).pixels
+        return pixels, "array", has_alpha and bool((data[..., -1] < 255).any())
+    if not data:
+        raise ValueError("empty")
+    with Image.open(io.BytesIO(data)) as image:
+        width, height = image.size
+        if image.getexif().get(_ORIENTATION) in _SIDEWAYS:
+            width, height = height, width
+        file_format, transparent = image.format or "?", image.has_transparency_data
+        if transparent:
+            transparent = bool(np.asarray(image.convert("RGBA").getchannel("A")).min() < 255)
+    pixels = preprocess(data, Preprocessing((height, width), None)).pixels
+    return pixels, file_format, transparent

@@ -1,0 +1,183 @@
+"""The final protocol on a run or on pictures of any program."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from gan_zoo.analysis.subject import (
+    Fakes,
+    Subject,
+    build_extractor,
+    data_changed,
+    data_changed_message,
+    load_fakes,
+    load_real,
+    split_of,
+)
+from gan_zoo.contracts import Dataset
+from gan_zoo.datasets import cache_dir
+from gan_zoo.errors import UserError
+from gan_zoo.evaluation.protocol import Result
+
+SAMPLES = 10_000
+
+
+class Evaluation(NamedTuple):
+    """The scores of a run or of pictures.
+
+    Attributes:
+        subject: What was judged.
+        fakes: The images that were judged.
+        data: The real images.
+        split: Which split of the data set they are.
+        results: The scores.
+        floor: The same metrics of real images against other real images.
+        left_out: A sentence for each metric that these images do not allow.
+        notes: Sentences for the user.
+    """
+
+    subject: Subject
+    fakes: Fakes
+    data: Dataset
+    split: str
+    results: list[Result]
+    floor: list[Result]
+    left_out: list[str]
+    notes: list[str]
+
+
+def check_split(subject: Subject, split: str) -> None:
+    """Check that the settings have such a split, before anything is loaded.
+
+    Raises:
+        UserError: ``held-out`` was asked for, and no images were kept from training.
+    """
+    if split == "held-out" and not subject.config.holdout:
+        raise UserError(
+            "--split=held-out needs images that were kept from training, but --holdout is 0;"
+            " train a run with --holdout=0.1, say, or use --split=train."
+        )
+
+
+def evaluate_subject(
+    subject: Subject,
+    *,
+    n: int = SAMPLES,
+    n_real: int = SAMPLES,
+    split: str = "train",
+    step: int | None = None,
+    best: bool = False,
+    ema: bool = True,
+    progress: Callable[[str], None] = lambda stage: None,
+) -> Evaluation:
+    """Score a run or pictures by the full protocol.
+
+    Args:
+        subject: From :func:`~gan_zoo.analysis.subject.find_subject`.
+        n: How many fake images; pictures may be fewer.
+        n_real: How many real images at most.
+        split: Of the data: ``train``, ``held-out`` or ``all``.
+        step: Of a run: the step of the checkpoint; None for the newest one.
+        best: Of a run: the best checkpoint instead.
+        ema: Of a run: whether to draw from the moving average, if it has one.
+        progress: Called with a few words before each stage.
+
+    Raises:
+        UserError: Data, checkpoint or pictures cannot be loaded, or are too few.
+    """
+    from gan_zoo.evaluation.evaluate import evaluate, left_out
+    from gan_zoo.evaluation.snapshot import real_floor
+
+    check_split(subject, split)
+    whole, notes = load_real(subject)
+    if split == "held-out" and subject.training_data and data_changed(subject, whole):
+        raise UserError(data_changed_message(subject, whole))
+    data = split_of(whole, subject, split)
+    extractor = build_extractor(subject.config)
+    fakes = load_fakes(subject, data, n, step=step, best=best, ema=ema)
+    notes += fakes.notes
+    protocol: dict[str, Any] = {"split": split, "seed": subject.seed, "cache_dir": cache_dir()}
+    results = evaluate(
+        data,
+        fakes.images,
+        extractor,
+        n_real=n_real,
+        ema=fakes.ema,
+        progress=progress,
+        **protocol,
+    )
+    progress("real against real")
+    floor = real_floor(data, extractor, len(fakes.images), **protocol)
+    if fakes.preprocessing:  # of the fake images alone: part of the protocol, too
+        results = [_with_preprocessing(result, fakes.preprocessing) for result in results]
+    return Evaluation(subject, fakes, data, split, results, floor, left_out(data, extractor), notes)
+
+
+def _with_preprocessing(result: Result, preprocessing: str) -> Result:
+    stamp = result.stamp
+    return result._replace(stamp=stamp._replace(resize=f"{stamp.resize}; fake: {preprocessing}"))
+
+
+def evaluation_lines(evaluation: Evaluation) -> Iterator[str]:
+    """Yield the notes and the table of scores, line by line."""
+    yield from evaluation.notes
+    data, floor = evaluation.data, evaluation.floor
+    yield (
+        f"{evaluation.fakes.title}, against {len(data.images):,} images"
+        f" {'x'.join(map(str, data.image_shape))} of {data.name} ({evaluation.split}):"
+    )
+    values = {result.stamp.metric: result.value for result in floor}
+    for result in evaluation.results:
+        value = values.get(result.stamp.metric)
+        real = "" if value is None else f"  [real against real: {value:.4g}]"
+        yield f"  {result.short()}{real}"
+        if result.warning:
+            yield f"    {result.warning}"
+    yield from (f"  {sentence}" for sentence in evaluation.left_out)
+    n, stamp = floor[0].stamp.n_fake, evaluation.results[0].stamp
+    difference = ""
+    if n < stamp.n_fake:
+        difference = "; fewer than the fake images, which makes a distance larger"
+    elif n < stamp.n_real:
+        difference = (
+            f"; the score used {stamp.n_real:,} real images, and with fewer a distance is larger"
+        )
+    yield f"  real against real: {n:,} images against {n:,} others of the same data{difference}."
+
+
+def evaluation_json(evaluation: Evaluation) -> dict[str, Any]:
+    """Return all of the evaluation for a JSON file, with the command line and the time."""
+    subject, data, fakes = evaluation.subject, evaluation.data, evaluation.fakes
+    return {
+        "subject": {
+            "path": str(subject.path.resolve()),
+            "run": subject.run is not None,
+            "step": fakes.step,
+            "title": fakes.title,
+        },
+        "data": {
+            "name": data.name,
+            "hash": data.hash,
+            "count": len(data.images),
+            "shape": data.image_shape,
+        },
+        "results": [r.as_dict() for r in evaluation.results],
+        "floor": [r.as_dict() for r in evaluation.floor],
+        "left_out": evaluation.left_out,
+        "notes": evaluation.notes,
+        "command": sys.argv,
+        "when": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+    }
+
+
+def append_to_log(evaluation: Evaluation, folder: Path) -> None:
+    """Append the scores to the ``evaluations.jsonl`` of the run in ``folder``."""
+    about = {"step": evaluation.fakes.step, "final": True, "by": "gan_zoo evaluate"}
+    lines = [json.dumps({**about, **r.as_dict()}) for r in evaluation.results]
+    with (folder / "evaluations.jsonl").open("ab") as file:
+        file.write(("\n".join(lines) + "\n").encode())

@@ -1,0 +1,147 @@
+"""Pictures made by any program, read at the size of a data set."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from gan_zoo import registry
+from gan_zoo.config import Config
+from gan_zoo.contracts import Dataset
+from gan_zoo.datasets import cache_dir
+from gan_zoo.datasets.arrays import npz
+from gan_zoo.datasets.load import load
+from gan_zoo.datasets.pixels import Preprocessing
+from gan_zoo.datasets.sources import Source, pictures
+from gan_zoo.errors import UserError
+
+
+class Pictures(NamedTuple):
+    """Pictures at the size of the data.
+
+    Attributes:
+        images: uint8 ``[N, H, W, C]``, in random order.
+        preprocessing: How they were brought to size and channels, in a few words; "" if they fit.
+        notes: Sentences for the user.
+    """
+
+    images: np.ndarray
+    preprocessing: str
+    notes: tuple[str, ...]
+
+
+def load_pictures(path: Path, data: Dataset, config: Config, most: int, seed: int) -> Pictures:
+    """Load pictures from a folder, zip or npz and resize them as the data are resized.
+
+    Args:
+        path: Where they are.
+        data: The real images.
+        config: The settings whose ``data`` says how images are fitted.
+        most: The largest number to load, chosen at random.
+        seed: Of that choice and of the order.
+
+    Raises:
+        UserError: There are none, or they cannot be read.
+    """
+    preprocessing = data_preprocessing(data, config)
+
+    def read(preprocessing: Preprocessing) -> Dataset:
+        source = open_pictures(path, most, seed)
+        return load("pictures", source, preprocessing, False, cache_dir())
+
+    try:
+        found = read(preprocessing)
+        depth = found.image_shape[2]
+        if depth > data.image_shape[2]:
+            found = read(preprocessing._replace(channels=1))
+    except UserError as e:
+        raise _about_path(e) from None
+    steps = [] if found.resize == "none" else [found.resize]
+    notes = list(found.notes)
+    height, width, channels = data.image_shape
+    if steps:
+        notes.append(
+            f"the pictures in {path} have another size than the data; they were resized to"
+            f" {height}x{width}: {found.resize}."
+        )
+    if depth != channels:
+        steps.append("made gray" if channels == 1 else "gray")
+        notes.append(
+            f"the pictures in {path} are in color and the data are gray; the pictures were made"
+            " gray."
+            if channels == 1
+            else f"the pictures in {path} are gray and the data are in color; they are compared as"
+            " they are."
+        )
+    images = np.broadcast_to(found.images, (*found.images.shape[:3], channels))
+    order = np.random.default_rng(seed).permutation(len(images))[:most]
+    return Pictures(images[order], ", ".join(steps), tuple(notes))
+
+
+def open_pictures(path: Path, most: int | None = None, seed: int = 0) -> Source:
+    """Open the pictures in a folder, zip or npz; of files, at most ``most``, chosen at random.
+
+    Raises:
+        UserError: There are none, or the archive cannot be read.
+    """
+
+    def some(names: Sequence[str]) -> Sequence[str]:
+        rows = np.random.default_rng(seed).permutation(len(names))[:most]
+        return [names[i] for i in np.sort(rows)]
+
+    try:
+        return (
+            npz(path) if path.suffix.lower() == ".npz" and path.is_file() else pictures(path, some)
+        )
+    except UserError as e:
+        raise _about_path(e) from None
+
+
+def first_size(path: Path) -> tuple[int, int]:
+    """Return (H, W) of the first picture that can be read.
+
+    Raises:
+        UserError: None can be read.
+    """
+    contents = open_pictures(path).open()
+    for i in range(len(contents.names)):
+        try:
+            picture = contents.read(i)
+            if isinstance(picture, np.ndarray):
+                return int(picture.shape[0]), int(picture.shape[1])
+            with Image.open(io.BytesIO(picture)) as image:
+                width, height = ImageOps.exif_transpose(image).size
+                return height, width
+        except Exception:  # whatever a decoder raises on a file; loading reports it
+            continue
+    raise UserError(
+        f"none of the {len(contents.names):,} pictures in {path} can be read; check the path."
+    )
+
+
+def _about_path(e: UserError) -> UserError:
+    # The readers name --data_dir, which is a path on the command line here.
+    return UserError(str(e).replace("--data_dir", "the path"))
+
+
+def data_arguments(config: Config) -> dict[str, Any]:
+    """Return the arguments that the settings give their data set, by name; {} if unreadable."""
+    spec = config.spec("data")
+    signature = registry.datasets.entry(spec.name).signature
+    return signature.bind_partial(*spec.args, **spec.kwargs).arguments if signature else {}
+
+
+def data_preprocessing(data: Dataset, config: Config) -> Preprocessing:
+    """Return how other pictures are resized: as the data are, but without a known set's crop."""
+    arguments = data_arguments(config)
+    return Preprocessing(
+        data.image_shape[:2],
+        None,
+        arguments.get("fit", "crop"),
+        arguments.get("resample", "lanczos"),
+    )
