@@ -649,6 +649,36 @@ def test_audit_refuses_in_a_sentence(tool, real, tmp_path, words, says):
     assert not list(tmp_path.glob("*.png"))
 
 
+def test_help_imports_neither_tensorflow_nor_scipy_nor_matplotlib():
+    block = (
+        "import sys; sys.modules.update(dict.fromkeys("
+        "('tensorflow', 'keras', 'tensorflow_gan', 'scipy', 'matplotlib', 'PIL'))); "
+        "from gan_zoo import commands; "
+        "names = ('evaluate', 'memorization', 'recognize', 'audit', 'preview'); "
+        "sys.exit(max(commands.main([name, '--help']) for name in names))"
+    )
+    done = subprocess.run([sys.executable, "-c", block], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_analyses_can_be_called_without_a_command_line(trained):
+    from gan_zoo.analysis.evaluate import evaluate_subject
+    from gan_zoo.analysis.memorization import find_memorization
+    from gan_zoo.analysis.subject import find_subject
+
+    before = lines(trained)
+    subject = find_subject(trained)
+    evaluation = evaluate_subject(subject, n=30)
+    expected = {r["metric"]: r["value"] for r in before if r["final"]}
+    found = {r.stamp.metric: r.value for r in evaluation.results}
+    assert found == pytest.approx({name: expected[name] for name in found}, rel=1e-6)
+    assert len(found) >= 8
+    assert lines(trained) == before  # only the command writes
+    memorization = find_memorization(subject, n=40, step=2)
+    assert (memorization.fakes.step, memorization.train, memorization.compared) == (2, 72, 24)
+    assert memorization.verdict in ("copies", "suspicious", "no evidence")
+
+
 def test_help_says_what_the_tools_do(tool):
     assert "RUN|FOLDER|ZIP|NPZ" in tool("evaluate", "--help")
     assert "--held_out" in tool("memorization", "--help")

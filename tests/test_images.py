@@ -26,6 +26,37 @@ def test_grid_puts_each_image_in_its_place():
 
 
 @pytest.mark.parametrize("channels", [1, 3])
+def test_captions_stand_above_and_left_of_a_picture(channels):
+    picture = np.full((40, 90, channels), 7, np.uint8)
+    bare = images.captioned(picture)
+    np.testing.assert_array_equal(bare[:, :90], np.full((40, 90, 3), 7))
+    titled = images.captioned(picture, "a title that is longer than the picture", ("a", "b"))
+    assert titled.shape[0] == 2 * images.LINE + 40
+    assert titled.shape[1] > 150
+    assert (titled[2 * images.LINE :, :90] == 7).all()
+    assert (titled[2 * images.LINE :, 90:] == 255).all()
+    for line in range(2):
+        assert (titled[line * images.LINE : (line + 1) * images.LINE] < 128).any()
+    named = images.captioned(picture, rows=("first", "second"))
+    left = named.shape[1] - 90
+    assert left > 20
+    assert (named[:, left:] == 7).all()
+    assert (named[:20, :left] < 128).any() and (named[20:, :left] < 128).any()
+
+
+def test_stacked_pictures_have_white_between_and_beside_them():
+    a, b = np.zeros((4, 6, 3), np.uint8), np.zeros((5, 3, 3), np.uint8)
+    below = images.stack([a, b], axis=0, gap=2)
+    assert below.shape == (11, 6, 3)
+    assert (below[:4] == 0).all() and (below[4:6] == 255).all()
+    assert (below[6:, :3] == 0).all() and (below[6:, 3:] == 255).all()
+    beside = images.stack([a, b], axis=1, gap=2)
+    np.testing.assert_array_equal(
+        beside, images.stack([a.swapaxes(0, 1), b.swapaxes(0, 1)], 0, 2).swapaxes(0, 1)
+    )
+
+
+@pytest.mark.parametrize("channels", [1, 3])
 def test_gif_of_frames_on_disk(tmp_path, channels):
     paths = []
     for i in range(7):

@@ -1,1 +1,1 @@
-"""Questions about finished runs and data sets, answered with records."""
+"""Analyses of finished runs, of pictures and of data sets; each returns a record."""

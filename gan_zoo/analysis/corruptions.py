@@ -1,7 +1,7 @@
-"""Seven ways to spoil a set of images by degrees, to find out whether a distance is a good ruler.
+"""Seven corruptions of a set of images at several levels, to validate a distance.
 
-A distance that is to rank generators must rise with every degree of every fault that generators
-have. The idea is that of Heusel et al. (2017, arXiv 1706.08500, appendix A1); the faults of variety
+A distance that ranks generators must rise with every level of every fault that generators have. The
+idea is that of Heusel et al. (2017, arXiv 1706.08500, appendix A1); the faults of diversity
 (dropped modes, few distinct images) are added here. No TensorFlow.
 """
 
@@ -37,22 +37,20 @@ def corrupt(
     seed: int,
     modes: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Draw ``count`` images from a pool and spoil them.
+    """Draw ``count`` images from a pool and corrupt them.
 
     Args:
         name: A key of :data:`LEVELS`.
         pool: uint8 ``[N, H, W, C]``, N >= count.
         count: How many images to return.
-        level: How much, in the unit that :data:`LEVELS` gives; 0 is not at all (1 for
-            ``few_distinct``).
-        seed: One seed draws the same images, places and modes at every level, so that levels differ
-            in the level alone.
-        modes: Class of each image, int ``[N]``; needed by ``dropped_modes``. See :func:`clusters`
-            where there are no labels.
+        level: In the unit of :data:`LEVELS`; 0 (1 for ``few_distinct``) corrupts nothing.
+        seed: One seed draws the same images, places and modes at every level.
+        modes: Class of each image, int ``[N]``; needed by ``dropped_modes``. Without labels, use
+            :func:`clusters`.
 
     Returns:
-        uint8 ``[count, H, W, C]``. Dropped modes repeat images where those left are fewer than
-        ``count``.
+        uint8 ``[count, H, W, C]``. With dropped modes, images are repeated if fewer than
+        ``count`` are left.
     """
     rng = np.random.default_rng(seed)
     order = rng.permutation(len(pool))
@@ -64,7 +62,7 @@ def corrupt(
         return pool[np.resize(left, count)]
     if name == "few_distinct":
         return pool[np.resize(order[: max(1, round(level * count))], count)]
-    return _SPOIL[name](pool[order[:count]], level, rng)
+    return _CORRUPT[name](pool[order[:count]], level, rng)
 
 
 def _noise(images: np.ndarray, level: float, rng: np.random.Generator) -> np.ndarray:
@@ -110,7 +108,7 @@ def _scrambled(images: np.ndarray, level: float, rng: np.random.Generator) -> np
     return out
 
 
-_SPOIL: Mapping[str, Callable[[np.ndarray, float, np.random.Generator], np.ndarray]] = {
+_CORRUPT: Mapping[str, Callable[[np.ndarray, float, np.random.Generator], np.ndarray]] = {
     "noise": _noise,
     "blur": _blur,
     "rectangles": _rectangles,
@@ -120,7 +118,7 @@ _SPOIL: Mapping[str, Callable[[np.ndarray, float, np.random.Generator], np.ndarr
 
 
 def clusters(images: np.ndarray, count: int = 8, *, seed: int = 0) -> np.ndarray:
-    """The modes of images without labels: k-means of their pixels at 8x8, int64 ``[N]``."""
+    """Return the modes of images without labels: k-means of 8x8 pixels, int64 ``[N]``."""
     side = 8
     planes = images[..., 0] if images.shape[3] == 1 else images
     box = Image.Resampling.BOX
@@ -149,20 +147,20 @@ def severity_sweep(
     seed: int = 0,
     names: Sequence[str] = tuple(LEVELS),
 ) -> dict[str, np.ndarray]:
-    """The distance at every level of every fault.
+    """Measure the distance at every level of every corruption.
 
     Args:
-        distance: From uint8 ``[count, H, W, C]`` to its distance from the real images, which must
-            not be in the pool.
+        distance: A function of uint8 ``[count, H, W, C]``: its distance from real images that are
+            not in the pool.
         pool: See :func:`corrupt`.
-        count: How many images to measure each time.
+        count: How many images to draw each time.
         modes: See :func:`corrupt`.
-        draws: How often to draw images, places and modes anew.
+        draws: How many times images, places and modes are drawn.
         seed: Of the draws.
-        names: Which faults.
+        names: Which corruptions.
 
     Returns:
-        For each fault float64 ``[draws, levels + 1]``; the first column is the pool as it is.
+        For each corruption float64 ``[draws, levels + 1]``; the first column is without it.
     """
     clean = [
         distance(corrupt("few_distinct", pool, count, 1.0, seed=seed + draw))
