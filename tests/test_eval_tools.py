@@ -16,7 +16,7 @@ from gan_zoo.analysis.duplicates import near_duplicates
 from gan_zoo.analysis.held_out import other_images
 from gan_zoo.config import Config
 from gan_zoo.datasets import build_dataset
-from gan_zoo.runs import rundir
+from gan_zoo.runs.run import Run
 from gan_zoo.spec import Spec
 from tests.conftest import SMALL
 
@@ -355,7 +355,7 @@ def test_d_ranks_training_images_against_those_of_holdout(tool, trained, real, m
     )
     out = tool("memorization", trained, "--n=40", "--json=x.json", "--out=x.png")
     assert "D ranks a training image above a held-out one in " in out
-    config = rundir.config_of(trained)
+    config = Run(trained).config
     data = build.load_data(config)
     train, kept = build.split(config, len(data.images))
     rows = [{image.tobytes() for image in data.images[some]} for some in (train, kept)]

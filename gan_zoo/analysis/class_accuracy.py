@@ -38,7 +38,7 @@ from gan_zoo.config import Config, from_json
 from gan_zoo.contracts import Dataset
 from gan_zoo.datasets import cache_dir
 from gan_zoo.errors import UserError
-from gan_zoo.runs import rundir
+from gan_zoo.runs.run import Run
 
 _DATA = ("data", "data_dir", "image_size", "channels", "plugins")  # what names a run's data
 _CELL = 48  # smallest side of an image in the picture
@@ -121,9 +121,9 @@ def measure_class_accuracy(
         UserError: The run was trained without classes, or its data, their labels or the checkpoint
             cannot be loaded.
     """
-    saved = rundir.read(folder)
-    classes = recorded_classes(folder, saved)
-    config, data = _training_data(folder, saved, data_dir)
+    run = Run(folder)
+    classes = recorded_classes(run)
+    config, data = _training_data(run, data_dir)
     test, notes = load_test_split(config)
     with stages() as progress:
         trained = classifier.train_classifier(
@@ -131,7 +131,7 @@ def measure_class_accuracy(
         )
     with stages(f"drawing samples of {folder}"):
         per_class = -(-samples // len(classes["names"]))
-        drawn = draw_each_class(folder, per_class, seed=seed, step=step, best=best, ema=ema)
+        drawn = draw_each_class(run, per_class, seed=seed, step=step, best=best, ema=ema)
     known = np.isin(drawn.labels, trained.numbers)
     drawn = drawn._replace(images=drawn.images[known], labels=drawn.labels[known])
     asked = np.searchsorted(trained.numbers, drawn.labels)
@@ -139,31 +139,27 @@ def measure_class_accuracy(
     counts = count_confusion(predicted, asked, trained.classes)
     found = ClassAccuracy(
         folder, drawn, asked, predicted, counts, trained.real, test is not None, classes["column"],
-        saved["config"].get("condition"), data, seed, [*data.notes, *notes, *trained.notes],
+        run.record["config"].get("condition"), data, seed, [*data.notes, *notes, *trained.notes],
     )  # fmt: skip
     found.notes.extend(_warnings(found))
     return found
 
 
-def recorded_classes(folder: Path, saved: dict[str, Any]) -> dict[str, Any]:
+def recorded_classes(run: Run) -> dict[str, Any]:
     """Return the classes of a run: their ``column``, ``names`` and the ``hash`` of all labels.
-
-    Args:
-        folder: Of the run.
-        saved: Its ``config.json``.
 
     Raises:
         UserError: It was trained without classes.
     """
-    if found := saved["data"].get("classes"):
+    if found := run.record["data"].get("classes"):
         return found
     raise UserError(
-        f"the run {folder} was trained without classes, so none can be asked for; train one with"
-        " --condition=projection on data with labels."
+        f"the run {run.folder} was trained without classes, so none can be asked for; train one"
+        " with --condition=projection on data with labels."
     )
 
 
-def _training_data(folder: Path, saved: dict[str, Any], data_dir: str) -> tuple[Config, Dataset]:
+def _training_data(run: Run, data_dir: str) -> tuple[Config, Dataset]:
     """Return the settings that name the data of a run, and the data.
 
     Raises:
@@ -172,6 +168,7 @@ def _training_data(folder: Path, saved: dict[str, Any], data_dir: str) -> tuple[
     from gan_zoo.game import build
     from gan_zoo.game.labels import label_hash
 
+    saved = run.record
     config = from_json(
         {
             **{name: saved["config"][name] for name in _DATA if name in saved["config"]},
@@ -182,9 +179,9 @@ def _training_data(folder: Path, saved: dict[str, Any], data_dir: str) -> tuple[
     data = build.load_data(config)
     if data.hash != saved["data"]["hash"]:
         raise UserError(
-            f"the data are not those that {folder} was trained on ({saved['data']['count']:,}"
-            f" images then, {len(data.images):,} now, other pixels); give the folder of the old"
-            " ones with --data_dir."
+            f"the data are not those that {run.folder} was trained on"
+            f" ({saved['data']['count']:,} images then, {len(data.images):,} now, other pixels);"
+            " give the folder of the old ones with --data_dir."
         )
     recorded = saved["data"]["classes"]
     column = recorded["column"]
@@ -198,7 +195,7 @@ def _training_data(folder: Path, saved: dict[str, Any], data_dir: str) -> tuple[
         recorded["names"]
     ):
         raise UserError(
-            f"the labels '{column}' are not those that {folder} was trained on; restore them."
+            f"the labels '{column}' are not those that {run.folder} was trained on; restore them."
         )
     return config, data
 
@@ -225,7 +222,7 @@ def load_test_split(config: Config) -> tuple[Dataset | None, list[str]]:
 
 
 def draw_each_class(
-    folder: Path,
+    run: Run,
     per_class: int,
     *,
     seed: int = 0,
@@ -239,9 +236,8 @@ def draw_each_class(
         UserError: There is no such checkpoint, or the run has no classes.
     """
     from gan_zoo.game import sampling
-    from gan_zoo.runs import restore
 
-    game, at = restore.restore(folder, step, best=best)
+    game, at = run.restore(step, best=best)
     assert game.classes is not None
     labels = np.tile(np.arange(len(game.classes.names), dtype=np.int32), per_class)
     drawn = sampling.sample(

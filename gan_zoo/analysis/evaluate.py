@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from gan_zoo.analysis.subject import (
@@ -173,11 +171,3 @@ def evaluation_json(evaluation: Evaluation) -> dict[str, Any]:
         "command": sys.argv,
         "when": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
     }
-
-
-def append_to_log(evaluation: Evaluation, folder: Path) -> None:
-    """Append the scores to the ``evaluations.jsonl`` of the run in ``folder``."""
-    about = {"step": evaluation.fakes.step, "final": True, "by": "gan_zoo evaluate"}
-    lines = [json.dumps({**about, **r.as_dict()}) for r in evaluation.results]
-    with (folder / "evaluations.jsonl").open("ab") as file:
-        file.write(("\n".join(lines) + "\n").encode())

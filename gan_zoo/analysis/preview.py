@@ -14,7 +14,7 @@ from gan_zoo.analysis.leaks import Leak, find_leak
 from gan_zoo.config import Config, load_plugins
 from gan_zoo.contracts import Batch, Dataset, FeatureExtractor, Trick
 from gan_zoo.errors import UserError
-from gan_zoo.runs import rundir
+from gan_zoo.runs.run import Run
 
 if TYPE_CHECKING:
     from gan_zoo.game.step import Game
@@ -100,7 +100,7 @@ def run_settings(folder: Path, given: dict[str, Any]) -> Config:
     Raises:
         UserError: There is no run, or ``given`` has settings that cannot be changed for it.
     """
-    settings = rundir.config_of(folder)
+    settings = Run(folder).config
     if other := [name for name in given if name not in _WITH_RUN]:
         raise UserError(
             f"--{other[0]} cannot go with --run, whose settings are known; leave it out."
@@ -133,7 +133,6 @@ def preview_tricks(
         UserError: There are no tricks, or data or run cannot be loaded.
     """
     from gan_zoo.game import build
-    from gan_zoo.runs import restore
 
     specs = check_tricks(config)
     data = load_images(config, max(rows, n if run else 0))
@@ -148,8 +147,8 @@ def preview_tricks(
     )
     game, trained, done = build.build_game(small, data.image_shape), None, 0
     if run:
-        trained, done = restore.restore(run)
-        if config.tricks == rundir.config_of(run).tricks:
+        trained, done = Run(run).restore()
+        if config.tricks == Run(run).config.tricks:
             game = trained  # with the state that its tricks have reached
     steps = sorted({0, done if step is None else step})
     notes = [

@@ -18,7 +18,7 @@ from gan_zoo.contracts import Dataset, FeatureExtractor
 from gan_zoo.datasets.pixels import preprocess
 from gan_zoo.errors import UserError
 from gan_zoo.files import user_path
-from gan_zoo.runs import rundir
+from gan_zoo.runs.run import Run, open_run
 
 if TYPE_CHECKING:
     from gan_zoo.game.step import Game
@@ -29,7 +29,7 @@ class Subject(NamedTuple):
 
     Attributes:
         path: Of the run or of the pictures.
-        run: The run's ``config.json``; None for pictures.
+        run: The run; None for pictures.
         config: The settings that name the data and the extractor.
         training_data: Whether these settings name the data that the run was trained on.
         seed: Of all choices.
@@ -37,7 +37,7 @@ class Subject(NamedTuple):
     """
 
     path: Path
-    run: dict[str, Any] | None
+    run: Run | None
     config: Config
     training_data: bool
     seed: int
@@ -69,8 +69,8 @@ def find_subject(
     load_plugins(given.get("plugins", ""))
     if not (path / "config.json").is_file():
         return _pictures_subject(path, given, seed)
-    run = rundir.read(path)
-    old = run["config"]
+    run = open_run(path)
+    old = run.record["config"]
     if "data" in given and _name(given["data"]) != _name(old["data"]):
         given.setdefault("data_dir", "")
     elif "data_dir" in given and "data" not in given and not _takes_data_dir(old["data"]):
@@ -138,7 +138,7 @@ def load_real(subject: Subject) -> tuple[Dataset, list[str]]:
 
 def data_changed(subject: Subject, data: Dataset) -> bool:
     """Return whether the data differ from those that the run was trained on; False without run."""
-    return subject.run is not None and data.hash != subject.run["data"]["hash"]
+    return subject.run is not None and data.hash != subject.run.record["data"]["hash"]
 
 
 def data_changed_message(subject: Subject, data: Dataset) -> str:
@@ -146,8 +146,8 @@ def data_changed_message(subject: Subject, data: Dataset) -> str:
     assert subject.run is not None
     return (
         f"the data are not those that {subject.path} was trained on"
-        f" ({subject.run['data']['count']:,} images then, {len(data.images):,} now, other pixels);"
-        " give the folder of the old ones with --data_dir."
+        f" ({subject.run.record['data']['count']:,} images then, {len(data.images):,} now, other"
+        " pixels); give the folder of the old ones with --data_dir."
     )
 
 
@@ -217,9 +217,8 @@ def load_fakes(
         title = f"{len(found.images):,} pictures of {subject.path}"
         return Fakes(found.images, None, None, found.preprocessing, found.notes, title)
     from gan_zoo.game import sampling
-    from gan_zoo.runs import restore
 
-    game, at = restore.restore(subject.path, step, best=best)
+    game, at = subject.run.restore(step, best=best)
     averaged = game.ema is not None and ema
     title = f"{n:,} samples of {subject.path}, step {at}{' (EMA)' if averaged else ''}"
     with stages(f"drawing {title}"):

@@ -49,13 +49,13 @@ def main(values: flags.FlagValues, rest: list[str]) -> None:
     step, best, ema = checkpoint_of(values)
     out = file_to_write(values.out, ".json")
     from gan_zoo.analysis.evaluate import (
-        append_to_log,
         check_split,
         evaluate_subject,
         evaluation_json,
         evaluation_lines,
     )
     from gan_zoo.analysis.progress import stages
+    from gan_zoo.runs.logs import append_evaluations
 
     check_split(subject, values.split)
     cli.load_tensorflow(values.verbose)
@@ -79,4 +79,5 @@ def main(values: flags.FlagValues, rest: list[str]) -> None:
         write_json(out, evaluation_json(evaluation))
         print(f"{out}: the results and their protocol")
     if subject.run and values.log:
-        append_to_log(evaluation, subject.path)
+        step = evaluation.fakes.step or 0
+        append_evaluations(subject.path, step, evaluation.results, "gan_zoo evaluate")

@@ -25,7 +25,6 @@ from gan_zoo import cli
 from gan_zoo.commands.flags import checkpoint_of, define_checkpoint_flags
 from gan_zoo.errors import UserError
 from gan_zoo.files import file_to_write, free_path, user_path, write_json
-from gan_zoo.runs import rundir
 
 
 def define_flags(values: flags.FlagValues) -> None:
@@ -63,12 +62,12 @@ def main(values: flags.FlagValues, rest: list[str]) -> None:
     step, best, ema = checkpoint_of(values)
     if values.data_dir and not user_path(values.data_dir).exists():
         raise UserError(f"--data_dir={values.data_dir} does not exist; check the path.")
-    saved = rundir.read(folder)
     out = file_to_write(values.out, ".json") or folder / "recognition.json"
     from gan_zoo import images
     from gan_zoo.analysis import class_accuracy
+    from gan_zoo.runs.run import open_run
 
-    class_accuracy.recorded_classes(folder, saved)
+    class_accuracy.recorded_classes(open_run(folder))
     cli.load_tensorflow(values.verbose)
     found = class_accuracy.measure_class_accuracy(
         folder,

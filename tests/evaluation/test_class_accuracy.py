@@ -17,7 +17,7 @@ from gan_zoo.datasets import cache_dir
 from gan_zoo.errors import UserError
 from gan_zoo.evaluation.pixels import hash_of_arrays
 from gan_zoo.game import build
-from gan_zoo.runs import rundir
+from gan_zoo.runs.run import Run
 
 NAMES = ("top", "left", "spot")
 
@@ -250,7 +250,7 @@ def asked(tmp_path, monkeypatch):
     }
     run = tmp_path / "run"
     run.mkdir()
-    rundir.write(run, rundir.record(config, identity, {}))
+    Run(run).start(config, identity, {})
     return run
 
 
@@ -329,13 +329,13 @@ def test_recognize_refuses_in_a_sentence(tool, asked, tmp_path):
 def test_the_same_number_is_drawn_for_each_class(train, tmp_path):
     assert train(f"--data_dir={save(tmp_path)}", "--condition=projection", "--steps=2") == 0
     run = train.folder
-    found = class_accuracy.draw_each_class(run, 5, seed=3)
+    found = class_accuracy.draw_each_class(Run(run), 5, seed=3)
     assert found.images.shape == (15, 16, 16, 3)
     assert np.bincount(found.labels).tolist() == [5, 5, 5]
     assert (found.step, found.ema) == (2, False)
-    again = class_accuracy.draw_each_class(run, 2, seed=3)
+    again = class_accuracy.draw_each_class(Run(run), 2, seed=3)
     np.testing.assert_array_equal(found.images[:6], again.images)
-    assert (found.images[:6] != class_accuracy.draw_each_class(run, 2, seed=4).images).any()
+    assert (found.images[:6] != class_accuracy.draw_each_class(Run(run), 2, seed=4).images).any()
 
 
 def test_the_classifier_is_tested_on_the_test_split_of_a_known_set(tmp_path):
