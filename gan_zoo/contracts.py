@@ -6,19 +6,19 @@ Conventions, stated once:
   networks, uint8.
 * Discriminators return logits ``[B, 1]``, never probabilities. The real target is 1, the fake
   target is 0.
-* A *step* is one update of the generator, however many updates of the discriminator come with it.
+* A *step* is one update of the generator, with one or more updates of the discriminator.
 * Shapes are written with B (batch), H, W, C (image), D (features), N (data set).
-* A ``seed`` handed to a hook is an integer tensor ``[2]``, a pure function of the run's seed, of
-  the hook's place and of the step. Random hooks draw with it through :mod:`gan_zoo.randomness`;
-  then a run on two replicas equals a run on one, and a resumed run equals an uninterrupted one. No
-  hook may draw from ``tf.random.normal`` and its stateful kin.
+* The ``seed`` of a hook is an integer tensor ``[2]``, a pure function of the run's seed, of the
+  hook's place and of the step. Random hooks draw with it through :mod:`gan_zoo.randomness`; then a
+  run on two replicas equals a run on one, and a resumed run equals an uninterrupted one. No hook
+  may draw from ``tf.random.normal`` or another stateful function.
 
 This module imports neither TensorFlow nor Keras.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -26,19 +26,23 @@ import numpy as np
 
 from gan_zoo.errors import UserError as UserError  # plugins may take it from here
 
+# The types of a part's functions, for a type checker; the shapes are stated at each field below.
+Tensor = Any  # a tf.Tensor; this module does not import TensorFlow
+Seed = Any  # an integer tensor [2]
+SampleHook = Callable[[Tensor, Seed], Tensor]
+
 
 class Batch(NamedTuple):
     """The real images of one update.
 
     Attributes:
         images: float32 ``[B, H, W, C]`` in [-1, 1].
-        labels: Of the images, int32 ``[B]``, and so those that G is asked for; None without a
-            condition.
-        disc_step: Which of several updates of D within a step this is for; each draws for itself.
+        labels: Of the images, int32 ``[B]``, and also of G's images; None without a condition.
+        disc_step: The number of the update of D within a step; each has its own random numbers.
     """
 
-    images: Any
-    labels: Any = None
+    images: Tensor
+    labels: Tensor | None = None
     disc_step: int = 0
 
 
@@ -58,8 +62,8 @@ class Loss(NamedTuple):
             in G's update, too.
     """
 
-    disc: Callable[..., Any]
-    gen: Callable[..., Any]
+    disc: Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]
+    gen: Callable[..., Tensor]
     uses_targets: bool = True
     has_zero_gradient: bool = False
     needs_real_logits: bool = False
@@ -78,26 +82,29 @@ class DiscOutputs(NamedTuple):
         fake_classes: The same for the fake ones.
     """
 
-    real: Any
-    fake: Any
-    real_logits: Any
-    fake_logits: Any
-    real_classes: Any = None
-    fake_classes: Any = None
+    real: Tensor
+    fake: Tensor
+    real_logits: Tensor | None
+    fake_logits: Tensor
+    real_classes: Tensor | None = None
+    fake_classes: Tensor | None = None
+
+
+PenaltyHook = Callable[[Any, DiscOutputs, Seed], Tensor]
 
 
 class Trick(NamedTuple):
-    """What a trick changes about a step. Every field is optional; tricks apply in the order given.
+    """The changes of a trick to a step. Every field is optional; tricks apply in the order given.
 
     Attributes:
         real_targets: ``(targets [B, 1], seed) -> [B, 1]``, for D's update only.
         fake_targets: The same for the targets of fake images.
         gen_targets: ``(targets [B, 1], seed) -> [B, 1]``, for G's update.
-        real_images: ``(images [B, H, W, C], seed) -> [B, H, W, C]``: real images alone, before all
-            else. What it does becomes part of the data that G learns.
+        real_images: ``(images [B, H, W, C], seed) -> [B, H, W, C]``: real images alone, before the
+            other hooks. Its changes become part of the data that G learns.
         fake_images: The same for fake images, in D's update only.
-        images: ``(images [B, H, W, C], seed) -> [B, H, W, C]``: what D sees, real and fake alike,
-            in both updates. It must be differentiable.
+        images: ``(images [B, H, W, C], seed) -> [B, H, W, C]``: all images that D sees, real and
+            fake, in both updates. It must be differentiable.
         observe: ``(outputs: DiscOutputs) -> None``, in D's update, before its penalties: for tricks
             that track logits.
         penalty: ``(disc, outputs: DiscOutputs, seed) -> scalar``, already weighted, added to D's
@@ -107,56 +114,56 @@ class Trick(NamedTuple):
             loss, without the condition's. The logits are negated where tricks swap the targets, so
             that higher means more real.
         gradients: ``(gradients, net) -> gradients``, lists, before they are applied; ``net`` is
-            ``gen`` or ``disc``. They are this replica's share: the sum over replicas is what the
-            optimizer takes.
+            ``gen`` or ``disc``. They are those of this replica; the optimizer applies their sum
+            over replicas.
         after_disc: ``(disc) -> None``, after each update of D.
         swaps_targets: Whether real images get the target 0 and fake ones 1, for both nets.
         metrics: ``() -> {name: scalar}``, read at the end of a chunk.
         variables: State to save in checkpoints.
     """
 
-    real_targets: Callable[..., Any] | None = None
-    fake_targets: Callable[..., Any] | None = None
-    gen_targets: Callable[..., Any] | None = None
-    real_images: Callable[..., Any] | None = None
-    fake_images: Callable[..., Any] | None = None
-    images: Callable[..., Any] | None = None
-    observe: Callable[..., Any] | None = None
-    penalty: Callable[..., Any] | None = None
-    gen_penalty: Callable[..., Any] | None = None
-    gen_weights: Callable[..., Any] | None = None
-    gradients: Callable[..., Any] | None = None
-    after_disc: Callable[..., Any] | None = None
+    real_targets: SampleHook | None = None
+    fake_targets: SampleHook | None = None
+    gen_targets: SampleHook | None = None
+    real_images: SampleHook | None = None
+    fake_images: SampleHook | None = None
+    images: SampleHook | None = None
+    observe: Callable[[DiscOutputs], None] | None = None
+    penalty: PenaltyHook | None = None
+    gen_penalty: PenaltyHook | None = None
+    gen_weights: Callable[[Tensor], Tensor] | None = None
+    gradients: Callable[[list[Tensor], str], list[Tensor]] | None = None
+    after_disc: Callable[[Any], None] | None = None
     swaps_targets: bool = False
-    metrics: Callable[..., Any] | None = None
+    metrics: Callable[[], dict[str, Any]] | None = None
     variables: tuple = ()
 
 
 class Condition(NamedTuple):
-    """How both nets are conditioned on classes; real and fake image i of an update share a label.
+    """How both nets use the classes of images. Real image i and fake image i have the same label.
 
     Attributes:
-        column: The column of :attr:`Dataset.labels` that says which class an image is of.
+        column: The column of :attr:`Dataset.labels` that has the class of each image.
         disc: ``(logits [B, 1], features [B, D], label int32 [B], classes) -> outputs``, symbolic
-            tensors of Keras, float32 but for the label: what a D whose last layer makes ``logits``
-            of ``features`` gives for images of that label. The first output is its logits [B, 1]; a
-            second one, if any, is what ``loss`` is to be fed with.
+            tensors of Keras, float32 but for the label: the outputs for images of that label of a D
+            whose last layer computes ``logits`` from ``features``. The first output is its logits
+            [B, 1]; a second one, if any, is the input of ``loss``.
         loss: ``(second output, labels int32 [B]) -> [B]``, already weighted: added to D's loss for
-            real and for fake images, and to G's loss for its own. None where D has one output.
+            real and for fake images, and to G's loss for fake ones. None where D has one output.
     """
 
     column: str
-    disc: Callable[..., Any]
-    loss: Callable[..., Any] | None = None
+    disc: Callable[[Tensor, Tensor, Tensor, int], Sequence[Tensor]]
+    loss: Callable[[Tensor, Tensor], Tensor] | None = None
 
 
 class Classes(NamedTuple):
-    """The classes that a run with a condition learns, as its data have them.
+    """The classes that a run with a condition learns, from its data.
 
     Attributes:
-        column: Of :attr:`Dataset.labels`.
-        names: Of the classes, in the order of their numbers.
-        counts: Images of each class to train on.
+        column: The column of :attr:`Dataset.labels`.
+        names: The names of the classes, in the order of their numbers.
+        counts: Training images of each class.
         hash: SHA-256 (hex) of all labels in the order of the images.
     """
 
@@ -176,11 +183,11 @@ class Update(NamedTuple):
         batches: How many batches of real images one step uses.
         single_backward: Whether G's gradient comes from D's loss. Then penalties, losses with zero
             gradients, and a D whose output for one image depends on the others are refused.
-        shared_fakes: Whether D and G learn from the same fakes. Then tricks that change those of D
-            alone are refused.
+        shared_fakes: Whether D and G learn from the same fakes. Then tricks that change the fakes
+            of D alone are refused.
     """
 
-    run: Callable[..., Any]
+    run: Callable[[Any, Batch], dict[str, Tensor]]
     batches: int = 1
     single_backward: bool = False
     shared_fakes: bool = False
@@ -209,14 +216,14 @@ class Dataset(NamedTuple):
     """Images in memory or memory-mapped, at the size at which they train.
 
     Attributes:
-        name: Its public name, such as ``cartoon_faces``.
+        name: The public name, such as ``cartoon_faces``.
         images: uint8 ``[N, H, W, C]`` with C 1 or 3; an array or a read-only memory map.
         labels: Named columns of class numbers, int32 ``[N]`` each: ``{"class": ...}``, or one
             column an attribute.
         label_values: For each column, the names of its classes.
         hash: SHA-256 (hex) of the shape and the pixels: the identity of the data in checks and
             stamps.
-        resize: How pixels were brought to this size, in a few words: ``crop+lanczos (Pillow)``,
+        resize: The method of resizing to this size, in a few words: ``crop+lanczos (Pillow)``,
             ``none``, ``drawn``.
         notes: Sentences to show to the user once, such as which files were skipped.
     """
@@ -240,11 +247,11 @@ class FeatureExtractor(NamedTuple):
     """A fixed network that turns images into features, for distances between sets of images.
 
     Attributes:
-        name: Its public name, which every number made with it carries.
+        name: The public name, part of the name of every score computed with it.
         hash: SHA-256 (hex, may be shortened) of its weights.
-        resize: How it brings images to its own size, in a few words.
-        features: uint8 ``[N, H, W, C]`` -> float ``[N, D]``; batches by itself.
-        logits: uint8 ``[N, H, W, C]`` -> float ``[N, classes]``, or None where it is no classifier.
+        resize: The method of resizing to its input size, in a few words.
+        features: uint8 ``[N, H, W, C]`` -> float ``[N, D]``; it splits N into batches itself.
+        logits: uint8 ``[N, H, W, C]`` -> float ``[N, classes]``; None if it is not a classifier.
     """
 
     name: str

@@ -50,3 +50,31 @@ def check_at_least(least: int, **numbers: float) -> None:
     for name, value in numbers.items():
         if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
             raise ValueError(f"{name}={value} must be a whole number, {least} or more.")
+
+
+def check_positive(**numbers: float) -> None:
+    """Raise ``ValueError`` unless every number is above 0."""
+    for name, value in numbers.items():
+        if not value > 0:
+            raise ValueError(f"{name}={value} must be above 0.")
+
+
+def check_non_negative(**numbers: float) -> None:
+    """Raise ``ValueError`` unless every number is 0 or more."""
+    for name, value in numbers.items():
+        if not value >= 0:
+            raise ValueError(f"{name}={value} must be 0 or more.")
+
+
+def check_share(**shares: float) -> None:
+    """Raise ``ValueError`` unless every share or probability is in [0, 1]."""
+    for name, value in shares.items():
+        if not 0 <= value <= 1:
+            raise ValueError(f"{name}={value} must be from 0 to 1.")
+
+
+def check_decay(**decays: float) -> None:
+    """Raise ``ValueError`` unless every decay or rate is in [0, 1)."""
+    for name, value in decays.items():
+        if not 0 <= value < 1:
+            raise ValueError(f"{name}={value} must be from 0 to below 1.")

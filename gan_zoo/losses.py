@@ -1,4 +1,4 @@
-"""What ``--loss`` takes: losses over logits, one value a sample.
+"""The losses that ``--loss`` takes: over logits, one value a sample.
 
 ``bce(x, t)`` below is the binary cross-entropy of the probability sigmoid(x) against the target t,
 computed from the logit x so that it is exact where the probability rounds to 0 or 1.
@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from gan_zoo import replicas
 from gan_zoo.contracts import Loss
+from gan_zoo.errors import check_positive
 from gan_zoo.registry import losses
 
 
@@ -23,31 +24,33 @@ def _bce_disc(real, fake, real_targets, fake_targets):
 
 @losses.register
 def non_saturating(disc_weight: float = 1.0) -> Loss:
-    """D: cross-entropy; G maximizes log D(G(z)) (Goodfellow et al. 2014, arXiv:1406.2661, end of section 3).
+    """D: cross-entropy; G maximizes log D(G(z)) (Goodfellow et al. 2014, arXiv:1406.2661).
 
-    With plain targets it is what others call the logistic loss: softplus(-real) + softplus(fake)
-    for D, softplus(-fake) for G.
+    End of section 3. With plain targets it is also named the logistic loss: softplus(-real) +
+    softplus(fake) for D, softplus(-fake) for G.
 
     Args:
-        disc_weight: Of D's loss, the sum over real and fake; 0.5 makes it their mean.
+        disc_weight: The weight of D's loss, the sum over real and fake; 0.5 makes it their mean.
     """
-    if not disc_weight > 0:
-        raise ValueError(f"disc_weight={disc_weight} must be above 0.")
+    check_positive(disc_weight=disc_weight)
     return Loss(disc=lambda *arguments: disc_weight * _bce_disc(*arguments), gen=_bce)
 
 
 @losses.register
 def minimax() -> Loss:
-    """D: cross-entropy; G minimizes log(1 - D(G(z))), equation 1 itself (Goodfellow et al. 2014, arXiv:1406.2661).
+    """D: cross-entropy; G minimizes log(1 - D(G(z))) (Goodfellow et al. 2014, arXiv:1406.2661).
 
-    G's gradient vanishes where D is sure; it is here to be compared with.
+    Equation 1. G's gradient vanishes where D is sure; use it for comparisons.
     """
     return Loss(disc=_bce_disc, gen=lambda fake, targets: -_bce(fake, 1.0 - targets))
 
 
 @losses.register
 def least_squares() -> Loss:
-    """Half the squared distance of the logit to its target (Mao et al. 2017, arXiv:1611.04076, equation 9)."""
+    """Half the squared distance of a logit to its target (Mao et al. 2017, arXiv:1611.04076).
+
+    Equation 9.
+    """
     return Loss(
         disc=lambda real, fake, real_targets, fake_targets: (
             0.5 * tf.square(real - real_targets) + 0.5 * tf.square(fake - fake_targets)
@@ -60,8 +63,7 @@ def least_squares() -> Loss:
 def wasserstein() -> Loss:
     """The critic's difference (Arjovsky et al. 2017, arXiv:1701.07875, equation 2).
 
-    It means something only under a bound on D's slope, such as a gradient penalty or clipped
-    weights, which is a trick of its own here.
+    It needs a bound on D's gradient: add a trick, ``gradient_penalty`` or ``clip_weights``.
     """
     return Loss(
         disc=lambda real, fake, *_: fake - real, gen=lambda fake, _: -fake, uses_targets=False
@@ -70,7 +72,10 @@ def wasserstein() -> Loss:
 
 @losses.register
 def hinge() -> Loss:
-    """D: relu(1 - real) + relu(1 + fake); G: -fake (Lim & Ye 2017, arXiv:1705.02894; Miyato et al. 2018, equations 16, 17)."""
+    """D: relu(1 - real) + relu(1 + fake); G: -fake (Lim & Ye 2017, arXiv:1705.02894).
+
+    Miyato et al. 2018 (arXiv:1802.05957), equations 16 and 17.
+    """
     return Loss(
         disc=lambda real, fake, *_: tf.nn.relu(1.0 - real) + tf.nn.relu(1.0 + fake),
         gen=lambda fake, _: -fake,
@@ -81,22 +86,22 @@ def hinge() -> Loss:
 
 @losses.register
 def relativistic_average() -> Loss:
-    """Is an image more real than the mean of the others? RaSGAN (Jolicoeur-Martineau 2018, arXiv:1807.00734).
+    """Logits relative to the mean of the others: RaSGAN (Jolicoeur-Martineau 2018).
 
-    Cross-entropy of real - mean(fake) and of fake - mean(real), their sum, where the author's code
-    takes half of it; for G with the targets exchanged. The means are over the whole batch, of all
-    replicas. Real and fake logits may drift together: only their difference means something.
+    arXiv:1807.00734. The sum of the cross-entropies of real - mean(fake) and of fake - mean(real),
+    where the author's code takes half of it; for G with the targets exchanged. The means are over
+    the global batch. Real and fake logits may drift together: only their difference counts.
     """
 
-    def against(logits, others):
+    def relative(logits, others):
         return logits - replicas.mean(tf.reduce_mean(others))
 
     return Loss(
         disc=lambda real, fake, real_targets, fake_targets: _bce_disc(
-            against(real, fake), against(fake, real), real_targets, fake_targets
+            relative(real, fake), relative(fake, real), real_targets, fake_targets
         ),
         gen=lambda fake, targets, real: _bce_disc(
-            against(fake, real), against(real, fake), targets, 1.0 - targets
+            relative(fake, real), relative(real, fake), targets, 1.0 - targets
         ),
         needs_real_logits=True,
     )
@@ -104,12 +109,12 @@ def relativistic_average() -> Loss:
 
 @losses.register
 def relativistic_pairing() -> Loss:
-    """Is this image more real than that one? Each fake has one real partner: RpGAN, the loss of R3GAN.
+    """Logits of pairs of one real and one fake image: RpGAN, the loss of R3GAN.
 
     D: softplus(fake - real); G: softplus(real - fake), as in the authors' code (Huang et al. 2024,
     arXiv:2501.05441, section 2.2; Jolicoeur-Martineau 2018, arXiv:1807.00734). R3GAN adds the
-    tricks ``r1`` and ``r2``, without which it need not converge. Only the difference of real and
-    fake logits means something.
+    tricks ``r1`` and ``r2``, without which it may not converge. Only the difference of real and
+    fake logits counts.
     """
     return Loss(
         disc=lambda real, fake, *_: tf.nn.softplus(fake - real),

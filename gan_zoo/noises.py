@@ -1,18 +1,18 @@
-"""What ``--noise`` takes: the distribution of z. Its shape is the generator's ``input_shape``."""
+"""The distributions of z that ``--noise`` takes; its shape is the generator's ``input_shape``."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 from gan_zoo import randomness
+from gan_zoo.errors import check_positive
 from gan_zoo.registry import noises
 
 
 @noises.register
 def normal(stddev: float = 1.0) -> Callable:
     """Independent values from N(0, stddev^2)."""
-    if not stddev > 0:
-        raise ValueError(f"stddev={stddev} must be above 0.")
+    check_positive(stddev=stddev)
     return lambda shape, seed: randomness.normal(shape, seed, stddev)
 
 

@@ -1,4 +1,4 @@
-"""What ``--update`` takes: the order in which a step updates the two nets."""
+"""The orders in which a step updates the two nets, which ``--update`` takes."""
 
 from __future__ import annotations
 
@@ -10,11 +10,13 @@ from gan_zoo.registry import updates
 
 @updates.register
 def alternating(disc_steps: int = 1) -> Update:
-    """D, then G against the new D, each on fakes of its own (Goodfellow et al. 2014, arXiv:1406.2661, algorithm 1).
+    """D, then G against the new D, each on new fakes (Goodfellow et al. 2014, arXiv:1406.2661).
+
+    Algorithm 1.
 
     Args:
-        disc_steps: Updates of D in one step, the paper's k, each on new real and fake images;
-            logged are their means.
+        disc_steps: Updates of D in one step, the paper's k, each on new real and fake images. The
+            log has their means.
     """
     check_at_least(1, disc_steps=disc_steps)
 
@@ -31,8 +33,8 @@ def alternating(disc_steps: int = 1) -> Update:
 def simultaneous() -> Update:
     """Both at once, from one batch of fakes, each against the other as it was before the step.
 
-    One pass through G and one less through D than ``alternating``. It is how the DCGAN tutorial of
-    TensorFlow trains, and where analyses of GAN training start (Mescheder et al. 2018,
+    It takes one pass through G and one through D less than ``alternating``. TensorFlow's DCGAN
+    tutorial trains in this way, and analyses of GAN training assume it (Mescheder et al. 2018,
     arXiv:1801.04406, section 2).
     """
     return Update(step.simultaneous_update, shared_fakes=True)
@@ -40,14 +42,16 @@ def simultaneous() -> Update:
 
 @updates.register
 def one_stage() -> Update:
-    """Both at once with one way back through D for both (Shen et al. 2021, arXiv:2103.00430, section 3).
+    """Both at once with a single backward pass (Shen et al. 2021, arXiv:2103.00430, section 3).
 
-    It computes what ``simultaneous`` does, in less time, where the logit of an image depends on
-    that image alone and D's loss has a slope there. Refused is a D with batch norm, through which
-    images see each other: there the ratios of the two slopes, which differ by factors of a hundred
-    within a batch once D is sure, multiply what belongs to other images, and G learns nothing
-    (FD-embedded 196 after 128,000 faces where ``simultaneous`` has 8; the paper does not speak of
-    it). Refused are losses for D with flat parts (``hinge``), from which G would learn nothing, and
-    penalties, whose slope G should not follow.
+    It computes the same as ``simultaneous``, in less time, if the logit of an image depends on that
+    image alone and D's loss has a gradient there.
+
+    A D with batch norm is refused, since its logits depend on other images. The ratios of the
+    gradients of both losses differ by factors of a hundred within a batch once D is sure; with
+    batch norm, each would also multiply gradients of other images, and G learns nothing
+    (FD-embedded 196 after 128,000 faces, against 8 with ``simultaneous``; the paper does not
+    discuss it). D's losses with zero gradients (``hinge``) are refused, since G would not learn
+    from them, and penalties, since their gradient is not for G.
     """
     return Update(step.one_stage_update, single_backward=True, shared_fakes=True)

@@ -20,7 +20,7 @@ from gan_zoo.contracts import Batch, Classes, Dataset, DiscOutputs, Trick
 from gan_zoo.errors import UserError
 from gan_zoo.game import build, sampling, step
 from gan_zoo.game import labels as game_labels
-from gan_zoo.layers import BatchNorm, ClassAffine, Dense, full_precision, layers_of, normalize
+from gan_zoo.layers import BatchNorm, ClassAffine, full_precision, layers_of, normalize
 from gan_zoo.runs import restore
 from gan_zoo.training import feed
 
@@ -67,7 +67,7 @@ REAL, LABELS = tf.constant([[[[1.0, 1.0]]], [[[0.0, 2.0]]]]), tf.constant([2, 0]
 def test_projection_by_hand():
     x = keras.Input((2, 2, 1))
     hidden = layers.Dense(3, activation="relu")(layers.Flatten()(x))
-    plain = model(x, Dense(1)(hidden))
+    plain = model(x, layers.Dense(1)(hidden))
     net = condition_disc(plain, registry.conditions.build("projection"), 3)
     images, labels = RNG.normal(size=(5, 2, 2, 1)).astype(np.float32), np.array([0, 2, 1, 2, 0])
     w, b, v, c = plain.get_weights()
@@ -437,8 +437,8 @@ def test_a_class_goes_by_its_name_or_its_number():
     g = g._replace(classes=Classes("digit", ("3", "5", "9"), (10, 20, 0), ""))
     assert game_labels.parse_label(g, "5") == 1
     for text, words in (
-        ("2", "is no class of this run; its classes, by digit, are: 3, 5, 9."),  # and no nine
-        ("9" * 5000, "is no class of this run"),
+        ("2", "is not a class of this run; its classes, by digit, are: 3, 5, 9."),  # and no nine
+        ("9" * 5000, "is not a class of this run"),
         ("9", "--label=9 is a class of which the run had no image to train on"),
     ):
         with pytest.raises(UserError) as e:
@@ -467,23 +467,25 @@ def data_of(labels, values=("a", "b"), column="class"):
 def test_classes_are_those_of_the_images_to_train_on():
     config = Config(image_size="8", batch=2, condition="projection", holdout=0.5)
     data = data_of([0, 1] * 10)
-    kept = build.split(config, 20)[0]
-    classes = game_labels.classes_of(config, data)
+    kept = build.split_rows(config, 20)[0]
+    classes = game_labels.condition_classes(config, data)
     assert classes.counts == tuple(np.bincount(np.asarray([0, 1] * 10)[kept]))
     assert sum(classes.counts) == 10
-    assert classes.hash != game_labels.classes_of(config, data_of([1, 0] * 10)).hash
+    assert classes.hash != game_labels.condition_classes(config, data_of([1, 0] * 10)).hash
     rows = np.arange(20) % 2
-    for part, own in zip(("train", "held-out"), build.split(config, 20), strict=True):
-        np.testing.assert_array_equal(build.part_of(data, config, part).labels["class"], rows[own])
-    assert game_labels.classes_of(Config(), data) is None
+    for part, own in zip(("train", "held-out"), build.split_rows(config, 20), strict=True):
+        np.testing.assert_array_equal(
+            build.data_split(data, config, part).labels["class"], rows[own]
+        )
+    assert game_labels.condition_classes(Config(), data) is None
 
 
 def test_an_older_name_of_a_label_column_is_still_found():
     config = Config(image_size="8", batch=2, condition="projection('hair_colour')")
-    assert game_labels.classes_of(config, data_of([0, 1], column="hair_color")).column == (
+    assert game_labels.condition_classes(config, data_of([0, 1], column="hair_color")).column == (
         "hair_color"
     )
-    assert game_labels.classes_of(config, data_of([0, 1], column="hair_colour")).column == (
+    assert game_labels.condition_classes(config, data_of([0, 1], column="hair_colour")).column == (
         "hair_colour"
     )
 
@@ -523,10 +525,10 @@ def test_data_without_such_classes_is_refused():
         ),
     ):
         with pytest.raises(UserError) as e:
-            game_labels.classes_of(config, data)
+            game_labels.condition_classes(config, data)
         assert words in str(e.value)
     assert (
-        game_labels.classes_of(
+        game_labels.condition_classes(
             Config(condition="auxiliary('hair')"), data_of([0, 1], column="hair")
         ).column
         == "hair"
@@ -629,7 +631,7 @@ def test_what_does_not_go_with_a_condition_is_refused(labeled, tmp_path, capsys)
             ["--tricks=history_pool(8)"],
             "--tricks=history_pool(8) changes which fakes D learns from",
         ),
-        (["--condition=auxiliary", "--update=one_stage"], "follows one loss back through D"),
+        (["--condition=auxiliary", "--update=one_stage"], "uses the gradient of one loss of D"),
         (["--condition=projection('hair')"], "needs the labels 'hair'"),
         (["--condition=auxiliary(weight=0)"], "must be above 0"),
         (["--condition=projektion"], "did you mean projection?"),
@@ -694,7 +696,7 @@ def test_tools_make_images_of_a_class(finished, tool, tmp_path):
         singles = [f"{i:06d}-class{label}.png" for i, label in enumerate(made["labels"])]
     tool("sample", finished, "--n=6", f"--out={tmp_path / 'single'}")
     assert sorted(path.name for path in (tmp_path / "single").iterdir()) == singles
-    assert "--label=4 is no class of this run; its classes, by class, are: 3, 5, 9." in tool(
+    assert "--label=4 is not a class of this run; its classes, by class, are: 3, 5, 9." in tool(
         "sample", finished, "--label=4", code=2
     )
     walk = ["interpolate", finished, "--n=2", "--steps=2", "--size=0"]

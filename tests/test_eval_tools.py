@@ -357,7 +357,7 @@ def test_d_ranks_training_images_against_those_of_holdout(tool, trained, real, m
     assert "D ranks a training image above a held-out one in " in out
     config = Run(trained).config
     data = build.load_data(config)
-    train, kept = build.split(config, len(data.images))
+    train, kept = build.split_rows(config, len(data.images))
     rows = [{image.tobytes() for image in data.images[some]} for some in (train, kept)]
     shown = [{image.tobytes() for image in images} for images in asked]
     assert shown[0] < rows[0] and shown[1] == rows[1] and len(asked[2]) == 40

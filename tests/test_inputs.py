@@ -56,7 +56,7 @@ BAD_FILES = {
         (["--gen=conv_noise28", "--image_size=64"], "28x28 images only, not 64x64"),
         (["--gen=dcgan", "--image_size=5x400"], "--image_size=5x400"),
         (["--loss=wasserstein", "--tricks=flip_labels"], "the loss 'wasserstein' has none"),
-        (["--tricks=flip_labels(2.0)"], "no probability"),
+        (["--tricks=flip_labels(2.0)"], "rate=2.0 must be from 0 to 1"),
         (["--loss=non_saturating(1e999)"], "a number that is too large"),
         (["--samples=100000000"], "--samples=100000000 is too large; give 10000 or less"),
         (["--tricks=constant_label(-1e308,1e308)"], "constant_label"),

@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from gan_zoo import layers, registry
 from gan_zoo.config import Config
+from gan_zoo.contracts import Batch
 from gan_zoo.errors import UserError
 from gan_zoo.game import build
 from gan_zoo.generators.lightweight import excite
@@ -213,7 +214,7 @@ def test_fastgan_gates_each_map_by_the_one_three_sizes_below():
         if layer.name.startswith("conv2d") and layer.kernel.shape[0] == 4
     ] == [(4, 3)] * 3
     with pytest.raises(
-        UserError, match="reach=4 is too far for images of 28x28, which take 3 doublings"
+        UserError, match="reach=4 is too large for images of 28x28, which take 3 doublings"
     ):
         registry.generators.build("lightweight(reach=4)", image_shape=(28, 28, 1))
 
@@ -344,7 +345,7 @@ def test_a_logit_of_the_patch_d_sees_a_patch(downs, field):
     rows, columns = np.nonzero(tape.gradient(one, x).numpy()[0, :, :, 0])
     assert (np.ptp(rows) + 1, np.ptp(columns) + 1) == (field, field)
     np.testing.assert_allclose(net(x)[0, 0], y.numpy().mean(), rtol=1e-5)
-    with pytest.raises(UserError, match="downs=5 is too many for images of 28x28"):
+    with pytest.raises(UserError, match="downs=5 is too large for images of 28x28"):
         registry.discriminators.build("patch(downs=5)", image_shape=(28, 28, 1))
 
 
@@ -446,7 +447,8 @@ def play(gen, disc, compiled):
     before = [v.numpy() for net in (game.gen, game.disc) for v in net.trainable_variables]
     step = tf.function(game.update.run) if compiled else game.update.run
     for seed in range(2):
-        scalars = step(game, tf.random.stateless_uniform([4, 28, 28, 3], [0, seed], -1, 1))
+        images = tf.random.stateless_uniform([4, 28, 28, 3], [0, seed], -1, 1)
+        scalars = step(game, Batch(images))
         game.step.assign_add(1)
     assert all(np.isfinite(value) for value in scalars.values())
     after = [v.numpy() for net in (game.gen, game.disc) for v in net.trainable_variables]

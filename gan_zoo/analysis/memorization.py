@@ -122,7 +122,7 @@ def find_memorization(
     data, notes = load_real(subject)
     if data_changed(subject, data):
         raise UserError(data_changed_message(subject, data))
-    train, held_out_rows = build.split(subject.config, len(data.images))
+    train, held_out_rows = build.split_rows(subject.config, len(data.images))
     unseen = load_held_out(subject, data, held_out_rows, held_out, held_out_dir)
     extractor = build_extractor(subject.config)
     fakes = load_fakes(subject, data, n, step=step, best=best, ema=ema)

@@ -159,13 +159,13 @@ def split_of(data: Dataset, subject: Subject, split: str) -> Dataset:
     """
     from gan_zoo.game import build
 
-    _, held_out = build.split(subject.config, len(data.images))
+    _, held_out = build.split_rows(subject.config, len(data.images))
     if split == "held-out" and not len(held_out):
         raise UserError(
             "there are no held-out images, since --holdout is 0; train with --holdout=0.1, say, or"
             " use --split=train."
         )
-    return data if split == "all" else build.part_of(data, subject.config, split)
+    return data if split == "all" else build.data_split(data, subject.config, split)
 
 
 class Fakes(NamedTuple):

@@ -404,7 +404,7 @@ def _measure(about: Record, configs: dict[str, Config], places: list[dict[str, A
             continue
         settings = configs[name]
         try:
-            classes = game_labels.classes_of(settings, data)
+            classes = game_labels.condition_classes(settings, data)
             game = build.build_game(settings, shape, classes)
         except UserError as e:
             raise UserError(f"the variant '{name}': {e}") from None

@@ -6,6 +6,7 @@ import keras
 from keras import layers
 from keras.config import floatx
 
+from gan_zoo.errors import check_at_least
 from gan_zoo.layers import (
     Conv2D,
     Dropout,
@@ -41,13 +42,15 @@ def dcgan(
         kernel: Side of the kernels.
         slope: Of LeakyReLU.
         norm: ``batch``, ``layer``, ``instance`` or ``none``, see :func:`gan_zoo.layers.normalize`;
-            True and False mean the first and the last. Batch norm does not go with a penalty on the
+            True and False mean the first and the last. Batch norm cannot go with a penalty on the
             gradient of single samples.
         dropout: Rate after each activation; the paper has none.
         max_width: The doubling ends here.
-        minibatch_std: Whether the last layer also sees how much the images of a batch differ.
+        minibatch_std: Whether the last layer also sees the standard deviation over images, see
+            :class:`gan_zoo.layers.MinibatchStd`.
         image_shape: (H, W, C), any.
     """
+    check_at_least(1, width=width, kernel=kernel, max_width=max_width)
     norm = norm_kind(norm)
     steps = len(resolution_schedule(*image_shape[:2])) - 1
     if not steps:
@@ -57,15 +60,10 @@ def dcgan(
         )
     image = x = keras.Input(image_shape, name="image")
     for i in range(steps):
-        bare = i == 0 or norm == "none"
-        x = Conv2D(
-            min(max_width, width * 2**i),
-            kernel,
-            2,
-            "same",
-            use_bias=bare,
-            kernel_initializer=dcgan_init(),
-        )(x)
+        bare = i == 0 or norm == "none"  # without a norm
+        filters = min(max_width, width * 2**i)
+        conv = Conv2D(filters, kernel, 2, "same", use_bias=bare, kernel_initializer=dcgan_init())
+        x = conv(x)
         x = layers.LeakyReLU(slope)(x if bare else normalize(x, norm))
         x = Dropout(dropout)(x) if dropout else x
     x = MinibatchStd()(x) if minibatch_std else x

@@ -11,10 +11,10 @@ from gan_zoo.registry import discriminators
 
 @discriminators.register
 def dense(widths: tuple = (512, 256), *, image_shape):
-    """Dense layers only, the baseline (Goodfellow et al. 2014, arXiv:1406.2661, in the form of Keras-GAN).
+    """Dense layers only, the baseline (Goodfellow et al. 2014, arXiv:1406.2661).
 
-    [B, H, W, C] -> flatten -> dense layers with LeakyReLU 0.2 -> logits [B, 1]. For 28x28x3 it has
-    1,336,321 parameters.
+    In the form of Keras-GAN: [B, H, W, C] -> flatten -> dense layers with LeakyReLU 0.2 -> logits
+    [B, 1]. For 28x28x3 it has 1,336,321 parameters.
 
     Args:
         widths: Values of the hidden layers.

@@ -6,23 +6,24 @@ import keras
 from keras import layers
 from keras.config import floatx
 
+from gan_zoo.errors import check_at_least
 from gan_zoo.layers import Conv2D, dcgan_init, norm_kind, normalize, resolution_schedule
 from gan_zoo.registry import discriminators
 
 
 @discriminators.register
 def lightweight(width: int = 64, norm: str = "batch", max_width: int = 512, *, image_shape):
-    """Halvings by two paths, and the mean of logits of patches (FastGAN, Liu et al. 2021, arXiv:2101.04775, section 3.2).
+    """Halvings by two paths, and a mean of logits (FastGAN, Liu et al. 2021, arXiv:2101.04775).
 
-    [B, H, W, C] -> 4x4 convolution of stride 2, LeakyReLU 0.2 -> one block a halving -> 1x1
-    convolution, norm, LeakyReLU -> convolution to one logit a place -> mean -> logits [B, 1]. A
-    block is the mean of two paths: 4x4 convolution of stride 2 and 3x3 convolution; average pooling
-    and 1x1 convolution; each convolution with norm and LeakyReLU.
+    Section 3.2. [B, H, W, C] -> 4x4 convolution of stride 2, LeakyReLU 0.2 -> one block a halving
+    -> 1x1 convolution, norm, LeakyReLU -> convolution to one logit a place -> mean -> logits [B,
+    1]. A block is the mean of two paths: 4x4 convolution of stride 2 and 3x3 convolution; average
+    pooling and 1x1 convolution; each convolution with norm and LeakyReLU.
 
-    Differs from the paper: it has no decoders that reconstruct real images from D's maps, nor that
-    loss, which keeps D from overfitting to few images; use augmentation of what D sees instead. It
-    sees images at their own size only, and the mean of the logits is taken before the loss. The
-    authors' code also has spectral normalization, and excitations as those of G.
+    Differs from the paper: it has no decoders that reconstruct real images from D's maps, nor the
+    reconstruction loss, which keeps D from overfitting to few images; augment what D sees instead.
+    It sees images at their full size only, and the mean of the logits is taken before the loss. The
+    authors' code also has spectral normalization, and skip-layer excitation like that of G.
 
     Args:
         width: Channels of the first convolution; doubled at each block.
@@ -31,8 +32,7 @@ def lightweight(width: int = 64, norm: str = "batch", max_width: int = 512, *, i
         image_shape: (H, W, C), any.
     """
     norm = norm_kind(norm)
-    if min(width, max_width) < 1:
-        raise ValueError(f"width={width} and max_width={max_width} must be 1 or more.")
+    check_at_least(1, width=width, max_width=max_width)
     steps = len(resolution_schedule(*image_shape[:2])) - 1
     if not steps:
         raise ValueError(
@@ -40,15 +40,10 @@ def lightweight(width: int = 64, norm: str = "batch", max_width: int = 512, *, i
             " images."
         )
 
+    settings = {"padding": "same", "kernel_initializer": dcgan_init()}
+
     def conv(x, filters, kernel, stride=1):
-        x = Conv2D(
-            filters,
-            kernel,
-            stride,
-            "same",
-            use_bias=norm == "none",
-            kernel_initializer=dcgan_init(),
-        )(x)
+        x = Conv2D(filters, kernel, stride, use_bias=norm == "none", **settings)(x)
         return layers.LeakyReLU(0.2)(normalize(x, norm))
 
     image = keras.Input(image_shape, name="image")

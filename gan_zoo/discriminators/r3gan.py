@@ -8,7 +8,8 @@ import keras
 from keras import layers
 from keras.config import floatx
 
-from gan_zoo.layers import Conv2D, Dense, inverted_bottleneck, resolution_schedule, scaled
+from gan_zoo.errors import check_at_least
+from gan_zoo.layers import Conv2D, inverted_bottleneck, resolution_schedule, scaled
 from gan_zoo.registry import discriminators
 
 
@@ -22,16 +23,16 @@ def r3gan(
     *,
     image_shape,
 ):
-    """Residual blocks without a norm, in grouped convolutions (R3GAN, Huang et al. 2024, arXiv:2501.05441, section 3).
+    """Residual blocks without a norm (R3GAN, Huang et al. 2024, arXiv:2501.05441, section 3).
 
     [B, H, W, C] -> 1x1 convolution -> at every size ``blocks`` blocks
     (:func:`gan_zoo.layers.inverted_bottleneck`), then bilinear halving and, where the width
-    changes, a 1x1 convolution -> at the last size one weight a place and channel, summed over
-    places -> dense -> logits [B, 1].
+    changes, a 1x1 convolution -> at the last size a depthwise convolution to one value a channel ->
+    dense -> logits [B, 1].
 
     Differs from the paper: narrower, as its generator; halving is the mean of 2x2 pixels, where the
     authors' code weights 4x4 by (1, 3, 3, 1) in each direction; and the last layer has a bias,
-    which means nothing under the paper's loss.
+    which has no effect under the paper's loss.
 
     Args:
         width: Channels of the first map; doubled at each halving.
@@ -42,20 +43,19 @@ def r3gan(
         max_width: The doubling ends here.
         image_shape: (H, W, C), any.
     """
-    if min(width, blocks, group, expansion, max_width) < 1:
-        raise ValueError("width, blocks, group, expansion and max_width must all be 1 or more.")
+    check_at_least(1, width=width, blocks=blocks, group=group, expansion=expansion)
+    check_at_least(1, max_width=max_width)
     sizes = resolution_schedule(image_shape[0], image_shape[1])[::-1]
     image = keras.Input(image_shape, name="image")
     x = Conv2D(width, 1, use_bias=False, kernel_initializer=scaled())(image)
     for i in range(len(sizes)):
-        x = layers.AveragePooling2D(2, padding="same")(x) if i else x  # what halving bilinearly is
+        x = layers.AveragePooling2D(2, padding="same")(x) if i else x  # the same as bilinear
         if (filters := min(max_width, width * 2**i)) != x.shape[-1]:
             x = Conv2D(filters, 1, use_bias=False, kernel_initializer=scaled())(x)
         for _ in range(blocks):
             x = inverted_bottleneck(x, expansion, group, blocks * len(sizes))
-    # A channel reads only its own map, where Keras' fan-in of a depthwise kernel counts those of
-    # all channels.
-    alone = keras.initializers.RandomNormal(stddev=math.prod(sizes[-1]) ** -0.5)
-    x = layers.DepthwiseConv2D(sizes[-1], use_bias=False, depthwise_initializer=alone)(x)
-    logits = Dense(1, kernel_initializer=scaled(), dtype=floatx())(layers.Flatten()(x))
+    # A channel's fan-in is the size of its map; Keras would count the maps of all channels.
+    init = keras.initializers.RandomNormal(stddev=math.prod(sizes[-1]) ** -0.5)
+    x = layers.DepthwiseConv2D(sizes[-1], use_bias=False, depthwise_initializer=init)(x)
+    logits = layers.Dense(1, kernel_initializer=scaled(), dtype=floatx())(layers.Flatten()(x))
     return keras.Model(image, logits, name="r3gan_discriminator")

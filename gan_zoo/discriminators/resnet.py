@@ -8,9 +8,9 @@ import keras
 from keras import layers
 from keras.config import floatx
 
+from gan_zoo.errors import check_at_least
 from gan_zoo.layers import (
     Conv2D,
-    Dense,
     DownConv2D,
     SelfAttention,
     attention_at,
@@ -23,18 +23,18 @@ from gan_zoo.registry import discriminators
 def resnet(
     width: int = 64, max_width: int = 1024, smallest: int = 4, flat: int = 1, *, image_shape
 ):
-    """Residual blocks down to a logit (Miyato et al. 2018, arXiv:1802.05957, appendix B.4); no normalization in the net.
+    """Residual blocks down to a logit (Miyato et al. 2018, arXiv:1802.05957, appendix B.4).
 
     [B, H, W, C] -> one residual block a halving -> ``flat`` blocks at the last size -> ReLU, sum
-    over places -> dense -> logits [B, 1]. A block is ReLU, 3x3 convolution, ReLU, 3x3 convolution,
-    average pooling, plus the pooled input by a 1x1 convolution (Gulrajani et al. 2017,
+    over positions -> dense -> logits [B, 1]. A block is ReLU, 3x3 convolution, ReLU, 3x3
+    convolution, average pooling, plus the pooled input by a 1x1 convolution (Gulrajani et al. 2017,
     arXiv:1704.00028, appendix F); the first one has no ReLU at its start. At 128x128 the blocks are
     those of the paper's table 6b: 64 to 1024 channels and one more of 1024; at 48x48 those of table
     5; at 32x32 those of table 4 with ``width=128, max_width=128, smallest=8, flat=2``. Kernels
     start as in the authors' code.
 
-    Differs from the paper: its spectral normalization is not part of the net here. It computes the
-    same otherwise, see :class:`gan_zoo.layers.DownConv2D`.
+    Differs from the paper: its spectral normalization is not part of the net here, which has no
+    normalization at all. Otherwise it computes the same, see :class:`gan_zoo.layers.DownConv2D`.
 
     Args:
         width: Channels of the first block; doubled at each block.
@@ -56,12 +56,14 @@ def sagan(
     *,
     image_shape,
 ):
-    """Residual blocks and self-attention in one map (Zhang et al. 2019, arXiv:1805.08318, section 3).
+    """Residual blocks and self-attention (Zhang et al. 2019, arXiv:1805.08318, section 3).
 
     As ``resnet``, with :class:`gan_zoo.layers.SelfAttention` after the block that ends in the
-    chosen map. Differs from the paper: no class projection, its spectral normalization is not part
-    of the net here, and the channels of a block grow in its second convolution, as in ``resnet``,
-    where the authors' code has them grow in the first.
+    chosen map.
+
+    Differs from the paper: no class projection; its spectral normalization is not part of the net
+    here; and the channels of a block grow in its second convolution, as in ``resnet``, where in the
+    authors' code they grow in the first.
 
     Args:
         width: Channels of the first block; doubled at each block.
@@ -71,21 +73,15 @@ def sagan(
         flat: Blocks at the last size.
         image_shape: (H, W, C), any.
     """
-    if attention < 1:
-        raise ValueError(
-            f"attention={attention} must be 1 or more; resnet is the same net without it."
-        )
+    check_at_least(1, attention=attention)  # resnet is the same net without it
     return _residual(
         width, max_width, smallest, flat, attention, image_shape, "sagan_discriminator"
     )
 
 
 def _residual(width, max_width, smallest, flat, attention, image_shape, name):
-    if min(width, max_width, smallest) < 1 or flat < 0:
-        raise ValueError(
-            f"width={width}, max_width={max_width} and smallest={smallest} must be 1 or more,"
-            f" flat={flat} 0 or more."
-        )
+    check_at_least(1, width=width, max_width=max_width, smallest=smallest)
+    check_at_least(0, flat=flat)
     sizes = resolution_schedule(image_shape[0], image_shape[1], smallest)[::-1]
     if len(sizes) < 2:
         raise ValueError(
@@ -100,14 +96,17 @@ def _residual(width, max_width, smallest, flat, attention, image_shape, name):
         x = SelfAttention()(x) if size == attentive else x
     for _ in range(flat):
         x = residual_flat(x, widths[-1])
-    # The sum in full precision: a mean, times the number of places.
+    # The sum in full precision: a mean, times the number of positions.
     x = layers.GlobalAveragePooling2D(dtype=floatx())(layers.ReLU()(x))
     x = layers.Rescaling(float(math.prod(sizes[-1])), dtype=floatx())(x)
-    return keras.Model(image, Dense(1, dtype=floatx())(x), name=name)
+    return keras.Model(image, layers.Dense(1, dtype=floatx())(x), name=name)
 
 
 def residual_down(x, filters: int, *, first: bool = False):
-    """One block: [B, H, W, C] -> [B, H / 2, W / 2, filters], rounded up; the ``first`` does not begin with a ReLU."""
+    """Return one block's output: [B, H, W, C] -> [B, H / 2, W / 2, filters], rounded up.
+
+    The ``first`` block does not begin with a ReLU.
+    """
     inner = filters if first else x.shape[-1]
     y = Conv2D(inner, 3, padding="same", kernel_initializer=_he())(x if first else layers.ReLU()(x))
     y = DownConv2D(filters, 3, kernel_initializer=_he())(layers.ReLU()(y))
@@ -115,7 +114,10 @@ def residual_down(x, filters: int, *, first: bool = False):
 
 
 def residual_flat(x, filters: int):
-    """One block that keeps the size: [B, H, W, C] -> [B, H, W, filters]; where C is filters, its shortcut is the input."""
+    """Return the output of a block that keeps the size: [B, H, W, C] -> [B, H, W, filters].
+
+    If C equals ``filters``, its shortcut is the input itself.
+    """
     y = Conv2D(x.shape[-1], 3, padding="same", kernel_initializer=_he())(layers.ReLU()(x))
     y = Conv2D(filters, 3, padding="same", kernel_initializer=_he())(layers.ReLU()(y))
     return layers.Add()([x if x.shape[-1] == filters else Conv2D(filters, 1)(x), y])

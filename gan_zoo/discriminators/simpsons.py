@@ -6,25 +6,25 @@ import keras
 from keras import layers
 from keras.config import floatx
 
+from gan_zoo.errors import check_at_least
 from gan_zoo.layers import BatchNorm, Conv2D, dcgan_init
 from gan_zoo.registry import discriminators
 
 
 @discriminators.register
 def simpsons_dcgan(width: int = 64, *, image_shape):
-    """A DCGAN discriminator with 5x5 kernels, biases, and batch norm (epsilon 5e-5) after every convolution.
+    """A DCGAN discriminator with 5x5 kernels, biases, and batch norm after every convolution.
 
-    [B, H, W, C] -> convolutions to 1, 2, 4, 8 and 16 times ``width`` channels (stride 2, 2, 2, 1,
-    2), each with batch norm and LeakyReLU 0.2 -> flatten -> logits [B, 1]. At the defaults and
-    128x128x3 it has the 17,488,257 parameters (17,484,289 trainable) of the project it comes from;
-    see the preset ``simpsons_dcgan128``.
+    The epsilon of batch norm is 5e-5. [B, H, W, C] -> convolutions to 1, 2, 4, 8 and 16 times
+    ``width`` channels (stride 2, 2, 2, 1, 2), each with batch norm and LeakyReLU 0.2 -> flatten ->
+    logits [B, 1]. At the defaults and 128x128x3 it has the 17,488,257 parameters (17,484,289
+    trainable) of the project it comes from; see the preset ``simpsons_dcgan128``.
 
     Args:
         width: Channels of the first convolution.
         image_shape: (H, W, C), any.
     """
-    if width < 1:
-        raise ValueError(f"width={width} must be 1 or more.")
+    check_at_least(1, width=width)
     image = x = keras.Input(image_shape, name="image")
     for factor, stride in ((1, 2), (2, 2), (4, 2), (8, 1), (16, 2)):
         x = _trio(x, factor * width, stride)
@@ -34,20 +34,21 @@ def simpsons_dcgan(width: int = 64, *, image_shape):
 
 @discriminators.register
 def simpsons_stages(width: int = 64, convs: tuple = (1, 1, 2, 2, 2), *, image_shape):
-    """Five stages of convolutions, batch norm and LeakyReLU 0.2, and one dense layer; 5x5 kernels, strides for pooling.
+    """Five stages of 5x5 convolutions, batch norm and LeakyReLU 0.2, and one dense layer.
 
     [B, H, W, C] -> stages of 1, 2, 4, 8 and 16 times ``width`` channels -> flatten -> logits [B,
-    1]. The first convolution of a stage has stride 2. A reading of the text that describes the
-    project (see the preset ``simpsons_hacks``), which says that each stage has a number of
-    convolutions of its own, but not which.
+    1]. The first convolution of a stage has stride 2, in place of pooling. It follows the text that
+    describes the project (see the preset ``simpsons_hacks``), which says that stages differ in
+    their number of convolutions, but not the numbers.
 
     Args:
         width: Channels of the first stage.
-        convs: Convolutions in each stage; as many stages as numbers.
+        convs: Convolutions in each stage; as many stages as numbers, one or more.
         image_shape: (H, W, C), any.
     """
-    if width < 1 or not convs or min(convs) < 1:
-        raise ValueError(f"width={width} and every number of convs={convs} must be 1 or more.")
+    check_at_least(
+        1, width=width, stages=len(convs), **{f"convs[{i}]": n for i, n in enumerate(convs)}
+    )
     image = x = keras.Input(image_shape, name="image")
     for i, number in enumerate(convs):
         for k in range(number):

@@ -1,4 +1,4 @@
-"""How much arithmetic a step is."""
+"""The number of floating point operations of a step."""
 
 from __future__ import annotations
 
@@ -16,21 +16,22 @@ from gan_zoo.game import build
 def step_flops(
     config: Config, image_shape: tuple[int, int, int], classes: Classes | None = None
 ) -> float:
-    """Floating point operations of the convolutions and matrix products of one step, read off its graph.
+    """Return the floating point operations of one step's convolutions and matrix products.
 
-    What stands in a branch that is not always taken (a penalty every 16 steps, say) is not counted.
+    They are counted in the graph of the step. Operations in a branch that is not always taken, such
+    as a penalty every 16 steps, are not counted.
 
     Args:
         config: The settings.
         image_shape: (H, W, C).
-        classes: Those of the data, for settings with a condition.
+        classes: Those of the data; needed with a condition.
     """
     game = build.build_game(config, image_shape, classes)
     batch = tf.TensorSpec([config.batch * game.update.batches, *image_shape], tf.float32)
     labels = None if game.classes is None else tf.zeros([batch.shape[0]], tf.int32)
     run = tf.function(lambda real: game.update.run(game, Batch(real, labels)))
     graph = run.get_concrete_function(batch).graph
-    # TensorFlow drops what leads neither to a result nor to a change of a variable.
+    # TensorFlow drops operations that lead neither to a result nor to a change of a variable.
     live, todo = set(), [tensor.op for tensor in graph.outputs] + list(graph.control_outputs)
     while todo:
         op = todo.pop()
@@ -48,8 +49,8 @@ def step_flops(
             inner = op.inputs[0].shape[-2 if op.get_attr("adj_x") else -1]
             total += 2.0 * inner * op.outputs[0].shape.num_elements()
         elif op.type in ("Conv2D", "Conv2DBackpropInput", "Conv2DBackpropFilter"):
-            # Each of the three multiplies once for each place of the smaller map and each weight of
-            # the kernel.
+            # Each of the three multiplies once for each position of the smaller map and each weight
+            # of the kernel.
             if op.type == "Conv2D":
                 small, kernel = op.outputs[0].shape, op.inputs[1].shape
             elif op.type == "Conv2DBackpropInput":

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import functools
 import math
-from collections.abc import Callable, Iterator
+import weakref
+from collections.abc import Iterator
 from typing import Any
 
 import keras
@@ -16,16 +16,42 @@ from gan_zoo.game import step
 from gan_zoo.layers import capture_batch_statistics, has_batch_norm
 
 
-@functools.lru_cache(
-    maxsize=2
-)  # G and its average: a run draws from them again and again, and compiles each once
-def _inference(net: keras.Model) -> Callable[[tf.Tensor], tf.Tensor]:
-    return tf.function(lambda *inputs: _made(net, inputs, training=False))
+class _Compiled:
+    """The compiled functions of one generator. It holds the net weakly, see ``_compiled``."""
+
+    def __init__(self, net: keras.Model):
+        self.net = weakref.ref(net)
+        self.statistics: list[keras.Variable] = []  # the moving ones, in the order of the calls
+        self.images = tf.function(self._images)
+        self.batch_statistics = tf.function(self._batch_statistics)
+
+    def _call(self, inputs: tuple[tf.Tensor, ...], training: bool) -> tf.Tensor:
+        net = self.net()
+        assert net is not None  # its caller holds it
+        return net(list(inputs) if len(inputs) > 1 else inputs[0], training=training)
+
+    def _images(self, *inputs: tf.Tensor) -> tf.Tensor:
+        """Return the images of noise, or of noise and labels, in inference mode."""
+        return self._call(inputs, training=False)
+
+    def _batch_statistics(self, *inputs: tf.Tensor) -> list[tf.Tensor]:
+        """Return the batch statistics of one batch of inputs, in the order of ``statistics``."""
+        # The scope discards all other updates of training, such as those of Keras' batch norm.
+        with capture_batch_statistics(self.net()) as captured, keras.StatelessScope():
+            self._call(inputs, training=True)
+        self.statistics = [variable for variable, _ in captured]
+        return [value for _, value in captured]
 
 
-def _made(net: keras.Model, inputs: tuple[tf.Tensor, ...], training: bool) -> tf.Tensor:
-    """What a net makes of noise, or of noise and labels."""
-    return net(list(inputs) if len(inputs) > 1 else inputs[0], training=training)
+# A run samples from G and from its average again and again, and compiles each once. An entry goes
+# with its net.
+_compiled: weakref.WeakKeyDictionary[keras.Model, _Compiled] = weakref.WeakKeyDictionary()
+
+
+def _functions_of(net: keras.Model) -> _Compiled:
+    if net not in _compiled:
+        _compiled[net] = _Compiled(net)
+    return _compiled[net]
 
 
 def sample_noise(
@@ -37,10 +63,10 @@ def sample_noise(
     first: int = 0,
     batch: int = 64,
 ) -> np.ndarray:
-    """The noise float32 ``[number, ...]`` from which :func:`sample` draws images ``first`` and on.
+    """Return the noise float32 ``[number, ...]`` of the samples from number ``first`` on.
 
-    ``first`` is a multiple of ``batch``. Row i depends on ``seed``, ``place``, ``batch`` and
-    ``first + i`` alone.
+    It is the noise of :func:`sample`. ``first`` is a multiple of ``batch``. Row i depends on
+    ``seed``, ``place``, ``batch`` and ``first + i`` alone.
     """
     shape, source = (batch, *game.noise_shape), randomness.derive_seed(seed, place)
     blocks = range(first, first + number, batch)
@@ -58,9 +84,13 @@ def sample_labels(
     first: int = 0,
     batch: int = 64,
 ) -> np.ndarray | None:
-    """Labels int32 ``[number]`` as frequent as in the training data, for the noise of :func:`sample_noise`; None without a condition.
+    """Return labels int32 ``[number]`` for the noise of :func:`sample_noise`.
 
-    Label i depends on ``seed``, ``place``, ``batch`` and ``first + i`` alone.
+    Classes are as frequent as in the training data. Label i depends on ``seed``, ``place``,
+    ``batch`` and ``first + i`` alone.
+
+    Returns:
+        The labels; None without a condition.
     """
     if game.classes is None:
         return None
@@ -80,67 +110,59 @@ def generate(
     from_ema: bool = True,
     batch: int = 64,
 ) -> np.ndarray:
-    """The images uint8 ``[N, H, W, C]`` of noise ``[N, ...]``: of the average if there is one and it is wanted, or of G.
+    """Return the images uint8 ``[N, H, W, C]`` of noise ``[N, ...]``, in inference mode.
 
-    With a condition, each is of the class that ``labels`` int32 ``[N]`` has for it.
+    They come from the EMA generator if there is one and ``from_ema`` is true, else from G. With a
+    condition, ``labels`` int32 ``[N]`` are their classes.
     """
     if (labels is None) != (game.classes is None):
-        raise ValueError("a G with a condition wants labels, and one without wants none")
+        raise ValueError("labels must be given for a G with a condition, and for no other")
     net = game.ema if game.ema is not None and from_ema else game.gen
-    drawn = []
+    blocks = []
     for first in range(0, len(z), batch):
-        parts = [
-            inputs[first : first + batch] for inputs in ((z,) if labels is None else (z, labels))
-        ]
-        count = len(parts[0])  # one shape to compile
+        inputs = [rows[first : first + batch] for rows in ((z,) if labels is None else (z, labels))]
+        count = len(inputs[0])
+        # Filled up to one shape, so that the function is compiled once.
         full = [
-            np.concatenate([part, np.zeros((batch - count, *part.shape[1:]), part.dtype)])
-            for part in parts
+            np.concatenate([rows, np.zeros((batch - count, *rows.shape[1:]), rows.dtype)])
+            for rows in inputs
         ]
-        drawn.append(images.to_uint8(_inference(net)(*full))[:count])
-    return np.concatenate(drawn)
+        blocks.append(images.to_uint8(_functions_of(net).images(*full))[:count])
+    return np.concatenate(blocks)
 
 
 def compute_standing_statistics(game: step.Game, batches: int = 16, batch: int = 64) -> None:
-    """Give the average, if there is one, the statistics of batch norm that its own weights make, on fixed noise.
+    """Set the batch norm statistics of the EMA generator to those of its own weights.
 
-    Its weights are behind G's, and under G's moving statistics it makes other images than it can:
-    on anime faces of 64 pixels pale ones, with an FD-embedded of 27 in place of 16 (2,475 steps at
-    3e-4, ``ema=0.999``). Its own are the "standing statistics" of BigGAN (Brock et al. 2018,
-    arXiv:1809.11096), there of 100 batches. Batch norms other than ours keep G's.
+    They are means over batches of fixed noise. The EMA's weights are behind G's, so under G's
+    moving statistics it makes worse images than it can: pale ones on anime faces of 64 pixels, with
+    an FD-embedded of 27 in place of 16 (2,475 steps at 3e-4, ``ema=0.999``). These are the
+    "standing statistics" of BigGAN (Brock et al. 2018, arXiv:1809.11096), which takes 100 batches.
+    Keras' batch norm layers keep G's statistics. Without an EMA nothing is done.
     """
     if game.ema is None or not has_batch_norm(game.ema):
         return
-    measured: list[list[tf.Tensor]] = []
-    variables, measure = _statistics(game.ema)
+    per_batch: list[list[tf.Tensor]] = []
+    functions = _functions_of(game.ema)
     for first in range(0, batches * batch, batch):
         z = sample_noise(game, batch, game.seed, place="statistics", first=first, batch=batch)
         labels = sample_labels(game, batch, game.seed, place="statistics", first=first, batch=batch)
-        measured.append(measure(*([z] if labels is None else [z, labels])))
-    for variable, *values in zip(variables, *measured, strict=True):
+        per_batch.append(functions.batch_statistics(*([z] if labels is None else [z, labels])))
+    for variable, *values in zip(functions.statistics, *per_batch, strict=True):
         variable.assign(tf.reduce_mean(tf.stack(values), 0))
 
 
-@functools.lru_cache(maxsize=2)
-def _statistics(net: keras.Model) -> tuple[list[keras.Variable], Callable[..., list[tf.Tensor]]]:
-    """The moving statistics of a net, and what gives those of one batch of its inputs, in the same order."""
-    variables: list[keras.Variable] = []
+def sample(game: step.Game, number: int, seed: int, **settings: Any) -> np.ndarray:
+    """Return samples uint8 ``[number, H, W, C]``.
 
-    @tf.function
-    def measure(*inputs: tf.Tensor) -> list[tf.Tensor]:
-        # The scope keeps what else training would move, such as the statistics of Keras' own batch
-        # norm.
-        with capture_batch_statistics() as taken, keras.StatelessScope():
-            _made(net, inputs, training=True)
-        variables[:] = [variable for variable, _ in taken]
-        return [value for _, value in taken]
-
-    return variables, measure
-
-
-def sample(game: step.Game, number: int, seed: int, **how: Any) -> np.ndarray:
-    """The images of :func:`sample_blocks`, which says what ``how`` may hold, as one array uint8 ``[number, H, W, C]``."""
-    return np.concatenate([drawn for drawn, _ in sample_blocks(game, number, seed, **how)])
+    Args:
+        game: The game whose G it is.
+        number: The number of images.
+        seed: The seed of noise and labels.
+        **settings: Those of :func:`sample_blocks`.
+    """
+    blocks = sample_blocks(game, number, seed, **settings)
+    return np.concatenate([samples for samples, _ in blocks])
 
 
 def sample_blocks(
@@ -153,48 +175,49 @@ def sample_blocks(
     place: str = "sample",
     batch: int = 64,
 ) -> Iterator[tuple[np.ndarray, np.ndarray | None]]:
-    """Draw images from the average if there is one and it is wanted, else from G, in inference mode.
+    """Draw samples in blocks, in inference mode; many images, or large noise, need not fit memory.
 
     Image i depends on ``seed`` and ``place`` alone, not on ``number``; with a condition, also on
     label i.
 
     Args:
-        game: Whose G it is.
-        number: Of images.
-        seed: Of noise and labels.
+        game: The game whose G it is.
+        number: The number of images.
+        seed: The seed of noise and labels.
         labels: int32 ``[number]``; by default, with a condition, as frequent as in the training
             data.
-        from_ema: Whether the average is wanted.
-        place: What they are drawn for; other places have other noise.
-        batch: Images made at a time.
+        from_ema: Whether to sample from the EMA generator, if there is one.
+        place: The purpose; each purpose has its own noise.
+        batch: Images of a block.
 
     Yields:
-        uint8 ``[B, H, W, C]`` and, with a condition, their labels int32 ``[B]``, else None: block
-        by block, since images may be many and noise may be large.
+        Images uint8 ``[B, H, W, C]``, and their labels int32 ``[B]``, None without a condition.
     """
     for first in range(0, number, batch):
         z = sample_noise(game, batch, seed, place=place, first=first, batch=batch)
-        own = sample_labels(game, batch, seed, place=place, first=first, batch=batch)
-        own = own if labels is None else np.resize(labels[first : first + batch], batch)
+        block_labels = sample_labels(game, batch, seed, place=place, first=first, batch=batch)
+        if labels is not None:
+            block_labels = np.resize(labels[first : first + batch], batch)
         count = min(batch, number - first)
-        drawn = generate(game, z, own, from_ema=from_ema, batch=batch)
-        yield drawn[:count], None if own is None else own[:count]
+        samples = generate(game, z, block_labels, from_ema=from_ema, batch=batch)
+        yield samples[:count], None if block_labels is None else block_labels[:count]
 
 
 def disc_logits(
     game: step.Game, shown: np.ndarray, labels: np.ndarray | None = None, *, batch: int = 64
 ) -> np.ndarray:
-    """D's logits float32 ``[N]`` of images ``shown``, uint8 ``[N, H, W, C]``, in inference mode.
+    """Return D's logits float32 ``[N]`` of images ``shown``, uint8 ``[N, H, W, C]``.
 
-    What tricks do to images is left out. With a condition, ``labels`` int32 ``[N]`` are the classes
-    of the images. ``batch`` is a multiple of 4.
+    In inference mode, without the tricks. With a condition, ``labels`` int32 ``[N]`` are the
+    classes of the images. ``batch`` is a multiple of 4.
     """
-    said = []
-    # A multiple of 4, the size of minibatch_std's groups: in smaller ones images are more like each
-    # other.
+    logits = []
+    # A multiple of 4, the size of minibatch_std's groups: in smaller groups the standard deviation
+    # is smaller.
     order = np.resize(np.arange(len(shown)), math.ceil(len(shown) / 4) * 4)
-    for at in range(0, len(order), batch):
-        rows = order[at : at + batch]
-        own = None if labels is None else tf.constant(labels[rows])
-        said.append(step.LabelBoundDisc(game.disc, own)(tf.constant(images.to_float(shown[rows]))))
-    return np.concatenate(said).astype(np.float32)[: len(shown), 0]
+    for first in range(0, len(order), batch):
+        rows = order[first : first + batch]
+        classes = None if labels is None else tf.constant(labels[rows])
+        disc = step.LabelBoundDisc(game.disc, classes)
+        logits.append(disc(tf.constant(images.to_float(shown[rows]))))
+    return np.concatenate(logits).astype(np.float32)[: len(shown), 0]

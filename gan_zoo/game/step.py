@@ -364,10 +364,10 @@ def update_ema(game: Game) -> None:
 
 
 def sync_moving_statistics(game: Game, strategy: tf.distribute.Strategy) -> None:
-    """Average moving statistics over replicas and copy G's to the EMA, in the cross-replica context.
+    """Average moving statistics over replicas, and copy G's to the EMA.
 
-    Statistics move linearly, so that it makes no difference how often this is done. Those of the
-    EMA's batch norms are replaced by its own when it is used
+    Call it in the cross-replica context. Statistics move linearly, so that it makes no difference
+    how often this is done. Those of the EMA's batch norms are replaced by its own when it is used
     (:func:`gan_zoo.game.sampling.compute_standing_statistics`).
     """
     if strategy.num_replicas_in_sync > 1:

@@ -38,7 +38,7 @@ def summarize(settings: Config) -> Summary:
     channels, classes = settings.channels, None
     if settings.condition or not channels:
         data = build.load_data(settings)
-        channels, classes = data.image_shape[-1], game_labels.classes_of(settings, data)
+        channels, classes = data.image_shape[-1], game_labels.condition_classes(settings, data)
     elif settings.data_dir:
         require_path(user_path(settings.data_dir))
     game = build.build_game(settings, (*settings.size, channels), classes)

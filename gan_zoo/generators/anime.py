@@ -8,6 +8,7 @@ import keras
 from keras import layers
 from keras.config import floatx
 
+from gan_zoo.errors import check_at_least
 from gan_zoo.layers import BatchNorm, Conv2DTranspose, crop_to, resolution_schedule
 from gan_zoo.registry import generators
 
@@ -28,8 +29,7 @@ def anime_dcgan(width: int = 32, latent: int = 100, slope: float = 0.3, *, image
         slope: Of the LeakyReLU.
         image_shape: (H, W, C), any; sizes that 16 does not divide are cropped on the way up.
     """
-    if width < 1 or latent < 1:
-        raise ValueError(f"width={width} and latent={latent} must be 1 or more.")
+    check_at_least(1, width=width, latent=latent)
     sizes = resolution_schedule(image_shape[0], image_shape[1], steps=4)
     z = keras.Input((latent,), name="noise")
     x = BatchNorm()(layers.LeakyReLU(slope)(layers.Dense(math.prod(sizes[0]) * 8 * width)(z)))

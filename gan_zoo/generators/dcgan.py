@@ -6,6 +6,7 @@ import keras
 from keras import layers
 from keras.config import floatx
 
+from gan_zoo.errors import check_at_least
 from gan_zoo.layers import (
     Conv2D,
     Conv2DTranspose,
@@ -52,17 +53,13 @@ def dcgan(
         max_width: The doubling ends here.
         up: How maps grow: by ``transposed`` convolutions, or by ``nearest`` or ``bilinear``
             doubling and then a convolution of stride 1, which has no checkerboard (Odena et al.
-            2016, distill.pub/2016/deconv-checkerboard; ``kernel=3`` goes well with it).
+            2016, distill.pub/2016/deconv-checkerboard; with it, use ``kernel=3``).
         norm: ``batch``, ``layer``, ``instance`` or ``none``, see :func:`gan_zoo.layers.normalize`.
         image_shape: (H, W, C), any.
-        classes: How many, with a condition: then gain and shift after each norm are those of the
-            image's class.
+        classes: The number of classes, with a condition: then gain and shift after each norm are
+            those of the image's class.
     """
-    if min(width, kernel, latent, max_width) < 1:
-        raise ValueError(
-            f"width={width}, kernel={kernel}, latent={latent} and max_width={max_width} must be 1"
-            " or more."
-        )
+    check_at_least(1, width=width, kernel=kernel, latent=latent, max_width=max_width)
     if up not in ("transposed", "nearest", "bilinear"):
         raise ValueError(f"up={up!r} must be transposed, nearest or bilinear.")
     norm = norm_kind(norm)
@@ -91,10 +88,10 @@ def dcgan(
     return keras.Model([z, label] if classes else z, x, name="dcgan_generator")
 
 
-def _double(x, up, filters, kernel, **how):
-    how |= {"padding": "same", "kernel_initializer": dcgan_init()}
+def _double(x, up, filters, kernel, **settings):
+    settings |= {"padding": "same", "kernel_initializer": dcgan_init()}
     if up == "transposed":
-        return Conv2DTranspose(filters, kernel, 2, **how)(x)
+        return Conv2DTranspose(filters, kernel, 2, **settings)(x)
     if up == "nearest":
-        return UpConv2D(filters, kernel, **how)(x)
-    return Conv2D(filters, kernel, **how)(Upsample2D(2, interpolation="bilinear")(x))
+        return UpConv2D(filters, kernel, **settings)(x)
+    return Conv2D(filters, kernel, **settings)(Upsample2D(2, interpolation="bilinear")(x))

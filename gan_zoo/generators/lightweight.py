@@ -8,9 +8,9 @@ import keras
 from keras import layers
 from keras.config import floatx
 
+from gan_zoo.errors import check_at_least
 from gan_zoo.layers import (
     Conv2D,
-    Dense,
     UpConv2D,
     crop_to,
     dcgan_init,
@@ -32,17 +32,18 @@ def lightweight(
     image_shape,
     classes: int = 0,
 ):
-    """One convolution a doubling, and skip-layer excitation (FastGAN, Liu et al. 2021, arXiv:2101.04775, section 3.1).
+    """Skip-layer excitation (FastGAN, Liu et al. 2021, arXiv:2101.04775, section 3.1).
 
     Noise [B, latent] -> dense, batch norm, GLU -> a small map -> doublings, each a nearest-neighbor
-    resize, 3x3 convolution, batch norm and GLU -> 3x3 convolution -> tanh [B, H, W, C]. Each map of
-    ``reach`` or more sizes above another is multiplied, channel by channel, by what :func:`excite`
-    makes of the lower one.
+    resize, 3x3 convolution, batch norm and GLU -> 3x3 convolution -> tanh [B, H, W, C]. Each map
+    that lies ``reach`` sizes above another is multiplied, channel by channel, by a gate computed
+    from the lower one, see :func:`excite`.
 
-    Differs from the paper: its maps lie 4 sizes apart (8 and 128 pixels), of which images of 32
-    pixels have 3; the first map by a dense layer, which a transposed convolution from 1x1 is. The
-    authors' code also has noise in the hidden maps (here an image is a function of its noise), two
-    convolutions at every other size, spectral normalization, and a second image of 128 pixels.
+    Differs from the paper: its skips span 4 sizes (8 to 128 pixels), and images of 32 pixels have
+    only 3; its first layer is a transposed convolution from 1x1, which is the same as the dense
+    layer here. The authors' code also has noise in the hidden maps (here an image is a function of
+    its noise), two convolutions at every other size, spectral normalization, and a second image of
+    128 pixels.
 
     Args:
         width: Channels of the last hidden map; doubled at each size below it.
@@ -51,25 +52,21 @@ def lightweight(
         max_width: The doubling ends here.
         image_shape: (H, W, C), any whose resolution_schedule
             (:func:`gan_zoo.layers.resolution_schedule`) has more than ``reach`` sizes.
-        classes: How many, with a condition: then batch norm is conditional.
+        classes: The number of classes, with a condition: then batch norm is conditional.
     """
-    if min(width, reach, latent, max_width) < 1:
-        raise ValueError(
-            f"width={width}, reach={reach}, latent={latent} and max_width={max_width} must be 1 or"
-            " more."
-        )
+    check_at_least(1, width=width, reach=reach, latent=latent, max_width=max_width)
     height, breadth, channels = image_shape
     sizes = resolution_schedule(height, breadth)
     if len(sizes) <= reach:
         raise ValueError(
-            f"reach={reach} is too far for images of {height}x{breadth}, which take"
-            f" {len(sizes) - 1} doublings."
+            f"reach={reach} is too large for images of {height}x{breadth}, which take"
+            f" {len(sizes) - 1} doublings; give a smaller one."
         )
     widths = [min(max_width, width * 2**i) for i in reversed(range(len(sizes)))]
     init = {"use_bias": False, "kernel_initializer": dcgan_init()}
 
     z, label = keras.Input((latent,), name="noise"), label_input(classes)
-    x = Dense(math.prod(sizes[0]) * 2 * widths[0], **init)(z)
+    x = layers.Dense(math.prod(sizes[0]) * 2 * widths[0], **init)(z)
     maps = [glu(normalize(layers.Reshape((*sizes[0], 2 * widths[0]))(x), "batch", label, classes))]
     for i, (size, filters) in enumerate(zip(sizes[1:], widths[1:], strict=True), 1):
         x = crop_to(UpConv2D(2 * filters, 3, **init)(maps[-1]), size)
@@ -83,14 +80,14 @@ def lightweight(
 
 
 def excite(low, high, factor: int):
-    """Skip-layer excitation (equation 1): ``high`` times a gate in (0, 1) for each channel, read from ``low``.
+    """Return ``high`` times a gate in (0, 1) for each channel, computed from ``low`` (equation 1).
 
-    low [B, h, w, c] is pooled by ``factor``, convolved by a kernel of the size that it then has to
-    [B, 1, 1, C], LeakyReLU 0.1 (in the authors' code swish), then by a 1x1 kernel, sigmoid; high
-    and the result are [B, H, W, C].
+    low [B, h, w, c] is pooled by ``factor``, convolved by a kernel of its remaining size to [B, 1,
+    1, C], LeakyReLU 0.1 (in the authors' code swish), then by a 1x1 kernel, sigmoid; high and the
+    result are [B, H, W, C].
     """
-    channels, how = high.shape[-1], {"use_bias": False, "kernel_initializer": dcgan_init()}
+    channels, init = high.shape[-1], {"use_bias": False, "kernel_initializer": dcgan_init()}
     gate = layers.AveragePooling2D(factor, padding="same")(low) if factor > 1 else low
-    gate = layers.LeakyReLU(0.1)(Conv2D(channels, gate.shape[1:3], **how)(gate))
-    gate = layers.Activation("sigmoid")(Conv2D(channels, 1, **how)(gate))
+    gate = layers.LeakyReLU(0.1)(Conv2D(channels, gate.shape[1:3], **init)(gate))
+    gate = layers.Activation("sigmoid")(Conv2D(channels, 1, **init)(gate))
     return layers.Multiply()([high, gate])

@@ -6,10 +6,10 @@ import keras
 from keras import layers
 from keras.config import floatx
 
+from gan_zoo.errors import check_at_least
 from gan_zoo.layers import (
     Basis,
     Conv2D,
-    Dense,
     Upsample2D,
     crop_to,
     inverted_bottleneck,
@@ -30,7 +30,7 @@ def r3gan(
     *,
     image_shape,
 ):
-    """Residual blocks without a norm, in grouped convolutions (R3GAN, Huang et al. 2024, arXiv:2501.05441, section 3).
+    """Residual blocks without a norm (R3GAN, Huang et al. 2024, arXiv:2501.05441, section 3).
 
     Noise [B, latent] -> dense, times a learned small map (:class:`gan_zoo.layers.Basis`) -> at
     every size ``blocks`` blocks (:func:`gan_zoo.layers.inverted_bottleneck`), then bilinear
@@ -52,18 +52,15 @@ def r3gan(
         max_width: The doubling ends here.
         image_shape: (H, W, C), any.
     """
-    if min(width, blocks, group, expansion, latent, max_width) < 1:
-        raise ValueError(
-            "width, blocks, group, expansion, latent and max_width must all be 1 or more."
-        )
+    check_at_least(1, width=width, blocks=blocks, group=group, expansion=expansion)
+    check_at_least(1, latent=latent, max_width=max_width)
     sizes = resolution_schedule(image_shape[0], image_shape[1])
     widths = [min(max_width, width * 2**i) for i in reversed(range(len(sizes)))]
     z = keras.Input((latent,), name="noise")
-    x = Basis(sizes[0])(Dense(widths[0], use_bias=False, kernel_initializer=scaled())(z))
+    x = Basis(sizes[0])(layers.Dense(widths[0], use_bias=False, kernel_initializer=scaled())(z))
     for i, (size, filters) in enumerate(zip(sizes, widths, strict=True)):
-        if (
-            filters != x.shape[-1]
-        ):  # before the doubling: the same as after it, with a quarter of the arithmetic
+        # Before the doubling, it computes the same as after it, with a quarter of the arithmetic.
+        if filters != x.shape[-1]:
             x = Conv2D(filters, 1, use_bias=False, kernel_initializer=scaled())(x)
         x = crop_to(Upsample2D(2, interpolation="bilinear")(x), size) if i else x
         for _ in range(blocks):

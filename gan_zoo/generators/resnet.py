@@ -9,9 +9,9 @@ import keras
 from keras import layers
 from keras.config import floatx
 
+from gan_zoo.errors import check_at_least
 from gan_zoo.layers import (
     Conv2D,
-    Dense,
     SelfAttention,
     UpConv2D,
     Upsample2D,
@@ -38,16 +38,16 @@ def resnet(
     table 4 with ``width=256, max_width=256``. At other sizes see
     :func:`gan_zoo.layers.resolution_schedule`. Kernels start as in the authors' code.
 
-    Differs from the paper in how it computes, not in what: see :class:`gan_zoo.layers.UpConv2D`.
+    It computes the same as the paper's net in another way, see :class:`gan_zoo.layers.UpConv2D`.
 
     Args:
         width: Channels of the last hidden map; doubled at each size below it.
         latent: Number of noise values.
         max_width: The doubling ends here.
         image_shape: (H, W, C), any.
-        classes: How many, with a condition: then batch norm is conditional, as in Miyato & Koyama
-            2018 (arXiv:1802.05637), where the noise knows nothing of the class; here see
-            :func:`gan_zoo.conditions.condition_gen`.
+        classes: The number of classes, with a condition: then batch norm is conditional, as in
+            Miyato & Koyama 2018 (arXiv:1802.05637). There the noise does not depend on the class;
+            here it does, see :func:`gan_zoo.conditions.condition_gen`.
     """
     return _residual(width, latent, max_width, 0, image_shape, classes, "resnet_generator")
 
@@ -62,7 +62,7 @@ def sagan(
     image_shape,
     classes: int = 0,
 ):
-    """Residual blocks and self-attention in one map (Zhang et al. 2019, arXiv:1805.08318, section 3).
+    """Residual blocks and self-attention (Zhang et al. 2019, arXiv:1805.08318, section 3).
 
     As ``resnet``, with :class:`gan_zoo.layers.SelfAttention` after the block that ends in the
     chosen map. The paper has it at 32 or 64 for 128x128 images; 16 is for ours, as its memory grows
@@ -78,20 +78,15 @@ def sagan(
         latent: Number of noise values.
         max_width: The doubling ends here.
         image_shape: (H, W, C), any.
-        classes: How many, with a condition: then batch norm is conditional, as in the paper.
+        classes: The number of classes, with a condition: then batch norm is conditional, as in the
+            paper.
     """
-    if attention < 1:
-        raise ValueError(
-            f"attention={attention} must be 1 or more; resnet is the same net without it."
-        )
+    check_at_least(1, attention=attention)  # resnet is the same net without it
     return _residual(width, latent, max_width, attention, image_shape, classes, "sagan_generator")
 
 
 def _residual(width, latent, max_width, attention, image_shape, classes, name):
-    if min(width, latent, max_width) < 1:
-        raise ValueError(
-            f"width={width}, latent={latent} and max_width={max_width} must be 1 or more."
-        )
+    check_at_least(1, width=width, latent=latent, max_width=max_width)
     height, breadth, channels = image_shape
     sizes = resolution_schedule(height, breadth)
     if len(sizes) < 2:
@@ -103,7 +98,7 @@ def _residual(width, latent, max_width, attention, image_shape, classes, name):
     attentive = attention_at(sizes[1:], attention) if attention else None
 
     z, label = keras.Input((latent,), name="noise"), label_input(classes)
-    x = Dense(math.prod(sizes[0]) * widths[0])(z)
+    x = layers.Dense(math.prod(sizes[0]) * widths[0])(z)
     x = layers.Reshape((*sizes[0], widths[0]))(x)
     for size, filters in zip(sizes[1:], widths[1:], strict=True):
         x = residual_up(x, filters, size, lambda y: normalize(y, "batch", label, classes))
@@ -115,13 +110,15 @@ def _residual(width, latent, max_width, attention, image_shape, classes, name):
 
 
 def residual_up(x, filters: int, size: tuple[int, int], norm: Callable):
-    """One block: [B, h, w, C] -> [B, *size, filters], ``size`` at most (2h, 2w); ``norm`` normalizes a map."""
+    """Return one block's output: [B, h, w, C] -> [B, *size, filters].
+
+    ``size`` is at most (2h, 2w); ``norm`` normalizes a map.
+    """
     he = keras.initializers.VarianceScaling(2.0, "fan_avg", "uniform")
     y = layers.ReLU()(norm(x))
     y = crop_to(UpConv2D(filters, 3, kernel_initializer=he)(y), size)
     y = layers.ReLU()(norm(y))
     y = Conv2D(filters, 3, padding="same", kernel_initializer=he)(y)
-    x = Upsample2D(2)(
-        Conv2D(filters, 1)(x)
-    )  # the same as the other way round, with a quarter of the arithmetic
+    # The same as the convolution after the doubling, with a quarter of the arithmetic.
+    x = Upsample2D(2)(Conv2D(filters, 1)(x))
     return layers.Add()([crop_to(x, size), y])

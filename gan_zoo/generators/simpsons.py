@@ -8,6 +8,7 @@ import keras
 from keras import layers
 from keras.config import floatx
 
+from gan_zoo.errors import check_at_least
 from gan_zoo.layers import (
     BatchNorm,
     Conv2D,
@@ -21,7 +22,7 @@ from gan_zoo.registry import generators
 
 @generators.register
 def simpsons_dcgan(width: int = 64, latent: int = 100, *, image_shape):
-    """A DCGAN with 5x5 kernels and biases: four doublings, then a convolution of stride 1 to the image.
+    """A DCGAN with 5x5 kernels and biases, whose last convolution has stride 1.
 
     Noise [B, latent] -> dense -> [B, H/16, W/16, 16 width], LeakyReLU 0.2 -> transposed
     convolutions of stride 2 to 8, 4, 2 and 1 times ``width`` channels, each with batch norm
@@ -34,26 +35,18 @@ def simpsons_dcgan(width: int = 64, latent: int = 100, *, image_shape):
         latent: Number of noise values.
         image_shape: (H, W, C), any; sizes that 16 does not divide are cropped on the way up.
     """
-    _check(width=width, latent=latent)
-    sizes = resolution_schedule(image_shape[0], image_shape[1], steps=4)
-    z = keras.Input((latent,), name="noise")
-    x = layers.Dense(math.prod(sizes[0]) * 16 * width)(z)
-    x = layers.LeakyReLU(0.2)(layers.Reshape((*sizes[0], 16 * width))(x))
-    x = _climb(x, sizes[1:], width)
-    x = Conv2DTranspose(
-        image_shape[-1], 5, 1, "same", kernel_initializer=dcgan_init(), dtype=floatx()
-    )(x)
-    return keras.Model(
-        z, layers.Activation("tanh", dtype=floatx())(x), name="simpsons_dcgan_generator"
+    check_at_least(1, width=width, latent=latent)
+    return _four_doublings(
+        width, latent, image_shape, {}, [], Conv2DTranspose, "simpsons_dcgan_generator"
     )
 
 
 @generators.register
 def simpsons_stages(width: int = 64, latent: int = 100, *, image_shape):
-    """Four stages of transposed convolution, batch norm and LeakyReLU 0.2, and a convolution at the end; 5x5 kernels.
+    """Four stages of transposed convolution, batch norm and LeakyReLU 0.2, with 5x5 kernels.
 
     Noise [B, latent] -> dense -> [B, H/16, W/16, 16 width] -> stages of stride 2 to 8, 4, 2 and 1
-    times ``width`` channels -> convolution of stride 1 -> tanh [B, H, W, C]. A reading of the text
+    times ``width`` channels -> convolution of stride 1 -> tanh [B, H, W, C]. It follows the text
     that describes the project (see the preset ``simpsons_hacks``), which gives the stages and the
     kernels but no widths.
 
@@ -62,28 +55,28 @@ def simpsons_stages(width: int = 64, latent: int = 100, *, image_shape):
         latent: Number of noise values.
         image_shape: (H, W, C), any; sizes that 16 does not divide are cropped on the way up.
     """
-    _check(width=width, latent=latent)
-    sizes = resolution_schedule(image_shape[0], image_shape[1], steps=4)
-    z = keras.Input((latent,), name="noise")
-    x = layers.Dense(
-        math.prod(sizes[0]) * 16 * width, use_bias=False, kernel_initializer=dcgan_init()
-    )(z)
-    x = layers.LeakyReLU(0.2)(BatchNorm(epsilon=5e-5)(layers.Reshape((*sizes[0], 16 * width))(x)))
-    x = _climb(x, sizes[1:], width)
-    x = Conv2D(image_shape[-1], 5, 1, "same", kernel_initializer=dcgan_init(), dtype=floatx())(x)
-    return keras.Model(
-        z, layers.Activation("tanh", dtype=floatx())(x), name="simpsons_stages_generator"
+    check_at_least(1, width=width, latent=latent)
+    first = {"use_bias": False, "kernel_initializer": dcgan_init()}
+    norm = [BatchNorm(epsilon=5e-5)]
+    return _four_doublings(
+        width, latent, image_shape, first, norm, Conv2D, "simpsons_stages_generator"
     )
 
 
-def _climb(x, sizes, width):
-    for size, factor in zip(sizes, (8, 4, 2, 1), strict=True):
+def _four_doublings(width, latent, image_shape, first, norm, last, name):
+    """Return the net that both share.
+
+    ``first`` are settings of the dense layer and ``norm`` the layers before its activation;
+    ``last`` is the class of the last convolution.
+    """
+    sizes = resolution_schedule(image_shape[0], image_shape[1], steps=4)
+    z = keras.Input((latent,), name="noise")
+    x = layers.Dense(math.prod(sizes[0]) * 16 * width, **first)(z)
+    x = layers.Reshape((*sizes[0], 16 * width))(x)
+    for layer in (*norm, layers.LeakyReLU(0.2)):
+        x = layer(x)
+    for size, factor in zip(sizes[1:], (8, 4, 2, 1), strict=True):
         x = Conv2DTranspose(factor * width, 5, 2, "same", kernel_initializer=dcgan_init())(x)
         x = layers.LeakyReLU(0.2)(BatchNorm(epsilon=5e-5)(crop_to(x, size)))
-    return x
-
-
-def _check(**positive: int) -> None:
-    for name, value in positive.items():
-        if value < 1:
-            raise ValueError(f"{name}={value} must be 1 or more.")
+    x = last(image_shape[-1], 5, 1, "same", kernel_initializer=dcgan_init(), dtype=floatx())(x)
+    return keras.Model(z, layers.Activation("tanh", dtype=floatx())(x), name=name)

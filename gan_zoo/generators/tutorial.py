@@ -8,18 +8,20 @@ import keras
 from keras import layers
 from keras.config import floatx
 
+from gan_zoo.errors import check_at_least
 from gan_zoo.layers import BatchNorm, Conv2DTranspose, crop_to, resolution_schedule
 from gan_zoo.registry import generators
 
 
 @generators.register
 def tutorial_dcgan(width: int = 64, latent: int = 100, slope: float = 0.3, *, image_shape):
-    """The DCGAN of TensorFlow's tutorial for MNIST: a quarter of the image's size, then two doublings; no biases.
+    """The DCGAN of TensorFlow's tutorial for MNIST, without biases.
 
-    Noise [B, latent] -> dense, batch norm over its single values, LeakyReLU -> [B, H/4, W/4, 4
-    width] -> 5x5 transposed convolutions to 2 ``width`` channels (stride 1) and ``width`` (stride
-    2), each with batch norm and LeakyReLU -> to C (stride 2) -> tanh [B, H, W, C]. At the defaults
-    and 28x28x1 it has 2,330,944 parameters.
+    It starts at a quarter of the image's size and doubles twice. Noise [B, latent] -> dense, batch
+    norm over its single values, LeakyReLU -> [B, H/4, W/4, 4 width] -> 5x5 transposed convolutions
+    to 2 ``width`` channels (stride 1) and ``width`` (stride 2), each with batch norm and LeakyReLU
+    -> to C (stride 2) -> tanh [B, H, W, C]. At the defaults and 28x28x1 it has 2,330,944
+    parameters.
 
     Args:
         width: Channels of the last hidden map.
@@ -27,8 +29,7 @@ def tutorial_dcgan(width: int = 64, latent: int = 100, slope: float = 0.3, *, im
         slope: Of the LeakyReLU; 0.3 was Keras' default when the tutorial was written.
         image_shape: (H, W, C), any; sizes that 4 does not divide are cropped on the way up.
     """
-    if width < 1 or latent < 1:
-        raise ValueError(f"width={width} and latent={latent} must be 1 or more.")
+    check_at_least(1, width=width, latent=latent)
     sizes = resolution_schedule(image_shape[0], image_shape[1], steps=2)
     z = keras.Input((latent,), name="noise")
     x = layers.Dense(math.prod(sizes[0]) * 4 * width, use_bias=False)(z)

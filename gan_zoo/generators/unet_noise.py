@@ -6,23 +6,25 @@ import keras
 from keras import layers
 from keras.config import floatx
 
+from gan_zoo.errors import check_at_least
 from gan_zoo.layers import BatchNorm, Conv2D, Conv2DTranspose, crop_to, resolution_schedule
 from gan_zoo.registry import generators
 
 
 @generators.register
 def unet_noise(width: int = 32, kernel: int = 4, max_width: int = 256, *, image_shape):
-    """Image-shaped noise down to a small map and up again, with skips (U-Net, Ronneberger et al. 2015, arXiv:1505.04597).
+    """Image-shaped noise through a U-Net (Ronneberger et al. 2015, arXiv:1505.04597).
 
     Noise [B, H, W, C] -> 3x3 convolution -> stride-2 convolutions down the resolution schedule
     (:func:`gan_zoo.layers.resolution_schedule`) -> stride-2 transposed convolutions up it, each but
     the last joined with the map of its size on the way down -> 3x3 convolution -> tanh [B, H, W,
-    C]. Every layer but the last has LeakyReLU 0.2 and then batch norm, as in ``conv_noise28``,
-    whose idea this is for any size, without a dense layer. The small map has seen all of the noise
-    and arranges the image; the skips bring noise for the detail. The largest map has no skip, and
-    the last layer starts near zero: with a skip and a start four times as large, G at 32 pixels
-    (width 16) was still full of its noise after 100 steps, and FD-embedded after 300 was 52 where
-    it is 33 so (one run each, against ``dcgan(width=32)``).
+    C]. Every layer but the last has LeakyReLU 0.2 and then batch norm. It is the idea of
+    ``conv_noise28`` for any size, without a dense layer: the smallest map depends on all of the
+    noise and arranges the image, and the skips bring noise for the detail.
+
+    The largest map has no skip, and the last layer starts near zero. With a skip there and a start
+    four times as large, G at 32 pixels (width 16) still showed its noise after 100 steps, and
+    FD-embedded after 300 steps was 52 in place of 33 (one run each, against ``dcgan(width=32)``).
 
     Args:
         width: Channels of the largest maps; doubled at each size below.
@@ -30,10 +32,7 @@ def unet_noise(width: int = 32, kernel: int = 4, max_width: int = 256, *, image_
         max_width: The doubling ends here.
         image_shape: (H, W, C), any.
     """
-    if min(width, kernel, max_width) < 1:
-        raise ValueError(
-            f"width={width}, kernel={kernel} and max_width={max_width} must be 1 or more."
-        )
+    check_at_least(1, width=width, kernel=kernel, max_width=max_width)
     sizes = resolution_schedule(image_shape[0], image_shape[1])[::-1]
     if len(sizes) < 2:
         raise ValueError(
@@ -41,15 +40,15 @@ def unet_noise(width: int = 32, kernel: int = 4, max_width: int = 256, *, image_
             " images."
         )
     widths = [min(max_width, width * 2**i) for i in range(len(sizes))]
-    how = {"padding": "same", "use_bias": False, "kernel_initializer": "he_normal"}
+    settings = {"padding": "same", "use_bias": False, "kernel_initializer": "he_normal"}
 
     z = keras.Input(image_shape, name="noise")
-    maps = [_finish(Conv2D(width, 3, **how)(z))]
+    maps = [_finish(Conv2D(width, 3, **settings)(z))]
     for filters in widths[1:]:
-        maps.append(_finish(Conv2D(filters, kernel, 2, **how)(maps[-1])))
+        maps.append(_finish(Conv2D(filters, kernel, 2, **settings)(maps[-1])))
     x = maps.pop()
     for size, filters in zip(sizes[-2::-1], widths[-2::-1], strict=True):
-        x = _finish(crop_to(Conv2DTranspose(filters, kernel, 2, **how)(x), size))
+        x = _finish(crop_to(Conv2DTranspose(filters, kernel, 2, **settings)(x), size))
         skip = maps.pop()
         x = layers.Concatenate()([x, skip]) if maps else x
     small = keras.initializers.RandomNormal(stddev=0.005)

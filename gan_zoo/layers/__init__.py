@@ -1,26 +1,31 @@
 """The Keras layers and shapes that several families share."""
 
+import keras
+
 from gan_zoo.layers.attention import SelfAttention, attention_at
 from gan_zoo.layers.basis import Basis
 from gan_zoo.layers.classes import ClassAffine, ClassEmbedding, label_input
 from gan_zoo.layers.conv import Conv2D, Conv2DTranspose, filter_gradient
-from gan_zoo.layers.dense import Dense
 from gan_zoo.layers.dropout import Dropout
 from gan_zoo.layers.glu import glu
-from gan_zoo.layers.introspect import features_of, has_batch_norm, layers_of, mixes_images
-from gan_zoo.layers.minibatch_std import MinibatchStd
-from gan_zoo.layers.norm import (
-    BatchNorm,
-    batch_norm_across_replicas,
+from gan_zoo.layers.introspect import (
+    batch_norms_of,
     capture_batch_statistics,
-    norm_kind,
-    normalize,
+    features_of,
+    has_batch_norm,
+    layers_of,
+    mixes_images,
 )
+from gan_zoo.layers.minibatch_std import MinibatchStd
+from gan_zoo.layers.norm import BatchNorm, norm_kind, normalize
 from gan_zoo.layers.precision import full_precision
 from gan_zoo.layers.residual import inverted_bottleneck, scaled
 from gan_zoo.layers.resize import DownConv2D, UpConv2D, Upsample2D
 from gan_zoo.layers.shapes import crop_to, dcgan_init, resolution_schedule
 from gan_zoo.layers.spectral import apply_spectral_norm
+
+# Nets of earlier versions were saved with a subclass of Keras' dense layer that added nothing.
+keras.saving.get_custom_objects()["gan_zoo>Dense"] = keras.layers.Dense
 
 __all__ = [
     "Basis",
@@ -29,7 +34,6 @@ __all__ = [
     "ClassEmbedding",
     "Conv2D",
     "Conv2DTranspose",
-    "Dense",
     "DownConv2D",
     "Dropout",
     "MinibatchStd",
@@ -38,7 +42,7 @@ __all__ = [
     "Upsample2D",
     "apply_spectral_norm",
     "attention_at",
-    "batch_norm_across_replicas",
+    "batch_norms_of",
     "capture_batch_statistics",
     "crop_to",
     "dcgan_init",

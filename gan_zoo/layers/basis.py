@@ -1,4 +1,4 @@
-"""Maps that a generator starts from."""
+"""Learned maps at the start of a generator."""
 
 from __future__ import annotations
 
@@ -7,7 +7,10 @@ import keras
 
 @keras.saving.register_keras_serializable("gan_zoo")
 class Basis(keras.layers.Layer):
-    """One learned map a channel, scaled by the input: [B, C] -> [B, H, W, C] (Huang et al. 2024, arXiv:2501.05441)."""
+    """One learned map a channel, scaled by the input (Huang et al. 2024, arXiv:2501.05441).
+
+    [B, C] -> [B, H, W, C].
+    """
 
     def __init__(self, size: tuple[int, int], **kwargs):
         """Learn maps of ``size`` (H, W), from N(0, 1)."""
@@ -15,7 +18,7 @@ class Basis(keras.layers.Layer):
         self.size = tuple(size)
 
     def build(self, input_shape):
-        """Make the maps [H, W, C]."""
+        """Create the maps [H, W, C]."""
         self.maps = self.add_weight(
             name="maps",
             shape=(*self.size, input_shape[-1]),
@@ -23,13 +26,13 @@ class Basis(keras.layers.Layer):
         )
 
     def call(self, x):
-        """Scale the maps by x [B, C]."""
+        """Return the maps scaled by x [B, C]."""
         return x[:, None, None, :] * self.maps
 
     def compute_output_shape(self, input_shape):
-        """[B, H, W, C]."""
+        """Return [B, H, W, C]."""
         return (input_shape[0], *self.size, input_shape[-1])
 
     def get_config(self):
-        """For saving."""
+        """Return the arguments of the constructor."""
         return {**super().get_config(), "size": self.size}

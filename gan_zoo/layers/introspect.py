@@ -1,35 +1,67 @@
-"""What a net is made of, whatever builder made it."""
+"""Functions that look into a net, or set all its layers, whatever builder made it."""
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
+
 import keras
+import tensorflow as tf
 
 from gan_zoo.layers.minibatch_std import MinibatchStd
 from gan_zoo.layers.norm import BatchNorm
 
-FEATURES = (  # the layer of a D with a condition through which its features pass
-    "features_of_classes"
-)
+# The name of the layer of a D with a condition through which its features pass.
+FEATURES = "features_of_classes"
 
 
 def layers_of(net: keras.Model) -> list[keras.Layer]:
-    """All layers of a net, those of nets and layers within it included."""
+    """Return all layers of a net, those inside its nets and layers included."""
     return list(net._flatten_layers(include_self=False))
 
 
 def features_of(net: keras.Model) -> keras.KerasTensor:
-    """What enters the last layer of a D, as a symbolic tensor; with a condition, those that :mod:`gan_zoo.conditions` means."""
+    """Return the input of D's last layer, as a symbolic tensor.
+
+    With a condition, these are the features that :mod:`gan_zoo.conditions` uses.
+    """
     named = [layer for layer in net.layers if layer.name == FEATURES]
     return named[0].output if named else net.layers[-1].input
 
 
+def batch_norms_of(net: keras.Model) -> list[BatchNorm]:
+    """Return all :class:`BatchNorm` layers of a net, and none of Keras' class."""
+    return [layer for layer in layers_of(net) if isinstance(layer, BatchNorm)]
+
+
+@contextlib.contextmanager
+def capture_batch_statistics(
+    net: keras.Model,
+) -> Iterator[list[tuple[keras.Variable, tf.Tensor]]]:
+    """Capture batch statistics in place of updates of the moving averages.
+
+    Yields:
+        A list that each call of a :class:`BatchNorm` of the net in training extends: its moving
+        statistics, each with the value of the batch.
+    """
+    captured: list[tuple[keras.Variable, tf.Tensor]] = []
+    norms = batch_norms_of(net)
+    try:
+        for layer in norms:
+            layer.receive_statistics = captured.extend
+        yield captured
+    finally:
+        for layer in norms:
+            layer.receive_statistics = None
+
+
 def has_batch_norm(net: keras.Model) -> bool:
-    """Whether a net has batch norm, ours or Keras'."""
+    """Return whether a net has batch norm, of this package or of Keras."""
     return any(
         isinstance(layer, (BatchNorm, keras.layers.BatchNormalization)) for layer in layers_of(net)
     )
 
 
 def mixes_images(net: keras.Model) -> bool:
-    """Whether what a net says of an image depends on the others of its batch, in training."""
+    """Return whether a net's output for one image depends on the rest of its batch in training."""
     return has_batch_norm(net) or any(isinstance(layer, MinibatchStd) for layer in layers_of(net))

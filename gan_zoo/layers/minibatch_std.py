@@ -1,33 +1,32 @@
-"""How much the images of a batch differ, as a map that D sees."""
+"""The standard deviation over the images of a batch, as a map that D sees."""
 
 from __future__ import annotations
 
 import keras
 import tensorflow as tf
 
+from gan_zoo.errors import check_at_least
+
 
 @keras.saving.register_keras_serializable("gan_zoo")
 class MinibatchStd(keras.layers.Layer):
-    """Append one map of the standard deviation over a group of images (Karras et al. 2017, arXiv:1710.10196, section 3).
+    """One map more: the standard deviation over a group of images (Karras et al. 2017).
 
-    A group is ``group`` successive images (or fewer, a divisor of the batch), where the paper's
-    code takes every B/4-th one: so groups lie within a replica, and two replicas do what one device
-    does if each has a multiple of ``group`` images.
+    arXiv:1710.10196, section 3. A group is ``group`` successive images (or fewer, a divisor of the
+    batch), where the paper's code takes every B/4-th one: so groups lie within a replica, and two
+    replicas do what one device does if each has a multiple of ``group`` images.
     """
 
     def __init__(self, group: int = 4, **kwargs):
         """Compare ``group`` images, 1 or more."""
-        if group < 1:
-            raise ValueError(f"group={group} must be 1 or more.")
+        check_at_least(1, group=group)
         super().__init__(**kwargs)
         self.group = group
 
     def call(self, x):
         """[B, H, W, C] -> [B, H, W, C + 1]; the map is computed in at least float32."""
         batch, height, width, channels = x.shape
-        if (
-            batch is None
-        ):  # while the net is built, or in a program that gives it any number of images
+        if batch is None:  # while the net is built, or in a program for any number of images
             batch = tf.shape(x)[0]
             divisors = tf.range(1, self.group + 1)
             group = tf.reduce_max(tf.where(batch % divisors == 0, divisors, 1))
@@ -41,9 +40,9 @@ class MinibatchStd(keras.layers.Layer):
         return tf.concat([x, tf.broadcast_to(maps, [batch, height, width, 1])], -1)
 
     def compute_output_shape(self, input_shape):
-        """One channel more."""
+        """Return the shape of the input with one channel more."""
         return (*input_shape[:-1], input_shape[-1] + 1)
 
     def get_config(self):
-        """For saving."""
+        """Return the arguments of the constructor."""
         return {**super().get_config(), "group": self.group}

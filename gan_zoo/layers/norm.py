@@ -2,39 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
-from collections.abc import Iterator
+from collections.abc import Callable
 
 import keras
 import tensorflow as tf
 
 from gan_zoo.layers.classes import ClassAffine
-
-_across_replicas = True
-_taken: list | None = None  # what capture_batch_statistics collects
-
-
-@contextlib.contextmanager
-def batch_norm_across_replicas(wanted: bool) -> Iterator[None]:
-    """Whether batch norms made in the body take their statistics over all replicas, as one device would, or each its own."""
-    global _across_replicas
-    before, _across_replicas = _across_replicas, wanted
-    try:
-        yield
-    finally:
-        _across_replicas = before
-
-
-@contextlib.contextmanager
-def capture_batch_statistics() -> Iterator[list[tuple[keras.Variable, tf.Tensor]]]:
-    """In the body, calls in training leave moving statistics alone and list them, each with the value of the batch."""
-    global _taken
-    before, _taken = _taken, []
-    try:
-        yield _taken
-    finally:
-        _taken = before
 
 
 @keras.saving.register_keras_serializable("gan_zoo")
@@ -46,28 +20,43 @@ class BatchNorm(keras.layers.Layer):
     a short run samples rubbish in inference mode; and its moving variance is the unbiased one, as
     that of the fused kernel.
 
-    Over several replicas its statistics are those of the global batch, by two reductions a call in
-    place of the fused kernel, unless :func:`batch_norm_across_replicas` says otherwise; then the
-    moving ones are averaged after each chunk of steps.
+    Over several replicas, a synchronized layer uses the statistics of the global batch, by two
+    reductions a call in place of the fused kernel. Without synchronization each replica uses its
+    own, and the moving statistics are averaged after each chunk of steps.
     """
 
-    def __init__(self, momentum: float = 0.9, epsilon: float = 1e-5, affine: bool = True, **kwargs):
+    # A function that takes [(moving statistic, its value in this batch), ...] in place of the
+    # update of the moving averages; set by gan_zoo.layers.capture_batch_statistics.
+    receive_statistics: Callable[[list], None] | None = None
+
+    def __init__(
+        self,
+        momentum: float = 0.9,
+        epsilon: float = 1e-5,
+        affine: bool = True,
+        synchronized: bool = True,
+        **kwargs,
+    ):
         """Normalize over all axes but the last.
 
         Args:
-            momentum: The share of the old moving statistics kept at a call.
+            momentum: The share of the moving statistics that an update keeps.
             epsilon: Added to the variance.
             affine: Whether a learned gain and shift of each channel follow.
-            **kwargs: Keras' own.
+            synchronized: Whether the statistics are those of all replicas.
+            **kwargs: Those of ``keras.layers.Layer``.
         """
         super().__init__(**kwargs)
         self.momentum = momentum
         self.epsilon = epsilon
         self.affine = affine
-        self.across_replicas = _across_replicas
+        self.synchronized = synchronized
 
     def build(self, input_shape):
-        """Make gamma and beta, if they are wanted, and the moving statistics, each [C], in full precision under any policy."""
+        """Create the moving statistics and, if affine, gamma and beta: each [C].
+
+        They are in full precision under any policy.
+        """
         size = {"shape": (input_shape[-1],), "dtype": self.variable_dtype, "autocast": False}
         if self.affine:
             self.gamma = self.add_weight(name="gamma", initializer="ones", **size)
@@ -80,10 +69,13 @@ class BatchNorm(keras.layers.Layer):
         )
 
     def call(self, x, training=False):
-        """Normalize [B, C] or [B, H, W, C] by the batch's statistics if ``training``, else by the moving ones."""
+        """Normalize [B, C] or [B, H, W, C].
+
+        In training by the statistics of the batch, else by the moving ones.
+        """
         context = tf.distribute.get_replica_context()
         replicas = context.num_replicas_in_sync if context else 1
-        if x.dtype == tf.float64 or (training and replicas > 1 and self.across_replicas):
+        if x.dtype == tf.float64 or (training and replicas > 1 and self.synchronized):
             return self._by_formula(x, training, context, replicas)
         flat = len(x.shape) == 2
         if flat:
@@ -131,24 +123,25 @@ class BatchNorm(keras.layers.Layer):
         return tf.ones_like(self.moving_mean.value), tf.zeros_like(self.moving_mean.value)
 
     def _move(self, mean, variance):
-        news = [(self.moving_mean, mean), (self.moving_variance, variance)]
-        if _taken is not None:
-            _taken.extend(news)
+        statistics = [(self.moving_mean, mean), (self.moving_variance, variance)]
+        if self.receive_statistics is not None:
+            self.receive_statistics(statistics)
             return
-        for moving, new in news:
+        for moving, new in statistics:
             moving.assign(moving * self.momentum + new * (1 - self.momentum))
 
     def compute_output_shape(self, input_shape):
-        """The input's own shape."""
+        """Return the shape of the input."""
         return input_shape
 
     def get_config(self):
-        """For saving."""
+        """Return the arguments of the constructor."""
         return {
             **super().get_config(),
             "momentum": self.momentum,
             "epsilon": self.epsilon,
             "affine": self.affine,
+            "synchronized": self.synchronized,
         }
 
 
@@ -156,7 +149,9 @@ NORMS = ("batch", "layer", "instance", "none")
 
 
 def norm_kind(norm: str | bool) -> str:
-    """The kind of normalization that an option asks for: one of NORMS, where True is ``batch`` and False is ``none``.
+    """Return the kind of normalization of an option: one of NORMS.
+
+    True is ``batch`` and False is ``none``.
 
     Raises:
         ValueError: There is no such kind.
@@ -168,7 +163,7 @@ def norm_kind(norm: str | bool) -> str:
 
 
 def normalize(x, kind: str, label=None, classes: int = 0):
-    """A map [B, H, W, C] normalized, then scaled and shifted by channel; returns the same shape.
+    """Return a map [B, H, W, C] normalized, then scaled and shifted by channel; the same shape.
 
     With a label, gain and shift are those of its class (:class:`gan_zoo.layers.ClassAffine`), also
     where ``kind`` is ``none``; ``instance`` then is conditional instance normalization (Dumoulin et
@@ -177,14 +172,14 @@ def normalize(x, kind: str, label=None, classes: int = 0):
 
     Args:
         x: The map.
-        kind: What shares a mean and a variance: each channel over the batch (``batch``,
-            :class:`BatchNorm`), each sample (``layer``, Ba et al. 2016, arXiv:1607.06450, which
+        kind: The values that share a mean and a variance: a channel over the batch (``batch``,
+            :class:`BatchNorm`), a sample (``layer``, Ba et al. 2016, arXiv:1607.06450, which
             leaves samples independent, as penalties on the gradient of single samples need:
-            Gulrajani et al. 2017, arXiv:1704.00028, section 4), each channel of each sample
-            (``instance``, Ulyanov et al. 2016, arXiv:1607.08022), or nothing (``none``, which gives
-            x back).
+            Gulrajani et al. 2017, arXiv:1704.00028, section 4), a channel of a sample
+            (``instance``, Ulyanov et al. 2016, arXiv:1607.08022), or ``none``, which does not
+            normalize.
         label: int32 [B], or None.
-        classes: How many there are, if there is a label.
+        classes: The number of classes, if there is a label.
     """
     plain = {} if label is None else {"scale": False, "center": False}
     if kind == "batch":

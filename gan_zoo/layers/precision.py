@@ -1,4 +1,4 @@
-"""Computing a net in full precision for once."""
+"""Full precision for a net of mixed precision."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from gan_zoo.layers.introspect import layers_of
 
 @contextlib.contextmanager
 def full_precision(net: keras.Model) -> Iterator[None]:
-    """In the body, layers of mixed precision compute in the type of their weights: for penalties on small differences."""
+    """Compute the layers of a net in the precision of their weights, for penalties."""
     mixed = [
         layer for layer in (net, *layers_of(net)) if layer.compute_dtype != layer.variable_dtype
     ]

@@ -8,25 +8,26 @@ from keras import layers
 from gan_zoo.layers.conv import Conv2D
 
 SLOPE = 0.2
-GAIN = (2 / (1 + SLOPE**2)) ** 0.5  # what keeps the variance under a LeakyReLU
+GAIN = (2 / (1 + SLOPE**2)) ** 0.5  # keeps the variance under a LeakyReLU
 
 
 def inverted_bottleneck(x, expansion: int, group: int, blocks: int):
-    """X plus a branch that is 0 at first (Huang et al. 2024, arXiv:2501.05441, section 3): [B, H, W, C] -> the same shape.
+    """Return x plus a branch that is 0 at first: [B, H, W, C] -> the same shape.
 
-    The branch: 1x1 convolution to ``expansion`` C channels, LeakyReLU 0.2, 3x3 convolution in
-    groups, LeakyReLU, 1x1 convolution back. Fix-up (Zhang et al. 2019, arXiv:1901.09321) instead of
-    a norm: the last kernel starts at 0 and the two others are ``blocks^-1/4`` of their usual size,
-    so that no depth blows up.
+    Huang et al. 2024, arXiv:2501.05441, section 3. The branch: 1x1 convolution to ``expansion`` C
+    channels, LeakyReLU 0.2, 3x3 convolution in groups, LeakyReLU, 1x1 convolution back. In place of
+    a norm it has Fixup initialization (Zhang et al. 2019, arXiv:1901.09321): the last kernel starts
+    at 0 and the two others at ``blocks^-1/4`` of their usual size, so that activations do not grow
+    with depth.
 
     Args:
         x: The map.
-        expansion: How much wider the branch is.
+        expansion: The channels of the branch, in multiples of C.
         group: Channels in each group of the 3x3 convolution.
-        blocks: Blocks of the whole net.
+        blocks: The number of blocks of the whole net.
 
     Raises:
-        ValueError: The channels cannot be shared out over groups.
+        ValueError: The group does not divide the channels of the branch.
     """
     channels = x.shape[-1]
     inner = expansion * channels
@@ -43,5 +44,5 @@ def inverted_bottleneck(x, expansion: int, group: int, blocks: int):
 
 
 def scaled(gain: float = 1.0) -> keras.Initializer:
-    """normal(0, gain^2 / fan_in)."""
+    """Return the initializer normal(0, gain^2 / fan_in)."""
     return keras.initializers.VarianceScaling(gain**2, "fan_in", "untruncated_normal")

@@ -13,14 +13,14 @@ from gan_zoo.layers.introspect import layers_of
 
 
 class NormalizedKernel(NamedTuple):
-    """A kernel that its layer uses divided by its largest singular value.
+    """A kernel that its layer divides by its largest singular value.
 
     Attributes:
-        kernel: The variable, as it trains.
-        matrix: How it is seen as a matrix: ``kernel -> [inputs, outputs]``, where inputs are
-            weights that meet in one output.
+        kernel: The variable that trains.
+        matrix: ``kernel -> [inputs, outputs]``, the kernel as a matrix; inputs are the weights of
+            one output.
         u: [inputs], the estimate of its left singular vector.
-        v: [outputs], of its right one.
+        v: [outputs], the estimate of its right singular vector.
     """
 
     kernel: tf.Variable
@@ -29,16 +29,13 @@ class NormalizedKernel(NamedTuple):
     v: tf.Variable
 
     def sigma(self) -> tf.Tensor:
-        """The largest singular value, through which gradients pass to the kernel."""
+        """Return the largest singular value; gradients pass through it to the kernel."""
         return tf.tensordot(self.u, tf.linalg.matvec(self.matrix(self.kernel), self.v), 1)
 
     def iterate(self, times: int = 1) -> None:
-        """Bring u and v closer to the singular vectors of the kernel as it is, by power iteration."""
-        matrix, u, v = (
-            self.matrix(self.kernel),
-            tf.convert_to_tensor(self.u),
-            tf.convert_to_tensor(self.v),
-        )
+        """Bring u and v closer to the kernel's singular vectors, by power iteration."""
+        matrix = self.matrix(self.kernel)
+        u, v = tf.convert_to_tensor(self.u), tf.convert_to_tensor(self.v)
         for _ in range(times):
             u = tf.math.l2_normalize(tf.linalg.matvec(matrix, v))
             v = tf.math.l2_normalize(tf.linalg.matvec(matrix, u, transpose_a=True))
@@ -47,11 +44,11 @@ class NormalizedKernel(NamedTuple):
 
 
 def apply_spectral_norm(net: keras.Model) -> list[NormalizedKernel]:
-    """From now on, let all layers of a net that have a kernel use it divided by its largest singular value.
+    """Let each layer of a net that has a kernel divide it by its largest singular value.
 
-    The layers themselves are changed, since any net may come; its weights stay what they were,
-    under their names. The division is in the precision of the weights. Calls leave u and v alone:
-    :meth:`NormalizedKernel.iterate` is the caller's to do.
+    The layers themselves are changed, so that it works on any net; their weights keep their values
+    and names. The division is in the precision of the weights. A call of a layer does not change u
+    and v: the caller does that, with :meth:`NormalizedKernel.iterate`.
     """
     return [
         _normalize(layer)
@@ -63,13 +60,10 @@ def apply_spectral_norm(net: keras.Model) -> list[NormalizedKernel]:
 def _normalize(layer: keras.Layer) -> NormalizedKernel:
     kernel, plain = layer.kernel, layer.call
     # A transposed convolution has its outputs before its inputs.
-    swap = (
-        [0, 1, 3, 2]
-        if isinstance(layer, keras.layers.Conv2DTranspose)
-        else list(range(len(kernel.shape)))
-    )
-    # A depthwise one has one or more outputs for each input, each of height * width weights of its
-    # own.
+    transposed = isinstance(layer, keras.layers.Conv2DTranspose)
+    swap = [0, 1, 3, 2] if transposed else list(range(len(kernel.shape)))
+    # A depthwise one has one or more outputs for each input, each with its own height * width
+    # weights.
     depthwise = isinstance(layer, keras.layers.DepthwiseConv2D)
     outputs = math.prod(kernel.shape[2:]) if depthwise else kernel.shape[swap[-1]]
     inputs = math.prod(kernel.shape) // outputs
@@ -83,8 +77,7 @@ def _normalize(layer: keras.Layer) -> NormalizedKernel:
             start, trainable=False, aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA
         )
 
-    # TensorFlow's own variable: Keras' would give its value in the precision of whatever layer
-    # reads it.
+    # TensorFlow's variable: Keras' gives its value in the precision of the layer that reads it.
     normed = NormalizedKernel(kernel.value, matrix, state(inputs), state(outputs))
     normed.iterate(20)
 

@@ -14,8 +14,8 @@ D's dense layers, and the crop: the box ``close_v1`` from brow to chin.
 Measured on 5,000 images of CelebA (2 cores, shared with other jobs; 2026-11-24): 149,760 images
 (2,340 steps) in about an hour with --precision=bfloat16, median 53 images/s (74 in float32 and 130
 in bfloat16 on the idle machine). FD-embedded@51b9 (2k fake) 101 at step 100, 61, 41, 31, **21.0**
-at step 500, then 158, 56 at 1,000, and 462 at 2,300: after six passes over so few images D knows
-them by heart (its accuracy is 0.99), and G falls apart. The best checkpoint by the full protocol
+at step 500, then 158, 56 at 1,000, and 462 at 2,300: after six passes over so few images D has
+memorized them (its accuracy is 0.99), and G collapses. The best checkpoint by the full protocol
 (10k fake, 5k real): FD 20.8 (floor 0.80), precision 0.75 (0.78), recall 0.18 (0.80). Its grid: 36
 faces, front on, no two alike, different in age, hair, skin and light; coarse, speckled, a few with
 blown-out light. Take the best checkpoint, or more images, or --tricks=flip_images.

@@ -1,4 +1,4 @@
-"""What ``make demo`` trains: a narrow DCGAN on the embedded cartoon faces, 32 pixels, some minutes on 2 cores."""
+"""A narrow DCGAN on the embedded cartoon faces at 32 pixels, in some minutes on 2 cores."""
 
 from gan_zoo.config import Config
 

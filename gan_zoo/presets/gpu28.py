@@ -1,4 +1,4 @@
-"""Small pictures of 28 pixels in a day on one GPU: as gpu32, and nothing is mirrored.
+"""Small pictures of 28 pixels in a day on one GPU: like gpu32, but nothing is mirrored.
 
     gan_zoo train --config=gpu28 --data_dir=my_pictures.zip
 

@@ -1,4 +1,4 @@
-"""Faces of 32 pixels in a day on one GPU: as gpu64.
+"""Faces of 32 pixels in a day on one GPU: like gpu64.
 
     gan_zoo train --config=gpu32 --data_dir=my_pictures.zip
 

@@ -4,12 +4,12 @@
 
 Measured on 5,000 faces of CelebA (--data=celeba, 2026-11-26, one seed): FD-embedded@51b9 3.43 at
 the end, its best (2k fake, 5k real, EMA; real against real 1.1), where quick64 ends at 5.8;
-precision 0.76, recall 0.61 (0.77, 0.79). It was falling still, so that more --steps may be worth it
-there. On 12,000 anime faces (seeds 0 and 1) 5.5 and 4.7 at best, after 192,000 and 256,000 images,
-6.9 and 4.8 at the end (2k fake, 10k real; 0.96), where quick64 comes to 5.6 and 5.6 and ends at 6.4
-and 6.1. 384,000 images are 9 minutes at the 722 images/s of 2 idle cores; they were 30 here, beside
-another run. Its grids: portraits of all kinds with eyes and teeth before torn backgrounds, a third
-crumpled; anime faces with two eyes and clean hair, a few crumpled.
+precision 0.76, recall 0.61 (0.77, 0.79). It was still falling, so that more --steps may help there.
+On 12,000 anime faces (seeds 0 and 1) 5.5 and 4.7 at best, after 192,000 and 256,000 images, 6.9 and
+4.8 at the end (2k fake, 10k real; 0.96), where quick64 reaches 5.6 and 5.6 and ends at 6.4 and 6.1.
+384,000 images are 9 minutes at the 722 images/s of 2 idle cores; they were 30 here, beside another
+run. Its grids: portraits of all kinds with eyes and teeth before torn backgrounds, a third
+distorted; anime faces with two eyes and clean hair, a few distorted.
 """
 
 import dataclasses

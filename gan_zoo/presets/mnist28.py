@@ -5,16 +5,16 @@
 Exact: both nets (2,330,944 and 212,865 parameters), normal noise of 100 values, Adam 1e-4, batch
 64, 50 epochs of 60,000 images.
 
-Our reading: beta_1 0.9, since none is named and that is Adam's default; one simultaneous update a
-step, as the tutorial has it (its batch is 256); LeakyReLU 0.3, Keras' default of that time; batch
-norm keeps 0.9 of its moving statistics.
+Our reading: beta_1 0.9, Adam's default, since none is named; one simultaneous update a step, as in
+the tutorial (its batch is 256); LeakyReLU 0.3, Keras' default of that time; batch norm keeps 0.9 of
+its moving statistics.
 
 Measured on MNIST (2 cores, shared with other jobs; 2026-11-24): 163,200 images (2,550 steps, 2.7
 epochs) in 36 minutes, float32, median 78 images/s (a quarter of the machine). FD-embedded@51b9 (2k
 fake) 101 at step 250, 84, 33 at 750, between 24 and 72 until 2,250, **22.2** at 2,500. That
 checkpoint by the full protocol (10k fake, 10k real): FD 22.9 (floor 0.11), precision 0.19 (0.87),
-recall 0.08 (0.87). Its grid: strokes of a pen throughout, black background clean; about a third can
-be read as digits, the others are loops that are none.
+recall 0.08 (0.87). Its grid: pen strokes on a clean black background; about a third can be read as
+digits, the others are loops without meaning.
 """
 
 from gan_zoo.config import Config

@@ -1,12 +1,15 @@
-"""Faces of 128 pixels in 15 minutes on 2 cores: the net of quick64, with the non-saturating loss and smaller steps.
+"""Faces of 128 pixels in 15 minutes on 2 cores: the net of quick64, with another loss.
+
+The loss is non-saturating, and the learning rates are smaller.
 
     gan_zoo train --config=quick128 --data_dir=my_pictures.zip
 
 Measured on 5,000 faces of CelebA (--data=celeba, 2026-11-24, one seed): FD-embedded@51b9 8.0 at
 best, 9.3 at the end (2k fake, 5k real, EMA), 0.23 times the best of a plain dcgan in equal time
-(34.3); precision 0.78, recall 0.46. The loss and tricks of quick64 come to 15.0 at best and 19.6 at
-the end: D outruns G, whose colors go to the extremes. About 150 images/s on 2 idle cores. Its grid:
-faces of many kinds with eyes and mouths, before soft and stained backgrounds; a third are crumpled.
+(34.3); precision 0.78, recall 0.46. The loss and tricks of quick64 reach 15.0 at best and 19.6 at
+the end: D becomes too strong for G, whose colors saturate. About 150 images/s on 2 idle cores. Its
+grid: faces of many kinds with eyes and mouths, before soft and stained backgrounds; a third are
+distorted.
 """
 
 import dataclasses

@@ -1,6 +1,6 @@
-"""Small pictures of 28 pixels in some 20 minutes on 2 cores: a wider net than at 64, and nothing is mirrored.
+"""Small pictures of 28 pixels in some 20 minutes on 2 cores: a wider net than quick64.
 
-Much at this size is writing. With the classes of a data set that has some, add
+Nothing is mirrored, since many pictures of this size show writing. For a data set with classes, add
 --condition=projection.
 
     gan_zoo train --config=quick28 --data_dir=my_pictures.zip
@@ -9,8 +9,8 @@ Measured on MNIST with --condition=projection (2026-11-24, 23 minutes on 2 cores
 trainings): 627,200 images (10.5 epochs) in bfloat16, 270 to 770 images/s. FD-embedded@51b9 **0.63**
 at the end (2k fake, 10k real, EMA), precision 0.87 (real against real 0.87), recall 0.79 (0.89).
 **97.8 %** (97.5 to 98.0) of 10,000 samples are recognized as the digit asked for by a classifier
-that gets 99.4 % of the test images right (gan_zoo recognize); the least are 4 and 2 (95 %). Strokes
-are clean and of many hands; some fours close their loop.
+that gets 99.4 % of the test images right (gan_zoo recognize); the lowest are 4 and 2 (95 %).
+Strokes are clean and of many handwritings; some fours are closed to a loop.
 """
 
 import dataclasses

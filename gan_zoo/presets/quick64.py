@@ -2,18 +2,18 @@
 
     gan_zoo train --config=quick64 --data_dir=my_pictures.zip
 
-A narrow DCGAN in bfloat16 where that is faster, so that it sees five times as many images a minute
+A narrow DCGAN, in bfloat16 where that is faster, which trains on five times as many images a minute
 as a plain one; hinge loss with spectral norm, and LeCam to keep D's logits near each other; samples
-from the average of G's weights; learning rates that fall to 0 at the last step. Searched for 15
-minutes, it ends after 6: of 12,000 anime faces, D is right almost always soon after that, and G
-gets worse; of other pictures try hours64, too. Pictures are mirrored at random; leave that out
+from the average of G's weights; learning rates that fall to 0 at the last step. It was searched for
+15 minutes and ends after 6: with 12,000 anime faces, D is almost always right soon after that, and
+G gets worse; with other pictures also try hours64. Pictures are mirrored at random; leave that out
 (--tricks='spectral_norm, lecam(0.1)') where left and right matter, as in writing.
 
 Measured on 12,000 anime faces (2026-11-24), three seeds: best FD-embedded@51b9 5.6, 5.6, 6.4, at
 the end 6.4, 6.1, 7.1 (2k fake, 10k real, EMA), 0.35 times (0.27 to 0.46) the best that a plain
-dcgan comes to in 15 minutes; precision 0.78, recall 0.48 (real against real 0.78, 0.77). 722
+dcgan reaches in 15 minutes; precision 0.78, recall 0.48 (real against real 0.78, 0.77). 722
 images/s on 2 idle cores. Its grid: faces of many kinds and colors with clean contours and two eyes,
-a few crumpled; no streaks.
+a few distorted; no streaks.
 """
 
 from gan_zoo.config import Config

@@ -1,10 +1,10 @@
-"""Simpsons DCGAN 128: the TensorFlow variant, which trains G to 1 and halves D's loss; the rest is simpsons_dcgan128.
+"""Simpsons DCGAN 128: the TensorFlow variant of simpsons_dcgan128.
 
     gan_zoo train --config=simpsons_dcgan128_tf --data_dir=simpsons-faces.zip
 
-With Adam, half a loss is very nearly the whole one (only epsilon weighs differently), so that what
-distinguishes the variants is G's target: 1 here, the run's label there. Not trained here beyond the
-steps of the tests.
+G's target is 1, and D's loss is halved. With Adam, half a loss is very nearly the same as the whole
+one (only epsilon counts differently), so that the variants differ in G's target: 1 here, the run's
+label there. Not trained here beyond a few steps.
 """
 
 import dataclasses

@@ -15,9 +15,9 @@ Measured (2 cores, beside other jobs; 2026-11-24): a narrower variant on 1,100 i
 with --image_size=128 --gen='simpsons_stages(width=16)' --disc='simpsons_stages(width=16)'
 --precision=bfloat16: 35,520 images (1,110 steps, 32 epochs) in 48 minutes, median 15 images/s,
 FD-embedded@51b9 (1.1k real, 2k fake) 333 at step 100, 140 at 400, 596 at 600, 155 at 800, **55.3**
-at 1,100 and falling. Its grid at step 1,000: yellow heads before soft colored grounds, white eyes
-in most, one or two of them; no mouths yet, contours of coarse blocks. At its full width and
-200x200, float32: three steps at 0.7 to 0.9 images/s with the test suite running beside.
+at 1,100 and falling. Its grid at step 1,000: yellow heads before soft colored backgrounds, most
+with one or two white eyes; no mouths yet, contours of coarse blocks. At its full width and 200x200,
+float32: three steps at 0.7 to 0.9 images/s beside other work.
 """
 
 from gan_zoo.config import Config

@@ -9,14 +9,14 @@ from typing import Any
 
 from gan_zoo.config import Config
 from gan_zoo.contracts import Dataset
-from gan_zoo.game.build import split
+from gan_zoo.game.build import split_rows
 from gan_zoo.game.step import Game
 
 
 def opening(config: Config, folder: Path, data: Dataset, step: int) -> str:
     """Return the first line of a run: what it trains, on which data, and where it is kept."""
     height, width, channels = data.image_shape
-    rows, held_out = split(config, len(data.images))
+    rows, held_out = split_rows(config, len(data.images))
     start = f"going on from step {step}" if step else "training"
     condition = f"condition: {config.condition}, " if config.condition else ""
     more = f"({len(held_out):,} more held out) " if len(held_out) else ""

@@ -17,8 +17,8 @@ from gan_zoo.errors import UserError
 from gan_zoo.evaluation.evaluator import Evaluator
 from gan_zoo.files import user_path
 from gan_zoo.game import step as steps_module
-from gan_zoo.game.build import build_extractor, build_game, load_data, part_of, split
-from gan_zoo.game.labels import classes_of, rare_class_warning
+from gan_zoo.game.build import build_extractor, build_game, data_split, load_data, split_rows
+from gan_zoo.game.labels import condition_classes, rare_class_warning
 from gan_zoo.game.step import Game
 from gan_zoo.runs.checkpoints import Checkpoints
 from gan_zoo.runs.run import Run
@@ -79,7 +79,7 @@ def set_up(
         UserError: The settings, the data or the folder do not fit each other.
     """
     data = load_data(config)
-    classes = classes_of(config, data)
+    classes = condition_classes(config, data)
     identity = _identity(data, classes)
     resumed = is_chief and run.check_resumable(config, identity)
     _check_batch(config, distribution)
@@ -168,7 +168,7 @@ def _check_start(
 def build_evaluator(config: Config, extractor, run: Run, data: Dataset) -> Evaluator:
     """Return the evaluator of a run, whose real images are those that it trains on."""
     return Evaluator(
-        part_of(data, config, "train"),
+        data_split(data, config, "train"),
         extractor,
         run.metrics,
         samples=config.eval_samples,
@@ -189,7 +189,7 @@ def _chunk_trainer(
 ) -> Callable[[int], dict[str, float]]:
     """Return ``train_chunk(n)``, which trains n steps and returns the means of their scalars."""
     run_steps = steps_module.compile_run(game, distribution)
-    rows, held_out = split(config, len(data.images))
+    rows, held_out = split_rows(config, len(data.images))
     labels = data.labels[game.classes.column] if game.classes else None
     iterator = feed.train_iterator(
         data.images,

@@ -1,1 +1,1 @@
-"""What ``--tricks`` takes."""
+"""The tricks that ``--tricks`` takes."""

@@ -9,6 +9,7 @@ from keras.config import floatx
 
 from gan_zoo import randomness, replicas
 from gan_zoo.contracts import Trick
+from gan_zoo.errors import check_non_negative, check_positive, check_share
 from gan_zoo.registry import tricks
 from gan_zoo.spec import american
 from gan_zoo.tricks import transforms
@@ -16,41 +17,42 @@ from gan_zoo.tricks import transforms
 
 @tricks.register
 def instance_noise(stddev: float = 0.1, decay_steps: int = 0, *, step) -> Trick:
-    """Add N(0, stddev^2) to all that D sees (Soenderby et al. 2016, arXiv:1610.04490; Arjovsky & Bottou 2017, 1701.04862).
+    """Add N(0, stddev^2) to all images that D sees (Soenderby et al. 2016, arXiv:1610.04490).
+
+    Also Arjovsky & Bottou 2017, arXiv:1701.04862.
 
     Args:
-        stddev: In units of the range [-1, 1] of images, at step 0.
-        decay_steps: It falls linearly to 0 at this step; 0 keeps it.
+        stddev: The standard deviation at step 0, in units of the range [-1, 1] of images.
+        decay_steps: It falls linearly to 0 at this step; with 0 it stays.
         step: The step variable, from the framework.
     """
-    if stddev < 0 or decay_steps < 0:
-        raise ValueError(f"stddev={stddev} and decay_steps={decay_steps} must not be negative.")
+    check_non_negative(stddev=stddev, decay_steps=decay_steps)
 
-    def now():
-        gone = tf.cast(step, floatx()) / decay_steps if decay_steps else tf.zeros([], floatx())
-        return stddev * tf.maximum(1.0 - gone, 0.0)
+    def current():
+        progress = tf.cast(step, floatx()) / decay_steps if decay_steps else tf.zeros([], floatx())
+        return stddev * tf.maximum(1.0 - progress, 0.0)
 
     return Trick(
-        images=lambda images, seed: images + now() * randomness.normal(images.shape, seed),
-        metrics=lambda: {"stddev": now()},
+        images=lambda images, seed: images + current() * randomness.normal(images.shape, seed),
+        metrics=lambda: {"stddev": current()},
     )
 
 
 @tricks.register
 def flip_images(rate: float = 0.5) -> Trick:
-    """Mirror each real image left to right with probability ``rate``: more data for G to learn, mirrored ones included."""
-    transforms.check_share(rate=rate)
+    """Mirror each real image left to right with probability ``rate``; G learns both forms."""
+    check_share(rate=rate)
     return Trick(real_images=lambda images, seed: transforms.mirror(images, seed, rate))
 
 
 @tricks.register
 def diff_augment(policy: str = "color,translation,cutout") -> Trick:
-    """Augment what D sees, real and fake, in both updates (DiffAugment: Zhao et al. 2020, arXiv:2006.10738, section 3).
+    """Augment all images that D sees, in both updates (DiffAugment: Zhao et al. 2020).
 
-    Each image draws for itself, as in the authors' code: ``color`` is brightness + U(-0.5, 0.5),
-    saturation * U(0, 2), contrast
-    * U(0.5, 1.5); ``translation`` moves by up to 1/8 of the sides, ``cutout`` covers a square of
-      half the sides, both filled with 0, the gray in the middle of the range.
+    arXiv:2006.10738, section 3. The draws differ for each image, as in the authors' code. ``color``
+    adds U(-0.5, 0.5) to the brightness, multiplies the saturation by U(0, 2) and the contrast by
+    U(0.5, 1.5); ``translation`` moves by up to 1/8 of the sides; ``cutout`` covers a rectangle of
+    half the sides. Both fill with 0, the gray in the middle of the range.
 
     Args:
         policy: Which of ``color``, ``translation``, ``cutout``, with commas.
@@ -62,13 +64,12 @@ def diff_augment(policy: str = "color,translation,cutout") -> Trick:
             f"policy has '{unknown[0]}'; give some of {', '.join(_POLICIES)}, with commas."
         )
     if len(set(names)) < len(names):
-        raise ValueError(f"policy='{policy}' names one thing twice; leave one of them out.")
+        raise ValueError(f"policy='{policy}' has one name twice; leave one of them out.")
 
     def augment(images, seed):
         for name in names:
-            images = _POLICIES[name](
-                images, randomness.split(seed, list(_POLICIES).index(name) + 1)
-            )
+            k = list(_POLICIES).index(name) + 1
+            images = _POLICIES[name](images, randomness.split(seed, k))
         return images
 
     return Trick(images=augment)
@@ -92,121 +93,119 @@ _POLICIES = {
 def ada(
     target: float = 0.6, speed: float = 500.0, start: float = 0.0, most: float = 0.8, *, image_shape
 ) -> Trick:
-    """Augment what D sees as often as its overfitting asks for (ADA: Karras et al. 2020, arXiv:2006.06676, section 3).
+    """Augment all images that D sees, with a probability that grows as D overfits (ADA).
 
-    Each transform is applied to each image with probability p. After every 4 updates of D, p rises
-    if the mean sign of D's logits on real images in them, of all replicas, exceeded ``target``, and
-    falls if not (the paper's r_t). That sign says nothing under losses in which only differences of
-    logits count, and the reverse under ``swap_labels``.
+    Karras et al. 2020, arXiv:2006.06676, section 3. Each transform is applied to each image with
+    probability p. After every 4 updates of D, p rises if the mean sign of D's logits on their real
+    images, of all replicas, is above ``target``, and falls otherwise (the paper's r_t). The sign
+    has no meaning under losses in which only differences of logits count, and the opposite meaning
+    under ``swap_labels``.
 
-    Transforms, as in the paper's appendix B: mirroring, turns by 90 degrees (square images only),
-    whole-pixel translation (to 1/8 of the sides), isotropic scaling (2^N(0, 0.2^2)); brightness
-    N(0, 0.2^2), contrast 2^N(0, 0.5^2), saturation 2^N(0, 1). Left out are free rotation,
-    anisotropic scaling, fractional translation, luma flip, hue, and the filters, noise and cutout
-    that the paper does not use by default. Scaling is bilinear, without the paper's wavelet
-    filters.
+    The transforms follow the paper's appendix B: mirroring, rotation by 90 degrees (square images
+    only), whole-pixel translation (to 1/8 of the sides), isotropic scaling (2^N(0, 0.2^2));
+    brightness N(0, 0.2^2), contrast 2^N(0, 0.5^2), saturation 2^N(0, 1). Left out are free
+    rotation, anisotropic scaling, fractional translation, luma flip, hue, and the filters, noise
+    and cutout that the paper does not use by default. Scaling is bilinear, without the paper's
+    wavelet filters.
 
     Args:
-        target: Of the mean sign, from 0 to 1.
+        target: The target of the mean sign, from 0 to 1.
         speed: Thousands of real images in which p can rise from 0 to 1.
         start: p at first.
-        most: p never exceeds it, ours: beyond 0.8 or so, augmentations begin to leak into what G
-            makes (section 2.2).
+        most: The upper limit of p, which the paper does not have: beyond 0.8 or so, augmentations
+            begin to leak into G's images (section 2.2).
         image_shape: (H, W, C), from the framework.
     """
-    transforms.check_share(target=target, start=start, most=most)
-    if not speed > 0:
-        raise ValueError(f"speed={speed} must be above 0.")
+    check_share(target=target, start=start, most=most)
+    check_positive(speed=speed)
     if start > most:
         raise ValueError(f"start={start} must not be above most={most}.")
-    p, signs, turns = transforms.state(start), transforms.state(0.0), transforms.state(0.0)
-    square = image_shape[0] == image_shape[1]
+    p, signs, updates = transforms.state(start), transforms.state(0.0), transforms.state(0.0)
 
-    def observe(seen):
-        total = signs + replicas.mean(tf.reduce_mean(tf.sign(tf.stop_gradient(seen.real_logits))))
-        count = turns + 1.0
+    def observe(outputs):
+        real_signs = tf.sign(tf.stop_gradient(outputs.real_logits))
+        total = signs + replicas.mean(tf.reduce_mean(real_signs))
+        count = updates + 1.0
         due = count >= 4.0
-        stride = 4 * seen.real.shape[0] * replicas.count() / (1000.0 * speed)
-        moved = p + stride * tf.sign(total / count - target)
+        change = 4 * outputs.real.shape[0] * replicas.count() / (1000.0 * speed)
+        moved = p + change * tf.sign(total / count - target)
         p.assign(tf.where(due, tf.clip_by_value(moved, 0.0, most), p))
         signs.assign(tf.where(due, tf.zeros_like(total), total))
-        turns.assign(tf.where(due, tf.zeros_like(count), count))
-
-    def augment(images, seed):
-        batch = images.shape[0]
-
-        def maybe(k, drawn, neutral):
-            return tf.where(
-                randomness.uniform([batch], randomness.split(seed, k)) < p,
-                drawn,
-                tf.cast(neutral, floatx()),
-            )
-
-        def uniform(k):
-            return randomness.uniform([batch], randomness.split(seed, k))
-
-        def bell(k, stddev):
-            return randomness.normal([batch], randomness.split(seed, k), stddev)
-
-        flip = maybe(1, 1.0 - 2.0 * tf.floor(2.0 * uniform(2)), 1.0)
-        turn = maybe(3, tf.floor(4.0 * uniform(4)), 0.0) * (math.pi / 2 if square else 0.0)
-        reach = [int(size / 8 + 0.5) for size in image_shape[:2]]
-        down, right = (
-            maybe(5, tf.floor((2 * r + 1) * uniform(6 + i)) - r, 0.0) for i, r in enumerate(reach)
-        )
-        scale = maybe(8, 2.0 ** bell(9, 0.2), 1.0)
-        cos, sin = tf.cos(turn) / scale, tf.sin(turn) / scale
-        matrix = tf.stack(
-            [tf.stack([flip * cos, -sin, -right], -1), tf.stack([flip * sin, cos, -down], -1)], 1
-        )
-        images = transforms.warp(images, matrix)
-        images = transforms.brightness(images, maybe(10, bell(11, 0.2), 0.0))
-        images = transforms.contrast(images, maybe(12, 2.0 ** bell(13, 0.5), 1.0), 0.0)
-        return transforms.saturation(images, maybe(14, 2.0 ** bell(15, 1.0), 1.0))
+        updates.assign(tf.where(due, tf.zeros_like(count), count))
 
     return Trick(
-        images=augment,
+        images=lambda images, seed: _ada_augment(images, seed, p, image_shape),
         observe=observe,
         metrics=lambda: {"p": tf.identity(p)},
-        variables=(p, signs, turns),
+        variables=(p, signs, updates),
     )
+
+
+def _ada_augment(images: tf.Tensor, seed: tf.Tensor, p: tf.Tensor, image_shape) -> tf.Tensor:
+    """Apply each of ADA's transforms to each image with probability p."""
+    batch = images.shape[0]
+    square = image_shape[0] == image_shape[1]
+
+    def maybe(k, drawn, neutral):
+        chosen = randomness.uniform([batch], randomness.split(seed, k)) < p
+        return tf.where(chosen, drawn, tf.cast(neutral, floatx()))
+
+    def uniform(k):
+        return randomness.uniform([batch], randomness.split(seed, k))
+
+    def normal(k, stddev):
+        return randomness.normal([batch], randomness.split(seed, k), stddev)
+
+    flip = maybe(1, 1.0 - 2.0 * tf.floor(2.0 * uniform(2)), 1.0)
+    angle = maybe(3, tf.floor(4.0 * uniform(4)), 0.0) * (math.pi / 2 if square else 0.0)
+    limits = [int(size / 8 + 0.5) for size in image_shape[:2]]
+    down, right = (
+        maybe(5, tf.floor((2 * n + 1) * uniform(6 + i)) - n, 0.0) for i, n in enumerate(limits)
+    )
+    scale = maybe(8, 2.0 ** normal(9, 0.2), 1.0)
+    cos, sin = tf.cos(angle) / scale, tf.sin(angle) / scale
+    matrix = tf.stack(
+        [tf.stack([flip * cos, -sin, -right], -1), tf.stack([flip * sin, cos, -down], -1)], 1
+    )
+    images = transforms.warp(images, matrix)
+    images = transforms.brightness(images, maybe(10, normal(11, 0.2), 0.0))
+    images = transforms.contrast(images, maybe(12, 2.0 ** normal(13, 0.5), 1.0), 0.0)
+    return transforms.saturation(images, maybe(14, 2.0 ** normal(15, 1.0), 1.0))
 
 
 @tricks.register
 def history_pool(size: int = 256, *, image_shape, batch: int) -> Trick:
-    """Half of the fakes that D learns from are of earlier steps (Shrivastava et al. 2016, arXiv:1612.07828, section 2.3).
+    """Train D on half new and half earlier fakes (Shrivastava et al. 2016, arXiv:1612.07828).
 
-    A pool of ``size`` images fills first, while D sees the newest ones; then, at each update of D,
-    the second half of the whole batch, of all replicas, is exchanged for as many random ones of the
-    pool. (In the paper, the new ones take the places of others, drawn anew.) The pool is part of
-    every checkpoint.
+    Section 2.3. First a pool of ``size`` images fills, while D sees the newest fakes. Then, at each
+    update of D, the second half of the global batch is exchanged for as many random images of the
+    pool. (In the paper, the new images replace other random images of the pool.) The pool is part
+    of every checkpoint.
 
     Args:
         size: Images in the pool, rounded down to a multiple of half a batch.
         image_shape: (H, W, C), from the framework.
-        batch: Images of a whole batch, from the framework.
+        batch: Images of a global batch, from the framework.
     """
     half = batch // 2
     if not isinstance(size, int) or size < half:
         raise ValueError(f"size={size} must be a whole number, at least half a batch, {half}.")
     size -= size % half
-    pool, filled = (
-        transforms.state(tf.zeros([size, *image_shape], floatx())),
-        transforms.state(tf.constant(0)),
-    )
+    pool = transforms.state(tf.zeros([size, *image_shape], floatx()))
+    filled = transforms.state(tf.constant(0))
 
     def exchange(images, seed):
         whole = replicas.gather(images)
-        young, new = whole[:-half], whole[-half:]
+        kept, new = whole[:-half], whole[-half:]
         full = filled == size
         slots = tf.where(
             full,
             randomness.permutation(size, seed)[:half],
             tf.minimum(filled, size - half) + tf.range(half),
         )
-        shown = tf.where(full, tf.gather(pool, slots), new)
+        pooled = tf.where(full, tf.gather(pool, slots), new)
         pool.scatter_update(tf.IndexedSlices(new, slots))
         filled.assign(tf.minimum(filled + half, size))
-        return replicas.mine(tf.concat([young, shown], 0))
+        return replicas.local_slice(tf.concat([kept, pooled], 0))
 
     return Trick(fake_images=exchange, variables=(pool, filled))

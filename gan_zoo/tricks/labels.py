@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from gan_zoo import randomness
 from gan_zoo.contracts import Trick
+from gan_zoo.errors import check_share
 from gan_zoo.registry import tricks
 
 
@@ -17,17 +18,17 @@ def label_smooth(
     fake_low: float = 0.0,
     fake_high: float | None = None,
 ) -> Trick:
-    """D's target 1 becomes a draw from U(low, high), and 0 one from U(fake_low, fake_high), anew for each sample.
+    """Replace D's target 1 by a draw from U(low, high), and 0 by one from U(fake_low, fake_high).
 
-    One-sided with 0.9 by default (Salimans et al. 2016, arXiv:1606.03498, section 3.4); ranges as
-    in the list of GAN hacks by Chintala et al. 2016, number 6, which has 0.7 to 1.2 and 0 to 0.3.
-    After ``flip_labels``, a flipped target is smoothed as what it was flipped to.
+    Each sample has its own draw. The default is one-sided with 0.9 (Salimans et al. 2016,
+    arXiv:1606.03498, section 3.4); the list of GAN hacks by Chintala et al. 2016, number 6, has 0.7
+    to 1.2 and 0 to 0.3. After ``flip_labels``, the flipped target is smoothed.
 
     Args:
-        low: Least target in place of 1.
-        high: Greatest; the same as ``low`` if None.
-        fake_low: Least target in place of 0.
-        fake_high: Greatest; the same as ``fake_low`` if None.
+        low: Minimum of the target in place of 1.
+        high: Its maximum; the same as ``low`` if None.
+        fake_low: Minimum of the target in place of 0.
+        fake_high: Its maximum; the same as ``fake_low`` if None.
     """
     high = low if high is None else high
     fake_high = fake_low if fake_high is None else fake_high
@@ -44,9 +45,11 @@ def label_smooth(
 
 @tricks.register
 def flip_labels(rate: float = 0.05) -> Trick:
-    """Each of D's targets t becomes 1 - t with probability ``rate`` (GAN hacks by Chintala et al. 2016, number 6)."""
-    if not 0 <= rate <= 1:
-        raise ValueError(f"rate={rate} is no probability; give a value from 0 to 1.")
+    """Replace each of D's targets t by 1 - t with probability ``rate``.
+
+    From the list of GAN hacks by Chintala et al. 2016, number 6.
+    """
+    check_share(rate=rate)
 
     def flip(targets, seed):
         return tf.where(randomness.uniform(targets.shape, seed) < rate, 1.0 - targets, targets)
@@ -56,9 +59,10 @@ def flip_labels(rate: float = 0.05) -> Trick:
 
 @tricks.register
 def swap_labels() -> Trick:
-    """Real is 0 and fake 1, for D and for G alike (after the list of GAN hacks by Chintala et al. 2016, number 2).
+    """Give real images the target 0 and fake ones 1, for both nets.
 
-    Give it before other label tricks: then 1, whatever it now means, is smoothed as 1.
+    After the list of GAN hacks by Chintala et al. 2016, number 2. Give it before other label
+    tricks: they then treat the target 1, which now stands for fake, as 1.
     """
 
     def swap(targets, seed):
@@ -69,16 +73,16 @@ def swap_labels() -> Trick:
 
 @tricks.register
 def constant_label(low: float = 0.9, high: float = 1.0, gen: bool = True, *, seed: int) -> Trick:
-    """The target 1 becomes one draw from U(low, high) for the whole run, as an old Simpsons DCGAN has it.
+    """Replace the target 1 by one draw from U(low, high) for the whole run.
 
-    Give it after ``swap_labels`` and ``flip_labels``: then it is what they make 1 that becomes the
-    draw.
+    An old Simpsons DCGAN does this. Give it after ``swap_labels`` and ``flip_labels``: then it
+    replaces the targets that these set to 1.
 
     Args:
-        low: Least.
-        high: Greatest.
-        gen: Whether G is trained to that label too, or to 1.
-        seed: The run's, from the framework; the draw depends on it alone.
+        low: Minimum of the draw.
+        high: Maximum of the draw.
+        gen: Whether the draw is also G's target, in place of 1.
+        seed: The run's seed, from the framework; the draw depends on nothing else.
     """
     if not low <= high:
         raise ValueError(f"low={low} must not be above high={high}.")

@@ -1,10 +1,10 @@
-"""Tricks that add to D's loss, or to G's.
+"""Tricks that add a penalty to the loss of D or of G.
 
-Those on D's gradient compute D in full precision under any ``--precision``, and without dropout: it
-is the slope of the net itself that they bound. ``every=k`` makes them lazy (Karras et al. 2019,
-StyleGAN2, arXiv:1912.04958, section 3.1): k times the penalty in every k-th step, which is the same
-on average and costs a k-th. StyleGAN2's code makes an update of its own of it, with Adam's
-constants changed to suit; here it is part of the loss in that step.
+Gradient penalties compute D in full precision under any ``--precision``, and in inference mode,
+without dropout. With ``every=k`` they are lazy (Karras et al. 2019, StyleGAN2, arXiv:1912.04958,
+section 3.1): k times the penalty in every k-th step, which is the same on average and costs 1 / k.
+StyleGAN2's code has a separate update for it, with changed constants of Adam; here it is part of
+the loss in that step.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from keras.config import floatx
 
 from gan_zoo import randomness, replicas
 from gan_zoo.contracts import Trick
-from gan_zoo.errors import check_at_least
+from gan_zoo.errors import check_at_least, check_decay, check_non_negative, check_share
 from gan_zoo.layers import features_of, full_precision, has_batch_norm
 from gan_zoo.registry import tricks
 from gan_zoo.tricks import transforms
@@ -25,25 +25,27 @@ from gan_zoo.tricks import transforms
 
 @tricks.register
 def gradient_penalty(weight: float = 10.0, every: int = 1, *, step, disc=None) -> Trick:
-    """WGAN-GP: weight * (|D'(x)| - 1)^2 between real and fake images (Gulrajani et al. 2017, arXiv:1704.00028, equation 3).
+    """WGAN-GP: weight * (|D'(x)| - 1)^2 between real and fake images (Gulrajani et al. 2017).
 
-    Each x lies on the line from a real image to a fake one, at a place drawn for each pair.
+    arXiv:1704.00028, equation 3. Each x is a random point on the line between a real image and a
+    fake one.
 
     Args:
         weight: The paper's lambda.
-        every: Steps from one penalty to the next; see above.
+        every: Steps from one penalty to the next.
         step: The step variable, from the framework.
         disc: D, from the framework; one with batch norm is refused, as in the paper.
     """
-    _not_negative(weight=weight)
+    check_non_negative(weight=weight)
 
-    def between(seen, seed):
-        place = randomness.uniform([seen.real.shape[0], 1, 1, 1], seed)
-        return seen.fake + place * (seen.real - seen.fake)
+    def between(outputs, seed):
+        share = randomness.uniform([outputs.real.shape[0], 1, 1, 1], seed)
+        return outputs.fake + share * (outputs.real - outputs.fake)
 
-    return _on_slope(
-        between, lambda slope: weight * tf.square(_norm(slope) - 1.0), every, step, disc
-    )
+    def cost(gradient):
+        return weight * tf.square(_norm(gradient) - 1.0)
+
+    return _gradient_penalty(between, cost, every, step, disc)
 
 
 @tricks.register
@@ -51,84 +53,91 @@ def dragan(weight: float = 10.0, stddev: float = 0.25, every: int = 1, *, step, 
     """DRAGAN: weight * (|D'(x)| - 1)^2 around real images (Kodali et al. 2017, arXiv:1705.07215).
 
     Each x is a real image plus N(0, stddev^2), the paper's perturbation. Its authors' code adds
-    uniform noise from 0 to half the standard deviation of the batch instead, times a share from
+    uniform noise from 0 to half the standard deviation of the batch instead, times a factor from
     U(0, 1) for each image. A D with batch norm is refused.
 
     Args:
         weight: The paper's lambda.
-        stddev: Of the perturbation, in units of the range [-1, 1] of images.
+        stddev: Standard deviation of the perturbation, in units of the range [-1, 1] of images.
         every: Steps from one penalty to the next.
         step: The step variable, from the framework.
         disc: D, from the framework.
     """
-    _not_negative(weight=weight, stddev=stddev)
+    check_non_negative(weight=weight, stddev=stddev)
 
-    def around(seen, seed):
-        return seen.real + stddev * randomness.normal(seen.real.shape, seed)
+    def around(outputs, seed):
+        return outputs.real + stddev * randomness.normal(outputs.real.shape, seed)
 
-    return _on_slope(
-        around, lambda slope: weight * tf.square(_norm(slope) - 1.0), every, step, disc
-    )
+    def cost(gradient):
+        return weight * tf.square(_norm(gradient) - 1.0)
+
+    return _gradient_penalty(around, cost, every, step, disc)
 
 
 @tricks.register
 def r1(gamma: float = 10.0, every: int = 1, *, step, disc=None) -> Trick:
-    """Add gamma / 2 * |D'(x)|^2 at real images (Mescheder et al. 2018, arXiv:1801.04406, equation 9).
+    """Add gamma / 2 * |D'(x)|^2 at real images (Mescheder et al. 2018, arXiv:1801.04406).
+
+    Equation 9.
 
     Args:
-        gamma: Larger for larger images: StyleGAN2 takes 10 at 1024 pixels, and the code of its
-            successor ADA proposes 0.0002 * side^2 / batch, 0.013 at 64 pixels and 64 images;
-            R3GAN's code lowers that of ``r1`` and ``r2`` from 2 to 0.2 there.
+        gamma: The weight, larger for larger images: StyleGAN2 takes 10 at 1024 pixels, and the code
+            of its successor ADA proposes 0.0002 * side^2 / batch, 0.013 at 64 pixels and 64 images;
+            R3GAN's code lowers it from 2 to 0.2 at 64 pixels, for ``r1`` and ``r2``.
         every: Steps from one penalty to the next; StyleGAN2 takes 16.
         step: The step variable, from the framework.
         disc: D, from the framework; one with batch norm is refused.
     """
-    _not_negative(gamma=gamma)
-    return _on_slope(
-        lambda seen, _: seen.real, lambda slope: gamma / 2 * _square(slope), every, step, disc
+    check_non_negative(gamma=gamma)
+    return _gradient_penalty(
+        lambda outputs, _: outputs.real, lambda g: gamma / 2 * _square(g), every, step, disc
     )
 
 
 @tricks.register
 def r2(gamma: float = 10.0, every: int = 1, *, step, disc=None) -> Trick:
-    """Add gamma / 2 * |D'(x)|^2 at fake images (Mescheder et al. 2018, arXiv:1801.04406, equation 10); see ``r1``."""
-    _not_negative(gamma=gamma)
-    return _on_slope(
-        lambda seen, _: seen.fake, lambda slope: gamma / 2 * _square(slope), every, step, disc
+    """Add gamma / 2 * |D'(x)|^2 at fake images (Mescheder et al. 2018, arXiv:1801.04406).
+
+    Equation 10; see ``r1`` for the arguments.
+    """
+    check_non_negative(gamma=gamma)
+    return _gradient_penalty(
+        lambda outputs, _: outputs.fake, lambda g: gamma / 2 * _square(g), every, step, disc
     )
 
 
 @tricks.register
 def lecam(weight: float = 0.3, decay: float = 0.99, start: int = 0, *, step) -> Trick:
-    """Keep logits close to the running mean of the other kind (Tseng et al. 2021, arXiv:2104.03310, equation 4).
+    """Keep logits near the running mean of the other kind: LeCam (Tseng et al. 2021).
 
-    weight * mean((real logit - m_fake)^2 + (fake logit - m_real)^2), where m_real and m_fake are
-    moving averages of the logits of all replicas; they begin at the first batch's means.
+    arXiv:2104.03310, equation 4. weight * mean((real logit - m_fake)^2 + (fake logit - m_real)^2),
+    where m_real and m_fake are moving averages of the logits of all replicas; they begin at the
+    first batch's means.
 
     Differs from the authors' code, which squares relu(real logit - m_fake) and relu(m_real - fake
-    logit), against instability early on: there, a logit on the wrong side of the other kind's mean
-    costs nothing.
+    logit), against instability early on: there, a logit on the wrong side of the other mean is not
+    penalized.
 
     Args:
         weight: The paper's lambda.
-        decay: Share of the averages that a step keeps; 0.99 is of their StyleGAN2, 0.9 of their
+        decay: Share of the averages that a step keeps: 0.99 in their StyleGAN2, 0.9 in their
             BigGAN, which starts at 1000.
         start: The step at which the penalty begins; the averages are kept from step 0.
         step: The step variable, from the framework.
     """
-    _not_negative(weight=weight)
+    check_non_negative(weight=weight)
     check_at_least(0, start=start)
-    if not 0 <= decay < 1:
-        raise ValueError(f"decay={decay} is no decay; give a value from 0 to below 1.")
+    check_decay(decay=decay)
     real_mean, fake_mean = transforms.state(0.0), transforms.state(0.0)
 
-    def observe(seen):
-        for mean, logits in ((real_mean, seen.real_logits), (fake_mean, seen.fake_logits)):
+    def observe(outputs):
+        for mean, logits in ((real_mean, outputs.real_logits), (fake_mean, outputs.fake_logits)):
             new = replicas.mean(tf.reduce_mean(tf.stop_gradient(logits)))
             mean.assign(tf.where(step == 0, new, decay * mean + (1.0 - decay) * new))
 
-    def penalty(disc, seen, seed):
-        far = tf.square(seen.real_logits - fake_mean) + tf.square(seen.fake_logits - real_mean)
+    def penalty(disc, outputs, seed):
+        real, fake = outputs.real_logits, outputs.fake_logits
+        far = tf.square(real - fake_mean) + tf.square(fake - real_mean)
         return tf.where(step >= start, weight * tf.reduce_mean(far), 0.0)
 
     return Trick(
@@ -143,20 +152,21 @@ def lecam(weight: float = 0.3, decay: float = 0.99, start: int = 0, *, step) -> 
 def consistency(
     real: float = 10.0, fake: float = 10.0, shift: float = 0.125, flip: bool = True
 ) -> Trick:
-    """D is to say the same of an image and of its augmented self: bCR (Zhao et al. 2020, arXiv:2002.04724).
+    """Penalize differences of D's logits under augmentation: bCR (Zhao et al. 2020).
 
-    real * mean((D(x) - D(T(x)))^2) over real images x, and the same over fake ones; G's loss is as
-    it was. With ``fake=0`` it is CR (Zhang et al. 2019, arXiv:1910.12027). T is drawn for each
-    image.
+    arXiv:2002.04724. real * mean((D(x) - D(T(x)))^2) over real images x, and the same over fake
+    ones; G's loss does not change. With ``fake=0`` it is CR (Zhang et al. 2019, arXiv:1910.12027).
+    T is drawn for each image.
 
     Args:
         real: The paper's lambda_real.
-        fake: Its lambda_fake.
-        shift: T moves an image by up to this share of its sides; what comes in is its mirror image.
-        flip: Whether T mirrors half of the images. Turn it off where left and right mean something.
+        fake: The paper's lambda_fake.
+        shift: T moves an image by up to this share of its sides, with reflection at the edges.
+        flip: Whether T mirrors half of the images. Turn it off where left and right differ in
+            meaning, as in writing.
     """
-    _not_negative(real=real, fake=fake)
-    transforms.check_share(shift=shift)
+    check_non_negative(real=real, fake=fake)
+    check_share(shift=shift)
 
     def change(images, seed):
         images = transforms.translate(images, randomness.split(seed, 1), shift, "reflect")
@@ -164,17 +174,16 @@ def consistency(
             images = transforms.mirror(images, randomness.split(seed, 2))
         return images
 
-    def penalty(disc, seen, seed):
+    def penalty(disc, outputs, seed):
         total = tf.zeros([], floatx())
         for k, weight, images, logits in (
-            (0, real, seen.real, seen.real_logits),
-            (1, fake, seen.fake, seen.fake_logits),
+            (0, real, outputs.real, outputs.real_logits),
+            (1, fake, outputs.fake, outputs.fake_logits),
         ):
             if weight:
-                other = tf.cast(
-                    disc(change(images, randomness.split(seed, 3 * k)), training=True), floatx()
-                )
-                total += weight * tf.reduce_mean(tf.square(logits - other))
+                changed = change(images, randomness.split(seed, 3 * k))
+                changed_logits = tf.cast(disc(changed, training=True), floatx())
+                total += weight * tf.reduce_mean(tf.square(logits - changed_logits))
         return total
 
     return Trick(penalty=penalty)
@@ -182,38 +191,40 @@ def consistency(
 
 @tricks.register
 def feature_matching(weight: float = 1.0, alone: bool = True) -> Trick:
-    """G matches the mean of D's last features on real images (Salimans et al. 2016, arXiv:1606.03498, section 3.1).
+    """G matches the mean of D's features on real images (Salimans et al. 2016).
 
-    weight * |mean f(x) - mean f(G(z))|^2, f being what enters D's last layer; the means are over
-    the whole batch, of all replicas. D sees real images in G's update, too. Features are summed, as
-    in the paper; the authors' code takes their mean, and for color images that of absolute
-    differences.
+    arXiv:1606.03498, section 3.1. weight * |mean f(x) - mean f(G(z))|^2, where f(x) is the input of
+    D's last layer; the means are over the global batch. D also sees real images in G's update.
+    Squares are summed over features, as in the paper; the authors' code takes their mean, and for
+    color images the mean of absolute differences.
 
     Args:
-        weight: Of the distance.
-        alone: Whether G has no other loss, as in the paper, or this one beside it. With a
-            condition, features know nothing of the class: under ``projection`` take False, or
-            nothing tells G what to do with it; the loss of ``auxiliary`` stays.
+        weight: The weight of the distance.
+        alone: Whether this is G's only loss, as in the paper. Features do not depend on the class,
+            so that under ``--condition=projection`` G would not learn to use it: take False there.
+            The class loss of ``auxiliary`` stays in any case.
     """
-    _not_negative(weight=weight)
+    check_non_negative(weight=weight)
 
-    def gen_penalty(disc, seen, seed):
+    def gen_penalty(disc, outputs, seed):
         features = keras.Model(disc.inputs[0], features_of(disc))
 
         def mean(images):
-            return replicas.mean(
-                tf.reduce_mean(tf.cast(features(images, training=True), floatx()), 0)
-            )
+            values = tf.cast(features(images, training=True), floatx())
+            return replicas.mean(tf.reduce_mean(values, 0))
 
-        return weight * tf.reduce_sum(tf.square(mean(seen.real) - mean(seen.fake)))
+        return weight * tf.reduce_sum(tf.square(mean(outputs.real) - mean(outputs.fake)))
 
     return Trick(gen_penalty=gen_penalty, gen_weights=tf.zeros_like if alone else None)
 
 
-def _on_slope(
-    places: Callable, cost: Callable, every: int, step: tf.Variable, disc: keras.Model | None
+def _gradient_penalty(
+    points: Callable, cost: Callable, every: int, step: tf.Variable, disc: keras.Model | None
 ) -> Trick:
-    """A penalty of ``cost(D's gradient)`` at ``places(seen, seed)``, in every ``every``-th step ``every`` times."""
+    """Return the penalty ``cost(D's gradient)`` at the images ``points(outputs, seed)``.
+
+    In every ``every``-th step it counts ``every`` times.
+    """
     check_at_least(1, every=every)
     if disc and has_batch_norm(disc):
         raise ValueError(
@@ -221,32 +232,25 @@ def _on_slope(
             " without, such as --disc='dcgan(norm=\"none\")'."
         )
 
-    def penalty(disc, seen, seed):
-        at = tf.stop_gradient(places(seen, seed))
+    def penalty(disc, outputs, seed):
+        images = tf.stop_gradient(points(outputs, seed))
         with full_precision(disc), tf.GradientTape() as tape:
-            tape.watch(at)
-            logits = disc(at, training=False)
-        return every * tf.reduce_mean(
-            cost(tape.gradient(logits, at))
-        )  # of the sum of logits: one gradient an image
+            tape.watch(images)
+            logits = disc(images, training=False)
+        # The gradient of the sum of logits is one gradient for each image.
+        return every * tf.reduce_mean(cost(tape.gradient(logits, images)))
 
-    def lazy(disc, seen, seed):
+    def lazy(disc, outputs, seed):
         return tf.cond(
-            step % every == 0, lambda: penalty(disc, seen, seed), lambda: tf.zeros([], floatx())
+            step % every == 0, lambda: penalty(disc, outputs, seed), lambda: tf.zeros([], floatx())
         )
 
     return Trick(penalty=lazy if every > 1 else penalty)
 
 
-def _square(slope: tf.Tensor) -> tf.Tensor:
-    return tf.reduce_sum(tf.square(slope), [1, 2, 3])
+def _square(gradient: tf.Tensor) -> tf.Tensor:
+    return tf.reduce_sum(tf.square(gradient), [1, 2, 3])
 
 
-def _norm(slope: tf.Tensor) -> tf.Tensor:
-    return tf.sqrt(tf.maximum(_square(slope), 1e-12))  # the root has no slope at 0
-
-
-def _not_negative(**values: float) -> None:
-    for name, value in values.items():
-        if value < 0:
-            raise ValueError(f"{name}={value} must not be negative.")
+def _norm(gradient: tf.Tensor) -> tf.Tensor:
+    return tf.sqrt(tf.maximum(_square(gradient), 1e-12))  # the root has no gradient at 0

@@ -1,6 +1,7 @@
-"""What several tricks do to images, each image by a draw of its own; and the state that tricks keep.
+"""Transforms of images for several tricks, and the variables that tricks keep.
 
-All are differentiable. ``images`` are [B, H, W, C] in [-1, 1].
+All transforms are differentiable, and each image has its own draw. ``images`` are [B, H, W, C] in
+[-1, 1].
 """
 
 from __future__ import annotations
@@ -12,53 +13,50 @@ from gan_zoo import randomness
 
 
 def state(value: tf.Tensor | float) -> tf.Variable:
-    """A variable of a trick, which is the same on all replicas; it belongs into ``Trick.variables``."""
+    """Return a variable of a trick, the same on all replicas; list it in ``Trick.variables``."""
     start = tf.constant(value, floatx()) if isinstance(value, float) else value
     return tf.Variable(
         start, trainable=False, aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA
     )
 
 
-def check_share(**shares: float) -> None:
-    """Raise ``ValueError`` for what is no share from 0 to 1."""
-    for name, value in shares.items():
-        if not 0 <= value <= 1:
-            raise ValueError(f"{name}={value} is no such share; give a value from 0 to 1.")
-
-
 def mirror(images: tf.Tensor, seed: tf.Tensor, rate: float = 0.5) -> tf.Tensor:
-    """Mirror a share of the images left to right."""
-    return tf.where(
-        randomness.uniform([images.shape[0], 1, 1, 1], seed) < rate, images[:, :, ::-1], images
-    )
+    """Mirror each image left to right with probability ``rate``."""
+    chosen = randomness.uniform([images.shape[0], 1, 1, 1], seed) < rate
+    return tf.where(chosen, images[:, :, ::-1], images)
 
 
 def translate(images: tf.Tensor, seed: tf.Tensor, share: float, fill: str) -> tf.Tensor:
-    """Move by whole pixels, up to a share of the sides; what comes in is 0 (``fill="zero"``) or ``reflect``ed."""
+    """Move images by whole pixels, up to a share of the sides.
+
+    The pixels that enter are 0 (``fill="zero"``) or the mirror image (``fill="reflect"``).
+    """
     draws = randomness.uniform([images.shape[0], 2], seed)
     for axis, draw in ((1, draws[:, 0]), (2, draws[:, 1])):
         size = images.shape[axis]
         most = int(share * size + 0.5)
         move = tf.cast(tf.floor(draw * (2 * most + 1)), tf.int32) - most
         source = tf.range(size)[None] - move[:, None]
-        # A product with a matrix of zeros and ones picks each row or column: its gradient is
-        # another such product.
-        picks = tf.one_hot(
-            reflect(source, size) if fill == "reflect" else source, size, dtype=images.dtype
-        )
+        # A product with a one-hot matrix picks each row or column; its gradient is such a product,
+        # too.
+        source = reflect(source, size) if fill == "reflect" else source
+        picks = tf.one_hot(source, size, dtype=images.dtype)
         images = tf.einsum("bij,bjwc->biwc" if axis == 1 else "bij,bhjc->bhic", picks, images)
     return images
 
 
 def reflect(index: tf.Tensor, size: int) -> tf.Tensor:
-    """Indices beyond the edges turn back, the outermost pixel not being repeated."""
+    """Return indices mirrored at the edges, without repeating the outermost pixel."""
     period = max(2 * size - 2, 1)
     index = tf.math.floormod(index, period)
     return tf.minimum(index, period - index)
 
 
 def cutout(images: tf.Tensor, seed: tf.Tensor, share: float) -> tf.Tensor:
-    """Set a rectangle of this share of both sides to 0; its center lies anywhere, so that it may be cut off by the edge."""
+    """Set a rectangle of this share of both sides to 0.
+
+    Its center is anywhere in the image, so that the edge may cut it.
+    """
     draws = randomness.uniform([images.shape[0], 2], seed)
     inside = []
     for axis, draw in ((1, draws[:, 0]), (2, draws[:, 1])):
@@ -91,28 +89,30 @@ def saturation(images: tf.Tensor, factor: tf.Tensor) -> tf.Tensor:
 
 
 def warp(images: tf.Tensor, matrix: tf.Tensor) -> tf.Tensor:
-    """Pixel (x, y) of the result is what lies at ``matrix`` (x, y, 1) in the image; bilinear, reflected at the edges.
+    """Return images whose pixel (x, y) is the value at ``matrix`` (x, y, 1) of the input.
+
+    Interpolation is bilinear, with reflection at the edges.
 
     Args:
         images: [B, H, W, C].
         matrix: [B, 2, 3], in pixels from the center of the image.
 
     Returns:
-        [B, H, W, C]; linear in the images, and copied exactly where the place is a whole pixel.
+        [B, H, W, C]; linear in the images, and exact copies at whole-pixel positions.
     """
     batch, height, width, channels = images.shape
     y, x = tf.meshgrid(tf.range(height), tf.range(width), indexing="ij")
     middle = [(width - 1) / 2, (height - 1) / 2]
     grid = [
-        tf.cast(tf.reshape(axis, [-1]), images.dtype) - at
-        for axis, at in zip((x, y), middle, strict=True)
+        tf.cast(tf.reshape(axis, [-1]), images.dtype) - center
+        for axis, center in zip((x, y), middle, strict=True)
     ]
-    places = tf.matmul(matrix, tf.stack([*grid, tf.ones_like(grid[0])])[None])  # [B, 2, H W]
+    points = tf.matmul(matrix, tf.stack([*grid, tf.ones_like(grid[0])])[None])  # [B, 2, H W]
     flat, total = tf.reshape(images, [batch, height * width, channels]), 0.0
-    # The rounding of a rotation must not move a whole pixel by a hair.
-    places = tf.round(places * 1024) / 1024 + tf.constant(middle, images.dtype)[None, :, None]
-    low = tf.floor(places)
-    high = places - low
+    # Rounding errors of a rotation must not move whole-pixel positions.
+    points = tf.round(points * 1024) / 1024 + tf.constant(middle, images.dtype)[None, :, None]
+    low = tf.floor(points)
+    high = points - low
     for down in (0, 1):
         for right in (0, 1):
             weight = (high[:, 0] if right else 1.0 - high[:, 0]) * (
