@@ -1,5 +1,8 @@
 """The nets and layers of the zoo against closed forms, the papers' tables, and each other."""
 
+import json
+import zipfile
+
 import keras
 import numpy as np
 import pytest
@@ -483,3 +486,61 @@ def test_two_devices_do_with_them_what_one_does(gen, disc, faces, tmp_path):
     settings = {"gen": gen, "disc": disc, "gen_opt": "sgd(0.01)", "disc_opt": "sgd(0.01)"}
     one = weights("default", "float64", faces, tmp_path / "one.npz", **settings)
     assert_same(one, weights("mirrored", "float64", faces, tmp_path / "two.npz", **settings), 1e-10)
+
+
+def test_batch_norm_saves_whether_it_is_synchronized():
+    config = layers.BatchNorm(synchronized=False).get_config()
+    assert layers.BatchNorm.from_config(config).synchronized is False
+    del config["synchronized"]  # as in nets that were saved before the option existed
+    assert layers.BatchNorm.from_config(config).synchronized is True
+
+
+@pytest.mark.parametrize("option", ["global", "replica"])
+def test_the_option_batch_norm_reaches_every_layer_of_both_nets(option):
+    config = Config(
+        gen="resnet(width=2)", disc="dcgan(width=2)", image_size="16", ema=0.9, batch_norm=option
+    )
+    game = build.build_game(config, (16, 16, 3))
+    for net in (game.gen, game.disc, game.ema):
+        norms = layers.batch_norms_of(net)
+        assert norms and {norm.synchronized for norm in norms} == {option == "global"}
+
+
+def test_batch_statistics_are_captured_of_one_net_only():
+    def net(norm):
+        x = keras.Input((2,))
+        return keras.Model(x, norm(x)), norm
+
+    (one, norm), (other, other_norm) = net(layers.BatchNorm()), net(layers.BatchNorm())
+    x = tf.constant([[1.0, 2.0], [3.0, 6.0]])
+    with layers.capture_batch_statistics(one) as captured:
+        one(x, training=True)
+        other(x, training=True)
+    assert [variable is moving for (variable, _), moving in zip(captured, norm.variables[2:], strict=True)] == [True] * 2  # fmt: skip
+    np.testing.assert_allclose(captured[0][1], [2, 4])
+    np.testing.assert_array_equal(norm.moving_mean, [0, 0])
+    np.testing.assert_allclose(other_norm.moving_mean, [0.2, 0.4], rtol=1e-6)
+    one(x, training=True)  # after the context it updates its averages again
+    np.testing.assert_allclose(norm.moving_mean, [0.2, 0.4], rtol=1e-6)
+
+
+def test_a_net_saved_with_the_dense_layer_of_earlier_versions_loads(tmp_path):
+    x = keras.Input((3,))
+    net = keras.Model(x, keras.layers.Dense(2, name="out")(x))
+    net.save(tmp_path / "new.keras")
+    with (
+        zipfile.ZipFile(tmp_path / "new.keras") as new,
+        zipfile.ZipFile(tmp_path / "old.keras", "w") as old,
+    ):
+        for name in new.namelist():
+            data = new.read(name)
+            if name == "config.json":
+                config = json.loads(data)
+                (layer,) = (k for k in config["config"]["layers"] if k["class_name"] == "Dense")
+                layer |= {"module": "gan_zoo.layers.dense", "registered_name": "gan_zoo>Dense"}
+                data = json.dumps(config).encode()
+            old.writestr(name, data)
+    loaded = keras.saving.load_model(tmp_path / "old.keras")
+    assert type(loaded.get_layer("out")) is keras.layers.Dense
+    for a, b in zip(loaded.get_weights(), net.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)

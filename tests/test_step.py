@@ -1,6 +1,8 @@
 """The updates against numbers worked out by hand, and the things that make a run exact."""
 
+import gc
 import types
+import weakref
 
 import keras
 import numpy as np
@@ -10,7 +12,14 @@ import tensorflow as tf
 from gan_zoo import randomness, registry
 from gan_zoo.config import Config
 from gan_zoo.contracts import Batch, Loss, Trick
-from gan_zoo.errors import UserError
+from gan_zoo.errors import (
+    UserError,
+    check_at_least,
+    check_decay,
+    check_non_negative,
+    check_positive,
+    check_share,
+)
 from gan_zoo.game import build, sampling, step
 from gan_zoo.layers import (
     BatchNorm,
@@ -347,6 +356,38 @@ def test_settling_the_average_leaves_the_batch_norm_of_keras_alone():
     for old, new in zip(before, (*ema.trainable_variables, *keras_own.variables), strict=True):
         np.testing.assert_array_equal(old, new)
     assert (ours.moving_variance.numpy() == 0).all()  # where all noise is 1
+
+
+def test_compiled_samplers_do_not_keep_a_net_alive():
+    config = Config(gen="dcgan(width=2)", disc="dense((4,))", image_size="8", ema=0.9)
+    g = build.build_game(config, (8, 8, 3))
+    sampling.compute_standing_statistics(g, batches=1, batch=4)
+    sampling.sample(g, 4, 0, batch=4)
+    sampling.sample(g, 4, 0, batch=4, from_ema=False)
+    nets = [weakref.ref(g.gen), weakref.ref(g.ema)]
+    del g
+    gc.collect()
+    assert [net() for net in nets] == [None, None]
+    assert not sampling._compiled
+
+
+@pytest.mark.parametrize(
+    ("check", "numbers", "message"),
+    [
+        (lambda **n: check_at_least(1, **n), {"width": 0}, "width=0 must be a whole number, 1 or"),
+        (lambda **n: check_at_least(1, **n), {"width": 2.0}, "width=2.0 must be a whole number"),
+        (lambda **n: check_at_least(0, **n), {"width": True}, "width=True must be a whole number"),
+        (check_positive, {"rate": 1, "weight": 0}, "weight=0 must be above 0."),
+        (check_positive, {"weight": float("nan")}, "weight=nan must be above 0."),
+        (check_non_negative, {"weight": -0.1}, "weight=-0.1 must be 0 or more."),
+        (check_share, {"rate": 1.1}, "rate=1.1 must be from 0 to 1."),
+        (check_decay, {"beta": 1.0}, "beta=1.0 must be from 0 to below 1."),
+    ],
+)
+def test_numbers_out_of_range_are_named_with_their_value(check, numbers, message):
+    with pytest.raises(ValueError, match=message.replace(".", r"\.")):
+        check(**numbers)
+    check(**dict.fromkeys(numbers, 1 if check is not check_decay else 0.5))
 
 
 def test_a_chunk_of_n_is_n_steps_and_its_scalars_are_means():

@@ -22,7 +22,7 @@ def anime_dcgan(width: int = 32, dropout: float = 0.4, slope: float = 0.3, *, im
     Args:
         width: Channels of the first convolution.
         dropout: Rate after each batch norm.
-        slope: Of the LeakyReLU.
+        slope: Negative slope of LeakyReLU.
         image_shape: (H, W, C), any.
     """
     check_at_least(1, width=width)

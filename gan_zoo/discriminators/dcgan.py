@@ -40,7 +40,7 @@ def dcgan(
     Args:
         width: Channels of the first map; doubled at each stride.
         kernel: Side of the kernels.
-        slope: Of LeakyReLU.
+        slope: Negative slope of LeakyReLU.
         norm: ``batch``, ``layer``, ``instance`` or ``none``, see :func:`gan_zoo.layers.normalize`;
             True and False mean the first and the last. Batch norm cannot go with a penalty on the
             gradient of single samples.

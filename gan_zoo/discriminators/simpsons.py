@@ -46,11 +46,10 @@ def simpsons_stages(width: int = 64, convs: tuple = (1, 1, 2, 2, 2), *, image_sh
         convs: Convolutions in each stage; as many stages as numbers, one or more.
         image_shape: (H, W, C), any.
     """
-    check_at_least(
-        1, width=width, stages=len(convs), **{f"convs[{i}]": n for i, n in enumerate(convs)}
-    )
+    check_at_least(1, width=width, stages=len(convs))
     image = x = keras.Input(image_shape, name="image")
     for i, number in enumerate(convs):
+        check_at_least(1, convs=number)
         for k in range(number):
             x = _trio(x, width * 2**i, 1 if k else 2)
     logits = layers.Dense(1, dtype=floatx())(layers.Flatten()(x))

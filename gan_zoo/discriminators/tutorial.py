@@ -22,7 +22,7 @@ def tutorial_dcgan(width: int = 64, dropout: float = 0.3, slope: float = 0.3, *,
     Args:
         width: Channels of the first convolution.
         dropout: Rate after each convolution.
-        slope: Of the LeakyReLU; 0.3 was Keras' default when the tutorial was written.
+        slope: Negative slope of LeakyReLU; 0.3 was Keras' default when the tutorial was written.
         image_shape: (H, W, C), any.
     """
     check_at_least(1, width=width)

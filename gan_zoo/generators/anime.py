@@ -26,7 +26,7 @@ def anime_dcgan(width: int = 32, latent: int = 100, slope: float = 0.3, *, image
     Args:
         width: Channels of the last hidden map.
         latent: Number of noise values.
-        slope: Of the LeakyReLU.
+        slope: Negative slope of LeakyReLU.
         image_shape: (H, W, C), any; sizes that 16 does not divide are cropped on the way up.
     """
     check_at_least(1, width=width, latent=latent)

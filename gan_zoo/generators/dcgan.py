@@ -48,7 +48,7 @@ def dcgan(
     Args:
         width: Channels of the last hidden map; doubled at each size below it.
         kernel: Side of the kernels.
-        slope: Of LeakyReLU; 0 is ReLU.
+        slope: Negative slope of LeakyReLU; 0 is ReLU.
         latent: Number of noise values.
         max_width: The doubling ends here.
         up: How maps grow: by ``transposed`` convolutions, or by ``nearest`` or ``bilinear``

@@ -26,7 +26,7 @@ def tutorial_dcgan(width: int = 64, latent: int = 100, slope: float = 0.3, *, im
     Args:
         width: Channels of the last hidden map.
         latent: Number of noise values.
-        slope: Of the LeakyReLU; 0.3 was Keras' default when the tutorial was written.
+        slope: Negative slope of LeakyReLU; 0.3 was Keras' default when the tutorial was written.
         image_shape: (H, W, C), any; sizes that 4 does not divide are cropped on the way up.
     """
     check_at_least(1, width=width, latent=latent)
