@@ -60,7 +60,7 @@ RULES: Sequence[tuple[Callable[[Parts], object], str]] = (
     (
         lambda parts: parts.update.single_backward and parts.disc and mixes_images(parts.disc),
         "--update={config.update} cannot go with the discriminator '{config.disc}', whose batch"
-        " norm mixes the images of a batch; take one without, such as"
+        " norm or minibatch_std mixes the images of a batch; take one without, such as"
         " --disc='dcgan(norm=\"none\")', or --update=simultaneous.",
     ),
     (
