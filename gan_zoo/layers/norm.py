@@ -105,7 +105,7 @@ class BatchNorm(keras.layers.Layer):
         return y[:, 0, 0, :] if flat else y
 
     def _by_formula(self, x, training, context, replicas):
-        """The same over all replicas, in the precision of the weights."""
+        """Normalize by statistics over all replicas, in the precision of the weights."""
         wide, axes = tf.cast(x, self.moving_mean.dtype), list(range(len(x.shape) - 1))
         mean, variance = self.moving_mean.value, self.moving_variance.value
         if training:
