@@ -21,8 +21,10 @@ CODE = textwrap.dedent(
         cpu = tf.config.list_physical_devices("CPU")[0]
         tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
     keras.config.set_floatx(floatx)
-    from gan_zoo import build, feed, step, strategy
     from gan_zoo.config import Config
+    from gan_zoo.distributed import strategy
+    from gan_zoo.game import build, step
+    from gan_zoo.training import feed
     distribution = strategy.make(kind)
     images = np.load(data)["images"]
     config = Config(**json.loads(flags[0]))
