@@ -576,8 +576,8 @@ def test_no_data_dir(refused):
             lambda p: write(p, {"a.png": noise(8, 8)}) / "a.png",
             "neither a folder nor a .zip nor an .npz",
         ),
-        (lambda p: write(p, {"a.zip": b"x"}) / "a.zip", "no zip archive or a damaged one"),
-        (lambda p: write(p, {"a.zip": b""}) / "a.zip", "no zip archive or a damaged one"),
+        (lambda p: write(p, {"a.zip": b"x"}) / "a.zip", "is not a zip archive, or is damaged"),
+        (lambda p: write(p, {"a.zip": b""}) / "a.zip", "is not a zip archive, or is damaged"),
         (
             lambda p: write(p, {"a.zip": zipped(p / "b", colors(3)).read_bytes()[:-30]}) / "a.zip",
             "damaged",
@@ -601,7 +601,7 @@ def test_no_data_dir(refused):
             lambda p: zipped(p / "a.zip", {"big.png": bytes(2**26)}, compression=8),
             "'big.png' would unpack to 64 MiB",
         ),
-        (lambda p: write(p, {"a.npz": b"x"}) / "a.npz", "no zip archive or a damaged one"),
+        (lambda p: write(p, {"a.npz": b"x"}) / "a.npz", "is not a zip archive, or is damaged"),
         (lambda p: zipped(p / "a.npz", {"x.npy": b"x"}), "is damaged at x.npy"),
     ],
 )
