@@ -34,6 +34,7 @@ LAYERS = [
     {"analysis", "media", "export"},
     {"reporting", "check"},
     {"compare"},
+    {"api"},
     {"commands"},
     {"run", "__main__"},
 ]
