@@ -360,7 +360,7 @@ def test_dry_run_prints_counts_and_leaves_nothing(train, capsys):
 
 def test_parts_in_a_file_of_ones_own_train_and_sample(train, tmp_path):
     mine = tmp_path / "mine.py"
-    mine.write_text(readme_plugin())
+    mine.write_text(plugin_of_the_docs())
     parts = (
         "--gen=two_layers(32)",
         "--disc=one_look(4)",
@@ -373,9 +373,9 @@ def test_parts_in_a_file_of_ones_own_train_and_sample(train, tmp_path):
     assert sampling.sample(game, 3, 0).shape == (3, 16, 16, 3)
 
 
-def readme_plugin():
-    """The example of the README, so that it cannot rot."""
-    text = (ROOT / "README.md").read_text()
+def plugin_of_the_docs():
+    """The example of the page on writing a part, so that it cannot rot."""
+    text = (ROOT / "docs" / "write-a-part.md").read_text()
     block = text[text.index("import math\n\nimport keras") :]
     return block[: block.index("```")]
 
