@@ -1,0 +1,173 @@
+"""The documentation: no dead link, no command, flag or preset that does not exist."""
+
+import ast
+import functools
+import importlib
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+from absl import flags
+
+from gan_zoo import commands
+from gan_zoo.config import RESUMABLE, preset_names
+from gan_zoo.registry import tables
+from tests.test_architecture import LAYERS
+from tools import preset_table
+
+ROOT = Path(__file__).parent.parent
+DOCS = ROOT / "docs"
+PAGES = [
+    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")),
+    ROOT / "experiments" / "README.md",
+    ROOT / "experiments" / "RESULTS.md",
+    *sorted(DOCS.rglob("*.md")),
+]
+# Lab notes are records of a day: their commands may have had other names.
+CURRENT = [p for p in PAGES if p.parent.name != "lab-notes" and p.name != "CHANGELOG.md"]
+
+
+def page_id(path):
+    return str(path.relative_to(ROOT))
+
+
+def fenced(text, language=None):
+    """The code blocks of a page: those of one language, or those of none."""
+    blocks = re.findall(r"^```(\w*)\n(.*?)^```$", text, re.M | re.S)
+    return [code for name, code in blocks if name == (language or "")]
+
+
+def anchors(path):
+    """The anchors of a page's headings, as GitHub and mkdocs make them of plain words."""
+    headings = re.findall(r"^#+ (.+)$", path.read_text(encoding="utf-8"), re.M)
+    return {re.sub(r"[^\w\- ]", "", h.lower()).replace(" ", "-") for h in headings}
+
+
+def dead_links(path):
+    """The relative links and images of a page that lead nowhere."""
+    text = re.sub(r"^```.*?^```$", "", path.read_text(encoding="utf-8"), flags=re.M | re.S)
+    for target, anchor in re.findall(r"\]\(([^)\s#]*)(?:#([^)\s]*))?\)", text):
+        if re.match(r"[a-z]+:", target):
+            continue
+        file = (path.parent / target).resolve() if target else path
+        if not file.exists() or (anchor and anchor not in anchors(file)):
+            yield f"{target}#{anchor}"
+
+
+@pytest.mark.parametrize("path", PAGES, ids=page_id)
+def test_links_and_pictures_exist(path):
+    assert not list(dead_links(path))
+
+
+def test_a_dead_link_is_found(tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text("# A\n[a](#a) [b](page.md#b) ![c](c.png) [d](https://d.example)\n")
+    assert list(dead_links(page)) == ["page.md#b", "c.png#"]
+
+
+def shell_lines(path):
+    """The commands in the code blocks of a page, with continued lines joined."""
+    for block in fenced(path.read_text(encoding="utf-8")):
+        yield from block.replace("\\\n", " ").splitlines()
+
+
+def calls(path):
+    """The calls of ``gan_zoo`` in a page's code blocks: command and arguments."""
+    for line in shell_lines(path):
+        words = shlex.split(line, comments=True)
+        if words[:3] == ["python", "-m", "gan_zoo.run"]:
+            yield "train", words[3:]
+        elif words[:1] == ["gan_zoo"]:
+            yield words[1], words[2:]
+
+
+@functools.cache
+def flags_of(command):
+    """The names of a command's flags, and of their negations; imports no TensorFlow."""
+    values = flags.FlagValues()
+    importlib.import_module(f"gan_zoo.commands.{command}").define_flags(values)
+    names = {"help", "verbose"}
+    for name in values:
+        names |= {name, f"no{name}"} if values[name].boolean else {name}
+    return names | ({"list"} if command == "train" else set())
+
+
+def unknown_words(path):
+    """What a page's commands name that does not exist."""
+    for command, words in calls(path):
+        if command in ("--help", "--version", "COMMAND"):
+            continue
+        if command not in commands.COMMANDS:
+            yield f"gan_zoo {command}"
+            continue
+        known = flags_of(command)
+        for word in words:
+            if word == "--":  # of launch: what follows goes to train
+                known = flags_of("train")
+            for name in re.findall(r"(?:^|\s)--?([a-z]\w*)", word):
+                if name not in known:
+                    yield f"gan_zoo {command} --{name}"
+
+
+@pytest.mark.parametrize("path", CURRENT, ids=page_id)
+def test_commands_and_flags_exist(path):
+    assert not list(unknown_words(path))
+
+
+def test_an_unknown_command_or_flag_is_found(tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text(
+        "```\ngan_zoo trian --gen=dcgan\ngan_zoo sample runs/a --nn=3 \\\n    --noema  # --no\n"
+        "gan_zoo launch --workers=2 -- --stepps=3\n"
+        "gan_zoo compare 'a:' 'b: --emma=1'\npython -m gan_zoo.run --genn=dcgan\n```\n"
+    )
+    assert list(unknown_words(page)) == [
+        "gan_zoo trian",
+        "gan_zoo sample --nn",
+        "gan_zoo launch --stepps",
+        "gan_zoo compare --emma",
+        "gan_zoo train --genn",
+    ]
+
+
+@pytest.mark.parametrize("path", CURRENT, ids=page_id)
+def test_presets_exist(path):
+    text = path.read_text(encoding="utf-8")
+    names = {n for n in re.findall(r"--config=([\w./]+)", text) if n not in ("FILE", "NAME")}
+    assert {n for n in names if not n.endswith(".py")} <= set(preset_names())
+
+
+@pytest.mark.parametrize("path", CURRENT, ids=page_id)
+def test_python_blocks_are_python(path):
+    for code in fenced(path.read_text(encoding="utf-8"), "python"):
+        ast.parse(code)
+
+
+def test_the_table_of_presets_is_up_to_date():
+    page = preset_table.PAGE.read_text(encoding="utf-8")
+    assert preset_table.with_table(page) == page, "run python tools/preset_table.py"
+
+
+def test_the_reference_names_all_commands_and_parts():
+    text = (DOCS / "reference.md").read_text(encoding="utf-8")
+    parts = {name for table in tables.values() for name in table.entries()} - {"keras"}
+    assert not {name for name in parts if f"`{name}`" not in text}
+    assert not {name for name in commands.COMMANDS if f"`gan_zoo {name}`" not in text}
+
+
+def test_the_page_on_architecture_has_the_layers_of_imports():
+    text = (DOCS / "architecture.md").read_text(encoding="utf-8")
+    table = text[text.index("| layer | modules |") :]
+    rows = re.findall(r"^\| [^|]+ \| (`.*`) \|$", table, re.M)
+    assert [set(re.findall(r"`(\w+)`", row)) for row in rows] == LAYERS
+
+
+def test_troubleshooting_names_what_may_change_on_resume():
+    text = (DOCS / "troubleshooting.md").read_text(encoding="utf-8")
+    listed = text[text.index("These settings may change") :].split("\n\n")[0]
+    assert set(re.findall(r"`(\w+)`", listed)) == set(RESUMABLE)
+
+
+def test_readme_is_short():
+    assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) <= 120
