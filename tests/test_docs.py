@@ -47,7 +47,9 @@ def anchors(path):
 def dead_links(path):
     """The relative links and images of a page that lead nowhere."""
     text = re.sub(r"^```.*?^```$", "", path.read_text(encoding="utf-8"), flags=re.M | re.S)
-    for target, anchor in re.findall(r"\]\(([^)\s#]*)(?:#([^)\s]*))?\)", text):
+    links = re.findall(r"\]\(([^)\s#]*)(?:#([^)\s]*))?\)", text)
+    pictures = [(target, "") for target in re.findall(r'<img src="([^"]+)"', text)]
+    for target, anchor in links + pictures:
         if re.match(r"[a-z]+:", target):
             continue
         file = (path.parent / target).resolve() if target else path
@@ -62,8 +64,10 @@ def test_links_and_pictures_exist(path):
 
 def test_a_dead_link_is_found(tmp_path):
     page = tmp_path / "page.md"
-    page.write_text("# A\n[a](#a) [b](page.md#b) ![c](c.png) [d](https://d.example)\n")
-    assert list(dead_links(page)) == ["page.md#b", "c.png#"]
+    page.write_text(
+        '# A\n[a](#a) [b](page.md#b) ![c](c.png) [d](https://d.example)\n<img src="e.gif">'
+    )
+    assert list(dead_links(page)) == ["page.md#b", "c.png#", "e.gif#"]
 
 
 def shell_lines(path):
