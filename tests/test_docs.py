@@ -11,7 +11,7 @@ import pytest
 from absl import flags
 
 from gan_zoo import commands
-from gan_zoo.config import RESUMABLE, preset_names
+from gan_zoo.config import RESUMABLE, Config, preset_names
 from gan_zoo.registry import tables
 from tests.test_architecture import LAYERS
 from tools import preset_table
@@ -26,6 +26,8 @@ PAGES = [
 ]
 # Lab notes are records of a day: their commands may have had other names.
 CURRENT = [p for p in PAGES if p.parent.name != "lab-notes" and p.name != "CHANGELOG.md"]
+
+OF_OTHER_PROGRAMS = {"logdir"}
 
 
 def page_id(path):
@@ -140,6 +142,25 @@ def test_presets_exist(path):
     text = path.read_text(encoding="utf-8")
     names = {n for n in re.findall(r"--config=([\w./]+)", text) if n not in ("FILE", "NAME")}
     assert {n for n in names if not n.endswith(".py")} <= set(preset_names())
+
+
+@pytest.mark.parametrize("path", CURRENT, ids=page_id)
+def test_flags_in_sentences_exist(path):
+    text = re.sub(r"^```.*?^```$", "", path.read_text(encoding="utf-8"), flags=re.M | re.S)
+    inline = " ".join(re.findall(r"`([^`]+)`", text))
+    known = set().union(*map(flags_of, commands.COMMANDS))
+    found = set(re.findall(r"(?<![\w-])--([a-z]\w*)(?![\w-])", inline))
+    assert found <= known | OF_OTHER_PROGRAMS
+
+
+SPEC = "gen|disc|loss|tricks|condition|update|noise|gen_opt|disc_opt|data|extractor"
+
+
+@pytest.mark.parametrize("path", [p for p in CURRENT if p.name != "write-a-part.md"], ids=page_id)
+def test_parts_in_flags_exist_and_take_their_arguments(path):
+    text = path.read_text(encoding="utf-8")
+    for name, quoted, bare in re.findall(rf"--({SPEC})=(?:'([^']+)'|([^\s`',;:]+))", text):
+        Config(**{name: quoted or bare})  # UserError: an unknown part or a wrong argument
 
 
 @pytest.mark.parametrize("path", CURRENT, ids=page_id)
