@@ -188,6 +188,13 @@ def test_the_page_on_architecture_has_the_layers_of_imports():
     assert [set(re.findall(r"`(\w+)`", row)) for row in rows] == LAYERS
 
 
+def test_the_files_that_architecture_names_exist():
+    text = (DOCS / "architecture.md").read_text(encoding="utf-8")
+    names = set(re.findall(r"`([\w/]+(?:\.py|/))`", text))
+    homes = (ROOT, ROOT / "gan_zoo", ROOT / "gan_zoo" / "game", ROOT / "gan_zoo" / "evaluation")
+    assert not {name for name in names if not any((home / name).exists() for home in homes)}
+
+
 def test_troubleshooting_names_what_may_change_on_resume():
     text = (DOCS / "troubleshooting.md").read_text(encoding="utf-8")
     listed = text[text.index("These settings may change") :].split("\n\n")[0]
