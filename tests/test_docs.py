@@ -164,9 +164,15 @@ def test_parts_in_flags_exist_and_take_their_arguments(path):
 
 
 @pytest.mark.parametrize("path", CURRENT, ids=page_id)
-def test_python_blocks_are_python(path):
+def test_python_blocks_use_the_public_names(path):
     for code in fenced(path.read_text(encoding="utf-8"), "python"):
-        ast.parse(code)
+        names = {
+            n.attr
+            for n in ast.walk(ast.parse(code))
+            if isinstance(n, ast.Attribute) and isinstance(n.value, ast.Name)
+            if n.value.id == "gan_zoo"
+        }
+        assert names <= set(gan_zoo.__all__)
 
 
 def test_the_table_of_presets_is_up_to_date():
