@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from absl import flags
 
+import gan_zoo
 from gan_zoo import commands
 from gan_zoo.config import RESUMABLE, Config, preset_names
 from gan_zoo.registry import tables
