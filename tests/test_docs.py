@@ -198,7 +198,7 @@ def test_the_page_on_architecture_has_the_layers_of_imports():
 def test_the_files_that_architecture_names_exist():
     text = (DOCS / "architecture.md").read_text(encoding="utf-8")
     names = set(re.findall(r"`([\w/]+(?:\.py|/))`", text))
-    files = {f"/{page_id(p)}" for p in ROOT.glob("gan_zoo/**/*.py")}
+    files = {f"/{page_id(p)}" for home in ("gan_zoo", "tests") for p in (ROOT / home).rglob("*.py")}
     files |= {f"{Path(file).parent}/" for file in files} | {"/tests/", "/tools/", "/experiments/"}
     assert not {n for n in names if not any(f.endswith(f"/{n}") for f in files | {"/docs/"})}
 
