@@ -20,19 +20,18 @@ __version__ = "0.1.0"
 _PUBLIC = {
     "train": "gan_zoo.api",
     "compare": "gan_zoo.comparison",
-    "open_run": "gan_zoo.runs.run",
-    "Run": "gan_zoo.runs.run",
+    "open_run": "gan_zoo.api",
+    "Run": "gan_zoo.api",
     "Config": "gan_zoo.config",
     "UserError": "gan_zoo.errors",
 }
 __all__ = ["Config", "Run", "UserError", "__version__", "compare", "open_run", "train"]
 
 if TYPE_CHECKING:
-    from gan_zoo.api import train
+    from gan_zoo.api import Run, open_run, train
     from gan_zoo.comparison import compare
     from gan_zoo.config import Config
     from gan_zoo.errors import UserError
-    from gan_zoo.runs.run import Run, open_run
 
 
 def __getattr__(name: str) -> Any:

@@ -6,14 +6,72 @@ Every mistake in settings or data raises :class:`gan_zoo.UserError`, whose text 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from gan_zoo import cli
 from gan_zoo.config import Config, from_settings
 from gan_zoo.errors import UserError
-from gan_zoo.runs.run import Run
+from gan_zoo.runs import logs, run
+
+if TYPE_CHECKING:
+    from gan_zoo.analysis.evaluate import Evaluation
+
+
+class Run(run.Run):
+    """A run directory, with what the layers above the run directory can do with it."""
+
+    def evaluate(
+        self,
+        n: int = 10_000,
+        *,
+        split: str = "train",
+        best: bool = False,
+        step: int | None = None,
+        log: bool = True,
+    ) -> Evaluation:
+        """Score the run by the full protocol, as ``gan_zoo evaluate`` does.
+
+        Args:
+            n: How many samples, and at most how many real images.
+            split: Of the data: ``train``, ``held-out`` or ``all``.
+            best: The best checkpoint, not the newest.
+            step: The checkpoint of this step.
+            log: Append the results to the run's ``evaluations.jsonl``.
+
+        Raises:
+            UserError: The data or the checkpoint cannot be loaded.
+        """
+        cli.load_tensorflow(verbose=False)
+        from gan_zoo.analysis.evaluate import evaluate_subject
+        from gan_zoo.analysis.subject import find_subject
+
+        found = evaluate_subject(
+            find_subject(self.folder), n=n, n_real=n, split=split, step=step, best=best
+        )
+        if log and found.fakes.step is not None:
+            logs.append_evaluations(
+                self.folder, found.fakes.step, found.results, "gan_zoo evaluate"
+            )
+        return found
+
+    def report(self, out: str | Path | None = None) -> Path:
+        """Write the HTML page about the run and return its path: ``report.html`` in its folder."""
+        from gan_zoo.reporting import make_report
+
+        return make_report([self.folder], None if out is None else Path(out))
+
+
+def open_run(folder: str | Path) -> Run:
+    """Return the run in a folder.
+
+    Raises:
+        UserError: There is no run of gan_zoo in it.
+    """
+    found = Run(folder)
+    _ = found.record
+    return found
 
 
 def train(config: str | Path | Config | None = None, *, show: bool = False, **settings: Any) -> Run:
@@ -38,10 +96,10 @@ def train(config: str | Path | Config | None = None, *, show: bool = False, **se
     from gan_zoo.training.outcome import Stopped
 
     try:
-        return loop.train(resolved, on_grid=_display() if show else None)
+        loop.train(resolved, on_grid=_display() if show else None)
     except Stopped as stopped:
         print(stopped)
-        return Run(resolved.run_dir)
+    return Run(resolved.run_dir)
 
 
 def _display() -> Any:

@@ -48,6 +48,10 @@ class Evaluation(NamedTuple):
     left_out: list[str]
     notes: list[str]
 
+    def __repr__(self) -> str:
+        """Return the table of scores, as a notebook shows it."""
+        return "\n".join(evaluation_lines(self))
+
 
 def check_split(subject: Subject, split: str) -> None:
     """Check that the settings have such a split, before anything is loaded.
