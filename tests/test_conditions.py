@@ -21,7 +21,7 @@ from gan_zoo.errors import UserError
 from gan_zoo.game import build, sampling, step
 from gan_zoo.game import labels as game_labels
 from gan_zoo.layers import BatchNorm, ClassAffine, full_precision, layers_of, normalize
-from gan_zoo.runs import restore
+from gan_zoo.runs.run import Run
 from gan_zoo.training import feed
 
 ROOT = Path(__file__).parent.parent
@@ -568,7 +568,7 @@ def train(data, folder, *flags):
 
 def weights(folder):
     return (
-        restore.restore(folder)[0].gen.get_weights() + restore.restore(folder)[0].disc.get_weights()
+        Run(folder).restore()[0].gen.get_weights() + Run(folder).restore()[0].disc.get_weights()
     )
 
 
@@ -589,7 +589,7 @@ def test_a_run_records_shows_and_hands_on_its_classes(finished, labeled, capsys)
         ["3", "5", "9"],
     )
     assert sum(found["counts"]) == 72
-    g, _ = restore.restore(finished)
+    g, _ = Run(finished).restore()
     z, labels = sampling.sample_noise(g, 3, 0), np.array([0, 1, 2], np.int32)
     expected = g.ema([z, labels], training=False).numpy()
     np.testing.assert_allclose(
@@ -659,7 +659,7 @@ def test_runs_train_in_bfloat16_and_with_tricks(labeled, tmp_path):
     ]
     assert train(labeled, tmp_path / "run", *more) == 0
     assert all(np.isfinite(w).all() for w in weights(tmp_path / "run"))
-    dtypes = {str(v.dtype) for v in restore.restore(tmp_path / "run")[0].gen.trainable_variables}
+    dtypes = {str(v.dtype) for v in Run(tmp_path / "run").restore()[0].gen.trainable_variables}
     assert dtypes == {"float32"}
 
 
@@ -678,7 +678,7 @@ def test_two_replicas_end_with_the_weights_of_one():
 def test_tools_make_images_of_a_class(finished, tool, tmp_path):
     said = tool("sample", finished, "--n=4", "--label=9", f"--out={tmp_path / 'nines.npz'}")
     assert "all of class 9" in said
-    g, _ = restore.restore(finished)
+    g, _ = Run(finished).restore()
     with np.load(tmp_path / "nines.npz") as made:
         assert made["labels"].tolist() == [2] * 4
         np.testing.assert_array_equal(
