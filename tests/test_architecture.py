@@ -33,8 +33,7 @@ LAYERS = [
     {"training"},
     {"analysis", "media", "export"},
     {"reporting", "check"},
-    {"compare"},
-    {"api"},
+    {"comparison"},
     {"commands"},
     {"run", "__main__"},
 ]

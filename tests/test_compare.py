@@ -316,9 +316,7 @@ def test_results_are_not_kept_over_files_of_others(compare, tmp_path):
 
 
 def test_foreign_lines_and_numbers_that_are_none_stay_out_of_the_score(module, tmp_path):
-    from gan_zoo.compare.results import outcome
-    from gan_zoo.runs.logs import last_metrics
-    from gan_zoo.runs.run import Run
+    from gan_zoo.comparison.results import last_record, outcome
 
     good = '{"step": 4, "images": 32, "speed/images_per_second": 16.0, "eval/FD-x": 5.0}\n'
     bad = [

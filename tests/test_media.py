@@ -495,7 +495,7 @@ def test_hparams_tell_settings_scores_and_columns(tmp_path):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
     from tensorboard.plugins.hparams import plugin_data_pb2
 
-    from gan_zoo.compare.hparams import hparams
+    from gan_zoo.comparison.hparams import hparams
 
     hparams(tmp_path / "study" / "a", {"loss": "hinge", "lr": 2e-4, "ema": True}, {"FD": 12.5})
     events = EventAccumulator(str(tmp_path / "study" / "a" / "tensorboard"))

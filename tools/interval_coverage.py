@@ -18,7 +18,7 @@ import numpy as np
 from absl import flags
 
 from gan_zoo import cli
-from gan_zoo.compare.paired import paired
+from gan_zoo.comparison.paired import paired
 from gan_zoo.errors import UserError
 from gan_zoo.files import user_path
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from absl import flags
 
 from gan_zoo import cli
-from gan_zoo.compare.results import Record, markdown
+from gan_zoo.comparison.results import Record, markdown
 from gan_zoo.errors import UserError
 from gan_zoo.files import file_to_write, user_path, whole_file
 

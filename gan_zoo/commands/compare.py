@@ -31,8 +31,8 @@ import filelock
 from absl import flags
 
 from gan_zoo import cli, config
-from gan_zoo.compare import queue as running
-from gan_zoo.compare.results import Record, folder_of, markdown
+from gan_zoo.comparison import queue as running
+from gan_zoo.comparison.results import Record, folder_of, markdown, records
 from gan_zoo.config import Config
 from gan_zoo.errors import UserError
 from gan_zoo.files import file_to_write, user_path, write_json
@@ -555,7 +555,7 @@ def main(values: flags.FlagValues, rest: list[str]) -> int:
     if values.page:
         _report(folder)
     if save:
-        from gan_zoo.compare import picture
+        from gan_zoo.comparison import picture
 
         write_json(
             save, {"comparison": about, "results": found, "machine": _machine(found, folder)}

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from gan_zoo.compare.paired import paired, sentence
+from gan_zoo.comparison.paired import paired, sentence
 
 
 def test_the_interval_by_hand():

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from gan_zoo.compare.paired import paired, sentence
+from gan_zoo.comparison.paired import paired, sentence
 from gan_zoo.errors import UserError
 from gan_zoo.runs.logs import training_clock
 from gan_zoo.runs.run import Run

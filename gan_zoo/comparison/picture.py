@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from gan_zoo.compare.results import Record
+from gan_zoo.comparison.results import Record
 from gan_zoo.files import whole_file
 from gan_zoo.runs import rundir
 

@@ -17,7 +17,7 @@ from typing import Any
 import filelock
 from tqdm import tqdm
 
-from gan_zoo.compare.results import ALARMED, Record, folder_of, outcome, results
+from gan_zoo.comparison.results import ALARMED, Record, folder_of, last_record, outcome, results
 from gan_zoo.config import Config
 from gan_zoo.errors import ExitCode
 from gan_zoo.files import write_json
@@ -205,7 +205,7 @@ class Grid:
 
     def _tell_tensorboard(self, key: tuple[str, int], about: Record) -> None:
         """Put a finished run into TensorBoard's HPARAMS, with the settings in which variants differ."""
-        from gan_zoo.compare.hparams import hparams
+        from gan_zoo.comparison.hparams import hparams
 
         settings = self.settings[key]
         if about["best"] is not None:
