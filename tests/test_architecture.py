@@ -31,9 +31,9 @@ LAYERS = [
     {"game", "updates"},
     {"runs"},
     {"training"},
-    {"analysis", "media", "export"},
-    {"reporting", "check"},
+    {"analysis"},
     {"comparison"},
+    {"reporting", "check"},
     {"commands"},
     {"run", "__main__"},
 ]

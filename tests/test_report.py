@@ -43,8 +43,8 @@ def parts():
         "commands.report",
         "reporting.read",
         "reporting.plots",
-        "reporting.many",
-        "reporting.html",
+        "reporting.curves",
+        "reporting.one",
     )
     return {name.rpartition(".")[2]: importlib.import_module(f"gan_zoo.{name}") for name in names}
 
@@ -329,7 +329,7 @@ def test_page_of_a_run(report, tmp_path):
         == "@51b9, 2k fake/5k real train, none, lanczos 64, no EMA"
     )
     assert page.row("loss") == ["loss", "hinge", "non_saturating"]
-    assert "with changes that were not committed" in page.text
+    assert "with uncommitted changes" in page.text
     assert "gan_zoo memorization" in page.text
     charts = {attrs["aria-label"] for attrs in page.of("svg")}
     assert {
@@ -350,7 +350,7 @@ def test_page_of_a_run(report, tmp_path):
 
 def test_images_held_out_do_not_count_as_trained_on(parts, tmp_path):
     run = parts["read"].read_run(write_run(tmp_path / "mine", settings={"holdout": 0.1}))
-    assert parts["many"].title_of(run).endswith("32×32×3, 4,500 images (500 more were held out)")
+    assert parts["one"].title_of(run).endswith("32×32×3, 4,500 images (500 more were held out)")
 
 
 def test_the_command_gives_the_settings_back(report, undrawn, tmp_path):
@@ -501,7 +501,7 @@ def test_refusals(report, undrawn, tmp_path):
     assert "nothing of a run" in report(tmp_path / "empty", code=2)
     assert "nothing of a run" in report(tmp_path / "rubbish", code=2)
     assert "must end in .html" in report(folder, "--out=page.pdf", code=2)
-    assert "no page of this tool" in report(folder, code=2)
+    assert "is not a report of gan_zoo" in report(folder, code=2)
     assert (folder / "report.html").read_text() == "<p>my own notes</p>"
     assert "given twice" in report(folder, folder / "samples/..", code=2)
     assert "name it alone" in report(comparison, folder, code=2)
@@ -523,7 +523,7 @@ def test_where_the_page_goes(report, undrawn, tmp_path):
 
 def test_equal_input_gives_equal_pages(report, parts, tmp_path, monkeypatch):
     folder = write_run(tmp_path / "mine")
-    monkeypatch.setattr(parts["report"].time, "strftime", lambda _: "today")
+    monkeypatch.setattr("gan_zoo.reporting.time.strftime", lambda _: "today")
     pages = []
     for name in ("1.html", "2.html"):
         report(folder, f"--out={name}")
@@ -706,7 +706,7 @@ def test_frames_keep_to_their_budget(parts, tmp_path):
 
 
 def test_means_of_curves(parts):
-    mean = parts["many"]._mean
+    mean = parts["curves"].mean_curve
     lines = [[(0, 1.0), (2, 4.0)], [(1, 9.0), (3, 9.0)]]
     # From 1 to 2, where both are: the first is 2.5 and 4 there.
     assert mean(lines, False) == [(1, 5.75), (2, 6.5)]

@@ -1,4 +1,4 @@
-"""TensorBoard's HPARAMS tab: one line a run, with the settings in which runs differ and what came of them."""
+"""Write settings and final scores of runs for the HPARAMS tab of TensorBoard."""
 
 from __future__ import annotations
 
@@ -11,23 +11,22 @@ from tensorboard.plugins.hparams import api
 def hparams(
     folder: Path, settings: dict[str, str | int | float | bool], metrics: dict[str, float]
 ) -> None:
-    """Write a finished run's line for the HPARAMS tab, beside its curves in ``folder/tensorboard``.
+    """Write a finished run's row of the HPARAMS tab, beside its curves in ``folder/tensorboard``.
 
-    The line is named after the folder and the one above it. Written again, the newest scores show
-    beside the first settings.
+    The row is named after the folder and its parent. If it is written again, TensorBoard shows the
+    newest scores beside the first settings.
 
     Args:
-        folder: The run's.
-        settings: Those in which the runs of a comparison differ. All of them need the same names
-            here and in ``metrics``, since TensorBoard takes the columns of its table from one of
-            them.
-        metrics: Final scores by name; their curves of one point are called ``final/NAME``.
+        folder: The folder of the run.
+        settings: Settings that differ between the runs of a comparison. All runs need the same
+            names here and in ``metrics``, since TensorBoard takes the columns of its table from one
+            run.
+        metrics: Final scores by name; each becomes a curve ``final/NAME`` of one point.
     """
     with tf.summary.create_file_writer(str(folder / "tensorboard")).as_default(step=0) as writer:
         columns = [api.Metric(f"final/{name}", display_name=name) for name in metrics]
-        api.hparams_config(
-            [api.HParam(name) for name in settings], columns
-        )  # or it shows all curves as metrics
+        # Without it, TensorBoard shows all curves as metrics.
+        api.hparams_config([api.HParam(name) for name in settings], columns)
         api.hparams(settings, trial_id="/".join(folder.resolve().parts[-2:]))
         for name, value in metrics.items():
             tf.summary.scalar(f"final/{name}", value)

@@ -1,4 +1,4 @@
-"""Is one way of training better than another? Scores of both, paired by seed, and what may be said of them. No TensorFlow."""
+"""Compare the scores of a variant and a baseline, paired by seed. No TensorFlow."""
 
 from __future__ import annotations
 
@@ -8,27 +8,26 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from scipy import stats
 
-POWER = 0.8  # of what is called detectable
-_DRAWS = 10_000
+POWER = 0.8  # chance to see a ratio that is called detectable
+_RESAMPLES = 10_000
 
 
 class Paired(NamedTuple):
-    """How the scores of a variant lie to those of a baseline; lower scores are better.
+    """The ratio of a variant's scores to those of a baseline; lower scores are better.
 
     Attributes:
-        n: Pairs of runs, one a seed.
+        n: Number of pairs of runs, one per seed.
         ratio: Geometric mean over seeds of the variant's score over the baseline's.
-        low: Lower end of the ratio's interval; None where one pair tells nothing.
-        high: Its upper end.
-        confidence: Of the interval.
+        low: Lower end of the ratio's interval; None for a single pair.
+        high: Upper end.
+        confidence: Confidence level of the interval.
         bootstrap_low: Lower end of the percentile bootstrap's interval over seeds, which is too
             narrow for few seeds.
-        bootstrap_high: Its upper end.
-        detectable: The ratio from which on a difference would be seen four times in five, with as
-            many seeds as these and as much scatter; None where that cannot be told.
-        verdict: ``better`` or ``worse`` where the whole interval lies on that side of 1, else ``no
+        bootstrap_high: Upper end.
+        detectable: The smallest ratio that would be seen four times in five, with as many seeds
+            and as much scatter; None for a single pair.
+        verdict: ``better`` or ``worse`` if the whole interval lies on that side of 1, else ``no
             evidence``.
     """
 
@@ -51,20 +50,21 @@ def paired(
 ) -> Paired:
     """Compare scores by the logarithm of their ratio in each pair.
 
-    The interval is Student's for the mean of n logarithms. A bootstrap over seeds, which is given
-    beside it, cannot be trusted here: from three seeds no resampling reaches beyond the three
-    ratios, and those enclose the truth three times in four at best (``docs/comparison.md`` has the
-    measured coverage of both).
+    The interval is Student's for the mean of n logarithms. The bootstrap over seeds is given beside
+    it, but covers the truth too rarely: no resampling of three seeds reaches beyond the three
+    ratios, and these enclose the truth three times in four at best.
 
     Args:
         variant: A score above 0 for each seed.
-        baseline: Those of the baseline, of the same seeds in the same order.
-        confidence: Of both intervals, 0 to 1.
+        baseline: The baseline's scores for the same seeds in the same order.
+        confidence: Confidence level of both intervals, 0 to 1.
         bootstrap: Whether to compute the bootstrap's interval.
 
     Raises:
         ValueError: No pairs, lists of different lengths, or scores that are not finite and above 0.
     """
+    from scipy import stats  # takes half a second, which --help must not pay for
+
     x, y = np.asarray(variant, float), np.asarray(baseline, float)
     if x.shape != y.shape or x.ndim != 1 or not len(x):
         raise ValueError(f"scores come in pairs, one or more, but there are {len(x)} and {len(y)}")
@@ -77,38 +77,45 @@ def paired(
     error = float(logs.std(ddof=1)) / math.sqrt(n)
     t = float(stats.t.ppf((1 + confidence) / 2, n - 1))
     low, high = mean - t * error, mean + t * error
-    least, most = _bootstrap(logs, confidence) if bootstrap else (None, None)
+    bootstrap_low, bootstrap_high = _bootstrap(logs, confidence) if bootstrap else (None, None)
     return Paired(
         n,
         _exp(mean),
         _exp(low),
         _exp(high),
         confidence,
-        least,
-        most,
+        bootstrap_low,
+        bootstrap_high,
         _exp((t + float(stats.t.ppf(POWER, n - 1))) * error),
         "better" if high < 0 else "worse" if low > 0 else "no evidence",
     )
 
 
 def _bootstrap(logs: np.ndarray, confidence: float) -> tuple[float, float]:
-    """Percentiles of the mean over resampled seeds: over all resamples where they are few, else over random ones."""
+    """Return percentiles of the mean over resampled seeds; over all resamples if they are few."""
     n = len(logs)
-    if n**n <= _DRAWS:
+    if n**n <= _RESAMPLES:
         rows = np.array(list(itertools.product(range(n), repeat=n)))
     else:
-        rows = np.random.default_rng(0).integers(0, n, (_DRAWS, n))
+        rows = np.random.default_rng(0).integers(0, n, (_RESAMPLES, n))
     low, high = np.quantile(logs[rows].mean(axis=1), [(1 - confidence) / 2, (1 + confidence) / 2])
     return _exp(float(low)), _exp(float(high))
 
 
 def _exp(x: float) -> float:
-    """The exponential, kept among the numbers that a file can hold."""
+    """Return the exponential, limited to numbers that a file can hold."""
     return math.exp(min(700.0, max(-700.0, x)))
 
 
 def sentence(found: Paired, variant: str, baseline: str, score: str) -> str:
-    """The verdict in words."""
+    """Return the verdict as a sentence.
+
+    Args:
+        found: The comparison.
+        variant: The name of the variant.
+        baseline: The name of the baseline.
+        score: The name of the score, such as ``best FD-embedded``.
+    """
     seeds = f"{found.n} seed{'s' if found.n > 1 else ''}"
     if found.low is None or found.high is None:
         return (
@@ -126,10 +133,10 @@ def sentence(found: Paired, variant: str, baseline: str, score: str) -> str:
     span = f"{_times(found.ratio)} times as high ({interval}, {seeds})"
     if found.verdict != "no evidence":
         return f"{variant} is {found.verdict} than {baseline}: its {score} is {span}."
-    least = found.detectable or math.inf
+    smallest = found.detectable or math.inf
     seen = (
-        f"above {_times(least)} or below {_times(1 / least)} times"
-        if least < 100
+        f"above {_times(smallest)} or below {_times(1 / smallest)} times"
+        if smallest < 100
         else "of more than a hundred times only"
     )
     return (
@@ -139,7 +146,7 @@ def sentence(found: Paired, variant: str, baseline: str, score: str) -> str:
 
 
 def _times(ratio: float) -> str:
-    """A ratio with two decimals, or with as many as it takes to tell it from 1 and from 0."""
+    """Return a ratio with two decimals, or as many as it takes to differ from 1 and from 0."""
     if not 0.1 <= ratio < 100:
         return f"{ratio:.2g}"
     return f"{ratio:.2f}" if ratio == 1 or f"{ratio:.2f}" != "1.00" else f"{ratio:.4f}"

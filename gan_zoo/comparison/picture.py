@@ -1,4 +1,4 @@
-"""One small picture of a comparison, for a page of the repository: intervals, and samples of each variant beside them."""
+"""Draw a comparison as one small picture: intervals, with samples of each variant beside them."""
 
 from __future__ import annotations
 
@@ -10,13 +10,17 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from gan_zoo.comparison.results import Record
+from gan_zoo.comparison.results import Record, folder_of, selected_score
 from gan_zoo.files import whole_file
 from gan_zoo.runs import rundir
 
+_COLORS = {"better": "#1a7f4b", "worse": "#c0432b", "no evidence": "#5b6470"}
+_WIDE_TICKS = (1e-4, 1e-3, 0.01, 0.1, 1, 10, 100, 1000, 1e4)
+_NARROW_TICKS = (0.25, 0.5, 0.7, 1, 1.4, 2, 4, 8, 16, 32)
 
-def samples_of(folder: Path, count: int) -> np.ndarray | None:
-    """The first ``count`` samples of a run's last grid in a row, uint8 [H, W, 3]; None where there is no grid."""
+
+def sample_row(folder: Path, count: int) -> np.ndarray | None:
+    """Return the first samples of a run's last grid in a row, uint8 [H, W, 3], or None."""
     frames = rundir.sample_grids(folder)
     if not frames:
         return None
@@ -26,10 +30,8 @@ def samples_of(folder: Path, count: int) -> np.ndarray | None:
             sheet = np.asarray(picture.convert("RGB"))
     except Exception:  # a damaged picture or record: the row stays empty
         return None
-    height, width = (
-        shape[0] + 2,
-        shape[1] + 2,
-    )  # gan_zoo.images.grid puts two white pixels between images
+    # gan_zoo.images.grid puts two white pixels between images.
+    height, width = shape[0] + 2, shape[1] + 2
     cells = [
         sheet[y : y + height, x : x + width]
         for y in range(0, sheet.shape[0] - height + 1, height)
@@ -39,9 +41,16 @@ def samples_of(folder: Path, count: int) -> np.ndarray | None:
 
 
 def draw(comparison: Record, found: Record, folder: Path, path: Path, count: int = 8) -> None:
-    """Draw a row a variant, best first: its name and score, its ratio to the baseline with the interval, samples of one run.
+    """Write a PNG with a row per variant, best first: score, ratio with its interval, samples.
 
     The samples are those of the first seed at its last step, always from the same noise.
+
+    Args:
+        comparison: The content of ``comparison.json``.
+        found: The content of ``results.json``.
+        folder: The folder of the comparison.
+        path: The file to write.
+        count: Samples per row.
     """
     import matplotlib
 
@@ -52,79 +61,22 @@ def draw(comparison: Record, found: Record, folder: Path, path: Path, count: int
     # warning.
     with plt.rc_context({"text.parse_math": False}), warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
-        drawn = _drawn(plt, comparison, found, folder, count)
-    with whole_file(path) as part:  # a third of the bytes, and no difference to the eye
-        Image.open(drawn).convert("RGB").quantize(200, dither=Image.Dither.NONE).save(
-            part, format="PNG", optimize=True
-        )
+        drawn = _draw(plt, comparison, found, folder, count)
+    # A palette takes a third of the bytes, and looks the same.
+    palette = Image.open(drawn).convert("RGB").quantize(200, dither=Image.Dither.NONE)
+    with whole_file(path) as part:
+        palette.save(part, format="PNG", optimize=True)
 
 
-def _short(name: str) -> str:
-    return name if len(name) <= 40 else f"{name[:39]}\N{HORIZONTAL ELLIPSIS}"
-
-
-def _drawn(plt: Any, comparison: Record, found: Record, folder: Path, count: int) -> io.BytesIO:
-    """The picture as the bytes of a PNG."""
-    choose, seed = comparison["choose"], comparison["seeds"][0]
-    names = sorted(found["variants"], key=lambda name: found["variants"][name][choose] or np.inf)
-    against = {each["variant"]: each for each in found["comparisons"]}
-    colors = {"better": "#1a7f4b", "worse": "#c0432b", "no evidence": "#5b6470"}
+def _draw(plt: Any, comparison: Record, found: Record, folder: Path, count: int) -> io.BytesIO:
+    """Return the bytes of the picture as a PNG."""
+    select = selected_score(comparison)
+    names = sorted(found["variants"], key=lambda name: found["variants"][name][select] or np.inf)
     figure, (left, right) = plt.subplots(
         1, 2, figsize=(9, 0.5 * len(names) + 0.7), width_ratios=[4, 5], layout="constrained"
     )
-    for row, name in enumerate(names):
-        each = against.get(name)
-        if each and each["ratio"]:
-            color = colors[each["verdict"]]
-            left.plot(each["ratio"], row, "o", color=color, markersize=5)
-            if each.get("low") is not None:
-                left.plot([each["low"], each["high"]], [row, row], color=color, linewidth=2)
-        elif each is None:
-            left.plot(1, row, "s", color="black", markersize=5)
-        slug = comparison["variants"][name]["slug"]
-        strip = samples_of(folder / f"{slug}-seed{seed}", count)
-        if strip is not None:
-            right.imshow(strip, extent=(0, strip.shape[1], row + 0.45, row - 0.45), aspect="auto")
-    labels = []
-    for name in names:
-        value = found["variants"][name][choose]
-        none = "failed" if found["variants"][name].get("failed") else "no score"
-        labels.append(f"{_short(name)}   {value:.3g}" if value else f"{_short(name)}   {none}")
-    left.set(
-        xscale="log",
-        ylim=(len(names) - 0.5, -0.5),
-        xlabel=f"{choose} {comparison['score']}, ratio to {_short(comparison['baseline'])}",
-    )
-    ratios = [each["ratio"] for each in found["comparisons"] if each["ratio"]]
-    # An interval may be as wide as it likes, but no ratio may lie outside.
-    left.set_xlim(
-        max(left.get_xlim()[0], min([0.2, *(0.8 * r for r in ratios)])),
-        min(left.get_xlim()[1], max([50, *(1.25 * r for r in ratios)])),
-    )
-    low, high = left.get_xlim()
-    wide, narrow = (
-        (1e-4, 1e-3, 0.01, 0.1, 1, 10, 100, 1000, 1e4),
-        (
-            0.25,
-            0.5,
-            0.7,
-            1,
-            1.4,
-            2,
-            4,
-            8,
-            16,
-            32,
-        ),
-    )
-    ticks = [t for t in (wide if high / low > 300 else narrow) if low <= t <= high]
-    left.set_xticks(ticks, [f"{t:g}" for t in ticks])
-    left.minorticks_off()
-    left.set_yticks(range(len(names)), labels)
-    left.axvline(1, color="black", linewidth=0.8)
-    left.grid(axis="x", alpha=0.3)
-    right.set(ylim=(len(names) - 0.5, -0.5), xticks=[], yticks=[])
-    right.set_xlabel(f"samples of seed {seed} at the last step")
+    _draw_intervals(left, names, comparison, found)
+    _draw_samples(right, names, comparison, folder, count)
     for axes in (left, right):
         axes.spines[["top", "right", "left"]].set_visible(False)
     right.spines["bottom"].set_visible(False)
@@ -132,3 +84,65 @@ def _drawn(plt: Any, comparison: Record, found: Record, folder: Path, count: int
     figure.savefig(drawn, format="png", dpi=100)
     plt.close(figure)
     return drawn
+
+
+def _draw_intervals(axes: Any, names: list[str], comparison: Record, found: Record) -> None:
+    """Draw the ratio of each variant to the baseline, with its interval and its name."""
+    select = selected_score(comparison)
+    against = {each["variant"]: each for each in found["comparisons"]}
+    for row, name in enumerate(names):
+        each = against.get(name)
+        if each and each["ratio"]:
+            color = _COLORS[each["verdict"]]
+            axes.plot(each["ratio"], row, "o", color=color, markersize=5)
+            if each.get("low") is not None:
+                axes.plot([each["low"], each["high"]], [row, row], color=color, linewidth=2)
+        elif each is None:
+            axes.plot(1, row, "s", color="black", markersize=5)
+    axes.set(
+        xscale="log",
+        ylim=(len(names) - 0.5, -0.5),
+        xlabel=f"{select} {comparison['score']}, ratio to {_short(comparison['baseline'])}",
+    )
+    _limit_ratios(axes, [each["ratio"] for each in found["comparisons"] if each["ratio"]])
+    axes.set_yticks(
+        range(len(names)), [_label(name, found["variants"][name], select) for name in names]
+    )
+    axes.axvline(1, color="black", linewidth=0.8)
+    axes.grid(axis="x", alpha=0.3)
+
+
+def _limit_ratios(axes: Any, ratios: list[float]) -> None:
+    """Set the limits and the ticks of the ratios' axis."""
+    # Intervals may be cut off, ratios may not.
+    axes.set_xlim(
+        max(axes.get_xlim()[0], min([0.2, *(0.8 * ratio for ratio in ratios)])),
+        min(axes.get_xlim()[1], max([50, *(1.25 * ratio for ratio in ratios)])),
+    )
+    low, high = axes.get_xlim()
+    ticks = [t for t in (_WIDE_TICKS if high / low > 300 else _NARROW_TICKS) if low <= t <= high]
+    axes.set_xticks(ticks, [f"{t:g}" for t in ticks])
+    axes.minorticks_off()
+
+
+def _draw_samples(
+    axes: Any, names: list[str], comparison: Record, folder: Path, count: int
+) -> None:
+    """Draw samples of the first seed of each variant."""
+    seed = comparison["seeds"][0]
+    for row, name in enumerate(names):
+        strip = sample_row(folder / folder_of(comparison, name, seed), count)
+        if strip is not None:
+            axes.imshow(strip, extent=(0, strip.shape[1], row + 0.45, row - 0.45), aspect="auto")
+    axes.set(ylim=(len(names) - 0.5, -0.5), xticks=[], yticks=[])
+    axes.set_xlabel(f"samples of seed {seed} at the last step")
+
+
+def _label(name: str, summary: Record, select: str) -> str:
+    value = summary[select]
+    missing = "failed" if summary.get("failed") else "no score"
+    return f"{_short(name)}   {value:.3g}" if value else f"{_short(name)}   {missing}"
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= 40 else f"{name[:39]}\N{HORIZONTAL ELLIPSIS}"

@@ -1,4 +1,4 @@
-"""The runs of a comparison, several at a time: where each may run, starting, stopping and noting what becomes of them."""
+"""Run the runs of a comparison, several at a time: one per GPU, or each on a share of the cores."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,38 +25,47 @@ from gan_zoo.files import write_json
 from gan_zoo.runs.logs import last_metrics
 from gan_zoo.runs.run import Run
 
+STOPPED_BY_ALARM = 3  # exit code of a run
+_POLL_SECONDS = 0.2
 
-def places(jobs: int) -> list[dict[str, Any]]:
-    """Where runs may run at the same time: a GPU each, or a share of the processor's cores each."""
+Device = dict[str, Any]  # {"gpu": its number as text}, {"cores": a set of numbers} or {}
+
+
+def devices(jobs: int) -> list[Device]:
+    """Return a device for each of ``jobs`` runs at a time: a GPU, or a share of the cores.
+
+    Args:
+        jobs: Runs at a time; 0 means one per GPU, or one run on a machine without a GPU.
+    """
     gpus = _gpus()
     if gpus:
         return [{"gpu": gpus[k % len(gpus)]} for k in range(jobs or len(gpus))]
-    if not hasattr(os, "sched_setaffinity"):
-        return [{}] * max(1, jobs)
-    cores = sorted(os.sched_getaffinity(0))
     jobs = max(1, jobs)
+    if not hasattr(os, "sched_setaffinity"):
+        return [{}] * jobs
+    cores = sorted(os.sched_getaffinity(0))
     return [{"cores": set(cores[k::jobs] or [cores[k % len(cores)]])} for k in range(jobs)]
 
 
 def _gpus() -> list[str]:
+    """Return the numbers of the GPUs that may be used."""
     if visible := os.environ.get("CUDA_VISIBLE_DEVICES"):
         return [gpu for gpu in visible.split(",") if gpu.strip() not in ("", "-1")]
     try:
-        said = subprocess.run(
+        listing = subprocess.run(
             ["nvidia-smi", "-L"], capture_output=True, text=True, timeout=20
         ).stdout
     except (OSError, subprocess.SubprocessError):
         return []
-    return [
-        str(k) for k, _ in enumerate(line for line in said.splitlines() if line.startswith("GPU "))
-    ]
+    count = sum(line.startswith("GPU ") for line in listing.splitlines())
+    return [str(k) for k in range(count)]
 
 
-def start(settings: Config, log: Path, place: dict[str, Any]) -> subprocess.Popen:
-    """Start a run in a process group of its own; what it says goes to a file."""
+def start(settings: Config, log: Path, device: Device) -> subprocess.Popen:
+    """Start a run in its own process group; its output goes to the file ``log``."""
     default = dataclasses.asdict(Config())
     changed = {k: v for k, v in dataclasses.asdict(settings).items() if v != default[k]}
-    words = [
+    command = [
         sys.executable,
         "-m",
         "gan_zoo.run",
@@ -64,34 +74,33 @@ def start(settings: Config, log: Path, place: dict[str, Any]) -> subprocess.Pope
 
     def prepare() -> None:  # in the new process
         with contextlib.suppress(OSError, AttributeError):
-            ctypes.CDLL(None).prctl(
-                1, signal.SIGTERM
-            )  # Linux: save and stop when this process is killed
-        if place.get("cores"):
-            os.sched_setaffinity(0, place["cores"])
+            # Linux: let the run save and stop when this process is killed.
+            ctypes.CDLL(None).prctl(1, signal.SIGTERM)
+        if device.get("cores"):
+            os.sched_setaffinity(0, device["cores"])
 
-    env = {**os.environ, **({"CUDA_VISIBLE_DEVICES": place["gpu"]} if place.get("gpu") else {})}
+    gpu = {"CUDA_VISIBLE_DEVICES": device["gpu"]} if device.get("gpu") else {}
     log.parent.mkdir(exist_ok=True)
     with log.open("wb") as out:
         return subprocess.Popen(
-            words,
+            command,
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=subprocess.STDOUT,
-            env=env,
+            env={**os.environ, **gpu},
             start_new_session=True,
             preexec_fn=prepare,
         )
 
 
-def last_words(log: Path) -> str:
-    """What a run said last, as the end of a sentence."""
+def last_line(log: Path) -> str:
+    """Return the last line that a run printed, as the end of a sentence."""
     lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
-    return lines[-1].removeprefix("gan_zoo: ")[:500] if lines else "it said nothing"
+    return lines[-1].removeprefix("gan_zoo: ")[:500] if lines else "it printed nothing"
 
 
 def _in_use(folder: Path) -> bool:
-    """Whether a process holds a run, such as one that is still saving after its comparison was killed."""
+    """Return whether another process holds a run, as one that saves after its queue was killed."""
     lock = folder / ".lock"
     try:
         with filelock.FileLock(lock, timeout=0) if lock.exists() else contextlib.nullcontext():
@@ -100,158 +109,165 @@ def _in_use(folder: Path) -> bool:
         return True
 
 
-class Grid:
-    """The runs of a comparison, some of them going on."""
+class RunQueue:
+    """The runs of a comparison: waiting, running or ended.
+
+    Attributes:
+        failures: Why runs failed, by the names of their folders.
+        stopped: The number of the signal that stopped the queue, or 0.
+    """
 
     def __init__(
         self,
-        about: Record,
+        record: Record,
         settings: dict[tuple[str, int], Config],
         folder: Path,
-        places: list[dict[str, Any]],
+        devices: list[Device],
     ):
-        """A comparison, the settings of its runs by variant and seed in the order in which to run, and places to run in."""
-        self.about, self.settings, self.folder, self.places = about, settings, folder, places
+        """Take a comparison and its runs.
+
+        Args:
+            record: The content of ``comparison.json``.
+            settings: Those of each run by (variant, seed), in the order in which to run them.
+            folder: The folder of the comparison.
+            devices: One for each run at a time.
+        """
         self.failures: dict[str, str] = {}
-        self.going: dict[int, tuple[tuple[str, int], subprocess.Popen]] = {}
-        self.images: dict[tuple[str, int], int] = {}  # seen by each run
         self.stopped = 0
-
-    def log(self, key: tuple[str, int]) -> Path:
-        """Where a run's words go."""
-        return self.folder / "logs" / f"{folder_of(self.about, *key)}.txt"
-
-    def note(self) -> Record:
-        """Bring ``results.json`` up to date."""
-        found = results(self.about, self.folder, self.failures)
-        write_json(self.folder / "results.json", found)
-        return found
+        self._record, self._settings, self._folder = record, settings, folder
+        self._devices = devices
+        self._waiting: list[tuple[str, int]] = []
+        self._running: dict[int, tuple[tuple[str, int], subprocess.Popen]] = {}  # by device
+        self._images: dict[tuple[str, int], int] = {}  # seen by each run
+        self._told_to_wait = False
 
     def run(self) -> Record:
-        """Run what is not done; returns the results."""
-        found = self.note()
+        """Run what is not done; return the results."""
+        found = self._update_results()
         done = {(r["variant"], r["seed"]) for r in found["runs"] if r["state"] == "done"}
-        waiting = [key for key in self.settings if key not in done]
-        self.images = {(r["variant"], r["seed"]): int(r["images"] or 0) for r in found["runs"]}
-        told = False
-        total = sum(s.steps * s.batch for s in self.settings.values())
+        self._waiting = [key for key in self._settings if key not in done]
+        self._images = {(r["variant"], r["seed"]): int(r["images"] or 0) for r in found["runs"]}
+        total = sum(s.steps * s.batch for s in self._settings.values())
         with (
             tqdm(total=total, unit=" images", unit_scale=True, disable=None, smoothing=0.05) as bar,
-            self._signals(),
+            self._forwarding_signals(),
         ):
-            while (waiting or self.going) and not (self.stopped and not self.going):
-                for place, _ in enumerate(self.places):
-                    if place in self.going or not waiting or self.stopped:
-                        continue
-                    key = next(
-                        (key for key in waiting if not _in_use(Path(self.settings[key].workdir))),
-                        None,
-                    )
-                    if key is not None:
-                        waiting.remove(key)
-                        self.going[place] = (
-                            key,
-                            start(self.settings[key], self.log(key), self.places[place]),
-                        )
-                    elif not told and not self.going:
-                        told = True
-                        tqdm.write(
-                            f"waiting for {folder_of(self.about, *waiting[0])}, which another"
-                            " process still holds ..."
-                        )
+            while self._running or (self._waiting and not self.stopped):
+                self._start_runs()
                 if self.stopped:  # by a signal that came while a run was being started
-                    self._tell(signal.SIGTERM)
-                time.sleep(0.2)
-                for place, (key, process) in list(self.going.items()):
-                    if process.poll() is not None:
-                        del self.going[place]
-                        self._ended(key, process.returncode)
-                        self.note()
-                for key, _ in self.going.values():
-                    seen = last_metrics(Path(self.settings[key].workdir)).get("images")
-                    self.images[key] = self.images[key] if seen is None else int(seen)
-                bar.update(sum(self.images.values()) - bar.n)
-                bar.set_postfix_str(
-                    ", ".join(folder_of(self.about, *key) for key, _ in self.going.values()),
-                    refresh=False,
-                )
-        return self.note()
+                    self._signal_runs(signal.SIGTERM)
+                time.sleep(_POLL_SECONDS)
+                self._collect_ended()
+                self._show_progress(bar)
+        return self._update_results()
 
-    def _ended(self, key: tuple[str, int], code: int) -> None:
-        run = folder_of(self.about, *key)
-        if code and not self.stopped:
-            words = last_words(self.log(key))
-            why = (
-                f"it was ended by signal {-code}"
-                if code < 0
-                else f"{ALARMED}: {words}"
-                if code == ExitCode.ALARM
-                else words
+    def _update_results(self) -> Record:
+        """Write ``results.json``."""
+        found = results(self._record, self._folder, self.failures)
+        write_json(self._folder / "results.json", found)
+        return found
+
+    def _start_runs(self) -> None:
+        """Start a waiting run on each free device."""
+        for place, device in enumerate(self._devices):
+            if place in self._running or not self._waiting or self.stopped:
+                continue
+            free = (key for key in self._waiting if not _in_use(self._run_folder(key)))
+            key = next(free, None)
+            if key is not None:
+                self._waiting.remove(key)
+                self._running[place] = key, start(self._settings[key], self._log(key), device)
+            elif not self._told_to_wait and not self._running:
+                self._told_to_wait = True
+                name = folder_of(self._record, *self._waiting[0])
+                tqdm.write(f"waiting for {name}, which another process still uses ...")
+
+    def _collect_ended(self) -> None:
+        """Take note of the runs that ended."""
+        for place, (key, process) in list(self._running.items()):
+            if process.poll() is not None:
+                del self._running[place]
+                self._record_exit(key, process.returncode)
+                self._update_results()
+
+    def _show_progress(self, bar: tqdm) -> None:
+        for key, _ in self._running.values():
+            images = last_record(self._run_folder(key) / "metrics.jsonl").get("images")
+            self._images[key] = images if isinstance(images, int) else self._images[key]
+        bar.update(sum(self._images.values()) - bar.n)
+        names = [folder_of(self._record, *key) for key, _ in self._running.values()]
+        bar.set_postfix_str(", ".join(names), refresh=False)
+
+    def _run_folder(self, key: tuple[str, int]) -> Path:
+        return Path(self._settings[key].workdir)
+
+    def _log(self, key: tuple[str, int]) -> Path:
+        """Return the file of what a run prints."""
+        return self._folder / "logs" / f"{folder_of(self._record, *key)}.txt"
+
+    def _record_exit(self, key: tuple[str, int], code: int) -> None:
+        """Note whether a run that ended is done or failed, and why."""
+        if code and self.stopped:
+            return
+        name = folder_of(self._record, *key)
+        if code:
+            line = last_line(self._log(key))
+            why = f"{ALARMED}: {line}" if code == STOPPED_BY_ALARM else line
+            self.failures[name] = f"signal {-code} ended it" if code < 0 else why
+        else:
+            steps = self._settings[key].steps
+            found = outcome(self._run_folder(key), steps, f"eval/{self._record['score']}")
+            if found["state"] == "done":
+                tqdm.write(f"{name} is done")
+                self._write_hparams(key, found)
+                return
+            self.failures[name] = (
+                "files of it are missing or damaged; delete its folder, and the same command"
+                " trains it again"
             )
-            self.failures[run] = why
-            tqdm.write(f"{run} failed: {self.failures[run]}")
-        elif not code:
-            settings = self.settings[key]
-            about = outcome(Run(settings.workdir), settings.steps, f"eval/{self.about['score']}")
-            if about["state"] == "done":
-                tqdm.write(f"{run} is done")
-                self._tell_tensorboard(key, about)
-            else:
-                self.failures[run] = (
-                    "files of it are missing or damaged; delete its folder, and the same command"
-                    " makes it anew"
-                )
-                tqdm.write(f"{run} failed: {self.failures[run]}")
+        tqdm.write(f"{name} failed: {self.failures[name]}")
 
-    def _tell_tensorboard(self, key: tuple[str, int], about: Record) -> None:
-        """Put a finished run into TensorBoard's HPARAMS, with the settings in which variants differ."""
+    def _write_hparams(self, key: tuple[str, int], found: Record) -> None:
+        """Add a run that is done to TensorBoard's HPARAMS, with the settings that variants set."""
         from gan_zoo.comparison.hparams import hparams
 
-        settings = self.settings[key]
-        if about["best"] is not None:
-            differ = sorted(
-                {
-                    name
-                    for variant in self.about["variants"].values()
-                    for name in variant["settings"]
-                }
-            )
-            shown = {"variant": key[0], "seed": key[1]} | {
-                name: getattr(settings, name) for name in differ
-            }
-            hparams(Path(settings.workdir), shown, {name: about[name] for name in ("best", "last")})
+        if found["best"] is None:
+            return
+        settings, variants = self._settings[key], self._record["variants"].values()
+        changed = sorted({name for variant in variants for name in variant["settings"]})
+        shown: dict[str, str | int | float | bool] = {"variant": key[0], "seed": key[1]}
+        shown |= {name: getattr(settings, name) for name in changed}
+        hparams(self._run_folder(key), shown, {name: found[name] for name in ("best", "last")})
 
     @contextlib.contextmanager
-    def _signals(self) -> Iterator[None]:
-        """Pass Ctrl-C and SIGTERM on to the runs, which save and stop; a second Ctrl-C stops them at once."""
+    def _forwarding_signals(self) -> Iterator[None]:
+        """Pass Ctrl-C and SIGTERM on to the runs, which save and stop; a second Ctrl-C at once."""
 
         def stop(number: int, frame: Any) -> None:
             again, self.stopped = self.stopped and number == signal.SIGINT, number
-            said = (
-                b""
-                if again
-                else (
-                    b"\nstopping when the runs have saved; Ctrl-C again stops at once, without"
-                    b" saving.\n"
-                )
-            )
-            with contextlib.suppress(
-                OSError
-            ):  # not print(), in the middle of which a signal may come
-                os.write(2, said)
-            self._tell(signal.SIGINT if again else signal.SIGTERM)
+            if not again:
+                # Not print(): the signal may come in the middle of another one.
+                with contextlib.suppress(OSError):
+                    os.write(
+                        2,
+                        b"\nstopping when the runs have saved; Ctrl-C again stops at once, without"
+                        b" saving.\n",
+                    )
+            self._signal_runs(signal.SIGINT if again else signal.SIGTERM)
 
-        old = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+        old = {}
+        if threading.current_thread() is threading.main_thread():  # Python allows it there only
+            for number in (signal.SIGINT, signal.SIGTERM):
+                old[number] = signal.signal(number, stop)
         try:
             yield
         finally:
-            self._tell(
-                signal.SIGTERM
-            )  # to those that go on when this loop breaks, on a full disk for one
+            # Also when the loop above ends with an exception, such as for a full disk.
+            self._signal_runs(signal.SIGTERM)
             for number, handler in old.items():
                 signal.signal(number, handler)
 
-    def _tell(self, number: int) -> None:
-        for _, process in list(self.going.values()):
+    def _signal_runs(self, number: int) -> None:
+        for _, process in list(self._running.values()):
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, number)

@@ -1,26 +1,84 @@
-"""What came of a comparison: its runs' logs read, variants held against the baseline seed by seed, tables made."""
+"""Results of a comparison: scores of its runs, verdicts by seed, and tables."""
 
 from __future__ import annotations
 
 import math
+import os
+import re
 import statistics
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from gan_zoo.comparison.paired import paired, sentence
+from gan_zoo.comparison.paired import Paired, paired, sentence
 from gan_zoo.errors import UserError
 from gan_zoo.runs.logs import training_clock
 from gan_zoo.runs.run import Run
 
 Record = dict[str, Any]
 ALARMED = "an alarm stopped it"
-BESIDE = ("precision", "recall", "diversity")  # what stands beside the score
+BESIDE = ("precision", "recall", "diversity")  # metrics shown beside the score
 
 
 def folder_of(comparison: Record, variant: str, seed: int) -> str:
-    """The name of a run's folder within that of its comparison."""
+    """Return the name of a run's folder in the folder of its comparison."""
     return f"{comparison['variants'][variant]['slug']}-seed{seed}"
+
+
+def selected_score(comparison: Record) -> str:
+    """Return which score of a run counts: ``best`` or ``last``."""
+    # Comparisons from before the flag --select have the key "choose".
+    return comparison.get("select") or comparison.get("choose") or "best"
+
+
+def command_of(comparison: Record) -> str:
+    """Return the command that made a comparison, as it is written today; "" if unknown."""
+    command = comparison.get("command")
+    if not isinstance(command, str):
+        return ""
+    command = re.sub(r"^python \S*compare\.py\b", "gan_zoo compare", command)
+    return command.replace(" --choose=", " --select=")
+
+
+def records(path: Path) -> list[Record]:
+    """Return the records of a ``metrics.jsonl`` or ``evaluations.jsonl``, without damaged lines."""
+    found = []
+    try:
+        lines = path.read_bytes().splitlines()
+    except OSError:
+        return []
+    for line in lines:
+        if record := _record(line):
+            found.append(record)
+    return found
+
+
+def last_record(path: Path) -> Record:
+    """Return the last of these records without reading the others; {} if there is none."""
+    try:
+        with path.open("rb") as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - 2**16))
+            lines = file.read().splitlines()
+    except OSError:
+        return {}
+    return next(filter(None, map(_record, reversed(lines))), {})
+
+
+def _record(line: bytes) -> Record:
+    """Return the record of a line; {} if it is damaged."""
+    try:
+        record = json.loads(line)
+    except (ValueError, RecursionError):
+        return {}
+    return record if isinstance(record, dict) and type(record.get("step")) is int else {}
+
+
+def number(record: Record, key: str) -> float | None:
+    """Return a finite number of a record, or None."""
+    value = record.get(key)
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return None
+    return value if abs(value) < math.inf else None
 
 
 def outcome(
@@ -29,20 +87,21 @@ def outcome(
     score: str,
     target: float | None = None,
 ) -> Record:
-    """What a run's folder says of it.
+    """Return the state and the scores of a run, as its folder has them.
 
     Args:
         run: The run; its folder may be missing.
         steps: At which it is done.
         score: The key of the score, such as ``eval/FD-embedded``.
         target: A distance to reach.
+        log: The run's :func:`records`, if they were read already.
 
     Returns:
         A record of ``state`` (``done``, ``running`` or ``missing``), ``best``, ``best_step``,
         ``last``, ``ratio`` (of the last score to the best), ``images``, ``seconds`` (of training,
         evaluations apart), ``target_images`` and ``target_seconds`` (at the first evaluation that
-        reached the target), ``precision``, ``recall`` and ``diversity`` at the best step. None for
-        what is not there.
+        reached the target), ``precision``, ``recall`` and ``diversity`` at the best step. Missing
+        values are None.
     """
     metrics, scored = run.metrics, []
     found: Record = dict.fromkeys(
@@ -74,8 +133,8 @@ def outcome(
     return found
 
 
-def _finished(run: Run, steps: int) -> bool:
-    """Return whether a run has come to its end and made its exports."""
+def _finished(folder: Path, at: int, steps: int) -> bool:
+    """Return whether a run reached its last step and wrote its exports."""
     try:
         return run.step >= steps and run.exported_step == steps
     except UserError:
@@ -83,65 +142,73 @@ def _finished(run: Run, steps: int) -> bool:
 
 
 def results(comparison: Record, folder: Path, failures: Mapping[str, str] | None = None) -> Record:
-    """All that came out so far, as ``results.json`` has it.
+    """Return all results so far, as ``results.json`` has them.
 
     Args:
-        comparison: What ``comparison.json`` says.
-        folder: Of the comparison.
+        comparison: The content of ``comparison.json``.
+        folder: The folder of the comparison.
         failures: Why runs failed, by the names of their folders.
     """
-    failures = failures or {}
-    key, choose, seeds = f"eval/{comparison['score']}", comparison["choose"], comparison["seeds"]
-
-    opened = {
-        (name, seed): Run(folder / folder_of(comparison, name, seed))
+    logs = {
+        (name, seed): records(folder / folder_of(comparison, name, seed) / "metrics.jsonl")
         for name in comparison["variants"]
-        for seed in seeds
+        for seed in comparison["seeds"]
     }
-
-    def all_runs(target: float | None) -> dict[tuple[str, int], Record]:
-        found = {}
-        for name, variant in comparison["variants"].items():
-            for seed in seeds:
-                run = folder_of(comparison, name, seed)
-                about = outcome(opened[name, seed], variant["steps"], key, target)
-                if run in failures:
-                    about["state"] = "failed"
-                found[name, seed] = {
-                    "variant": name,
-                    "seed": seed,
-                    "folder": run,
-                    "why": failures.get(run, ""),
-                    **about,
-                }
-        return found
-
-    runs = all_runs(None)
-    base = [runs[comparison["baseline"], seed] for seed in seeds]
-    known = [run["best"] for run in base if run["state"] == "done" and run["best"] is not None]
     target = comparison.get("target")
-    target = max(known, default=None) if target is None else target
-    runs = all_runs(target)
-    stamp, floor = _stamp(folder, runs.values(), comparison["score"])
+    if target is None:
+        runs = _all_runs(comparison, folder, failures or {}, logs, None)
+        target = _worst_best(comparison, runs)
+    runs = _all_runs(comparison, folder, failures or {}, logs, target)
+    protocol, floor = _protocol(folder, runs.values(), comparison["score"])
     return {
-        "score": stamp or comparison["score"],
+        "score": protocol or comparison["score"],
         "floor": floor,
         "target": target,
         "complete": all(run["state"] in ("done", "failed") for run in runs.values()),
         "runs": list(runs.values()),
         "variants": {
-            name: _summary([runs[name, seed] for seed in seeds]) for name in comparison["variants"]
+            name: _summary([runs[name, seed] for seed in comparison["seeds"]])
+            for name in comparison["variants"]
         },
         "comparisons": [
-            _comparison(comparison, runs, name, choose)
+            _comparison(comparison, runs, name)
             for name in comparison["variants"]
             if name != comparison["baseline"]
         ],
     }
 
 
+_Runs = dict[tuple[str, int], Record]  # by (variant, seed)
+
+
+def _all_runs(
+    comparison: Record,
+    folder: Path,
+    failures: Mapping[str, str],
+    logs: Mapping[tuple[str, int], list[Record]],
+    target: float | None,
+) -> _Runs:
+    """Return the outcome of each run."""
+    runs: _Runs = {}
+    for (name, seed), log in logs.items():
+        run, steps = folder_of(comparison, name, seed), comparison["variants"][name]["steps"]
+        found = outcome(folder / run, steps, f"eval/{comparison['score']}", target, log)
+        if run in failures:
+            found["state"] = "failed"
+        about = {"variant": name, "seed": seed, "folder": run, "why": failures.get(run, "")}
+        runs[name, seed] = about | found
+    return runs
+
+
+def _worst_best(comparison: Record, runs: _Runs) -> float | None:
+    """Return the worst of the best scores of the baseline's finished runs."""
+    base = [runs[comparison["baseline"], seed] for seed in comparison["seeds"]]
+    scores = [run["best"] for run in base if run["state"] == "done" and run["best"] is not None]
+    return max(scores, default=None)
+
+
 def _summary(runs: list[Record]) -> Record:
-    """The medians over a variant's finished runs; geometric means of scores."""
+    """Return medians over a variant's finished runs, and geometric means of their scores."""
     found: Record = {
         state: sum(run["state"] == state for run in runs) for state in ("done", "failed")
     }
@@ -156,82 +223,122 @@ def _summary(runs: list[Record]) -> Record:
     return found
 
 
-def _comparison(
-    comparison: Record, runs: Mapping[tuple[str, int], Record], name: str, choose: str
-) -> Record:
-    """One variant against the baseline, over the seeds that both have finished."""
-    baseline, score = comparison["baseline"], comparison["score"]
+class _Pairs(NamedTuple):
+    """Runs of a variant and of the baseline.
+
+    Attributes:
+        seeds: How many seeds the comparison has.
+        ended: Pairs of which both runs are done or failed.
+        done: Pairs of which both runs are done.
+        scored: Pairs of scores above 0.
+        failures: Why runs failed, of the variant.
+        baseline_failures: The same of the baseline.
+    """
+
+    seeds: int
+    ended: list[tuple[Record, Record]]
+    done: list[tuple[Record, Record]]
+    scored: list[tuple[float, float]]
+    failures: list[str]
+    baseline_failures: list[str]
+
+
+def _pairs(comparison: Record, runs: _Runs, name: str) -> _Pairs:
+    select, baseline = selected_score(comparison), comparison["baseline"]
     both = [(runs[name, seed], runs[baseline, seed]) for seed in comparison["seeds"]]
-    ended = [
-        (a, b)
-        for a, b in both
-        if a["state"] in ("done", "failed") and b["state"] in ("done", "failed")
-    ]
-    done = [(a, b) for a, b in ended if a["state"] == b["state"] == "done"]
-    scored = [(a, b) for a, b in done if min(a[choose] or 0, b[choose] or 0) > 0]
-    record: Record = {"variant": name, "baseline": baseline, "choose": choose}
-    lost = [[pair[i]["why"] for pair in ended if pair[i]["state"] == "failed"] for i in (0, 1)]
-    if scored:
-        found = paired([a[choose] for a, _ in scored], [b[choose] for _, b in scored])
-        record |= found._asdict() | {
-            "sentence": sentence(found, name, baseline, f"{choose} {score}")
-        }
+    ended = [pair for pair in both if all(run["state"] in ("done", "failed") for run in pair)]
+    done = [pair for pair in ended if all(run["state"] == "done" for run in pair)]
+    scores = [(a[select], b[select]) for a, b in done]
+    return _Pairs(
+        len(both),
+        ended,
+        done,
+        [pair for pair in scores if min(pair[0] or 0, pair[1] or 0) > 0],
+        [a["why"] for a, _ in ended if a["state"] == "failed"],
+        [b["why"] for _, b in ended if b["state"] == "failed"],
+    )
+
+
+def _comparison(comparison: Record, runs: _Runs, name: str) -> Record:
+    """Return the verdict on one variant, over the seeds for which both runs ended."""
+    baseline, select = comparison["baseline"], selected_score(comparison)
+    pairs = _pairs(comparison, runs, name)
+    record: Record = {"variant": name, "baseline": baseline, "select": select}
+    found: Paired | None = None
+    if pairs.scored:
+        found = paired([a for a, _ in pairs.scored], [b for _, b in pairs.scored])
+        record |= found._asdict()
+        text = sentence(found, name, baseline, f"{select} {comparison['score']}")
     else:
         record |= {"n": 0, "ratio": None, "low": None, "high": None, "verdict": "no evidence"}
-        yet = (
-            "nothing to compare yet"
-            if len(ended) < len(both)
-            else "nothing to compare: with no seed do both have a score above 0"
+        reason = "nothing to compare yet"
+        if len(pairs.ended) == pairs.seeds:
+            reason = "nothing to compare: there is no seed for which both have a score above 0"
+        text = f"{name} against {baseline}: {reason}."
+    if verdict := _verdict_of_failures(pairs):
+        whose = "its" if verdict == "worse" else "the baseline's"
+        text = (
+            f"{name} is {verdict} than {baseline}: all {len(pairs.ended)} of {whose} runs failed,"
+            " by divergence or an alarm."
         )
-        record["sentence"] = f"{name} against {baseline}: {yet}."
-    for these, others, verdict, whose in (
-        (0, 1, "worse", "its"),
-        (1, 0, "better", "the baseline's"),
-    ):
-        # Three of three against none of three has a chance of one in twenty where both fail alike;
-        # fewer tell nothing.
-        if (
-            len(lost[these]) == len(ended) > 2
-            and not lost[others]
-            and all(map(_by_training, lost[these]))
-        ):
-            said = f"all {len(ended)} of {whose} runs failed, by divergence or an alarm"
-            return record | {
-                "verdict": verdict,
-                "sentence": f"{name} is {verdict} than {baseline}: {said}.",
-            }
-    if record["verdict"] == "better" and sum(map(_by_training, lost[0])) > sum(
-        map(_by_training, lost[1])
-    ):
-        # What is left after failures is the best of it.
-        why = (
+        return record | {"verdict": verdict, "sentence": text}
+    if _better_by_survivors(found, pairs):
+        record["verdict"] = "no evidence"
+        text = (
             f"no evidence that {name} is better than {baseline}, since more of its runs failed in"
-            " training; of the others:"
+            f" training; of the others: {text}"
         )
-        record |= {"verdict": "no evidence", "sentence": f"{why} {record['sentence']}"}
-    if any(lost):
-        each = f"{len(ended)} run{'s' * (len(ended) > 1)} each"
-        record["sentence"] += (
-            f" Left out: of {each}, {len(lost[0])} of {name} and {len(lost[1])} of {baseline}"
-            " failed."
+    return record | {"sentence": text + _left_out(pairs, name, baseline)}
+
+
+def _verdict_of_failures(pairs: _Pairs) -> str:
+    """Return ``worse`` or ``better`` if all runs of one side failed in training; else ""."""
+    for lost, other, verdict in (
+        (pairs.failures, pairs.baseline_failures, "worse"),
+        (pairs.baseline_failures, pairs.failures, "better"),
+    ):
+        # If both fail alike, three of three against none of three happens once in twenty times;
+        # fewer runs show nothing.
+        all_lost = len(lost) == len(pairs.ended) > 2
+        if all_lost and not other and all(map(_by_training, lost)):
+            return verdict
+    return ""
+
+
+def _better_by_survivors(found: Paired | None, pairs: _Pairs) -> bool:
+    """Return whether a variant is better, but with more failures: only its best runs are left."""
+    lost = sum(map(_by_training, pairs.failures))
+    return (
+        found is not None
+        and found.verdict == "better"
+        and lost > sum(map(_by_training, pairs.baseline_failures))
+    )
+
+
+def _left_out(pairs: _Pairs, name: str, baseline: str) -> str:
+    """Return sentences about the runs that a verdict leaves out, each after a space."""
+    text, lost = "", [*pairs.failures, *pairs.baseline_failures]
+    if lost:
+        count = len(pairs.ended)
+        text += (
+            f" Left out: of {count} run{'s' * (count > 1)} each, {len(pairs.failures)} of {name}"
+            f" and {len(pairs.baseline_failures)} of {baseline} failed."
         )
-        if not all(map(_by_training, [*lost[0], *lost[1]])):
-            record["sentence"] += " Some broke off for reasons that say nothing of the training."
-    if 0 < len(scored) < len(done):
-        record["sentence"] += (
-            f" Left out, too: {len(done) - len(scored)} of {len(done)} pairs without a score"
-            " above 0."
-        )
-    return record
+        if not all(map(_by_training, lost)):
+            text += " Some of them failed for reasons other than training."
+    if 0 < len(pairs.scored) < len(pairs.done):
+        without = len(pairs.done) - len(pairs.scored)
+        text += f" Also left out: {without} of {len(pairs.done)} pairs without a score above 0."
+    return text
 
 
 def _by_training(why: str) -> bool:
-    """Whether a run failed since its training went wrong, and not for a full disk, a kill or a refused setting."""
+    """Return whether training went wrong in a run that failed, unlike a full disk or a kill."""
     return why.startswith(("training diverged", ALARMED))
 
 
-def _stamp(folder: Path, runs, score: str) -> tuple[str, float | None]:
-    """How the scores were made, and what real images score, from the first run that says so."""
+def _protocol(folder: Path, runs: Iterable[Record], score: str) -> tuple[str, float | None]:
+    """Return how the scores were computed, and what real images score, from the first run."""
     for run in runs:
         for record in Run(folder / run["folder"]).results:
             stamp = record["result"].stamp
@@ -240,62 +347,78 @@ def _stamp(folder: Path, runs, score: str) -> tuple[str, float | None]:
     return "", None
 
 
-def show(value: float | None, digits: int = 3) -> str:
-    """A number for a table."""
-    return "" if value is None else f"{value:.{digits}g}" if abs(value) < 1e4 else f"{value:,.0f}"
+def format_number(value: float | None, digits: int = 3) -> str:
+    """Return a number for a table, with so many significant digits; "" for None."""
+    if value is None:
+        return ""
+    return f"{value:.{digits}g}" if abs(value) < 1e4 else f"{value:,.0f}"
 
 
 def markdown(comparison: Record, found: Record) -> Iterator[str]:
-    """The leaderboard and the verdicts, best variant first, as lines of Markdown."""
-    label = comparison["score"]
-    titles = ["variant", "runs", f"best {label}", "last", "last/best", "ratio to baseline (95 %)"]
-    titles += [f"reached {show(found['target'])}", "images to it", ", ".join(BESIDE)]
-    yield "| " + " | ".join(titles) + " |"
-    yield "|---|---|---|---|---|---|---|---|---|"
+    """Yield the leaderboard, best variant first, and the verdicts as lines of Markdown."""
+    target = format_number(found["target"])
+    titles = [
+        "variant",
+        "runs",
+        f"best {comparison['score']}",
+        "last",
+        "last/best",
+        "ratio to baseline (95 %)",
+        f"reached {target}",
+        "images to it",
+        ", ".join(BESIDE),
+    ]
+    yield _row(titles)
+    yield "|---" * len(titles) + "|"
     against = {each["variant"]: each for each in found["comparisons"]}
-    ranked = sorted(
-        found["variants"].items(), key=lambda item: item[1][comparison["choose"]] or math.inf
-    )
-    for name, row in ranked:
-        each = against.get(name)
-        span = "baseline" if each is None else show(each["ratio"])
-        if each and each.get("low") is not None:
-            span += f" ({show(each['low'])} to {show(each['high'])}), {each['verdict']}"
-        elif each and each["n"]:
-            span += f" {each['verdict']}"
-        total = len(comparison["seeds"])
-        count = f"{row['done']}/{total}" + (f", {row['failed']} failed" if row["failed"] else "")
-        cells = [
-            name.replace("|", "\\|"),
-            count,
-            show(row["best"]),
-            show(row["last"]),
-            show(row["ratio"]),
-            span,
-            f"{row['reached']}/{total}",
-        ]
-        cells += [
-            show(row["target_images"], 5),
-            ", ".join(show(row.get(each), 2) or "-" for each in BESIDE),
-        ]
-        yield "| " + " | ".join(cells) + " |"
+    select, seeds = selected_score(comparison), len(comparison["seeds"])
+    for name, summary in sorted(
+        found["variants"].items(), key=lambda item: item[1][select] or math.inf
+    ):
+        yield _row(_cells(name, summary, against.get(name), seeds))
     yield ""
     if found["target"] is not None:
-        whence = (
-            "as asked for"
-            if comparison.get("target")
-            else "the worst best score of the baseline's runs"
-        )
+        origin = "the worst of the best scores of the baseline's runs"
+        if comparison.get("target"):
+            origin = "the given target"
         yield (
-            f"Reached: runs that came to {show(found['target'])}, {whence}; images to it: of those"
-            " that did, the median."
+            f"Reached: how many runs reached {target}, {origin}; images to it: the median over"
+            " these runs."
         )
         yield ""
     if (count := len(found["comparisons"])) > 4:
         yield (
-            f"Each of these {count} verdicts is at 95 %: where nothing differs, one in twenty is"
+            f"Each of these {count} verdicts is at 95 %: if nothing differs, one in twenty is"
             " wrong by chance."
         )
         yield ""
     for each in found["comparisons"]:
         yield f"- {each['sentence']}"
+
+
+def _row(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(cells) + " |"
+
+
+def _cells(name: str, summary: Record, against: Record | None, seeds: int) -> list[str]:
+    """Return a row of the leaderboard; ``against`` is None for the baseline."""
+    failed = f", {summary['failed']} failed" if summary["failed"] else ""
+    ratio = "baseline"
+    if against:
+        ratio = format_number(against["ratio"])
+        if against.get("low") is not None:
+            low, high = format_number(against["low"]), format_number(against["high"])
+            ratio += f" ({low} to {high}), {against['verdict']}"
+        elif against["n"]:
+            ratio += f" {against['verdict']}"
+    return [
+        name.replace("|", "\\|"),
+        f"{summary['done']}/{seeds}{failed}",
+        format_number(summary["best"]),
+        format_number(summary["last"]),
+        format_number(summary["ratio"]),
+        ratio,
+        f"{summary['reached']}/{seeds}",
+        format_number(summary["target_images"], 5),
+        ", ".join(format_number(summary.get(each), 2) or "-" for each in BESIDE),
+    ]

@@ -1,1 +1,76 @@
-"""The parts of gan_zoo report: ``read`` (files), ``plots``, ``html``, ``one`` and ``many`` (what the pages say)."""
+"""Write pages about runs and comparisons, each one HTML file that needs nothing else.
+
+``read`` reads folders, ``plots`` draws curves, ``html`` has elements, tables and the page, ``one``,
+``many`` and ``compared`` have the content: of one run, of several, and of a comparison.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from gan_zoo.errors import UserError
+from gan_zoo.files import free_path, whole_file
+
+
+def make_report(folders: Sequence[Path], out: Path | None = None) -> Path:
+    """Write the page of one or several runs, or of a comparison.
+
+    Args:
+        folders: The folders of one or more runs, or the folder of one comparison.
+        out: The file to write; by default ``report.html`` in the folder, or for several runs a free
+            name in the current one.
+
+    Returns:
+        The file.
+
+    Raises:
+        UserError: A folder holds no run, or the file exists and is not a report.
+    """
+    from gan_zoo.reporting import compared, many, one
+    from gan_zoo.reporting.read import read_comparison, read_run
+
+    if not folders:
+        raise UserError(
+            "no run is given; name the folder of a run, such as runs/NAME, of several runs, or of a"
+            " comparison."
+        )
+    if len({folder.resolve() for folder in folders}) < len(folders):
+        raise UserError("a folder is given twice; name each run once.")
+    comparisons = [folder for folder in folders if (folder / "comparison.json").is_file()]
+    if comparisons and len(folders) > 1:
+        raise UserError(
+            f"{comparisons[0]} is a comparison, which has its own page; name it alone, or the runs"
+            " in it."
+        )
+    if out is None:
+        out = folders[0] / "report.html" if len(folders) == 1 else free_path(Path("report.html"))
+    _check_report(out)
+    date = time.strftime("%Y-%m-%d %H:%M")
+    if comparisons:
+        page = compared.page_of_comparison(read_comparison(folders[0]), date)
+    else:
+        runs = [read_run(folder) for folder in folders]
+        page = one.page_of_run(runs[0], date) if len(runs) == 1 else many.page_of_runs(runs, date)
+    with whole_file(out) as part:
+        part.write_bytes(page.encode("utf-8", errors="replace"))
+    return out
+
+
+def _check_report(out: Path) -> None:
+    """Check that a file may be written: there is none, or an earlier report.
+
+    Raises:
+        UserError: There is another file.
+    """
+    from gan_zoo.reporting.html import MARK
+
+    if not out.exists():
+        return
+    with out.open("rb") as file:
+        start = file.read(2000)
+    if MARK.encode() not in start:
+        raise UserError(
+            f"{out} exists already and is not a report of gan_zoo; move it, or give another --out."
+        )

@@ -1,7 +1,7 @@
-"""HTML by hand: elements, tables, legends, and the page around them.
+"""Build HTML: elements, tables, legends, and the page around them.
 
-Every text passes through :func:`text`, which escapes all but what is marked as HTML of our own; and
-a page forbids itself all scripts but its one, and all loading.
+Every text passes through :func:`text`, which escapes everything that is not :class:`Html`. A page
+allows no script but its own, and loads nothing.
 """
 
 from __future__ import annotations
@@ -18,22 +18,20 @@ from gan_zoo.reporting import plots
 from gan_zoo.reporting.read import uris
 from gan_zoo.runs.run import Run
 
-MARK = (  # by it, a page is known to be ours
-    '<meta name="generator" content="gan_zoo gan_zoo report">'
-)
-_ONE, _ALL = 3e6, 8e6  # bytes of grids in the page of one run, and of several
+MARK = '<meta name="generator" content="gan_zoo'  # all our pages have it, also older ones
+_RUN_BYTES, _PAGE_BYTES = 3e6, 8e6  # of the grids of one run, and of all runs in a page
 _VOID = ("img", "input")
-_HERE = Path(__file__).parent
+_FOLDER = Path(__file__).parent
 
 
 class Html(str):
-    """HTML of our own, which is not escaped."""
+    """HTML that is not escaped."""
 
     __slots__ = ()
 
 
 def text(value: Any) -> Html:
-    """Anything as HTML: numbers for people, a dash for None, texts escaped."""
+    """Return any value as HTML: numbers in a readable form, a dash for None, texts escaped."""
     if isinstance(value, Html):
         return value
     if value is None:
@@ -48,13 +46,13 @@ def text(value: Any) -> Html:
 
 
 def figures(value: float, digits: int = 4) -> str:
-    """A number with so many significant digits, and a true minus."""
+    """Return a number with so many significant digits, and a minus sign."""
     shown = f"{value:,.0f}" if 10 ** (digits - 1) <= abs(value) < 1e9 else f"{value:#.{digits}g}"
     return shown.replace("-", "−")
 
 
 def duration(seconds: float | None) -> str | None:
-    """A time in the unit that suits it."""
+    """Return a time in seconds, minutes or hours; None for None."""
     if seconds is None:
         return None
     if seconds < 90:
@@ -63,12 +61,18 @@ def duration(seconds: float | None) -> str | None:
 
 
 def capital(words: str) -> str:
-    """Words as a sentence, with its full stop; nothing for none."""
+    """Return words as a sentence, with a capital letter and a full stop; "" for ""."""
     return f"{words[0].upper()}{words[1:]}." if words else ""
 
 
 def tag(name: str, *children: Any, **attributes: Any) -> Html:
-    """An element; attributes as keywords: ``class_`` for class, ``data_x`` for data-x, None for none."""
+    """Return an element.
+
+    Args:
+        name: Its tag.
+        *children: Its content.
+        **attributes: Its attributes: ``class_`` for class, ``data_x`` for data-x; None for none.
+    """
     words = "".join(
         f' {k.rstrip("_").replace("_", "-")}="{html.escape(str(v))}"'
         for k, v in attributes.items()
@@ -80,12 +84,12 @@ def tag(name: str, *children: Any, **attributes: Any) -> Html:
 
 
 def join(parts: Iterable[Any]) -> Html:
-    """One after the other."""
+    """Return the parts one after the other."""
     return Html("".join(map(text, parts)))
 
 
 class Column(NamedTuple):
-    """The head of a column, whether it holds numbers, and what it means, for the pointer."""
+    """The head of a column, whether it holds numbers, and its meaning, shown on hovering."""
 
     head: str
     numbers: bool = True
@@ -93,7 +97,7 @@ class Column(NamedTuple):
 
 
 def table(columns: Sequence[Column], rows: Iterable[Sequence[Any]], **attributes: Any) -> Html:
-    """A table that scrolls by itself where it is too wide; the first cell of a row names it."""
+    """Return a table, which scrolls if it is too wide; the first cell of a row names it."""
     kinds = ["n" if column.numbers else None for column in columns]
     head = join(
         tag("th", c.head, class_=k, title=c.title, scope="col")
@@ -118,7 +122,7 @@ def table(columns: Sequence[Column], rows: Iterable[Sequence[Any]], **attributes
 
 
 def pairs(content: dict[str, Any]) -> Html:
-    """Names and values."""
+    """Return a table of names and values."""
     rows = [
         (k, tag("code", v if isinstance(v, str) else json.dumps(v))) for k, v in content.items()
     ]
@@ -126,7 +130,7 @@ def pairs(content: dict[str, Any]) -> Html:
 
 
 def section(title: str, *children: Any, about: Any = "") -> Html:
-    """A part of the page; nothing where there is nothing in it."""
+    """Return a section of the page; nothing if it is empty."""
     if not any(children):
         return Html("")
     return tag(
@@ -135,28 +139,26 @@ def section(title: str, *children: Any, about: Any = "") -> Html:
 
 
 def fold(summary: Any, *children: Any, **attributes: Any) -> Html:
-    """What is shown when it is asked for."""
+    """Return an element that is folded until the reader opens it."""
     return tag("details", tag("summary", summary), *children, **attributes)
 
 
-def notice(sentences: Sequence[str], title: str = "Not all of it is there") -> Html:
-    """A box at the top of the page; nothing where there is nothing to say."""
-    return (
-        tag("aside", tag("b", title), tag("ul", *(tag("li", s) for s in sentences)))
-        if sentences
-        else Html("")
-    )
+def notice(sentences: Sequence[str], title: str = "Some of it is missing") -> Html:
+    """Return a box at the top of the page; nothing if there are no sentences."""
+    if not sentences:
+        return Html("")
+    return tag("aside", tag("b", title), tag("ul", *(tag("li", s) for s in sentences)))
 
 
 def head(kind: str, title: str, lead: str) -> Html:
-    """The top of the page."""
+    """Return the top of the page."""
     return tag(
         "header", tag("p", kind, class_="kind"), tag("h1", title), tag("p", lead, class_="lead")
     )
 
 
 def legend(names: Iterable[tuple[str, int | None]]) -> Html:
-    """Names with the number of their color; None is the floor's dashes."""
+    """Return a legend of names with the number of their color; None is a dashed line."""
     entries = []
     for name, color in names:
         style = None if color is None else f"--k:var(--c{color % plots.COLORS})"
@@ -166,7 +168,7 @@ def legend(names: Iterable[tuple[str, int | None]]) -> Html:
 
 
 def chart(title: str, unit: str, svg: str, key: Html | str = "") -> Html:
-    """A picture of curves with its title; nothing where there is no picture."""
+    """Return a picture of curves with its title; nothing if there is no picture."""
     if not svg:
         return Html("")
     caption = tag("figcaption", tag("b", title), " ", tag("span", unit), key)
@@ -174,85 +176,84 @@ def chart(title: str, unit: str, svg: str, key: Html | str = "") -> Html:
 
 
 class Frames:
-    """The grids of samples in a page: each run's once, however often it is shown.
+    """The grids of samples in a page: those of each run once, however often they are shown.
 
     Attributes:
-        notes: By run, what was left out, in words.
+        notes: For each run, sentences about grids that were left out.
     """
 
     def __init__(self, runs: Sequence[Run]):
-        """Read and compress those of all runs, within the budget of the page."""
+        """Read and compress the grids of all runs, within the budget of the page."""
         self._runs = list(runs)
-        found = [uris(run, min(_ONE, _ALL / len(runs))) for run in runs]
-        self._uris = [pairs for pairs, _ in found]
-        self.notes = [note for _, note in found]
+        read = [uris(run, min(_RUN_BYTES, _PAGE_BYTES / len(runs))) for run in runs]
+        self._uris = [grids for grids, _ in read]
+        self.notes = [notes for _, notes in read]
         self._by_images = len(runs) > 1 and all(run.batch for run in runs)
 
     def json(self) -> str:
-        """All of them for the page's script: by number of the run, [place on the slider, step, URI] of each."""
-        by = [run.batch or 1 if self._by_images else 1 for run in self._runs]
+        """Return all grids for the page's script: by number of the run, [place, step, URI].
+
+        The place on the slider is the step, or the images seen if all runs of several know them.
+        """
+        batches = [run.batch or 1 if self._by_images else 1 for run in self._runs]
         content = {
-            i: [[step * b, step, uri] for step, uri in self._uris[i]] for i, b in enumerate(by)
+            i: [[step * batch, step, uri] for step, uri in self._uris[i]]
+            for i, batch in enumerate(batches)
         }
         return json.dumps(content, separators=(",", ":"))
 
     def player(
-        self, wanted: Sequence[tuple[str, dict[str, Run]]], choice: str = "", still: bool = True
+        self, groups: Sequence[tuple[str, dict[str, Run]]], choice: str = "", still: bool = True
     ) -> Html:
-        """Grids beside each other with one slider over the steps.
+        """Return grids beside each other with one slider over the steps.
 
         Args:
-            wanted: For each grid its title and its runs, by what is chosen.
-            choice: What is chosen by a control, such as ``seed``; "" where there is one run each.
-            still: Whether the last grid also stands in the page itself, for readers without
-                scripts.
+            groups: For each grid its title, and its runs by option of the choice.
+            choice: The name of the choice, such as ``seed``; "" if there is one run each.
+            still: Whether the page shows the last grid also without scripts.
         """
-        shown, options = [], list(dict.fromkeys(option for _, runs in wanted for option in runs))
-        for title, runs in wanted:
-            numbers = {option: self._number(run) for option, run in runs.items()}
-            if not any(self._uris[i] for i in numbers.values()):
-                continue
-            last = (
-                next(pairs[-1][1] for i in numbers.values() if (pairs := self._uris[i]))
-                if still
-                else None
-            )
-            picture = tag(
-                "img", src=last, alt=f"samples {title}".strip(), data_runs=json.dumps(numbers)
-            )
-            caption = [tag("b", title), " "] if title else []
-            shown.append(
-                tag("figure", picture, tag("figcaption", *caption, tag("span", class_="at")))
-            )
+        figures = [self._figure(title, runs, still) for title, runs in groups]
+        shown = [figure for figure in figures if figure]
         if not shown:
             return Html("")
+        options = list(dict.fromkeys(option for _, runs in groups for option in runs))
         select = tag("select", *(tag("option", option, value=option) for option in options))
         control = [tag("label", f"{choice} ", select)] if choice and len(options) > 1 else []
         unit = "images seen" if self._by_images else "step"
         slider = tag("input", type="range", min=0, max=0, value=0, aria_label=unit)
-        bar = tag(
-            "div",
-            tag("button", "Play", type="button"),
-            slider,
-            tag("output"),
-            *control,
-            class_="bar",
-        )
+        play = tag("button", "Play", type="button")
+        bar = tag("div", play, slider, tag("output"), *control, class_="bar")
         grids = tag("div", *shown, class_="grids" if len(shown) > 1 else "grids single")
         return tag("div", grids, bar, class_="player", data_unit=unit, data_first=options[0])
+
+    def _figure(self, title: str, runs: dict[str, Run], still: bool) -> Html:
+        """Return the grid of a player; nothing if none of its runs has grids."""
+        numbers = {option: self._number(run) for option, run in runs.items()}
+        with_grids = [i for i in numbers.values() if self._uris[i]]
+        if not with_grids:
+            return Html("")
+        last = self._uris[with_grids[0]][-1][1] if still else None
+        picture = tag(
+            "img", src=last, alt=f"samples {title}".strip(), data_runs=json.dumps(numbers)
+        )
+        caption = [tag("b", title), " "] if title else []
+        return tag("figure", picture, tag("figcaption", *caption, tag("span", class_="at")))
 
     def _number(self, run: Run) -> int:
         return next(i for i, r in enumerate(self._runs) if r is run)
 
 
 def page(title: str, body: Html, frames: Frames, date: str) -> str:
-    """The whole file."""
+    """Return the whole file."""
     style, script = (
-        (_HERE / f"page.{ending}").read_text(encoding="utf-8") for ending in ("css", "js")
+        (_FOLDER / f"page.{ending}").read_text(encoding="utf-8") for ending in ("css", "js")
     )
     known = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     policy = (
         f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-{known}'"
+    )
+    footer = join(
+        ["Written by gan_zoo report on ", date, ". This page loads nothing from elsewhere."]
     )
     # "</script" and "<!--" in data would end it or change how it is read.
     data = frames.json().replace("<", "\\u003c")
@@ -260,7 +261,7 @@ def page(title: str, body: Html, frames: Frames, date: str) -> str:
 <html lang="en">
 <head>
 <meta charset="utf-8">
-{MARK}
+{MARK} report">
 <meta http-equiv="Content-Security-Policy" content="{policy}">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
@@ -271,7 +272,7 @@ def page(title: str, body: Html, frames: Frames, date: str) -> str:
 <body>
 <main>
 {body}
-<footer>Made by gan_zoo, gan_zoo report, on {text(date)}. Nothing in this page is loaded from elsewhere.</footer>
+<footer>{footer}</footer>
 </main>
 <script type="application/json" id="frames">{data}</script>
 <script>{script}</script>

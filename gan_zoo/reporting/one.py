@@ -1,4 +1,4 @@
-"""What the page of one run says."""
+"""The content of a page about one run."""
 
 from __future__ import annotations
 
@@ -8,19 +8,18 @@ from collections.abc import Sequence
 from typing import Any
 
 from gan_zoo.config import held_out
-from gan_zoo.reporting import plots
+from gan_zoo.evaluation.alarms import Alarm
+from gan_zoo.reporting.curves import SHARES, draw, score_curve, training_curves
 from gan_zoo.reporting.html import (
     Column,
     Frames,
     Html,
     capital,
-    chart,
     duration,
     figures,
     fold,
     head,
     join,
-    legend,
     notice,
     page,
     pairs,
@@ -28,8 +27,9 @@ from gan_zoo.reporting.html import (
     table,
     tag,
 )
-from gan_zoo.reporting.read import DEFAULTS, alarms_of, command, dictionary, picture_uri
-from gan_zoo.runs.run import Run
+from gan_zoo.reporting.metrics import metrics_section
+from gan_zoo.reporting.read import DEFAULTS, Run, dictionary, picture_uri
+from gan_zoo.runs import rundir
 
 ALARMS = {
     "nan": "NaN",
@@ -39,376 +39,179 @@ ALARMS = {
     "past_best": "Far past its best",
 }
 
-# What the curves of a run show: title, unit, (name, key) of each line; {} stands for the feature
-# network.
-_Curves = tuple[str, str, list[tuple[str, str]], dict[str, bool]]
-CURVES: list[_Curves] = [
-    ("Losses", "means over the chunks of steps", [("D", "loss/disc"), ("G", "loss/gen")], {}),
-    ("Logits of D", "0: undecided", [("real", "logits/real"), ("fake", "logits/fake")], {}),
-    (
-        "Accuracy of D",
-        "share of images; 0.5: it cannot tell",
-        [("accuracy", "accuracy/disc")],
-        {"share": True},
-    ),
-    (
-        "Gradient norms",
-        "logarithmic",
-        [("D", "grad_norm/disc"), ("G", "grad_norm/gen")],
-        {"log": True},
-    ),
-    (
-        "Speed",
-        "images a second, evaluations not counted",
-        [("speed", "speed/images_per_second")],
-        {"zero": True},
-    ),
-]
-SHARES: _Curves = (
-    "Precision, recall, diversity",
-    "shares of images; diversity is 1 for real ones",
-    [
-        ("precision", "eval/precision-{}"),
-        ("recall", "eval/recall-{}"),
-        ("diversity", "eval/diversity-{}"),
-    ],
-    {"share": True},
-)
-_PLAIN = {key for _, _, lines, _ in CURVES for _, key in lines}
+
+def page_of_run(run: Run, date: str) -> str:
+    """Return the page of one run."""
+    frames = Frames([run])
+    top = head("gan_zoo run", run.name, title_of(run))
+    return page(run.name, join([top, body(run, frames, 0, alone=True)]), frames, date)
 
 
-def _curves(run: Run) -> Html:
-    """All curves of one run but the score, over its steps."""
-    charts = [_chart(run, *curves) for curves in [*CURVES, *_others(run)]]
-    return tag("div", *charts, class_="charts") if any(charts) else Html("")
+def body(run: Run, frames: Frames, place: int, alone: bool) -> Html:
+    """Return all about one run except its title.
 
-
-def _chart(
-    run: Run, title: str, unit: str, lines: Sequence[tuple[str, str]], how: dict[str, bool]
-) -> Html:
-    drawn = [(name, run.series(key.replace("{}", run.extractor))) for name, key in lines]
-    drawn = [(name, points) for name, points in drawn if points]
-    svg = plots.chart(
-        [plots.Line(points, i) for i, (_, points) in enumerate(drawn)], title, x="steps", **how
+    Args:
+        run: The run.
+        frames: The grids of the page.
+        place: The number of the run among those of the page.
+        alone: Whether the page is about this run only.
+    """
+    now, ended = run.alarms()
+    return join(
+        [
+            tag("p", _summary(run, now), class_="story"),
+            notice(run.missing) if alone else "",
+            _facts(run),
+            _alarms(now, ended),
+            _samples(run, frames, place, alone),
+            section("Training", training_curves(run)),
+            metrics_section(run),
+            _nearest_images(run, 1e6 if alone else 2e5),
+            _settings(run),
+        ]
     )
-    return chart(
-        title,
-        unit,
-        svg,
-        legend([(name, i) for i, (name, _) in enumerate(drawn)]) if len(drawn) > 1 else "",
-    )
-
-
-def _score(run: Run) -> Html:
-    """The score over the steps, with its floor and its best."""
-    if not run.best:
-        return Html("")
-    lines, about = [plots.Line(run.scores)], f"{run.score_name} over steps"
-    svg = plots.chart(lines, about, x="steps", log=True, floor=run.floor, marks=[run.best])
-    floor = [] if run.floor is None else [("real against real", None)]
-    return chart(
-        run.score_name,
-        "lower is better, logarithmic; the ring is the best",
-        svg,
-        legend([("samples", 0), *floor]),
-    )
-
-
-def _others(run: Run) -> list[_Curves]:
-    """What tricks logged: one chart for each."""
-    groups: dict[str, list[tuple[str, str]]] = {}
-    for key in dict.fromkeys(key for record in run.metrics for key in record):
-        trick, slash, name = key.partition("/")
-        if slash and key not in _PLAIN and trick not in ("eval", "speed", "event"):
-            groups.setdefault(trick, []).append((name, key))
-    return [(trick, "logged by the trick", lines, {}) for trick, lines in list(groups.items())[:6]]
 
 
 def title_of(run: Run) -> str:
-    """What was trained on what, in a line."""
-    s, data = run.settings, dictionary(run.readable_record.get("data"))
-    nets = (
-        f"{s['gen']} against {s['disc']}"
-        if "gen" in s and "disc" in s
-        else "nets that are not known"
-    )
+    """Return the nets, the method and the data of a run in a line."""
+    s, data = run.settings, dictionary(run.record.get("data"))
+    nets = f"{s['gen']} against {s['disc']}" if "gen" in s and "disc" in s else "unknown nets"
     shape = data.get("shape")
     size = "×".join(map(str, shape)) if isinstance(shape, list) else ""
     count, share, images = data.get("count"), s.get("holdout"), ""
     if isinstance(count, int):
         kept = held_out(count, share) if isinstance(share, float) and 0 < share < 1 else 0
         images = f", {count - kept:,} images" + (f" ({kept:,} more were held out)" if kept else "")
-    rest = [str(s[k]) for k in ("loss", "tricks", "condition") if s.get(k)]
-    return (
-        f"{', '.join([nets, *rest])}, on"
-        f" {s.get('data') or data.get('name') or 'data that are not known'} {size}{images}"
-    )
+    method = [str(s[k]) for k in ("loss", "tricks", "condition") if s.get(k)]
+    name = s.get("data") or data.get("name") or "unknown data"
+    return f"{', '.join([nets, *method])}, on {name} {size}{images}"
 
 
-def _story(run: Run, alarms: Sequence[Any]) -> str:
-    """How a run went, in a sentence or three."""
+def _summary(run: Run, alarms: Sequence[Alarm]) -> str:
+    """Return how the training went, in one to three sentences."""
     steps = run.settings.get("steps")
-    done = f"{run.step:,} steps" + (
-        f" of {steps:,}" if isinstance(steps, int) and run.step < steps else ""
-    )
-    words = [f"Trained for {done}."]
+    planned = f" of {steps:,}" if isinstance(steps, int) and run.step < steps else ""
+    sentences = [f"Trained for {run.step:,} steps{planned}."]
     if run.best:
-        at, value = run.best
-        floor = run.floor
-        beside = f" (real against real: {figures(floor)})" if floor is not None else ""
-        words.append(f"Its best {run.score_name} is {figures(value)}{beside}, at step {at:,.0f}")
-        if len(run.scores) == 1:
-            words[-1] += ", its only evaluation."
-        elif at == run.scores[-1][0]:
-            words[-1] += ", its last evaluation: it was still getting better, or had just done so."
-        else:
-            times = f", {run.ratio:.2f} times the best" if run.ratio else ""
-            words[-1] += f"; the last is {figures(run.scores[-1][1])}{times}."
-    back = sum("event/rollback" in record for record in run.metrics)
-    if back:
-        words.append(
-            f"It went back to its best weights {'once' if back == 1 else f'{back} times'}."
-        )
+        sentences.append(_best_sentence(run, *run.best))
+    rollbacks = sum("event/rollback" in record for record in run.metrics)
+    if rollbacks:
+        times = "once" if rollbacks == 1 else f"{rollbacks} times"
+        sentences.append(f"It was rolled back to its best weights {times}.")
     if run.metrics:
-        names = ", ".join(ALARMS.get(a.name, a.name) for a in alarms)
-        words.append(f"Alarms at the end: {names}." if alarms else "No alarm at the end.")
-    return " ".join(words)
+        names = ", ".join(ALARMS.get(alarm.name, alarm.name) for alarm in alarms)
+        sentences.append(f"Alarms at the end: {names}." if alarms else "No alarm at the end.")
+    return " ".join(sentences)
+
+
+def _best_sentence(run: Run, step: float, value: float) -> str:
+    floor = f" (real against real: {figures(run.floor)})" if run.floor is not None else ""
+    start = f"Its best {run.score} is {figures(value)}{floor}, at step {step:,.0f}"
+    last_step, last = run.scores[-1]
+    if len(run.scores) == 1:
+        return f"{start}, its only evaluation."
+    if step == last_step:
+        return f"{start}, its last evaluation: longer training may improve it."
+    times = f", {run.ratio:.2f} times the best" if run.ratio else ""
+    return f"{start}; the last is {figures(last)}{times}."
 
 
 def _facts(run: Run) -> Html:
-    """The figures of the head."""
-    value = run.best[1] if run.best else None
-    last = run.scores[-1][1] if run.scores else None
-    floor = f"real images: {figures(run.floor)}" if run.floor is not None else "floor not recorded"
+    """Return the main numbers, for the top of the page."""
     images = run.metrics[-1].get("images") if run.metrics else None
-    speed = (
-        f"{images / run.training_seconds:,.0f} images/s" if images and run.training_seconds else ""
-    )
-    facts = [
-        (f"Best {run.score_name}", value, f"at step {run.best[0]:,.0f}; {floor}")
-        if run.best
-        else None,
-        (
-            (
-                f"Last {run.score_name}",
-                last,
-                (
-                    "the best"
-                    if run.ratio == 1
-                    else f"{run.ratio:.2f} times the best"
-                    if run.ratio
-                    else ""
-                ),
-            )
-            if run.scores
-            else None
-        ),
-        ("Steps", run.step, f"{int(images):,} images" if images else ""),
-        ("Training time", duration(run.training_seconds), speed) if run.training_seconds else None,
+    facts: list[tuple[str, Any, str]] = []
+    if run.best:
+        step, value = run.best
+        floor = "floor not recorded"
+        if run.floor is not None:
+            floor = f"real images: {figures(run.floor)}"
+        facts.append((f"Best {run.score}", value, f"at step {step:,.0f}; {floor}"))
+    if run.scores:
+        ratio = f"{run.ratio:.2f} times the best" if run.ratio else ""
+        note = "the best" if run.ratio == 1 else ratio
+        facts.append((f"Last {run.score}", run.scores[-1][1], note))
+    facts.append(("Steps", run.step, f"{int(images):,} images" if images else ""))
+    if run.seconds:
+        speed = f"{images / run.seconds:,.0f} images/s" if images else ""
+        facts.append(("Training time", duration(run.seconds), speed))
+    cells = [
+        tag("div", tag("dt", name), tag("dd", value), tag("small", note))
+        for name, value, note in facts
     ]
-    cells = [tag("div", tag("dt", f[0]), tag("dd", f[1]), tag("small", f[2])) for f in facts if f]
     return tag("dl", *cells, class_="facts")
 
 
-def _alarms(now: Sequence[Any], before: Sequence[Any]) -> Html:
-    """The alarms, each with what to try."""
-    parts = []
-    for kind, some in (("now", now), ("before", before)):
-        for a in some:
-            since = (
-                f"since step {a.since:,}"
-                if kind == "now"
-                else f"from step {a.since:,}, and later no longer"
-            )
-            what = tag("p", tag("b", ALARMS.get(a.name, a.name)), f" {since}: {a.seen}.")
-            parts.append(
-                tag(
-                    "div",
-                    what,
-                    tag("p", f"To try: {a.advice}.") if kind == "now" else "",
-                    class_=f"alarm {kind}",
-                )
-            )
-    return join(parts)
+def _alarms(now: Sequence[Alarm], ended: Sequence[Alarm]) -> Html:
+    """Return the alarms; those that still hold have advice."""
+    boxes = []
+    for alarm in now:
+        name = tag("b", ALARMS.get(alarm.name, alarm.name))
+        text = tag("p", name, f" since step {alarm.since:,}: {alarm.seen}.")
+        advice = tag("p", f"To try: {alarm.advice}.")
+        boxes.append(tag("div", text, advice, class_="alarm now"))
+    for alarm in ended:
+        name = tag("b", ALARMS.get(alarm.name, alarm.name))
+        text = tag("p", name, f" from step {alarm.since:,}, ended later: {alarm.seen}.")
+        boxes.append(tag("div", text, class_="alarm before"))
+    return join(boxes)
 
 
-_BETTER = {
-    "FD": "↓",
-    "FID": "↓",
-    "KD": "↓",
-    "KID": "↓",
-    "SWD": "↓",
-    "CS": "↑",
-    "IS": "↑",
-    "precision": "↑",
-    "recall": "↑",
-}
-_BETTER |= {"density": "↑", "coverage": "↑", "diversity": "→\u00a01", "spectrum": "→\u00a00"}
+def _samples(run: Run, frames: Frames, place: int, alone: bool) -> Html:
+    """Return the grids with their slider, and the scores beside them."""
+    player = frames.player([("", {"": run})], still=alone)
+    scores = [curve for curve in (score_curve(run), draw(run, SHARES)) if curve]
+    notes = capital("; ".join(frames.notes[place]))
+    if not player:
+        charts = tag("div", *scores, class_="charts") if scores else ""
+        return section("Scores", charts, about=notes)
+    # The animation has the same pixels; with it, the page would be twice as large.
+    animation = ""
+    if (run.folder / "samples.gif").is_file():
+        animation = " As an animation: samples.gif in the run's folder."
+    about = f"Always from the same noise.{animation} {notes}"
+    if not scores:
+        return section("Samples", player, about=about)
+    beside = tag("div", player, tag("div", *scores), class_="beside")
+    return section("Samples and scores", beside, about=about)
 
 
-def _metrics(run: Run) -> Html:
-    """The numbers that a run gave itself, at the end and at its best, each with its stamp; and what tools recorded."""
-    own = [r for r in run.results if not r["by"]]
-    finals = [r for r in own if r["final"]]
-    at_end = finals or [r for r in own if r["step"] == max((r["step"] for r in own), default=0)]
-    best_step = run.best[0] if run.best else None
-    at_best = {
-        r["result"].stamp.metric: r["result"]
-        for r in own
-        if r["step"] == best_step and not r["final"]
-    }
-    floors, rows = run.floors, []
-
-    def value(result: Any) -> Html | None:
-        if result is None:
-            return None
-        error = (
-            tag("small", class_="error")
-            if result.error is None
-            else tag("small", f"± {figures(result.error, 2)}", class_="error")
-        )
-        return join([float(result.value), error])
-
-    def name(metric: str) -> Html:
-        return join([metric, tag("small", f"\u00a0{_BETTER.get(metric.split('-')[0], '')}")])
-
-    for record in {r["result"].stamp.metric: r for r in at_end}.values():
-        result, metric = record["result"], record["result"].stamp.metric
-        stamp = result.stamp.short().partition(" ")[2].strip("()")
-        mark = f"@{result.stamp.extractor_hash[:4]}, " if result.stamp.extractor else ""
-        warning = f"; {result.warning}" if result.warning else ""
-        rows.append(
-            (
-                name(metric),
-                value(result),
-                value(at_best.get(metric)),
-                floors.get(metric),
-                f"{mark}{stamp}{warning}",
-            )
-        )
-    step = at_end[0]["step"] if at_end else 0
-    ends = f"{'final' if finals else 'last'}, step {step:,}"
-    best = f"best, step {best_step:,.0f}" if best_step is not None else "best"
-    columns = [
-        Column("metric", False),
-        Column(ends),
-        Column(best),
-        Column("real against real"),
-        Column("protocol", False),
-    ]
-    parts = [table(columns, rows, class_="protocol")] if rows else []
-    tools = [r for r in run.results if r["by"]]
-    if tools:
-        rows = [
-            (
-                name(r["result"].stamp.metric),
-                r["step"],
-                value(r["result"]),
-                r["result"].stamp.short(),
-                r["by"],
-            )
-            for r in tools
-        ]
-        columns = [
-            Column("metric", False),
-            Column("step"),
-            Column("value"),
-            Column("protocol", False),
-            Column("by", False),
-        ]
-        parts.append(
-            fold(f"Recorded by tools ({len(tools)})", table(columns, rows, class_="protocol"))
-        )
-    stamps = {
-        r["result"].stamp.extractor_hash: r["result"].stamp
-        for r in at_end
-        if r["result"].stamp.extractor
-    }
-    for stamp in stamps.values():
-        whole = {
-            k: v
-            for k, v in stamp._asdict().items()
-            if k in ("extractor", "extractor_hash", "data_hash", "seed")
-        }
-        parts.append(fold("The whole stamp", pairs({**whole, **dictionary(stamp.versions)})))
-    about = (
-        "±: standard error over the choice of images; another training seed moves a number far"
-        " more. ↓ lower is better, "
-    )
-    return section("Metrics", *parts, about=about + "↑ higher, → towards.")
-
-
-def _neighbors(run: Run, budget: float) -> Html:
-    """The picture of gan_zoo memorization, or how to make it."""
+def _nearest_images(run: Run, budget: float) -> Html:
+    """Return the picture of gan_zoo memorization, or the command that makes it."""
+    title = "Nearest training images"
     made = sorted(run.folder.glob("nearest-step*.png"), key=lambda p: (len(p.name), p.name))
     uri = picture_uri(made[-1], budget) if made else ""
     if uri:
-        words = (
-            "Samples that look most like copies first, each beside the training image nearest to"
-            " it; for scale the same of "
+        about = (
+            "The samples that are most like copies come first, each beside its nearest training"
+            " image; for comparison, the same for held-out images, which cannot be copies"
+            f" ({made[-1].name})."
         )
-        words += f"held-out images, which it cannot have copied ({made[-1].name})."
         picture = tag("img", src=uri, alt="samples beside their nearest training images")
-        return section(
-            "Nearest training images",
-            tag("div", picture, class_="wide neighbors", tabindex=0),
-            about=words,
-        )
+        return section(title, tag("div", picture, class_="wide neighbors", tabindex=0), about=about)
     held = "" if run.settings.get("holdout") else " --held_out_dir=OTHER_PICTURES"
     command = tag("code", f"gan_zoo memorization {shlex.quote(str(run.folder))}{held}")
-    what = "cannot be read; make it anew" if made else "is not there yet; it is made"
-    return section(
-        "Nearest training images",
-        tag(
-            "p", f"Does it copy? The picture of that {what} by ", command, ", then this page again."
-        ),
-    )
+    state = "cannot be read; it is made again by " if made else "is missing; it is made by "
+    text = f"Does the run copy its training images? The picture about this {state}"
+    return section(title, tag("p", text, command, "; then write this page again."))
 
 
 def _settings(run: Run) -> Html:
-    """What was set, what was not, how to do it again, and on which machine it was."""
+    """Return the settings, how to train the same run again, and on which machine it was."""
     columns = [Column("setting", False), Column("value", False), Column("default", False)]
-
-    def row(name: str, value: Any) -> tuple[Any, Any, Any]:
-        default = (
-            tag("code", show(DEFAULTS[name])) if name in DEFAULTS else "unknown to this version"
-        )
-        return name, tag("code", show(value)), default
-
     given = {k: v for k, v in run.settings.items() if k not in DEFAULTS or v != DEFAULTS[k]}
     rest = {k: v for k, v in run.settings.items() if k not in given}
-    parts = (
-        [table(columns, [row(*item) for item in given.items()], class_="settings")] if given else []
-    )
+    parts = []
+    if given:
+        rows = [_setting(name, value) for name, value in given.items()]
+        parts.append(table(columns, rows, class_="settings"))
     if rest:
-        defaults = table(columns[:2], [row(*item)[:2] for item in rest.items()], class_="settings")
+        pairs_of_rest = [_setting(name, value)[:2] for name, value in rest.items()]
+        defaults = table(columns[:2], pairs_of_rest, class_="settings")
         parts.append(fold(f"{len(rest)} settings at their defaults", defaults))
     if run.settings:
-        commit = run.readable_record.get("commit")
-        exact = (
-            f"At commit {str(commit).rstrip('+')[:12]}"
-            if commit
-            else "Of a version that is not known"
-        )
-        changed = ", with changes that were not committed" if str(commit).endswith("+") else ""
-        parts += [
-            tag("h3", "To make it again"),
-            tag("pre", command(run), tabindex=0),
-            tag("p", f"{exact}{changed}."),
-        ]
-        if lengths := run.steps_history:
-            were = ", ".join(f"--steps={steps} up to step {step:,}" for step, steps in lengths)
-            parts.append(
-                tag(
-                    "p",
-                    f"It had another length before ({were}): a rate that falls to the last step was"
-                    " another there.",
-                )
-            )
-    machine = {
-        k: run.readable_record[k]
-        for k in ("started", "commit", "command")
-        if k in run.readable_record
+        parts += _train_again(run)
+    machine: dict[str, Any] = {
+        name: run.record[name] for name in ("started", "commit", "command") if name in run.record
     }
     for kind in ("data", "versions", "machine"):
         machine |= {f"{kind}: {k}": v for k, v in dictionary(run.readable_record.get(kind)).items()}
@@ -417,54 +220,34 @@ def _settings(run: Run) -> Html:
     return section("Settings", *parts)
 
 
-def show(value: Any) -> str:
-    """A setting, as it is written."""
-    return value or "(empty)" if isinstance(value, str) else json.dumps(value)
+def _setting(name: str, value: Any) -> tuple[str, Html, Any]:
+    """Return the name, the value and the default of a setting."""
+    default: Any = "unknown to this version"
+    if name in DEFAULTS:
+        default = tag("code", setting_text(DEFAULTS[name]))
+    return name, tag("code", setting_text(value)), default
 
 
-def body(run: Run, frames: Frames, place: int, alone: bool) -> Html:
-    """All of one run but its title."""
-    now, before = alarms_of(run)
-    return join(
-        [
-            tag("p", _story(run, now), class_="story"),
-            notice(run.problems) if alone else "",
-            _facts(run),
-            _alarms(now, before),
-            _samples(run, frames, place, alone),
-            section("Training", _curves(run)),
-            _metrics(run),
-            _neighbors(run, 1e6 if alone else 2e5),
-            _settings(run),
-        ]
-    )
-
-
-def _samples(run: Run, frames: Frames, place: int, alone: bool) -> Html:
-    """The grids with their slider, and beside them what they were judged to be."""
-    player = frames.player([("", {"": run})], still=alone)
-    scores = [found for found in (_score(run), _chart(run, *SHARES)) if found]
-    notes = capital("; ".join(frames.notes[place]))
-    if not player:
-        return section(
-            "Scores", tag("div", *scores, class_="charts") if scores else "", about=notes
+def _train_again(run: Run) -> list[Html]:
+    """Return the command that trains the same run again, and its version."""
+    commit = run.record.get("commit")
+    version = f"At commit {str(commit).rstrip('+')[:12]}" if commit else "The version is unknown"
+    changed = ", with uncommitted changes" if str(commit).endswith("+") else ""
+    parts = [
+        tag("h3", "To train it again"),
+        tag("pre", run.command(), tabindex=0),
+        tag("p", f"{version}{changed}."),
+    ]
+    if history := rundir.steps_history(run.record):
+        lengths = ", ".join(f"--steps={steps} up to step {step:,}" for step, steps in history)
+        text = (
+            f"It had another length before ({lengths}): a learning rate that decays to the last"
+            " step was different there."
         )
-    # The film has the same pixels; with it, the page would be twice as large.
-    film = (
-        " The same as a film: samples.gif in the run's folder."
-        if (run.folder / "samples.gif").is_file()
-        else ""
-    )
-    about = f"Always from the same noise.{film} {notes}"
-    if not scores:
-        return section("Samples", player, about=about)
-    return section(
-        "Samples and scores", tag("div", player, tag("div", *scores), class_="beside"), about=about
-    )
+        parts.append(tag("p", text))
+    return parts
 
 
-def of_run(run: Run, date: str) -> str:
-    """The page of one run."""
-    frames = Frames([run])
-    top = head("gan_zoo run", run.name, title_of(run))
-    return page(run.name, join([top, body(run, frames, 0, alone=True)]), frames, date)
+def setting_text(value: Any) -> str:
+    """Return the value of a setting as text."""
+    return value or "(empty)" if isinstance(value, str) else json.dumps(value)

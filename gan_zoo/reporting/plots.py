@@ -1,7 +1,7 @@
-"""Curves and intervals as SVG to stand in a page, drawn by matplotlib.
+"""Draw curves and intervals with matplotlib, as SVG to be put into a page.
 
-Colors are written as CSS variables (``--c0`` ... ``--c7``, ``--ink``, ``--mute``, ``--rule``), so
-that the page decides on them, for light and dark alike; text stays text in the page's own font.
+Colors are CSS variables (``--c0`` ... ``--c7``, ``--ink``, ``--mute``, ``--rule``), which the page
+sets for its light and its dark mode. Text stays text, in the font of the page.
 """
 
 from __future__ import annotations
@@ -13,13 +13,14 @@ import logging
 import math
 import re
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
-logging.getLogger("matplotlib").setLevel(logging.ERROR)  # it tells when it builds its list of fonts
+# Before the import, since matplotlib prints a line when it builds its list of fonts.
+logging.getLogger("matplotlib").setLevel(logging.ERROR)
 
 import matplotlib  # noqa: E402
 from matplotlib.figure import Figure  # noqa: E402
-from matplotlib.ticker import (
+from matplotlib.ticker import (  # noqa: E402
     FuncFormatter,
     LogLocator,
     MaxNLocator,
@@ -27,10 +28,13 @@ from matplotlib.ticker import (
     NullLocator,
 )
 
+# linear; log: logarithmic, if all values are above 0; zero: from 0 on; share: 0 to 1
+Scale = Literal["linear", "log", "zero", "share"]
+
 COLORS = 8
 _STEPS = [1, 2, 2.5, 5, 10]  # between ticks
 _MAXIMUM = 1e30
-_POINTS = 300  # of a line; more are averaged, since no screen shows them
+_POINTS = 300  # per line; more are averaged, since no screen shows them
 _COLOR = {f"#00a0{i:02x}": f"var(--c{i})" for i in range(COLORS)}
 _INK, _MUTE, _RULE = "#00b000", "#00b001", "#00b002"
 _COLOR |= {_INK: "var(--ink)", _MUTE: "var(--mute)", _RULE: "var(--rule)"}
@@ -67,8 +71,8 @@ class Line(NamedTuple):
 
     Attributes:
         points: (x, y) in the order of x.
-        color: Its number; from 8 on they come again, dashed.
-        weak: Thin and pale, as one of several that a stronger one sums up.
+        color: Its number; from 8 on the colors repeat, with dashed lines.
+        weak: Thin and pale, for one of several lines of which a stronger one is the mean.
     """
 
     points: Sequence[tuple[float, float]]
@@ -81,72 +85,40 @@ def chart(
     about: str,
     *,
     x: str,
-    log: bool = False,
-    zero: bool = False,
-    share: bool = False,
+    scale: Scale = "linear",
     floor: float | None = None,
     marks: Sequence[tuple[float, float]] = (),
 ) -> str:
-    """Lines over steps or images; "" where there is no point.
+    """Return lines over steps or images as SVG; "" if there are no points.
 
     Args:
-        lines: What is drawn.
-        about: What it shows, for those who cannot see it.
-        x: What the horizontal axis counts.
-        log: Whether the vertical axis is logarithmic, where all values are above 0.
-        zero: Whether the vertical axis begins at 0.
-        share: Whether values are shares, of which the axis shows all from 0 to 1.
-        floor: A level to draw dashed.
-        marks: Points to mark.
+        lines: The lines.
+        about: A description, for those who cannot see the chart.
+        x: The label of the horizontal axis.
+        scale: The vertical axis.
+        floor: A level to draw as a dashed line.
+        marks: Points to mark with a ring.
     """
-    # What no axis can hold is a file's mistake.
+    # Larger numbers are errors of a file, and no axis can show them.
     lines = [
         line._replace(points=[p for p in line.points if max(map(abs, p)) < _MAXIMUM])
         for line in lines
     ]
-    floor, marks = (
-        (None if floor is None or abs(floor) >= _MAXIMUM else floor),
-        [(x, y) for x, y in marks if abs(y) < _MAXIMUM],
-    )
-    values = [y for line in lines for _, y in line.points] + ([] if floor is None else [floor])
     if not any(line.points for line in lines):
         return ""
-    log = log and min(values) > 1 / _MAXIMUM
+    floor = None if floor is None or abs(floor) >= _MAXIMUM else floor
+    values = [y for line in lines for _, y in line.points]
+    values += [] if floor is None else [floor]
     with _style():
         figure, axes = _figure(2.5)
         for line in lines:
-            points = _thinned(line.points)
-            how = {"linewidth": 0.9, "alpha": 0.3} if line.weak else {}
-            # A line of one point would not be seen.
-            dot = {"marker": "o", "markersize": 3} if len(points) == 1 else {}
-            style = "-" if line.color < COLORS else "--"
-            (
-                axes.plot(*zip(*points, strict=True), style, color=_color(line.color), **how, **dot)
-                if points
-                else None
-            )
+            _draw_line(axes, line)
         if floor is not None:
             axes.axhline(floor, color=_MUTE, linewidth=1, linestyle=(0, (4, 3)))
         for at in marks:
-            axes.plot(
-                *at,
-                "o",
-                markersize=6,
-                markeredgecolor=_INK,
-                markerfacecolor="none",
-                markeredgewidth=1.3,
-            )
-        if log:
-            axes.set_yscale("log")
-            _log_ticks(axes.yaxis, min(values), max(values))
-        else:
-            axes.yaxis.set_major_locator(MaxNLocator(6, steps=_STEPS, min_n_ticks=3))
-            axes.yaxis.set_major_formatter(FuncFormatter(short))
-            if share:
-                _, high = axes.get_ylim()
-                axes.set_ylim(0.0, max(1.0, high) if max(values) > 0.5 else high)
-            if zero and min(values) >= 0:
-                axes.set_ylim(bottom=0)
+            if abs(at[1]) < _MAXIMUM:
+                _draw_ring(axes, at)
+        _set_scale(axes, scale, values)
         axes.xaxis.set_major_locator(MaxNLocator(6, steps=_STEPS, integer=True))
         axes.xaxis.set_major_formatter(FuncFormatter(short))
         axes.set_xlabel(x)
@@ -154,8 +126,39 @@ def chart(
         return _inline(figure, about)
 
 
+def _draw_line(axes: Any, line: Line) -> None:
+    points = _thinned(line.points)
+    if not points:
+        return
+    options: dict[str, Any] = {"linewidth": 0.9, "alpha": 0.3} if line.weak else {}
+    if len(points) == 1:  # a line of one point would not be seen
+        options |= {"marker": "o", "markersize": 3}
+    style = "-" if line.color < COLORS else "--"
+    axes.plot(*zip(*points, strict=True), style, color=_color(line.color), **options)
+
+
+def _draw_ring(axes: Any, at: tuple[float, float]) -> None:
+    edge = {"markeredgecolor": _INK, "markeredgewidth": 1.3}
+    axes.plot(*at, "o", markersize=6, markerfacecolor="none", **edge)
+
+
+def _set_scale(axes: Any, scale: Scale, values: Sequence[float]) -> None:
+    """Set the scale of the vertical axis and its ticks."""
+    if scale == "log" and min(values) > 1 / _MAXIMUM:
+        axes.set_yscale("log")
+        _log_ticks(axes.yaxis, min(values), max(values))
+        return
+    axes.yaxis.set_major_locator(MaxNLocator(6, steps=_STEPS, min_n_ticks=3))
+    axes.yaxis.set_major_formatter(FuncFormatter(short))
+    if scale == "share":
+        _, high = axes.get_ylim()
+        axes.set_ylim(0.0, max(1.0, high) if max(values) > 0.5 else high)
+    if scale == "zero" and min(values) >= 0:
+        axes.set_ylim(bottom=0)
+
+
 class Interval(NamedTuple):
-    """A row of a forest plot: its name, the ratio and the ends of its interval (None: not known)."""
+    """A row of a forest plot: its name, the ratio and the ends of its interval (None: unknown)."""
 
     name: str
     ratio: float
@@ -165,7 +168,13 @@ class Interval(NamedTuple):
 
 
 def forest(rows: Sequence[Interval], *, x: str, about: str) -> str:
-    """Ratios with their intervals on a logarithmic axis, and a line at 1; "" where there is no row."""
+    """Return ratios with their intervals on a logarithmic axis, with a line at 1; "" for no rows.
+
+    Args:
+        rows: From top to bottom.
+        x: The label of the axis.
+        about: A description, for those who cannot see the chart.
+    """
     rows = [row for row in rows if 1 / _MAXIMUM < row.ratio < _MAXIMUM]
     if not rows:
         return ""
@@ -173,25 +182,7 @@ def forest(rows: Sequence[Interval], *, x: str, about: str) -> str:
         figure, axes = _figure(0.75 + 0.5 * len(rows), 0.05)
         ends = [1.0]
         for i, row in enumerate(rows):
-            at, color = -i, _color(row.color)
-            if (
-                row.low is not None
-                and row.high is not None
-                and 1 / _MAXIMUM < row.low <= row.high < _MAXIMUM
-            ):
-                axes.plot([row.low, row.high], [at, at], color=color, linewidth=2.4)
-                ends += [row.low, row.high]
-            axes.plot([row.ratio], [at], "o", color=color, markersize=7)
-            ends.append(row.ratio)
-            # The names are put in last, so that nothing is made of what may stand in them.
-            axes.text(
-                0,
-                at + 0.22,
-                f"@{i}@",
-                transform=axes.get_yaxis_transform(),
-                va="bottom",
-                color=_INK,
-            )
+            ends += _draw_interval(axes, i, row)
         axes.axvline(1, color=_INK, linewidth=1)
         axes.set_xscale("log")
         spread = max(1.15, *(max(end, 1 / end) for end in ends)) ** 1.1
@@ -203,11 +194,25 @@ def forest(rows: Sequence[Interval], *, x: str, about: str) -> str:
         _log_ticks(axes.xaxis, 1 / spread, spread)
         axes.set_xlabel(x)
         names = [row.name if len(row.name) <= 44 else row.name[:43] + "…" for row in rows]
+        # The names are put in last, so that nothing in them is changed.
         return re.sub(r"@(\d+)@", lambda m: html.escape(names[int(m[1])]), _inline(figure, about))
 
 
+def _draw_interval(axes: Any, i: int, row: Interval) -> list[float]:
+    """Draw row ``i`` of a forest plot, with ``@i@`` for its name; return all its ratios."""
+    at, color, ends = -i, _color(row.color), [row.ratio]
+    low, high = row.low, row.high
+    if low is not None and high is not None and 1 / _MAXIMUM < low <= high < _MAXIMUM:
+        axes.plot([low, high], [at, at], color=color, linewidth=2.4)
+        ends += [low, high]
+    axes.plot([row.ratio], [at], "o", color=color, markersize=7)
+    place = axes.get_yaxis_transform()
+    axes.text(0, at + 0.22, f"@{i}@", transform=place, va="bottom", color=_INK)
+    return ends
+
+
 def short(value: float, _: object = None) -> str:
-    """A number for an axis: 12800 as 12.8k."""
+    """Return a number for an axis: 12800 as 12.8k."""
     for unit, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
         if abs(value) >= unit:
             return f"{value / unit:.4g}{letter}"
@@ -215,10 +220,10 @@ def short(value: float, _: object = None) -> str:
 
 
 def _style() -> Any:
-    """Our style and no other: what a user's own matplotlibrc says must not change a page."""
-    own = {**matplotlib.rcParamsDefault, **_STYLE}
-    own.pop("backend", None)
-    return matplotlib.rc_context(own)
+    """Return a context with our style; a user's matplotlibrc must not change a page."""
+    style: dict[Any, Any] = {**matplotlib.rcParamsDefault, **_STYLE}
+    style.pop("backend", None)
+    return matplotlib.rc_context(style)
 
 
 def _color(number: int) -> str:
@@ -226,7 +231,7 @@ def _color(number: int) -> str:
 
 
 def _figure(height: float, left: float = 0.5) -> tuple[Figure, Any]:
-    """A figure with its axes; margins in inches, alike in all, so that those above each other are in line."""
+    """Return a figure and its axes; all have the same margins in inches, so that they align."""
     figure = Figure(figsize=(4.6, height))
     figure.patch.set_alpha(0)
     axes = figure.add_axes(
@@ -237,7 +242,7 @@ def _figure(height: float, left: float = 0.5) -> tuple[Figure, Any]:
 
 
 def _log_ticks(axis: Any, low: float, high: float) -> None:
-    """Ticks at 1, 2, 5 of every decade, at round numbers where less than two of them would be seen, at decades over many."""
+    """Set ticks: decades in a wide range, 1, 2, 5 of each decade, or round numbers in a narrow."""
     if high / low > 2000:
         axis.set_major_locator(LogLocator(numticks=7))
     elif high / low > 5:
@@ -250,7 +255,7 @@ def _log_ticks(axis: Any, low: float, high: float) -> None:
 
 
 def _thinned(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
-    """At most some hundred points, each the mean of as many neighbors."""
+    """Return at most 300 points, each the mean of as many neighbors."""
     n = math.ceil(len(points) / _POINTS)
     if n <= 1:
         return list(points)
@@ -259,7 +264,7 @@ def _thinned(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]
 
 
 def _inline(figure: Figure, about: str) -> str:
-    """A figure as an ``<svg>`` element that may stand beside others in one page."""
+    """Return a figure as an ``<svg>`` element that can be put beside others into a page."""
     out = io.StringIO()
     figure.savefig(
         out, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None}
@@ -278,7 +283,8 @@ def _inline(figure: Figure, about: str) -> str:
     used = set(re.findall(r"url\(#([\w-]+)\)|href=\"#([\w-]+)\"", body))
     names = {name for pair in used for name in pair if name}
     body = re.sub(r' id="([^"]*)"', lambda m: m[0] if m[1] in names else "", body)
-    mark = f"s{hashlib.sha256(body.encode()).hexdigest()[:8]}-"  # ids are of the whole page
+    # Ids must be unique in the whole page.
+    mark = f"s{hashlib.sha256(body.encode()).hexdigest()[:8]}-"
     body = re.sub(r'( id="|url\(#|href="#)', lambda m: m[0] + mark, body)
     body = re.sub(r"\n\s*", "\n", body)
     return (

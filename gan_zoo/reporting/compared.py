@@ -1,0 +1,248 @@
+"""The content of a page about a comparison."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from gan_zoo.comparison.results import command_of, selected_score
+from gan_zoo.reporting import plots
+from gan_zoo.reporting.curves import Group, overlaid_curves, overlaid_scores
+from gan_zoo.reporting.html import (
+    Column,
+    Frames,
+    Html,
+    duration,
+    figures,
+    head,
+    join,
+    notice,
+    page,
+    section,
+    table,
+    tag,
+    text,
+)
+from gan_zoo.reporting.many import (
+    NOT_COMPARABLE,
+    about_samples,
+    each_run,
+    not_comparable,
+    side_by_side,
+)
+from gan_zoo.reporting.read import Comparison, dictionary, number, records
+
+
+def page_of_comparison(comparison: Comparison, date: str) -> str:
+    """Return the page of a comparison, whatever is there of it yet."""
+    about, results = comparison.about, comparison.results
+    name = str(about.get("name") or comparison.folder.resolve().name)
+    runs = [run for _, _, run in comparison.runs]
+    names = [f"{variant}, seed {seed}" for variant, seed, _ in comparison.runs]
+    variants = {
+        variant: {str(seed): run for v, seed, run in comparison.runs if v == variant}
+        for variant in about["variants"]
+    }
+    groups = [Group(variant, list(by_seed.values())) for variant, by_seed in variants.items()]
+    colors = {variant: i for i, variant in enumerate(variants)}
+    floor = number(results.get("floor"))
+    if floor is None:
+        floor = next((run.floor for run in runs if run.floor), None)
+    frames = Frames(runs)
+    ratios = section("Against the baseline", _ratios(results, colors), about=_about_ratios(about))
+    parts = [
+        head(f"gan_zoo comparison {name}", str(about.get("question") or name), _lead(about)),
+        notice([*_progress(comparison), *comparison.missing]),
+        notice(not_comparable(runs, names), NOT_COMPARABLE),
+        _verdicts(results),
+        section("Leaderboard", _leaderboard(about, results), about=_protocol(about, results)),
+        tag("div", section("Scores", overlaid_scores(groups, floor)), ratios, class_="two"),
+    ]
+    if runs:
+        player = frames.player(list(variants.items()), "seed")
+        parts.append(section("Samples", player, about=about_samples(frames)))
+    parts.append(section("More curves", overlaid_curves(groups)))
+    if runs:
+        parts.append(section("All runs", side_by_side(runs, names)))
+    parts.append(section("Variants", _variants(about), *_command(about)))
+    if runs:
+        parts.append(each_run(runs, names, frames))
+    return page(name, join(parts), frames, date)
+
+
+def _seed_count(about: dict[str, Any]) -> int:
+    seeds = about.get("seeds")
+    return len(seeds) if isinstance(seeds, list) else 0
+
+
+def _lead(about: dict[str, Any]) -> str:
+    """Return what was compared, in a line."""
+    count = _seed_count(about)
+    budget = ", ".join(
+        f"{amount:,} {kind}" if number(amount) is not None else f"{amount} {kind}"
+        for kind, amount in dictionary(about.get("budget")).items()
+    )
+    return (
+        f"{len(about['variants'])} variants, {count} seed{'s' * (count != 1)} each, on"
+        f" {about.get('data') or 'unknown data'}; {budget}{' per run' if budget else ''}"
+    )
+
+
+def _progress(comparison: Comparison) -> list[str]:
+    """Return a sentence if some runs are not done."""
+    results = comparison.results
+    if not results or results.get("complete") is True:
+        return []
+    done = sum(run.get("state") == "done" for run in records(results.get("runs")))
+    total = len(comparison.about["variants"]) * _seed_count(comparison.about)
+    return [f"{done} of {total} runs are done"]
+
+
+def _command(about: dict[str, Any]) -> list[Html]:
+    """Return the command that makes the comparison again; nothing if it was not recorded."""
+    command = command_of(about)
+    return [tag("h3", "To run it again"), tag("pre", command, tabindex=0)] if command else []
+
+
+def _verdicts(results: dict[str, Any]) -> Html:
+    """Return a sentence for each variant."""
+    items = []
+    for each in records(results.get("comparisons")):
+        if isinstance(each.get("sentence"), str):
+            verdict = str(each.get("verdict"))
+            kind = f" {verdict}" if verdict in ("better", "worse") else ""
+            badge = tag("span", verdict, class_=f"verdict{kind}")
+            items.append(tag("li", badge, " ", each["sentence"]))
+    return tag("ul", *items, class_="verdicts") if items else Html("")
+
+
+def _select(about: dict[str, Any]) -> str:
+    """Return which score of a run counts: ``best`` or ``last``."""
+    return "last" if selected_score(about) == "last" else "best"
+
+
+def _protocol(about: dict[str, Any], results: dict[str, Any]) -> str:
+    """Return how the scores were computed."""
+    words = [str(results.get("score") or about.get("score") or "")]
+    for key, name in (("floor", "real against real"), ("target", "target")):
+        value = number(results.get(key))
+        words += [f"{name} {figures(value)}"] if value is not None else []
+    scores = ", ".join(filter(None, words))
+    return f"{scores}; lower is better. Ranked by the {_select(about)} score of a run."
+
+
+def _leaderboard(about: dict[str, Any], results: dict[str, Any]) -> Html:
+    """Return a table with a row for each variant, the best first."""
+    summaries = {name: dictionary(v) for name, v in dictionary(results.get("variants")).items()}
+    select = _select(about)
+
+    def score(name: str) -> float:
+        value = number(summaries.get(name, {}).get(select))
+        return math.inf if value is None else value
+
+    heads = [
+        "best",
+        "last",
+        "last/best",
+        "reached target",
+        "images to target",
+        "time to target",
+        "precision",
+        "recall",
+        "parameters G + D",
+        "GFLOP per image",
+    ]
+    rows = [
+        _variant_row(about, name, summaries.get(name, {}))
+        for name in sorted(about["variants"], key=score)
+    ]
+    return table([Column("variant", False), *map(Column, heads)], rows)
+
+
+def _variant_row(about: dict[str, Any], name: str, summary: dict[str, Any]) -> tuple[Any, ...]:
+    """Return the row of a variant in the leaderboard."""
+    facts = about["variants"][name]
+    values = {key: number(value) for key, value in summary.items()}
+    done, failed = int(values.get("done") or 0), int(values.get("failed") or 0)
+    base = tag("small", " baseline") if name == about.get("baseline") else ""
+    lost = tag("small", f" {failed} failed") if failed else ""
+    reached, ratio = values.get("reached"), values.get("ratio")
+    images = values.get("target_images")
+    return (
+        join([text(name), base, lost]),
+        values.get("best"),
+        values.get("last"),
+        None if ratio is None else f"{ratio:.2f}",
+        None if reached is None else f"{reached:.0f}/{done + failed}",
+        None if images is None else int(images),
+        duration(values.get("target_seconds")),
+        values.get("precision"),
+        values.get("recall"),
+        _parameters(facts),
+        number(facts.get("gflop_per_image")),
+    )
+
+
+def _parameters(facts: dict[str, Any]) -> str:
+    """Return the numbers of parameters of both nets, with three digits."""
+    nets = dictionary(facts.get("parameters"))
+    sizes = [number(nets.get(net)) for net in ("gen", "disc")]
+    return " + ".join(plots.short(float(f"{size:.3g}")) for size in sizes if size is not None)
+
+
+def _ratios(results: dict[str, Any], colors: dict[str, int]) -> Html:
+    """Return the ratio of each variant's score to the baseline's, as a chart and a table."""
+    intervals, rows = [], []
+    for each in records(results.get("comparisons")):
+        name, ratio = str(each.get("variant")), number(each.get("ratio"))
+        low, high = number(each.get("low")), number(each.get("high"))
+        if ratio is not None:
+            intervals.append(plots.Interval(name, ratio, low, high, colors.get(name, 0)))
+        interval = f"{low:.2f} to {high:.2f}" if low is not None and high is not None else None
+        n, detectable = number(each.get("n")), number(each.get("detectable"))
+        shown = [None if x is None else f"{x:.2f}" for x in (ratio, detectable)]
+        rows.append((name, shown[0], interval, None if n is None else int(n), shown[1]))
+    if not rows:
+        return Html("")
+    svg = plots.forest(
+        intervals,
+        x="ratio to the baseline (logarithmic); left of 1: better",
+        about="ratios with their intervals",
+    )
+    columns = [
+        Column("variant", False),
+        Column("ratio"),
+        Column(_interval_head(results)),
+        Column("seeds"),
+        Column("detectable", True, "the smallest ratio that would be seen"),
+    ]
+    drawn = tag("figure", Html(svg), class_="chart forest") if svg else ""
+    return join([drawn, table(columns, rows)])
+
+
+def _interval_head(results: dict[str, Any]) -> str:
+    """Return the head of the intervals' column, with their confidence if all have the same."""
+    levels = {number(each.get("confidence")) for each in records(results.get("comparisons"))}
+    level = levels.pop() if len(levels) == 1 else None
+    return "interval" if level is None else f"{100 * level:g} % interval"
+
+
+def _about_ratios(about: dict[str, Any]) -> str:
+    return (
+        f"Score divided by that of {about.get('baseline') or 'the baseline'}, the geometric mean"
+        " over seeds, with its interval. If the interval contains 1, the difference may be by"
+        " chance. Detectable: the smallest ratio that would be seen with so many seeds."
+    )
+
+
+def _variants(about: dict[str, Any]) -> Html:
+    """Return the settings and the steps of each variant."""
+    rows = []
+    for name, facts in about["variants"].items():
+        settings, steps = dictionary(facts.get("settings")), facts.get("steps")
+        words = "as in the command"
+        if settings:
+            words = join(join([tag("code", f"--{k}={v}"), " "]) for k, v in settings.items())
+        rows.append((name, words, steps if isinstance(steps, int) else None))
+    columns = [Column("variant", False), Column("settings", False), Column("steps")]
+    return table(columns, rows, class_="settings")
