@@ -3,6 +3,7 @@
 import importlib
 import json
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -16,9 +17,12 @@ import filelock
 import numpy as np
 import pytest
 
-from gan_zoo import cli
+from gan_zoo import cli, comparison
 from gan_zoo.comparison.plan import evaluation_schedule, make_plan
+from gan_zoo.comparison.results import last_record, outcome, selected_score
 from gan_zoo.comparison.study import load_study
+from gan_zoo.config import Config
+from gan_zoo.errors import UserError
 from tests.conftest import SMALL
 
 ROOT = Path(__file__).parent.parent
@@ -63,8 +67,8 @@ def module():
 
 
 @pytest.fixture
-def compare(module, faces, tmp_path, capsys, monkeypatch, request):
-    """Compare with stand-ins for runs: compare(*words) -> what it printed; compare.folder is where."""
+def stand_ins(module, monkeypatch, request):
+    """Start stand-ins in place of runs, and write no page."""
 
     def start(settings, log, place):
         log.parent.mkdir(exist_ok=True)
@@ -77,6 +81,11 @@ def compare(module, faces, tmp_path, capsys, monkeypatch, request):
     monkeypatch.setattr(module, "_write_page", lambda folder: None)
     if "arithmetic" not in request.node.name:
         monkeypatch.setattr("gan_zoo.game.flops.step_flops", lambda *_: 1e9)
+
+
+@pytest.fixture
+def compare(module, faces, tmp_path, capsys, stand_ins):
+    """Compare with stand-ins for runs: compare(*words) -> what it printed; compare.folder is where."""
     small = [
         word
         for word in SMALL
@@ -150,6 +159,97 @@ def test_better_worse_and_the_same_are_told_apart(compare):
     assert about["variants"]["plain"]["parameters"]["gen"] > 1000
 
 
+def test_the_function_returns_the_results(stand_ins, faces, tmp_path):
+    base = Config(
+        gen="dcgan(width=8)", disc="dcgan(width=8)", data="files", data_dir=str(faces),
+        image_size="16", batch=8, eval_samples=12,
+    )  # fmt: skip
+    arguments = {"workdir": tmp_path / "grid", "seeds": 2, "images": 64, "evals": 2}
+    variants = {"plain": {}, "good": {"loss": "hinge"}}
+    found = comparison.compare(variants, base, **arguments, question="Which loss?")
+    assert found == json.loads((tmp_path / "grid" / "results.json").read_text())
+    assert found["complete"]
+    assert [each["verdict"] for each in found["comparisons"]] == ["better"]
+    saved = json.loads((tmp_path / "grid" / "comparison.json").read_text())
+    assert (saved["question"], saved["select"], saved["command"]) == ("Which loss?", "best", "")
+    for wrong, message in (
+        ({"select": "median"}, "--select=median is unknown"),
+        ({"seeds": 0}, "--seeds=0 is too small"),
+        ({"jobs": -1}, "--jobs=-1 is too small"),
+        ({"minutes": 1.0}, "--images and --minutes are two budgets"),
+        ({"images": 0}, "--images=0 is not a budget"),
+        ({"variants": {"a": {}, "b": {"los": "hinge"}}}, "sets 'los', which is not a setting"),
+    ):
+        with pytest.raises(UserError, match=message):
+            comparison.compare(**{"variants": variants, "base": base, **arguments, **wrong})
+
+
+def test_the_function_raises_keyboard_interrupt_when_stopped(stand_ins, faces, tmp_path):
+    base = Config(
+        gen="dcgan(width=8)", disc="dcgan(width=8)", data="files", data_dir=str(faces),
+        image_size="16", batch=8, eval_samples=1000,
+    )  # fmt: skip
+
+    def interrupt():
+        while not starts(tmp_path / "grid"):
+            time.sleep(0.1)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    threading.Thread(target=interrupt, daemon=True).start()
+    with pytest.raises(KeyboardInterrupt):
+        comparison.compare(
+            {"a": {}, "b": {"loss": "hinge"}}, base, workdir=tmp_path / "grid", images=64, evals=2
+        )
+    assert not json.loads((tmp_path / "grid" / "results.json").read_text())["complete"]
+
+
+def test_a_comparison_with_the_old_key_choose_is_continued(compare):
+    compare("plain:", "good: --loss=hinge", "--seeds=1", "--select=last")
+    path = compare.folder / "comparison.json"
+    about = json.loads(path.read_text())
+    assert about["select"] == "last"
+    path.write_text(json.dumps({**about, "choose": about.pop("select")}))
+    assert selected_score(json.loads(path.read_text())) == "last"
+    compare("plain:", "good: --loss=hinge", "--seeds=2")
+    assert compare.results()["complete"]
+    assert starts(compare.folder)["plain-seed0"] == 1
+
+
+def test_the_command_to_type_is_recorded(compare):
+    words = ("plain:", "good: --loss=hinge", "--seeds=1", "--nopage")
+    compare(*words)
+    command = json.loads((compare.folder / "comparison.json").read_text())["command"]
+    assert command.startswith("gan_zoo compare '--gen=dcgan(width=8)' ")
+    recorded = shlex.split(command)
+    assert f"--workdir={compare.folder}" in recorded
+    assert set(words) <= set(recorded)
+
+
+def test_help_needs_no_tensorflow_scipy_or_matplotlib():
+    block = (
+        "import sys; sys.modules.update(tensorflow=None, keras=None, scipy=None, matplotlib=None); "
+    )
+    for name in ("compare", "report"):
+        code = f"{block}from gan_zoo import commands; sys.exit(commands.main(['{name}', '--help']))"
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+
+
+def test_a_study_imports_modules_from_its_own_folder(tmp_path):
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "common.py").write_text(f"question = 'Is it {name}?'\n")
+        (tmp_path / name / "study.py").write_text(
+            "from common import question\nfrom gan_zoo.config import Config\n"
+            "base, variants = Config(), {'x': {}, 'y': {'loss': 'hinge'}}\n"
+        )
+    path = list(sys.path)
+    assert load_study(tmp_path / "a" / "study.py").question == "Is it a?"
+    assert load_study(tmp_path / "b" / "study.py").question == "Is it b?"
+    assert sys.path == path
+    assert "common" not in sys.modules
+
+
 def test_what_is_done_is_not_done_again_and_seeds_and_variants_may_be_added(compare):
     compare("plain:", "good: --loss=hinge", "--seeds=1")
     shutil.rmtree(
@@ -213,7 +313,10 @@ def test_a_run_that_was_killed_says_nothing_of_its_training(compare):
     said = compare("plain:", "killed: --gen_opt=rmsprop", "--seeds=2")
     (found,) = compare.results()["comparisons"]
     assert found["verdict"] == "no evidence"
-    assert "2 of killed and 0 of plain failed. Some of them failed for reasons other than training" in said
+    assert (
+        "2 of killed and 0 of plain failed. Some of them failed for reasons other than training"
+        in said
+    )
     said = compare(
         "broken: --gen_opt=sgd", "plain:", "killed: --gen_opt=rmsprop", "--seeds=3"
     )  # another baseline
@@ -320,8 +423,6 @@ def test_results_are_not_kept_over_files_of_others(compare, tmp_path):
 
 
 def test_foreign_lines_and_numbers_that_are_none_stay_out_of_the_score(module, tmp_path):
-    from gan_zoo.comparison.results import last_record, outcome
-
     good = '{"step": 4, "images": 32, "speed/images_per_second": 16.0, "eval/FD-x": 5.0}\n'
     bad = [
         '{"step": 5}',

@@ -144,7 +144,7 @@ def write_comparison(folder, done=True, variants=("a", "b")):
         "question": "Is a better than b?",
         "baseline": variants[0],
         "score": "FD-embedded",
-        "choose": "best",
+        "select": "best",
     }
     about |= {
         "seeds": [0, 1],
@@ -592,6 +592,21 @@ def test_page_of_a_comparison(report, tmp_path):
     assert [attrs["value"] for attrs in page.of("option")] == ["0", "1"]
     assert len(page.of("details")) >= 4
     assert len(page.frames) == 4
+
+
+def test_a_comparison_of_an_earlier_version_shows_the_command_of_today(report, undrawn, tmp_path):
+    folder = write_comparison(tmp_path / "ab")
+    about = json.loads((folder / "comparison.json").read_text())
+    about |= {"command": "python tools/compare.py --choose=last x", "choose": "last"}
+    del about["select"]
+    (folder / "comparison.json").write_text(json.dumps(about))
+    report(folder)
+    text = Page(folder / "report.html").text
+    assert "gan_zoo compare --select=last x" in text
+    assert "Ranked by the last score of a run." in text
+    (folder / "comparison.json").write_text(json.dumps({**about, "command": ""}))
+    report(folder)  # made by the function, not by a command
+    assert "To run it again" not in Page(folder / "report.html").text
 
 
 def test_page_of_a_comparison_that_goes_on(report, undrawn, tmp_path):

@@ -1,9 +1,10 @@
-"""What an old DCGAN project on faces reported of its settings, tried again: beta_1, LeakyReLU, learning rate, flips.
+r"""Settings of an old DCGAN project on faces: beta_1, LeakyReLU, learning rate, flips.
 
-    gan_zoo compare --study=experiments/studies/choices.py --data_dir=celeba.zip --workdir=runs/choices
+    gan_zoo compare --study=experiments/studies/choices.py --data_dir=celeba.zip \
+        --workdir=runs/choices
 
 Two variants test the comparison itself: "null" differs from the baseline by one part in ten
-thousand of the learning rate, and "harm" trains fifty times too fast.
+thousand of the learning rate, and the learning rate of "harm" is fifty times too high.
 """
 
 from gan_zoo.config import Config

@@ -1,6 +1,7 @@
-"""Which of the hacks of an old project on faces of The Simpsons helps: swapped, smoothed and flipped labels?
+r"""Do swapped, smoothed or flipped labels help, as in an old project on The Simpsons?
 
-    gan_zoo compare --study=experiments/studies/hacks.py --data_dir=simpsons-faces.zip --workdir=runs/hacks
+    gan_zoo compare --study=experiments/studies/hacks.py --data_dir=simpsons-faces.zip \
+        --workdir=runs/hacks
 
 Its nets had 200x200 images and a GPU; here it is a narrow DCGAN at 32x32.
 """

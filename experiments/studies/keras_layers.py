@@ -1,4 +1,4 @@
-"""The DCGAN pair of gan_zoo out of Keras' own layers, to be compared with (``--plugins=`` and this file's path)."""
+"""A plugin: the DCGAN pair of gan_zoo, made of Keras' own layers, for the study ``speed``."""
 
 from __future__ import annotations
 

@@ -1,7 +1,9 @@
-"""How many noise values does a DCGAN need ("why 100?", asked the author of the CelebA 28x28 project)?
+r"""How many noise values does a DCGAN need?
 
-gan_zoo compare --study=experiments/studies/noise_length.py --data_dir=celeba.zip
---workdir=runs/noise_length
+"Why 100?", asked the author of the CelebA 28x28 project.
+
+    gan_zoo compare --study=experiments/studies/noise_length.py --data_dir=celeba.zip \
+        --workdir=runs/noise_length
 """
 
 from gan_zoo.config import Config

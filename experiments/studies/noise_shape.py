@@ -1,9 +1,10 @@
-"""Does noise of the shape of the image help, and do convolutions then dense layers, as in the CelebA 28x28 project?
+r"""Does image-shaped noise help, and convolutions with dense layers, as in a CelebA 28x28 project?
 
-    gan_zoo compare --study=experiments/studies/noise_shape.py --data_dir=celeba.zip --workdir=runs/noise_shape
+    gan_zoo compare --study=experiments/studies/noise_shape.py --data_dir=celeba.zip \
+        --workdir=runs/noise_shape
 
-The project's pair has 82 million parameters; this one is its narrow sister. A tenth of the images
-is held out, so that ``gan_zoo memorization`` can tell whether the runs copy.
+The project's pair has 82 million parameters; this one is a narrow version. A tenth of the images is
+held out, so that ``gan_zoo memorization`` can test whether the runs copy.
 """
 
 from pathlib import Path

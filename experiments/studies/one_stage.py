@@ -1,9 +1,11 @@
-"""Is one pass back through D as good as two? One stage (Shen et al. 2021) where it may be used: a D without batch norm.
+r"""Is one backward pass through D as good as two? One-stage training (Shen et al. 2021).
 
-    gan_zoo compare --study=experiments/studies/one_stage.py --data_dir=celeba.zip --workdir=runs/one_stage
+    gan_zoo compare --study=experiments/studies/one_stage.py --data_dir=celeba.zip \
+        --workdir=runs/one_stage
 
-With batch norm in D, one stage gave an FD-embedded of 196 after 128,000 images where alternating
-updates gave 6.1 and simultaneous ones 8.4 (3 seeds each); it is refused there since.
+D has no batch norm here. With batch norm in D, one-stage training gave an FD-embedded of 196 after
+128,000 images; alternating updates gave 6.1 and simultaneous ones 8.4 (3 seeds each). Therefore
+gan_zoo refuses it there.
 """
 
 from gan_zoo.config import Config

@@ -1,6 +1,9 @@
-"""Does an "aggressive" learning rate of G help, as an old DCGAN on The Simpsons had it (G 4e-4, D 4e-5)?
+r"""Does an "aggressive" learning rate of G help, as in an old DCGAN on The Simpsons?
 
-gan_zoo compare --study=experiments/studies/rates.py --data_dir=celeba.zip --workdir=runs/rates
+There, G had 4e-4 and D 4e-5.
+
+    gan_zoo compare --study=experiments/studies/rates.py --data_dir=celeba.zip \
+        --workdir=runs/rates
 """
 
 from gan_zoo.config import Config

@@ -2,8 +2,8 @@ r"""Does the recipe for 15 minutes at 64 pixels beat a plain DCGAN, and an old p
 
 In equal time, on 2 cores:
 
-    gan_zoo compare --study=experiments/studies/recipe64.py --data_dir=anime-faces.zip --minutes=15 \
-        --workdir=runs/recipe64
+    gan_zoo compare --study=experiments/studies/recipe64.py --data_dir=anime-faces.zip \
+        --minutes=15 --workdir=runs/recipe64
 """
 
 from common import PLAIN_DCGAN, method_of, question_at, recipe_of

@@ -1,6 +1,9 @@
-"""Is quality sold for speed? The fast ways to train, each against float32, our layers and the alternating update.
+r"""Does faster training give worse images? Each fast way against float32 and alternating updates.
 
-gan_zoo compare --study=experiments/studies/speed.py --data_dir=celeba.zip --workdir=runs/speed
+Run it with:
+
+    gan_zoo compare --study=experiments/studies/speed.py --data_dir=celeba.zip \
+        --workdir=runs/speed
 """
 
 from pathlib import Path

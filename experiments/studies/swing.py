@@ -1,7 +1,10 @@
-"""Are the best images on the down-swing of G's loss, as the author of the CelebA 28x28 project wondered?
+r"""Are the images best while G's loss falls, as the author of the CelebA 28x28 project asked?
 
-gan_zoo compare --study=experiments/studies/swing.py --data_dir=celeba.zip --workdir=runs/swing
---evals=40 python tools/correlate.py runs/swing
+Run it, and correlate the score with the loss:
+
+    gan_zoo compare --study=experiments/studies/swing.py --data_dir=celeba.zip \
+        --workdir=runs/swing --evals=40
+    python tools/metric_correlation.py runs/swing
 """
 
 from gan_zoo.config import Config
