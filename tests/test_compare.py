@@ -19,10 +19,12 @@ import pytest
 
 from gan_zoo import cli, comparison
 from gan_zoo.comparison.plan import evaluation_schedule, make_plan
-from gan_zoo.comparison.results import last_record, outcome, selected_score
+from gan_zoo.comparison.results import outcome, selected_score
 from gan_zoo.comparison.study import load_study
 from gan_zoo.config import Config
 from gan_zoo.errors import UserError
+from gan_zoo.runs.logs import last_metrics
+from gan_zoo.runs.run import Run
 from tests.conftest import SMALL
 
 ROOT = Path(__file__).parent.parent

@@ -20,7 +20,6 @@ from absl import flags
 from scipy import stats
 
 from gan_zoo import cli
-from gan_zoo.comparison.results import number, records
 from gan_zoo.errors import UserError
 from gan_zoo.files import user_path
 from gan_zoo.runs.logs import read_metrics

@@ -8,7 +8,7 @@ from pathlib import Path
 from gan_zoo.comparison.results import Record
 from gan_zoo.errors import UserError
 from gan_zoo.files import write_json
-from gan_zoo.runs import rundir
+from gan_zoo.runs.run import Run
 
 
 def check_free(path: Path, name: str) -> None:
@@ -51,15 +51,15 @@ def keep(path: Path, comparison: Record, found: Record, folder: Path) -> None:
     """
     from gan_zoo.comparison import picture
 
-    machine = _machine(folder / found["runs"][0]["folder"])
+    machine = _machine(Run(folder / found["runs"][0]["folder"]))
     write_json(path, {"comparison": comparison, "results": found, "machine": machine})
     picture.draw(comparison, found, folder, path.with_suffix(".png"))
 
 
-def _machine(run: Path) -> Record:
+def _machine(run: Run) -> Record:
     """Return the versions, devices and commit of a run; {} if they are unknown."""
     try:
-        saved = rundir.read(run)
+        saved = run.record
     except UserError:
         return {}
     return {name: saved.get(name) for name in ("versions", "machine", "commit")}

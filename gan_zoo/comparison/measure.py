@@ -12,10 +12,11 @@ from pathlib import Path
 from gan_zoo.comparison import queue
 from gan_zoo.comparison.plan import Plan, evaluation_schedule
 from gan_zoo.comparison.queue import Device
-from gan_zoo.comparison.results import Record, records
+from gan_zoo.comparison.results import Record
 from gan_zoo.config import Config
 from gan_zoo.contracts import Dataset
 from gan_zoo.errors import UserError
+from gan_zoo.runs.logs import read_metrics
 
 _SPEED_SECONDS = 15.0  # how long the speed of a variant is measured
 _SPEED_CHUNKS = 6  # at least so many chunks of steps after the first, which compiles
@@ -142,7 +143,7 @@ def _speed(settings: Config, device: Device) -> float:
             while True:
                 speeds = [
                     record["speed/images_per_second"]
-                    for record in records(workdir / "metrics.jsonl")
+                    for record in read_metrics(workdir)[0]
                     if "loss/disc" in record
                 ]
                 began = began or (time.monotonic() if speeds else None)

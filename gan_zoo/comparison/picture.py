@@ -12,7 +12,7 @@ from PIL import Image
 
 from gan_zoo.comparison.results import Record, folder_of, selected_score
 from gan_zoo.files import whole_file
-from gan_zoo.runs import rundir
+from gan_zoo.runs.run import Run
 
 _COLORS = {"better": "#1a7f4b", "worse": "#c0432b", "no evidence": "#5b6470"}
 _WIDE_TICKS = (1e-4, 1e-3, 0.01, 0.1, 1, 10, 100, 1000, 1e4)
@@ -21,11 +21,11 @@ _NARROW_TICKS = (0.25, 0.5, 0.7, 1, 1.4, 2, 4, 8, 16, 32)
 
 def sample_row(folder: Path, count: int) -> np.ndarray | None:
     """Return the first samples of a run's last grid in a row, uint8 [H, W, 3], or None."""
-    frames = rundir.sample_grids(folder)
+    frames = Run(folder).sample_grids
     if not frames:
         return None
     try:
-        shape = rundir.read(folder)["data"]["shape"]
+        shape = Run(folder).record["data"]["shape"]
         with Image.open(frames[-1]) as picture:
             sheet = np.asarray(picture.convert("RGB"))
     except Exception:  # a damaged picture or record: the row stays empty

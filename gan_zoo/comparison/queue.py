@@ -18,7 +18,7 @@ from typing import Any
 import filelock
 from tqdm import tqdm
 
-from gan_zoo.comparison.results import ALARMED, Record, folder_of, last_record, outcome, results
+from gan_zoo.comparison.results import ALARMED, Record, folder_of, outcome, results
 from gan_zoo.config import Config
 from gan_zoo.errors import ExitCode
 from gan_zoo.files import write_json
@@ -192,8 +192,8 @@ class RunQueue:
 
     def _show_progress(self, bar: tqdm) -> None:
         for key, _ in self._running.values():
-            images = last_record(self._run_folder(key) / "metrics.jsonl").get("images")
-            self._images[key] = images if isinstance(images, int) else self._images[key]
+            images = last_metrics(self._run_folder(key)).get("images")
+            self._images[key] = self._images[key] if images is None else int(images)
         bar.update(sum(self._images.values()) - bar.n)
         names = [folder_of(self._record, *key) for key, _ in self._running.values()]
         bar.set_postfix_str(", ".join(names), refresh=False)
@@ -216,7 +216,7 @@ class RunQueue:
             self.failures[name] = f"signal {-code} ended it" if code < 0 else why
         else:
             steps = self._settings[key].steps
-            found = outcome(self._run_folder(key), steps, f"eval/{self._record['score']}")
+            found = outcome(Run(self._run_folder(key)), steps, f"eval/{self._record['score']}")
             if found["state"] == "done":
                 tqdm.write(f"{name} is done")
                 self._write_hparams(key, found)

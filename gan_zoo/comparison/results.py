@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import re
 import statistics
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -40,47 +39,6 @@ def command_of(comparison: Record) -> str:
     return command.replace(" --choose=", " --select=")
 
 
-def records(path: Path) -> list[Record]:
-    """Return the records of a ``metrics.jsonl`` or ``evaluations.jsonl``, without damaged lines."""
-    found = []
-    try:
-        lines = path.read_bytes().splitlines()
-    except OSError:
-        return []
-    for line in lines:
-        if record := _record(line):
-            found.append(record)
-    return found
-
-
-def last_record(path: Path) -> Record:
-    """Return the last of these records without reading the others; {} if there is none."""
-    try:
-        with path.open("rb") as file:
-            file.seek(max(0, file.seek(0, os.SEEK_END) - 2**16))
-            lines = file.read().splitlines()
-    except OSError:
-        return {}
-    return next(filter(None, map(_record, reversed(lines))), {})
-
-
-def _record(line: bytes) -> Record:
-    """Return the record of a line; {} if it is damaged."""
-    try:
-        record = json.loads(line)
-    except (ValueError, RecursionError):
-        return {}
-    return record if isinstance(record, dict) and type(record.get("step")) is int else {}
-
-
-def number(record: Record, key: str) -> float | None:
-    """Return a finite number of a record, or None."""
-    value = record.get(key)
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        return None
-    return value if abs(value) < math.inf else None
-
-
 def outcome(
     run: Run,
     steps: int,
@@ -94,7 +52,6 @@ def outcome(
         steps: At which it is done.
         score: The key of the score, such as ``eval/FD-embedded``.
         target: A distance to reach.
-        log: The run's :func:`records`, if they were read already.
 
     Returns:
         A record of ``state`` (``done``, ``running`` or ``missing``), ``best``, ``best_step``,
@@ -133,7 +90,7 @@ def outcome(
     return found
 
 
-def _finished(folder: Path, at: int, steps: int) -> bool:
+def _finished(run: Run, steps: int) -> bool:
     """Return whether a run reached its last step and wrote its exports."""
     try:
         return run.step >= steps and run.exported_step == steps
@@ -149,16 +106,16 @@ def results(comparison: Record, folder: Path, failures: Mapping[str, str] | None
         folder: The folder of the comparison.
         failures: Why runs failed, by the names of their folders.
     """
-    logs = {
-        (name, seed): records(folder / folder_of(comparison, name, seed) / "metrics.jsonl")
+    opened = {
+        (name, seed): Run(folder / folder_of(comparison, name, seed))
         for name in comparison["variants"]
         for seed in comparison["seeds"]
     }
     target = comparison.get("target")
     if target is None:
-        runs = _all_runs(comparison, folder, failures or {}, logs, None)
+        runs = _all_runs(comparison, failures or {}, opened, None)
         target = _worst_best(comparison, runs)
-    runs = _all_runs(comparison, folder, failures or {}, logs, target)
+    runs = _all_runs(comparison, failures or {}, opened, target)
     protocol, floor = _protocol(folder, runs.values(), comparison["score"])
     return {
         "score": protocol or comparison["score"],
@@ -183,16 +140,15 @@ _Runs = dict[tuple[str, int], Record]  # by (variant, seed)
 
 def _all_runs(
     comparison: Record,
-    folder: Path,
     failures: Mapping[str, str],
-    logs: Mapping[tuple[str, int], list[Record]],
+    opened: Mapping[tuple[str, int], Run],
     target: float | None,
 ) -> _Runs:
     """Return the outcome of each run."""
     runs: _Runs = {}
-    for (name, seed), log in logs.items():
+    for (name, seed), opened_run in opened.items():
         run, steps = folder_of(comparison, name, seed), comparison["variants"][name]["steps"]
-        found = outcome(folder / run, steps, f"eval/{comparison['score']}", target, log)
+        found = outcome(opened_run, steps, f"eval/{comparison['score']}", target)
         if run in failures:
             found["state"] = "failed"
         about = {"variant": name, "seed": seed, "folder": run, "why": failures.get(run, "")}

@@ -30,7 +30,8 @@ from gan_zoo.reporting.many import (
     not_comparable,
     side_by_side,
 )
-from gan_zoo.reporting.read import Comparison, dictionary, number, records
+from gan_zoo.reporting.read import Comparison, dictionary, records
+from gan_zoo.runs.logs import finite as number
 
 
 def page_of_comparison(comparison: Comparison, date: str) -> str:

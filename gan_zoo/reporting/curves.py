@@ -9,7 +9,7 @@ import numpy as np
 
 from gan_zoo.reporting import plots
 from gan_zoo.reporting.html import Html, chart, join, legend, tag
-from gan_zoo.reporting.read import Run
+from gan_zoo.runs.run import Run
 
 _MOST_TRICKS = 6  # with a chart each
 
@@ -94,7 +94,7 @@ def score_curve(run: Run) -> Html:
         return Html("")
     svg = plots.chart(
         [plots.Line(run.scores)],
-        f"{run.score} over steps",
+        f"{run.score_name} over steps",
         x="steps",
         scale="log",
         floor=run.floor,
@@ -102,7 +102,7 @@ def score_curve(run: Run) -> Html:
     )
     floor = [] if run.floor is None else [("real against real", None)]
     unit = "lower is better, logarithmic; the ring is the best"
-    return chart(run.score, unit, svg, legend([("samples", 0), *floor]))
+    return chart(run.score_name, unit, svg, legend([("samples", 0), *floor]))
 
 
 def _trick_curves(run: Run) -> list[Curves]:
@@ -118,7 +118,7 @@ def _trick_curves(run: Run) -> list[Curves]:
 
 def overlaid_scores(groups: Sequence[Group], floor: float | None = None) -> Html:
     """Return the scores of several runs in one chart, over the images that they saw."""
-    scores = sorted({run.score for group in groups for run in group.runs} - {""})
+    scores = sorted({run.score_name for group in groups for run in group.runs} - {""})
     unit = "lower is better, logarithmic"
     if any(len(group.runs) > 1 for group in groups):
         unit += "; pale: each seed, strong: their geometric mean"

@@ -23,7 +23,8 @@ from gan_zoo.reporting.html import (
     tag,
 )
 from gan_zoo.reporting.one import ALARMS, body, setting_text, title_of
-from gan_zoo.reporting.read import DEFAULTS, Run, dictionary
+from gan_zoo.reporting.read import DEFAULTS, alarms_of, dictionary
+from gan_zoo.runs.run import Run
 
 NOT_COMPARABLE = "Scores that must not be ranked together"
 
@@ -34,7 +35,7 @@ def page_of_runs(runs: Sequence[Run], date: str) -> str:
     missing = [
         f"{name}: {sentence}"
         for name, run in zip(names, runs, strict=True)
-        for sentence in run.missing
+        for sentence in run.problems
     ]
     groups = [Group(name, [run]) for name, run in zip(names, runs, strict=True)]
     floors = {run.floor for run in runs}
@@ -88,8 +89,8 @@ def not_comparable(runs: Sequence[Run], names: Sequence[str]) -> list[str]:
     """
     stamps = []
     for run, name in zip(runs, names, strict=True):
-        results = [record["result"] for record in run.evaluations if not record["by"]]
-        scores = [result.stamp for result in results if result.stamp.metric == run.score]
+        results = [record["result"] for record in run.results if not record["by"]]
+        scores = [result.stamp for result in results if result.stamp.metric == run.score_name]
         stamps += [(name, scores[-1])] if scores else []
     sentences = []
     for name, stamp in stamps[1:]:
@@ -127,8 +128,8 @@ def _cells(run: Run) -> list[Any]:
         f"{run.ratio:.2f}" if run.ratio else None,
         *(_last(run, metric) for metric in ("precision", "recall", "diversity")),
         run.step,
-        int(images / run.seconds) if images and run.seconds else None,
-        ", ".join(ALARMS.get(alarm.name, alarm.name) for alarm in run.alarms()[0]) or "none",
+        int(images / run.training_seconds) if images and run.training_seconds else None,
+        ", ".join(ALARMS.get(alarm.name, alarm.name) for alarm in alarms_of(run)[0]) or "none",
     ]
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from gan_zoo.reporting.html import Column, Html, figures, fold, join, pairs, section, table, tag
-from gan_zoo.reporting.read import Run, dictionary
+from gan_zoo.reporting.read import dictionary
+from gan_zoo.runs.run import Run
 
 _BETTER = dict.fromkeys(("FD", "FID", "KD", "KID", "SWD"), "↓")
 _BETTER |= dict.fromkeys(("CS", "IS", "precision", "recall", "density", "coverage"), "↑")
@@ -18,12 +19,12 @@ _ABOUT = (
 
 def metrics_section(run: Run) -> Html:
     """Return the numbers of a run at its end and at its best, and those that commands added."""
-    own = [record for record in run.evaluations if not record["by"]]
+    own = [record for record in run.results if not record["by"]]
     finals = [record for record in own if record["final"]]
     last = max((record["step"] for record in own), default=0)
     at_end = finals or [record for record in own if record["step"] == last]
     parts = [_own_table(run, own, at_end)] if at_end else []
-    if added := [record for record in run.evaluations if record["by"]]:
+    if added := [record for record in run.results if record["by"]]:
         parts.append(fold(f"Recorded by commands ({len(added)})", _added_table(added)))
     stamps = [record["result"].stamp for record in at_end]
     for stamp in {s.extractor_hash: s for s in stamps if s.extractor}.values():

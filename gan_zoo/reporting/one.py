@@ -28,8 +28,8 @@ from gan_zoo.reporting.html import (
     tag,
 )
 from gan_zoo.reporting.metrics import metrics_section
-from gan_zoo.reporting.read import DEFAULTS, Run, dictionary, picture_uri
-from gan_zoo.runs import rundir
+from gan_zoo.reporting.read import DEFAULTS, alarms_of, command, dictionary, picture_uri
+from gan_zoo.runs.run import Run
 
 ALARMS = {
     "nan": "NaN",
@@ -56,11 +56,11 @@ def body(run: Run, frames: Frames, place: int, alone: bool) -> Html:
         place: The number of the run among those of the page.
         alone: Whether the page is about this run only.
     """
-    now, ended = run.alarms()
+    now, ended = alarms_of(run)
     return join(
         [
             tag("p", _summary(run, now), class_="story"),
-            notice(run.missing) if alone else "",
+            notice(run.problems) if alone else "",
             _facts(run),
             _alarms(now, ended),
             _samples(run, frames, place, alone),
@@ -74,7 +74,7 @@ def body(run: Run, frames: Frames, place: int, alone: bool) -> Html:
 
 def title_of(run: Run) -> str:
     """Return the nets, the method and the data of a run in a line."""
-    s, data = run.settings, dictionary(run.record.get("data"))
+    s, data = run.settings, dictionary(run.readable_record.get("data"))
     nets = f"{s['gen']} against {s['disc']}" if "gen" in s and "disc" in s else "unknown nets"
     shape = data.get("shape")
     size = "×".join(map(str, shape)) if isinstance(shape, list) else ""
@@ -106,7 +106,7 @@ def _summary(run: Run, alarms: Sequence[Alarm]) -> str:
 
 def _best_sentence(run: Run, step: float, value: float) -> str:
     floor = f" (real against real: {figures(run.floor)})" if run.floor is not None else ""
-    start = f"Its best {run.score} is {figures(value)}{floor}, at step {step:,.0f}"
+    start = f"Its best {run.score_name} is {figures(value)}{floor}, at step {step:,.0f}"
     last_step, last = run.scores[-1]
     if len(run.scores) == 1:
         return f"{start}, its only evaluation."
@@ -125,15 +125,15 @@ def _facts(run: Run) -> Html:
         floor = "floor not recorded"
         if run.floor is not None:
             floor = f"real images: {figures(run.floor)}"
-        facts.append((f"Best {run.score}", value, f"at step {step:,.0f}; {floor}"))
+        facts.append((f"Best {run.score_name}", value, f"at step {step:,.0f}; {floor}"))
     if run.scores:
         ratio = f"{run.ratio:.2f} times the best" if run.ratio else ""
         note = "the best" if run.ratio == 1 else ratio
-        facts.append((f"Last {run.score}", run.scores[-1][1], note))
+        facts.append((f"Last {run.score_name}", run.scores[-1][1], note))
     facts.append(("Steps", run.step, f"{int(images):,} images" if images else ""))
-    if run.seconds:
-        speed = f"{images / run.seconds:,.0f} images/s" if images else ""
-        facts.append(("Training time", duration(run.seconds), speed))
+    if run.training_seconds:
+        speed = f"{images / run.training_seconds:,.0f} images/s" if images else ""
+        facts.append(("Training time", duration(run.training_seconds), speed))
     cells = [
         tag("div", tag("dt", name), tag("dd", value), tag("small", note))
         for name, value, note in facts
@@ -189,10 +189,10 @@ def _nearest_images(run: Run, budget: float) -> Html:
         picture = tag("img", src=uri, alt="samples beside their nearest training images")
         return section(title, tag("div", picture, class_="wide neighbors", tabindex=0), about=about)
     held = "" if run.settings.get("holdout") else " --held_out_dir=OTHER_PICTURES"
-    command = tag("code", f"gan_zoo memorization {shlex.quote(str(run.folder))}{held}")
+    to_make_it = tag("code", f"gan_zoo memorization {shlex.quote(str(run.folder))}{held}")
     state = "cannot be read; it is made again by " if made else "is missing; it is made by "
     text = f"Does the run copy its training images? The picture about this {state}"
-    return section(title, tag("p", text, command, "; then write this page again."))
+    return section(title, tag("p", text, to_make_it, "; then write this page again."))
 
 
 def _settings(run: Run) -> Html:
@@ -211,7 +211,9 @@ def _settings(run: Run) -> Html:
     if run.settings:
         parts += _train_again(run)
     machine: dict[str, Any] = {
-        name: run.record[name] for name in ("started", "commit", "command") if name in run.record
+        name: run.readable_record[name]
+        for name in ("started", "commit", "command")
+        if name in run.readable_record
     }
     for kind in ("data", "versions", "machine"):
         machine |= {f"{kind}: {k}": v for k, v in dictionary(run.readable_record.get(kind)).items()}
@@ -230,15 +232,15 @@ def _setting(name: str, value: Any) -> tuple[str, Html, Any]:
 
 def _train_again(run: Run) -> list[Html]:
     """Return the command that trains the same run again, and its version."""
-    commit = run.record.get("commit")
+    commit = run.readable_record.get("commit")
     version = f"At commit {str(commit).rstrip('+')[:12]}" if commit else "The version is unknown"
     changed = ", with uncommitted changes" if str(commit).endswith("+") else ""
     parts = [
         tag("h3", "To train it again"),
-        tag("pre", run.command(), tabindex=0),
+        tag("pre", command(run), tabindex=0),
         tag("p", f"{version}{changed}."),
     ]
-    if history := rundir.steps_history(run.record):
+    if history := run.steps_history:
         lengths = ", ".join(f"--steps={steps} up to step {step:,}" for step, steps in history)
         text = (
             f"It had another length before ({lengths}): a learning rate that decays to the last"
