@@ -31,9 +31,10 @@ LAYERS = [
     {"game", "updates"},
     {"runs"},
     {"training"},
-    {"analysis"},
+    {"analysis", "media", "export"},
     {"comparison"},
     {"reporting", "check"},
+    {"api"},
     {"commands"},
     {"run", "__main__"},
 ]

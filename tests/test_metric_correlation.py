@@ -109,17 +109,17 @@ def test_the_leaderboard_overwrites_only_its_own_pages(tool, tmp_path):
     two = tool(
         "leaderboard", kept, tmp_path / "other" / kept.name, f"--out={tmp_path / 'new.md'}", code=2
     )
-    assert "two files have the name which.json" in two
+    assert "two files are called which.json" in two
     kept.write_text(
         json.dumps(
             {**KEPT, "comparison": {k: v for k, v in KEPT["comparison"].items() if k != "budget"}}
         )
     )
-    assert "does not hold a kept comparison" in tool(
+    assert "holds no kept comparison" in tool(
         "leaderboard", kept, f"--out={tmp_path / 'new.md'}", code=2
     )
     kept.write_text("{}")
-    assert "does not hold a kept comparison" in tool(
+    assert "holds no kept comparison" in tool(
         "leaderboard", kept, f"--out={tmp_path / 'new.md'}", code=2
     )
 

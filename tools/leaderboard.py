@@ -21,16 +21,6 @@ from gan_zoo.files import file_to_write, user_path, whole_file
 
 ROOT = Path(__file__).parent.parent
 MARK = "<!-- made by tools/leaderboard.py -->"
-HEAD = (
-    MARK,
-    "# Results",
-    "",
-    "Comparisons kept by `gan_zoo compare --save`; `python tools/leaderboard.py` makes this page of"
-    " them. Lower scores",
-    "are better; ratios are geometric means over seeds, paired by seed, with 95 % intervals (see"
-    " `docs/comparison.md`).",
-    "Scores of different sections, and of different stamps, are not comparable.",
-)
 
 
 def define_flags(values: flags.FlagValues) -> None:
@@ -39,76 +29,73 @@ def define_flags(values: flags.FlagValues) -> None:
     )
 
 
-def _read(path: Path, home: Path) -> Record:
-    """Return a kept comparison; ``picture`` is the relative path of its picture, if there is one.
+def read_kept(path: Path, home: Path) -> Record:
+    """Return a kept comparison, with the path of its picture, if any, relative to ``home``.
 
     Raises:
-        UserError: The file holds something else.
+        UserError: The file is not a kept comparison.
     """
     try:
         kept = json.loads(path.read_text(encoding="utf-8"))
-        picture = path.with_suffix(".png")
-        if picture.is_file():
-            kept["picture"] = Path(os.path.relpath(picture.resolve(), home)).as_posix()
+        if path.with_suffix(".png").is_file():
+            kept["picture"] = Path(
+                os.path.relpath(path.with_suffix(".png").resolve(), home)
+            ).as_posix()
         _ = page({path.stem: kept})
         return kept
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as e:
         raise UserError(
-            f"{path} does not hold a kept comparison ({type(e).__name__}: {e}); make it again with"
-            " --save."
+            f"{path} holds no kept comparison ({type(e).__name__}: {e}); make it again with"
+            " gan_zoo compare --save."
         ) from None
 
 
 def page(kept: dict[str, Record]) -> str:
-    """Return the page of several comparisons, given by their names."""
-    lines = list(HEAD)
-    for name, each in sorted(kept.items()):
-        lines += _section(name, each)
+    """Return the whole page, of comparisons by their names."""
+    lines = [
+        MARK,
+        "# Results",
+        "",
+        "Comparisons kept by `gan_zoo compare --save`; `python tools/leaderboard.py` makes this"
+        " page of them. Lower scores",
+        "are better; ratios are geometric means over seeds, paired by seed, with 95 % intervals"
+        " (see `docs/comparison.md`).",
+        "Scores of different sections, and of different stamps, must not be compared.",
+    ]
+    for name, comparison in sorted(kept.items()):
+        lines += section(name, comparison)
     return "\n".join(lines) + "\n"
 
 
-def _section(name: str, kept: Record) -> list[str]:
-    """Return the section of one comparison."""
+def section(name: str, kept: Record) -> list[str]:
+    """Return the lines of one comparison."""
     about, found = kept["comparison"], kept["results"]
-    ((kind, amount),) = about["budget"].items()
-    settings = {k: v for k, v in about["base"].items() if not str(k).startswith("data")}
-    shared = ", ".join(f"{k}={v!r}" for k, v in settings.items()) or "the defaults"
-    floor = "no floor was recorded."
-    if found["floor"]:
-        floor = f"real against real scores {found['floor']:.3g}."
+    (unit, amount), *_ = about["budget"].items()
+    floor = found["floor"]
+    base = ", ".join(f"{k}={v!r}" for k, v in about["base"].items() if not k.startswith("data"))
     lines = [
         "",
         f"## {about['question'] or name}",
         "",
-        f"`{name}`: {about['data']}; {amount:,} {kind} per run, {len(about['seeds'])} seeds;"
+        f"`{name}`: {about['data']}; {amount:,} {unit} a run, {len(about['seeds'])} seeds;"
         f" {found['score']};",
-        floor,
-        f"Settings of all: {shared}.",
-        *_machine(kept.get("machine", {})),
-        "",
-        *markdown(about, found),
-        "",
+        f"real against real scores {floor:.3g}." if floor else "no floor was recorded.",
+        f"Settings of all: {base}." if base else "Settings of all: the defaults.",
     ]
+    record = kept.get("machine", {})
+    if versions := record.get("versions"):
+        machine = record.get("machine") or {}
+        gpu = any("GPU" in device for device in machine.get("devices", []))
+        lines += [
+            f"TensorFlow {versions.get('tensorflow')}, gan_zoo {versions.get('gan_zoo')},"
+            f" {'a GPU' if gpu else str(machine.get('cores', '?')) + ' cores'} a run."
+        ]
+    lines += ["", *markdown(about, found), ""]
     if kept.get("picture"):
         lines += [f"![intervals and samples]({kept['picture']})", ""]
-    if command := command_of(about):
-        # Only the name of the data, without the folder where it was on that machine.
-        lines += ["    " + re.sub(r"--data_dir=\S*/", "--data_dir=", command)]
-    return lines
-
-
-def _machine(machine: Record) -> list[str]:
-    """Return a line about the versions and the device."""
-    versions, hardware = machine.get("versions") or {}, machine.get("machine") or {}
-    if not versions:
-        return []
-    gpu = any("GPU" in device for device in hardware.get("devices", []))
-    cores = hardware.get("cores", "?")
-    device = "a GPU" if gpu else f"{cores} core{'s' * (cores != 1)}"
-    return [
-        f"TensorFlow {versions.get('tensorflow')}, gan_zoo {versions.get('gan_zoo')}, {device} per"
-        " run."
-    ]
+    # The folder of the data on that machine is private.
+    command = re.sub(r"--data_dir=\S*/", "--data_dir=", command_of(about))
+    return [*lines, f"    {command}"] if command else lines
 
 
 def main(values: flags.FlagValues, rest: list[str]) -> None:
@@ -118,7 +105,7 @@ def main(values: flags.FlagValues, rest: list[str]) -> None:
     if not paths:
         raise UserError(
             "there are no kept comparisons in experiments/results; make some with gan_zoo compare"
-            " --save=FILE.json."
+            " --save=..."
         )
     if rest and not values.out:
         raise UserError(
@@ -131,7 +118,8 @@ def main(values: flags.FlagValues, rest: list[str]) -> None:
     names = [path.stem for path in paths]
     if twice := next((name for name in names if names.count(name) > 1), ""):
         raise UserError(
-            f"two files have the name {twice}.json, which names a section; rename one of them."
+            f"two files are called {twice}.json, which is the name of a section; rename one of"
+            " them."
         )
     text = page({path.stem: read_kept(path, out.resolve().parent) for path in paths})
     with whole_file(out) as part:

@@ -66,7 +66,7 @@ def _measure_sizes(variant: Record, settings: Config, data: Dataset) -> float:
     from gan_zoo.game import labels as game_labels
     from gan_zoo.game.flops import step_flops
 
-    classes = game_labels.classes_of(settings, data)
+    classes = game_labels.condition_classes(settings, data)
     game = build.build_game(settings, data.image_shape, classes)
     flops = step_flops(settings, data.image_shape, classes)
     variant["parameters"] = {"gen": game.gen.count_params(), "disc": game.disc.count_params()}

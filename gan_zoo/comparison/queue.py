@@ -25,7 +25,6 @@ from gan_zoo.files import write_json
 from gan_zoo.runs.logs import last_metrics
 from gan_zoo.runs.run import Run
 
-STOPPED_BY_ALARM = 3  # exit code of a run
 _POLL_SECONDS = 0.2
 
 Device = dict[str, Any]  # {"gpu": its number as text}, {"cores": a set of numbers} or {}
@@ -212,7 +211,7 @@ class RunQueue:
         name = folder_of(self._record, *key)
         if code:
             line = last_line(self._log(key))
-            why = f"{ALARMED}: {line}" if code == STOPPED_BY_ALARM else line
+            why = f"{ALARMED}: {line}" if code == ExitCode.ALARM else line
             self.failures[name] = f"signal {-code} ended it" if code < 0 else why
         else:
             steps = self._settings[key].steps
