@@ -366,7 +366,9 @@ def test_other_data_and_damaged_records_are_refused(compare, faces, tmp_path):
 
 
 def test_what_a_variant_or_a_budget_makes_impossible_is_told_with_its_name(compare):
-    said = compare("plain:", "other: --tricks=r1 --update=one_stage", code=2)
+    said = compare(
+        "plain:", "other: --tricks=r1 --update=one_stage --disc=dcgan(norm=False)", code=2
+    )
     assert "the variant 'other': --update=one_stage cannot go with" in said
     assert "--images=3 is 0.38 of a step of 'plain'" in compare(
         "plain:", "other:", budget="--images=3", code=2

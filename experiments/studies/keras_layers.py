@@ -5,7 +5,7 @@ from __future__ import annotations
 import keras
 from keras import layers
 
-from gan_zoo.layers import crop_to, dcgan_init, ladder
+from gan_zoo.layers import crop_to, dcgan_init, resolution_schedule
 from gan_zoo.registry import discriminators, generators
 
 
@@ -16,7 +16,7 @@ def _norm():
 @generators.register
 def keras_dcgan(width: int = 64, latent: int = 100, *, image_shape):
     """``dcgan`` (Radford et al. 2015, arXiv:1511.06434), made of keras.layers only."""
-    sizes = ladder(*image_shape[:2])
+    sizes = resolution_schedule(*image_shape[:2])
     widths = [min(512, width * 2**i) for i in reversed(range(len(sizes) - 1))]
     z = keras.Input((latent,), name="noise")
     x = layers.Dense(
@@ -41,7 +41,7 @@ def keras_dcgan(width: int = 64, latent: int = 100, *, image_shape):
 def keras_dcgan(width: int = 64, *, image_shape):  # noqa: F811 -- one name in two tables
     """``dcgan`` (Radford et al. 2015, arXiv:1511.06434), made of keras.layers only."""
     image = x = keras.Input(image_shape, name="image")
-    for i in range(len(ladder(*image_shape[:2])) - 1):
+    for i in range(len(resolution_schedule(*image_shape[:2])) - 1):
         filters = min(512, width * 2**i)
         x = layers.Conv2D(filters, 4, 2, "same", use_bias=i == 0, kernel_initializer=dcgan_init())(
             x
