@@ -357,7 +357,7 @@ def from_settings(given: Mapping[str, Any], base: str | Path | Config | None = N
         near = difflib.get_close_matches(unknown[0], known, n=1)
         hint = f"did you mean {near[0]}?" if near else f"there are: {', '.join(known)}."
         raise UserError(f"there is no setting '{unknown[0]}'; {hint}")
-    new = {name: str(v) if isinstance(v, Path) else v for name, v in given.items()}
+    new: dict[str, Any] = {k: str(v) if isinstance(v, Path) else v for k, v in given.items()}
     load_plugins(new.get("plugins", ""))  # a preset may name their parts
     if not isinstance(base, Config):
         base = Config() if base is None else load_preset(base)

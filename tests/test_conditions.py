@@ -567,9 +567,7 @@ def train(data, folder, *flags):
 
 
 def weights(folder):
-    return (
-        Run(folder).restore()[0].gen.get_weights() + Run(folder).restore()[0].disc.get_weights()
-    )
+    return Run(folder).restore()[0].gen.get_weights() + Run(folder).restore()[0].disc.get_weights()
 
 
 @pytest.fixture(scope="module")

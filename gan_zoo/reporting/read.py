@@ -1,7 +1,7 @@
-"""What gan_zoo report reads of a run and of a comparison: all that is there, and sentences about what is not.
+"""What a page needs of a run and of a comparison, and sentences about what is missing.
 
-Nothing here trusts a file: values of the wrong kind are left out and told, so that the pages need
-no checks of their own.
+Nothing here trusts a file: values of the wrong kind are left out and named, so that the pages need
+no checks.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class Comparison(NamedTuple):
 
 
 def _quoted(word: str) -> str:
-    """A word for a shell, in double quotes where it has single ones and nothing that is special between double ones."""
+    """Return a word quoted for a shell, in double quotes if it contains single ones."""
     return f'"{word}"' if "'" in word and not set(word) & set('"$`\\!') else shlex.quote(word)
 
 
@@ -108,7 +108,7 @@ def command(run: Run) -> str:
 def alarms_of(run: Run) -> tuple[list[alarms.Alarm], list[alarms.Alarm]]:
     """Return the alarms that hold at the end, and those that held at an evaluation and ended."""
     metrics, score, extractor = run.metrics, f"eval/{run.score_name}", run.extractor
-    keys = {"score": score, "floor": run.floor or 0.0}
+    keys: dict[str, Any] = {"score": score, "floor": run.floor or 0.0}
     keys |= {name: f"eval/{name}-{extractor}" for name in ("diversity", "recall")}
     ends = [i + 1 for i, record in enumerate(metrics[:-1]) if score in record]
     held: dict[tuple[str, int], alarms.Alarm] = {}
@@ -188,7 +188,7 @@ def _json(path: Path) -> Any:
 
 
 def uris(run: Run, budget: float) -> tuple[list[tuple[int, str]], list[str]]:
-    """A run's grids of samples as data URIs of WebP: evenly chosen, the first and the last among them.
+    """Return grids of samples as data URIs of WebP, evenly chosen, with the first and the last.
 
     Args:
         run: The run.

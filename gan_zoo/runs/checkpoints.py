@@ -13,12 +13,13 @@ from gan_zoo.game.step import Game
 
 
 class Checkpoints:
-    """Saves and restores a game: nets, optimizers, average, step, dropout's seeds and the state of tricks.
+    """Saves and restores all the state of a game.
 
-    Batches and noise are functions of (seed, step), so the step is all of their state. A checkpoint
-    is two files, ``step-N.data-00000-of-00001`` and then ``step-N.index``, and counts once the
-    second is there. (TensorFlow's own CheckpointManager trusts a third file and deletes by pattern,
-    which in a folder called ``run[1]`` hits ``run1``.)
+    That is its nets, optimizers, moving average and step, the seeds of dropout, and the variables
+    of tricks. Batches and noise are functions of (seed, step), so the step is all of their state. A
+    checkpoint is two files, ``step-N.data-00000-of-00001`` and then ``step-N.index``, and counts
+    once the second is there. (TensorFlow's own CheckpointManager trusts a third file and deletes by
+    pattern, which in a folder called ``run[1]`` hits ``run1``.)
 
     Attributes:
         notes: Sentences about checkpoints that could not be read.
@@ -26,7 +27,7 @@ class Checkpoints:
     """
 
     def __init__(self, game: Game, folder: Path, keep: int):
-        """Keep the ``keep`` newest checkpoints in ``folder``, and the best one in ``folder/best``."""
+        """Keep the ``keep`` newest checkpoints in ``folder``, the best one in ``folder/best``."""
         nets = {
             "gen": game.gen,
             "disc": game.disc,
@@ -50,7 +51,10 @@ class Checkpoints:
         self.latest: int | None = None
 
     def remove_leftovers(self) -> None:
-        """Remove what kills left behind: temporary folders, and data without an index. Only the run's owner may call it."""
+        """Remove what kills left behind: temporary folders, and data without an index.
+
+        Only the process that holds the run's lock may call it.
+        """
         for folder in (self._folder, self._folder / "best"):
             whole = set(_steps(folder))
             for path in folder.iterdir() if folder.is_dir() else ():
@@ -90,7 +94,7 @@ class Checkpoints:
                     path.unlink(missing_ok=True)
 
     def roll_back(self) -> int | None:
-        """Take the state of the best checkpoint, but not its step, so that the run goes on with other batches and noise.
+        """Restore the best checkpoint but keep the step, so that new batches and noise follow.
 
         Returns:
             The step of that checkpoint, or None where there is none that can be read.
@@ -109,7 +113,10 @@ class Checkpoints:
         return _steps(self._folder)
 
     def restore(self, step: int | None = None, *, best: bool = False) -> int:
-        """Restore the newest checkpoint that can be read, or that of ``step``, or the best; returns its step, 0 if none.
+        """Restore the newest readable checkpoint, that of ``step``, or the best.
+
+        Returns:
+            Its step; 0 if there is no checkpoint.
 
         Raises:
             UserError: There are checkpoints but none can be read, or there is none of ``step``, or
@@ -131,9 +138,9 @@ class Checkpoints:
         for at in wanted:
             try:
                 self._checkpoint.read(str(folder / f"step-{at}")).assert_existing_objects_matched()
-            except Exception as e:  # TensorFlow's reader raises OpError, IndexError, RuntimeError ... for damaged files
+            except Exception as e:  # for damaged files: OpError, IndexError, RuntimeError ...
                 self.notes.append(
-                    f"the checkpoint step-{at} cannot be read and is passed over ({_short(e)})."
+                    f"the checkpoint step-{at} cannot be read and is skipped ({_short(e)})."
                 )
             else:
                 self.latest = None if best else at

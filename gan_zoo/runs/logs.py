@@ -130,7 +130,7 @@ def read_evaluations(folder: Path) -> tuple[list[Record], list[str]]:
 
 
 def last_metrics(folder: Path) -> Record:
-    """Return the last record of ``metrics.jsonl`` without reading the others; {} if there is none."""
+    """Return the last record of ``metrics.jsonl`` without reading the others, or {}."""
     try:
         with (folder / METRICS).open("rb") as file:
             file.seek(max(0, file.seek(0, os.SEEK_END) - 2**16))

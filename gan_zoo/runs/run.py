@@ -181,7 +181,7 @@ class Run:
 
     @property
     def evaluations(self) -> Records:
-        """The scores with their protocol: one record a number, ``step``, ``metric``, ``value`` ..."""
+        """The scores with their protocol, one record each: ``step``, ``metric``, ``value`` ..."""
         return Records(
             {"step": r["step"], "final": r["final"], "floor": r["floor"], **r["result"].as_dict()}
             for r in self.results

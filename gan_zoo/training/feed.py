@@ -1,4 +1,4 @@
-"""The stream of real images: a pure function of (seed, step), so that its whole state is one integer."""
+"""The stream of real images, a pure function of (seed, step): its state is one integer."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import tensorflow as tf
 
 
 class EpochShuffle:
-    """Every image once an epoch, each epoch in an order of its own, without a break between epochs."""
+    """Every image once an epoch, each epoch in another order, without a break between epochs."""
 
     def __init__(self, count: int, seed: int):
         """Order ``count`` images."""
