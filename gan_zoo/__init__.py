@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+from gan_zoo.version import __version__
 
 _PUBLIC = {
     "train": "gan_zoo.api",

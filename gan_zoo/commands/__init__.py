@@ -11,8 +11,9 @@ import difflib
 import importlib
 import sys
 
-from gan_zoo import __version__, cli
+from gan_zoo import cli
 from gan_zoo.errors import ExitCode
+from gan_zoo.version import __version__
 
 COMMANDS = {
     "train": "train a GAN, or resume a run where it stopped",

@@ -10,8 +10,8 @@ import importlib.metadata
 from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple
 
-import gan_zoo
 from gan_zoo.contracts import FeatureExtractor
+from gan_zoo.version import __version__
 
 INCEPTION_NAMES = {"FD": "FID", "KD": "KID", "CS": "IS"}
 
@@ -161,7 +161,7 @@ def versions() -> dict[str, str]:
         "pillow": "pillow",
     }
     return {
-        "gan_zoo": gan_zoo.__version__,
+        "gan_zoo": __version__,
         **{name: package_version(package) or "none" for name, package in packages.items()},
     }
 

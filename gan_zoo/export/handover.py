@@ -6,10 +6,11 @@ import importlib.metadata
 from pathlib import Path
 from typing import Any
 
-from gan_zoo import __version__, registry
+from gan_zoo import registry
 from gan_zoo.config import held_out
 from gan_zoo.export.formats import FORMATS
 from gan_zoo.spec import Spec
+from gan_zoo.version import __version__
 
 _NUMPY = {"normal": "normal(0, {stddev}, {size})", "uniform": "uniform({low}, {high}, {size})"}
 

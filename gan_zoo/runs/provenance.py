@@ -9,8 +9,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from gan_zoo import __version__
 from gan_zoo.evaluation.protocol import package_version
+from gan_zoo.version import __version__
 
 PACKAGES = ("tensorflow", "keras", "numpy", "pillow", "tensorflow-gan")
 

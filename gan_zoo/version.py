@@ -1,0 +1,3 @@
+"""The version of gan_zoo."""
+
+__version__ = "0.1.0"
