@@ -60,7 +60,6 @@ def imports_of(path, whole):
 @pytest.mark.parametrize("path", modules(), ids=lambda p: str(p.relative_to(PACKAGE)))
 def test_imports_point_one_way(path):
     own = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
-    own = "__main__" if path.name == "__main__.py" else own  # python -m gan_zoo.check
     for name in imports_of(path, whole=True):
         assert LEVEL[name] <= LEVEL[own], f"{own} must not import {name}"
 

@@ -73,7 +73,7 @@ def test_its_parts_train(python, faces, tmp_path):
 
 @pytest.mark.slow
 def test_its_parts_keep_the_contract(python):
-    done = python("gan_zoo.check", *PARTS.values(), "--image_size=8")
+    done = python("gan_zoo", "check", *PARTS.values(), "--image_size=8")
     assert done.returncode == 0, done.stdout + done.stderr
     lines = done.stdout.splitlines()
     assert [line for line in lines if line[0] != " "] == [
