@@ -52,8 +52,24 @@ SMALL = (
 
 
 @pytest.fixture
-def train(faces, tmp_path):
-    """Run the program in this process on a small net and data: train(*flags) -> exit code. Later flags win."""
+def saved_model():
+    """A test that asks for it gets whole exports from ``train``."""
+
+
+def no_saved_model(self, filepath, **_):
+    """In place of keras.Model.export, which takes longer than the training of most tests."""
+    Path(filepath).mkdir()
+    (Path(filepath) / "saved_model.pb").write_bytes(b"")
+
+
+@pytest.fixture
+def train(faces, tmp_path, monkeypatch, request):
+    """Run the program in this process on a small net and data: train(*flags) -> exit code.
+
+    Later flags win. Its runs export an empty SavedModel unless the test asks for ``saved_model``.
+    """
+    if "saved_model" not in request.fixturenames:
+        monkeypatch.setattr("keras.Model.export", no_saved_model)
 
     def go(*flags, workdir=tmp_path / "run"):
         return run.main([*SMALL, f"--data_dir={faces}", f"--workdir={workdir}", *flags])

@@ -23,6 +23,7 @@ from gan_zoo.game import labels as game_labels
 from gan_zoo.layers import BatchNorm, ClassAffine, full_precision, layers_of, normalize
 from gan_zoo.runs.run import Run
 from gan_zoo.training import feed
+from tests.conftest import no_saved_model
 
 ROOT = Path(__file__).parent.parent
 CLASSES = Classes("class", ("ant", "bee", "cow"), (10, 20, 30), "")
@@ -547,7 +548,7 @@ def labeled(tmp_path_factory):
     return path
 
 
-def train(data, folder, *flags):
+def train(data, folder, *flags, saved_model=False):
     small = [
         "--gen=dense((8,), 4)",
         "--disc=dense((8,))",
@@ -563,7 +564,10 @@ def train(data, folder, *flags):
         "--eval_every=0",
         "--condition=projection",
     ]
-    return run.main([*small, f"--data_dir={data}", f"--workdir={folder}", *flags])
+    with pytest.MonkeyPatch.context() as patch:
+        if not saved_model:
+            patch.setattr("keras.Model.export", no_saved_model)
+        return run.main([*small, f"--data_dir={data}", f"--workdir={folder}", *flags])
 
 
 def weights(folder):
@@ -574,7 +578,7 @@ def weights(folder):
 def finished(labeled, tmp_path_factory):
     """A run of four steps with an average, on the labeled squares."""
     folder = tmp_path_factory.mktemp("finished") / "run"
-    assert train(labeled, folder, "--ema=0.5", "--holdout=0.25") == 0
+    assert train(labeled, folder, "--ema=0.5", "--holdout=0.25", saved_model=True) == 0
     return folder
 
 

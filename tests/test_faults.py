@@ -21,7 +21,8 @@ from tests.test_run import EVALUATED, EVERYTHING, ROOT, assert_same_run, log
 ATTEMPTS = textwrap.dedent(
     """
     import os, sys
-    from gan_zoo import run, loop
+    from gan_zoo import run
+    from gan_zoo.training import loop
     for line in sys.stdin:
         child = os.fork()
         if child == 0:
