@@ -226,7 +226,7 @@ def one_folder(rest: list[str]) -> Path:
 
 
 @contextlib.contextmanager
-def held_stderr() -> Iterator[None]:
+def suppress_stderr_unless_error() -> Iterator[None]:
     """Hold back what native code writes to descriptor 2, and print it only if the body fails."""
     sys.stderr.flush()
     keep = os.dup(2)
@@ -256,6 +256,6 @@ def load_tensorflow(verbose: bool) -> None:
 
         return
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    with held_stderr():
+    with suppress_stderr_unless_error():
         import tensorflow as tf
     tf.get_logger().setLevel("ERROR")

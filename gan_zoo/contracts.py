@@ -9,7 +9,7 @@ Conventions, stated once:
 * A *step* is one update of the generator, with one or more updates of the discriminator.
 * Shapes are written with B (batch), H, W, C (image), D (features), N (data set).
 * The ``seed`` of a hook is an integer tensor ``[2]``, a pure function of the run's seed, of the
-  hook's place and of the step. Random hooks draw with it through :mod:`gan_zoo.randomness`; then a
+  hook's tag and of the step. Random hooks draw with it through :mod:`gan_zoo.randomness`; then a
   run on two replicas equals a run on one, and a resumed run equals an uninterrupted one. No hook
   may draw from ``tf.random.normal`` or another stateful function.
 

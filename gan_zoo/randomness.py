@@ -1,4 +1,4 @@
-"""Random numbers as pure functions of (seed, place, step), for any number of replicas.
+"""Random numbers as pure functions of (seed, tag, step), for any number of replicas.
 
 Every draw is made for the global batch and each replica takes its slice, so that two replicas use
 the same numbers as one device. The stateless Philox generator gives the same bits on every device,
@@ -14,22 +14,22 @@ import tensorflow as tf
 from keras.config import floatx
 
 
-def derive_seed(seed: int, *place: object) -> int:
-    """Return a number for one place that draws, such as ``derive_seed(seed, "trick", 0, "real")``.
+def derive_seed(seed: int, *tag: object) -> int:
+    """Return the number of one random stream: ``derive_seed(seed, "trick", 0, "real")``, say.
 
-    Different places draw independently.
+    The tag is the name of the stream. Streams with different tags are independent.
     """
-    return zlib.crc32(repr((seed, *place)).encode())
+    return zlib.crc32(repr((seed, *tag)).encode())
 
 
 def fold_in(stream: int, step: tf.Tensor) -> tf.Tensor:
-    """Return the ``seed`` [2] of a place at a step."""
+    """Return the ``seed`` [2] of a random stream at a step."""
     return tf.stack([tf.constant(stream, tf.int64), tf.cast(step, tf.int64)])
 
 
 def split(seed: tf.Tensor, k: int) -> tf.Tensor:
-    """Return the ``k``-th further seed of a place that draws several times."""
-    # Seeds of places are below 2**32, so that no other place has this one.
+    """Return the ``k``-th further seed of a random stream that is drawn from several times."""
+    # The numbers of derive_seed are below 2**32, so no other stream has this seed.
     return seed + tf.constant([k << 32, 0], tf.int64)
 
 

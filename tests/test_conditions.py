@@ -383,7 +383,7 @@ def test_samples_and_their_labels_do_not_depend_on_how_many_there_are():
     labels = sampling.sample_labels(g, 150, 5)
     np.testing.assert_array_equal(labels[:70], sampling.sample_labels(g, 70, 5))
     np.testing.assert_array_equal(labels[64:100], sampling.sample_labels(g, 36, 5, first=64))
-    assert (labels != sampling.sample_labels(g, 150, 5, place="evaluation")).any()
+    assert (labels != sampling.sample_labels(g, 150, 5, tag="evaluation")).any()
     np.testing.assert_array_equal(
         many, sampling.sample(g, 150, 5, labels=labels)
     )  # these are the default

@@ -344,7 +344,7 @@ def test_the_average_gets_the_statistics_that_its_own_weights_make():
         for layer in g.ema.layers
         if isinstance(layer, BatchNorm)
     ]
-    z = sampling.sample_noise(g, 80, config.seed, place="statistics", batch=16)
+    z = sampling.sample_noise(g, 80, config.seed, tag="statistics", batch=16)
     maps = (z @ kernel.numpy()).reshape(5, -1, mean.shape[0])
     np.testing.assert_allclose(mean, maps.mean((0, 1)), rtol=1e-4, atol=1e-6)
     np.testing.assert_allclose(variance, maps.var(1, ddof=1).mean(0), rtol=1e-4)
@@ -371,7 +371,7 @@ def test_compiled_samplers_do_not_keep_a_net_alive():
     g = build.build_game(config, (8, 8, 3))
     sampling.compute_standing_statistics(g, batches=1, batch=4)
     sampling.sample(g, 4, 0, batch=4)
-    sampling.sample(g, 4, 0, batch=4, from_ema=False)
+    sampling.sample(g, 4, 0, batch=4, ema=False)
     nets = [weakref.ref(g.gen), weakref.ref(g.ema)]
     del g
     gc.collect()

@@ -240,9 +240,7 @@ def draw_each_class(
     game, at = run.restore(step, best=best)
     assert game.classes is not None
     labels = np.tile(np.arange(len(game.classes.names), dtype=np.int32), per_class)
-    drawn = sampling.sample(
-        game, len(labels), seed, from_ema=ema, place="recognition", labels=labels
-    )
+    drawn = sampling.sample(game, len(labels), seed, ema=ema, tag="recognition", labels=labels)
     return Drawn(drawn, labels, at, game.ema is not None and ema)
 
 

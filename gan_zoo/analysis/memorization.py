@@ -228,7 +228,7 @@ def _ask_disc(
             game, data.images[rows], None if labels is None else labels[rows]
         )
 
-    drawn = sampling.sample_labels(game, len(fakes.images), subject.seed, place="evaluation")
+    drawn = sampling.sample_labels(game, len(fakes.images), subject.seed, tag="evaluation")
     found = logits(train), logits(held_out), sampling.disc_logits(game, fakes.images, drawn)
     return compare_logits(*found) if all(np.isfinite(x).all() for x in found) else None
 

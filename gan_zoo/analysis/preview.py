@@ -374,7 +374,7 @@ def find_leaks(preview: Preview, n: int = 2000) -> Leaks | None:
         )
     from gan_zoo.game import build, sampling
 
-    samples = sampling.sample(preview.trained, n, preview.config.seed, place="preview")
+    samples = sampling.sample(preview.trained, n, preview.config.seed, tag="preview")
     extractor = build.build_extractor(preview.config)
     steps = preview.steps[::-1]
     found = trick_leaks(preview.game, preview.specs, real, samples, extractor, steps)

@@ -223,7 +223,7 @@ def load_fakes(
     title = f"{n:,} samples of {subject.path}, step {at}{' (EMA)' if averaged else ''}"
     with stages(f"drawing {title}"):
         # The tag is that of the run's own evaluations, so that the same numbers come out.
-        drawn = sampling.sample(game, n, subject.seed, from_ema=ema, place="evaluation")
+        drawn = sampling.sample(game, n, subject.seed, ema=ema, tag="evaluation")
     images, preprocessing, notes = _resized(drawn, data, subject.config)
     return Fakes(images, at, averaged, preprocessing, notes, title, game)
 

@@ -38,19 +38,17 @@ def define_flags(values: flags.FlagValues) -> None:
 def main(values: flags.FlagValues, rest: list[str]) -> None:
     folder = cli.one_folder(rest)
     formats = parse_formats(values.format)
-    step, best, from_ema = checkpoint_of(values)
+    step, best, ema = checkpoint_of(values)
     out = new_folder(values.out)
     _ = Run(folder).config  # refuses a folder without a run before TensorFlow is loaded
     cli.load_tensorflow(values.verbose)
     from gan_zoo.export.write import CHECKED, export_run
 
-    found = export_run(
-        folder, formats, out, step=step, best=best, from_ema=from_ema, verbose=values.verbose
-    )
+    found = export_run(folder, formats, out, step=step, best=best, ema=ema, verbose=values.verbose)
     for name, apart in found.differences.items():
         print(
             f"{found.path / FORMATS[name].path}: differs from G by at most {apart:.1e}"
             f" ({CHECKED} images in [-1, 1])"
         )
-    ema = " (EMA)" if found.ema else ""
-    print(f"{found.path}: step {found.step}{ema} of {folder}; README.md shows how to use it")
+    average = " (EMA)" if found.ema else ""
+    print(f"{found.path}: step {found.step}{average} of {folder}; README.md shows how to use it")

@@ -84,7 +84,7 @@ def main(values: flags.FlagValues, rest: list[str]) -> None:
         raise UserError(
             "--from_seeds sets the corners, and so do --n and --seed; leave out one of the two."
         )
-    step, best, from_ema = checkpoint_of(values)
+    step, best, ema = checkpoint_of(values)
     if not 0.1 <= values.fps <= 50:  # absl lets nan pass its bounds
         raise UserError(f"--fps={values.fps} is not possible; give a number from 0.1 to 50.")
     seeds = _seeds(values.from_seeds) if values.from_seeds else []
@@ -101,7 +101,7 @@ def main(values: flags.FlagValues, rest: list[str]) -> None:
         method=values.path,
         step=step,
         best=best,
-        from_ema=from_ema,
+        ema=ema,
         **{name: getattr(values, name) for name in names},
     )
     of_class = f"class {found.class_name}, " if found.class_name else ""

@@ -43,7 +43,7 @@ def define_flags(values: flags.FlagValues) -> None:
 
 def main(values: flags.FlagValues, rest: list[str]) -> None:
     folder = cli.one_folder(rest)
-    step, best, from_ema = checkpoint_of(values)
+    step, best, ema = checkpoint_of(values)
     is_file = user_path(values.out).suffix.lower() in (*_ENDINGS, *EXTENSIONS)
     out = file_to_write(values.out, *_ENDINGS) if is_file else new_folder(values.out)
     _ = Run(folder).config  # refuses a folder without a run before TensorFlow is loaded
@@ -59,7 +59,7 @@ def main(values: flags.FlagValues, rest: list[str]) -> None:
         columns=values.columns,
         step=step,
         best=best,
-        from_ema=from_ema,
+        ema=ema,
     )
     order = f"; {found.order}" if found.order else ""
     print(f"{found.path}: {found.images} images of step {found.step}{order}")

@@ -107,7 +107,7 @@ def run_plan(plan: Plan, jobs: int = 0, verbose: bool = False) -> tuple[dict[str
         UserError: The folder is in use, the data cannot be read, or a variant is not possible.
     """
     from gan_zoo.comparison import queue
-    from gan_zoo.comparison.measure import measure
+    from gan_zoo.comparison.measure import measure_variants
 
     if jobs < 0:
         raise UserError(f"--jobs={jobs} is too small; give 0 or more.")
@@ -122,7 +122,7 @@ def run_plan(plan: Plan, jobs: int = 0, verbose: bool = False) -> tuple[dict[str
     with lock:
         cli.load_tensorflow(verbose)
         devices = queue.devices(jobs)
-        measure(plan, devices[0])
+        measure_variants(plan, devices[0])
         plan.save()
         runs = queue.RunQueue(plan.record, plan.run_settings(), plan.folder, devices)
         return runs.run(), runs.stopped

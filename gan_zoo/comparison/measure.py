@@ -22,7 +22,7 @@ _SPEED_SECONDS = 15.0  # how long the speed of a variant is measured
 _SPEED_CHUNKS = 6  # at least so many chunks of steps after the first, which compiles
 
 
-def measure(plan: Plan, device: Device) -> None:
+def measure_variants(plan: Plan, device: Device) -> None:
     """Complete the record of a plan: the data, the score, and the steps and sizes of each variant.
 
     Variants that were measured by an earlier call keep their steps.

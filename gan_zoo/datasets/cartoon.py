@@ -711,7 +711,7 @@ def cartoon_faces(
     entry = store.fetch(
         Path(cache_dir),
         stem,
-        lambda: store.Product(count, _drawn(columns, count, height, width, channels)),
+        lambda: store.Producer(count, _drawn(columns, count, height, width, channels)),
     )
     labels = {attribute: columns[attribute] for attribute in ATTRIBUTES}
     notes = tuple(entry.report["notes"])

@@ -63,8 +63,8 @@ def load(
     key = fingerprint(source.fingerprint, preprocessing, drop_duplicates, *versions)[:20]
     stem = f"{name}-{preprocessing.size[0]}x{preprocessing.size[1]}-{key}"
 
-    def produce(channels: int | None) -> Callable[[], store.Product]:
-        def start() -> store.Product:
+    def produce(channels: int | None) -> Callable[[], store.Producer]:
+        def start() -> store.Producer:
             contents = source.open()
             blocks = _blocks(
                 name,
@@ -73,7 +73,7 @@ def load(
                 preprocessing._replace(channels=channels),
                 drop_duplicates,
             )
-            return store.Product(len(contents.names), blocks)
+            return store.Producer(len(contents.names), blocks)
 
         return start
 

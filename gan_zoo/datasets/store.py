@@ -30,8 +30,8 @@ Report = dict[str, Any]
 _HEADER = 128  # bytes of a .npy's header, which NumPy pads so that it suits any number of rows
 
 
-class Product(NamedTuple):
-    """Images in the making.
+class Producer(NamedTuple):
+    """A source of images for one entry of the cache.
 
     Attributes:
         limit: There will be no more images than this.
@@ -50,7 +50,7 @@ class Entry(NamedTuple):
     Attributes:
         images: uint8 ``[N, H, W, C]``, read-only.
         hash: Their :func:`pixel_hash`.
-        report: What :attr:`Product.blocks` returned.
+        report: What :attr:`Producer.blocks` returned.
     """
 
     images: np.ndarray
@@ -89,7 +89,7 @@ def pixel_hash(images: np.ndarray) -> str:
     return hasher.hexdigest()
 
 
-def fetch(folder: Path, stem: str, produce: Callable[[], Product]) -> Entry:
+def fetch(folder: Path, stem: str, produce: Callable[[], Producer]) -> Entry:
     """The entry of this name, made now if the cache has none that is whole.
 
     Args:
@@ -119,8 +119,8 @@ def fetch(folder: Path, stem: str, produce: Callable[[], Product]) -> Entry:
     return entry._replace(report={**entry.report, "notes": [*entry.report["notes"], note]})
 
 
-def _drain(product: Product, take: Callable[[np.ndarray], None]) -> Report:
-    with contextlib.closing(product.blocks) as blocks:
+def _drain(producer: Producer, take: Callable[[np.ndarray], None]) -> Report:
+    with contextlib.closing(producer.blocks) as blocks:
         while True:
             try:
                 block = next(blocks)
@@ -129,7 +129,7 @@ def _drain(product: Product, take: Callable[[np.ndarray], None]) -> Report:
             take(block)
 
 
-def _write(folder: Path, stem: str, product: Product) -> None:
+def _write(folder: Path, stem: str, producer: Producer) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for old in folder.glob(".*.part"):  # of runs that were killed
         with contextlib.suppress(OSError):
@@ -142,12 +142,12 @@ def _write(folder: Path, stem: str, product: Product) -> None:
         def take(block: np.ndarray) -> None:
             if hasher.shape == (0,):
                 file.write(bytes(_HEADER))
-                if shutil.disk_usage(folder).free < product.limit * block[0].nbytes:
+                if shutil.disk_usage(folder).free < producer.limit * block[0].nbytes:
                     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             file.write(np.ascontiguousarray(block).data)
             hasher.add(block)
 
-        report = _drain(product, take)
+        report = _drain(producer, take)
         file.seek(0)
         np.lib.format.write_array_header_1_0(
             file, {"descr": "|u1", "fortran_order": False, "shape": hasher.shape}
@@ -197,14 +197,14 @@ def memory_map(path: Path) -> np.ndarray:
     return images
 
 
-def _in_memory(product: Product, why: str) -> Entry:
+def _in_memory(producer: Producer, why: str) -> Entry:
     images = np.empty((0,), np.uint8)
     count = 0
 
     def take(block: np.ndarray) -> None:
         nonlocal images, count
         if not count:
-            need = product.limit * block[0].nbytes
+            need = producer.limit * block[0].nbytes
             if need > available_memory():
                 raise UserError(
                     f"{why} and the images need {need / 2**30:,.1f} GiB of memory, more than is"
@@ -212,12 +212,12 @@ def _in_memory(product: Product, why: str) -> Entry:
                     " --image_size."
                 )
             images = np.empty(
-                (product.limit, *block.shape[1:]), np.uint8
+                (producer.limit, *block.shape[1:]), np.uint8
             )  # what is never filled takes no memory
         images[count : count + len(block)] = block
         count += len(block)
 
-    report = _drain(product, take)
+    report = _drain(producer, take)
     images = images[:count]
     images.flags.writeable = False
     return Entry(images, pixel_hash(images), report)

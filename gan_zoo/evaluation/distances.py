@@ -111,11 +111,11 @@ def frechet(a: Statistics, b: Statistics) -> float:
             f"features of {a.mean.size} and {b.mean.size} dimensions cannot be compared; use one"
             " extractor."
         )
-    shift = float(((a.mean - b.mean) ** 2).sum())
-    spread = float((a.root**2).sum() + (b.root**2).sum())
+    mean_term = float(((a.mean - b.mean) ** 2).sum())
+    covariance_term = float((a.root**2).sum() + (b.root**2).sum())
     with _threads(a.mean.size):
-        overlap = float(np.linalg.svd(a.root @ b.root.T, compute_uv=False).sum())
-    return max(0.0, shift + spread - 2 * overlap)
+        cross_term = float(np.linalg.svd(a.root @ b.root.T, compute_uv=False).sum())
+    return max(0.0, mean_term + covariance_term - 2 * cross_term)
 
 
 def frechet_error(

@@ -1,4 +1,4 @@
-"""The full protocol at the end of a run: TF-GAN's metrics and the quick ones."""
+"""The full protocol at the end of a run: the metrics of TF-GAN and of a snapshot."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from gan_zoo.errors import UserError
 from gan_zoo.evaluation import protocol, tfgan
 from gan_zoo.evaluation.pixels import check_images
 from gan_zoo.evaluation.protocol import Result
-from gan_zoo.evaluation.snapshot import measure, real_side
+from gan_zoo.evaluation.snapshot import compute_metrics, real_statistics
 
 
 def evaluate(
@@ -30,7 +30,7 @@ def evaluate(
     """Score images by the full protocol.
 
     It has TF-GAN's Frechet and kernel distance, classifier score and sliced Wasserstein distance,
-    and the quick metrics.
+    and the metrics of :func:`score_snapshot`.
 
     Args:
         data: The real images.
@@ -40,7 +40,7 @@ def evaluate(
         split: What part of the data this is, for the stamp.
         ema: Whether averaged weights drew the fake images.
         seed: Chooses the real images; give the seed of the fake images' noise.
-        cache_dir: See :func:`real_side`.
+        cache_dir: See :func:`real_statistics`.
         progress: Called with a word before each stage.
 
     Returns:
@@ -59,12 +59,12 @@ def evaluate(
             " them."
         )
     progress("real features")
-    real = real_side(data, extractor, n=n_real, split=split, seed=seed, cache_dir=cache_dir)
+    real = real_statistics(data, extractor, n=n_real, split=split, seed=seed, cache_dir=cache_dir)
     progress("fake features")
     fake = extractor.features(fake_images)
     stamp = real.stamp._replace(n_fake=len(fake), ema=ema)
     progress("neighbors and spectrum")
-    first, *others = measure(real, fake_images, fake, extractor, ema=ema)
+    first, *others = compute_metrics(real, fake_images, fake, extractor, ema=ema)
     progress("TF-GAN's Frechet distance")
     results = [first._replace(value=tfgan.frechet_distance(real.features, fake))]
     if min(len(fake), len(real.features)) >= 8:

@@ -14,7 +14,7 @@ from gan_zoo.contracts import Dataset, FeatureExtractor
 from gan_zoo.evaluation import alarms, protocol
 from gan_zoo.evaluation.evaluate import evaluate, left_out
 from gan_zoo.evaluation.protocol import Result
-from gan_zoo.evaluation.snapshot import quick, real_floor, real_side
+from gan_zoo.evaluation.snapshot import real_floor, real_statistics, score_snapshot
 
 
 class Evaluator:
@@ -62,7 +62,7 @@ class Evaluator:
         self._protocol: dict[str, Any] = {"split": split, "seed": seed, "cache_dir": cache_dir}
         self._ema, self._budget, self.samples = ema, budget, samples
         self._spent, self._cost = 0.0, 0.0
-        self._real = real_side(data, extractor, **self._protocol)
+        self._real = real_statistics(data, extractor, **self._protocol)
         # Half the data against the other half, at the size of the samples: what a perfect generator
         # would score.
         floor = real_floor(data, extractor, samples, **self._protocol)
@@ -115,7 +115,7 @@ class Evaluator:
             ``eval/``.
         """
         began = time.monotonic()
-        results = quick(self._real, fake_images, self._extractor, ema=self._ema)
+        results = score_snapshot(self._real, fake_images, self._extractor, ema=self._ema)
         scalars = {f"eval/{result.stamp.metric}": result.value for result in results}
         if self.best is None or scalars[self.score] < self.best[0]:
             self.best = (scalars[self.score], step)

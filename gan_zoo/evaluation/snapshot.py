@@ -1,4 +1,4 @@
-"""Statistics of the real images, and the quick metrics of a snapshot in training.
+"""Statistics of the real images, and the metrics of a snapshot in training.
 
 No TensorFlow but the extractor's.
 """
@@ -41,7 +41,7 @@ class Real(NamedTuple):
     rows: np.ndarray
 
 
-def real_side(
+def real_statistics(
     data: Dataset,
     extractor: FeatureExtractor,
     *,
@@ -89,7 +89,7 @@ def real_side(
         seed,
         protocol.versions(),
     )
-    look = (
+    average_spectrum = (
         spectrum(data.images[rows[:: max(1, n // 2000)]])
         if min(data.image_shape[:2]) >= 16
         else None
@@ -98,13 +98,13 @@ def real_side(
         features,
         distances.Statistics.of(features),
         distances.diversity(features)[0],
-        look,
+        average_spectrum,
         stamp,
         rows[rows_shuffled],
     )
 
 
-def quick(
+def score_snapshot(
     real: Real, fake_images: np.ndarray, extractor: FeatureExtractor, *, ema: bool | None = None
 ) -> list[Result]:
     """Return all metrics but TF-GAN's, in a second or two at 2,000 images of 64x64.
@@ -116,7 +116,7 @@ def quick(
     :mod:`.spectrum`).
 
     Args:
-        real: From :func:`real_side`.
+        real: From :func:`real_statistics`.
         fake_images: uint8 ``[N, H, W, C]``, in random order.
         extractor: The one that ``real`` was made with.
         ema: Whether averaged weights drew them.
@@ -130,10 +130,10 @@ def quick(
             " compute them again."
         )
     check_images(fake_images)
-    return measure(real, fake_images, extractor.features(fake_images), extractor, ema=ema)
+    return compute_metrics(real, fake_images, extractor.features(fake_images), extractor, ema=ema)
 
 
-def measure(
+def compute_metrics(
     real: Real,
     fake_images: np.ndarray,
     fake: np.ndarray,
@@ -141,7 +141,7 @@ def measure(
     *,
     ema: bool | None,
 ) -> list[Result]:
-    """Return the metrics of :func:`quick`, from the features ``fake`` of the fake images."""
+    """Return the metrics of :func:`score_snapshot`, given the features ``fake``."""
     results = []
     stamp = real.stamp._replace(n_fake=len(fake), ema=ema)
 
@@ -164,8 +164,8 @@ def measure(
     for metric, (value, error) in manifold(real.features[:n], fake[:n])._asdict().items():
         add(metric, value, error, n_real=n, n_fake=n)
     if real.diversity > 0:
-        spread, error = distances.diversity(fake)
-        add("diversity", spread / real.diversity, error / real.diversity)
+        fake_diversity, error = distances.diversity(fake)
+        add("diversity", fake_diversity / real.diversity, error / real.diversity)
     if real.spectrum is not None:
         difference = excess(real.spectrum, spectrum(fake_images))
         pixels = stamp._replace(
@@ -187,7 +187,7 @@ def real_floor(
     seed: int = 0,
     cache_dir: str | Path | None = None,
 ) -> list[Result]:
-    """Return the metrics of :func:`quick` for real images against other real images.
+    """Return the metrics of :func:`score_snapshot` for real images against other real images.
 
     It is the best score that a generator can be expected to reach.
 
@@ -210,8 +210,8 @@ def real_floor(
 
     def compute() -> dict[str, np.ndarray]:
         one = data._replace(images=data.images[first])
-        real = real_side(one, extractor, n=n, split=f"{split}/{split} floor", seed=seed)
-        results = quick(
+        real = real_statistics(one, extractor, n=n, split=f"{split}/{split} floor", seed=seed)
+        results = score_snapshot(
             real, data.images[second][np.random.default_rng(seed).permutation(n)], extractor
         )
         return {"records": np.array(json.dumps([r.as_dict() for r in results]))}

@@ -50,7 +50,7 @@ def export_run(
     *,
     step: int | None = None,
     best: bool = False,
-    from_ema: bool = True,
+    ema: bool = True,
     verbose: bool = False,
 ) -> Export:
     """Write a run's generator for other programs, in a new folder that is complete or not there.
@@ -61,7 +61,7 @@ def export_run(
         out: A new folder; by default a free name, ``export-STEP``, in the run's.
         step: Of the checkpoint; the newest by default.
         best: Whether to take the best checkpoint.
-        from_ema: Whether to take the moving average, if there is one.
+        ema: Whether to take the moving average, if there is one.
         verbose: Whether converters and runtimes may print their own messages.
 
     Raises:
@@ -70,7 +70,7 @@ def export_run(
     """
     run = Run(folder)
     game, step = run.restore(step, best=best)
-    trained = game.ema if game.ema is not None and from_ema else game.gen
+    trained = game.ema if game.ema is not None and ema else game.gen
     # In float32 also where the run trained in bfloat16: other runtimes lack it.
     config = dataclasses.replace(run.config, precision="float32")
     net = build.build_generator(config, run.image_shape, game.classes)
@@ -139,6 +139,10 @@ def _quiet(verbose: bool) -> Iterator[None]:
         yield
         return
     logging.getLogger("tf2onnx").setLevel(logging.ERROR)
-    with warnings.catch_warnings(), cli.held_stderr(), contextlib.redirect_stdout(io.StringIO()):
+    with (
+        warnings.catch_warnings(),
+        cli.suppress_stderr_unless_error(),
+        contextlib.redirect_stdout(io.StringIO()),
+    ):
         warnings.simplefilter("ignore")
         yield

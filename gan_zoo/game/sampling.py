@@ -59,16 +59,16 @@ def sample_noise(
     number: int,
     seed: int,
     *,
-    place: str = "sample",
+    tag: str = "sample",
     first: int = 0,
     batch: int = 64,
 ) -> np.ndarray:
     """Return the noise float32 ``[number, ...]`` of the samples from number ``first`` on.
 
     It is the noise of :func:`sample`. ``first`` is a multiple of ``batch``. Row i depends on
-    ``seed``, ``place``, ``batch`` and ``first + i`` alone.
+    ``seed``, ``tag``, ``batch`` and ``first + i`` alone.
     """
-    shape, source = (batch, *game.noise_shape), randomness.derive_seed(seed, place)
+    shape, source = (batch, *game.noise_shape), randomness.derive_seed(seed, tag)
     blocks = range(first, first + number, batch)
     return np.concatenate(
         [game.noise(shape, randomness.fold_in(source, tf.constant(at))) for at in blocks]
@@ -80,13 +80,13 @@ def sample_labels(
     number: int,
     seed: int,
     *,
-    place: str = "sample",
+    tag: str = "sample",
     first: int = 0,
     batch: int = 64,
 ) -> np.ndarray | None:
     """Return labels int32 ``[number]`` for the noise of :func:`sample_noise`.
 
-    Classes are as frequent as in the training data. Label i depends on ``seed``, ``place``,
+    Classes are as frequent as in the training data. Label i depends on ``seed``, ``tag``,
     ``batch`` and ``first + i`` alone.
 
     Returns:
@@ -95,7 +95,7 @@ def sample_labels(
     if game.classes is None:
         return None
     shares = np.asarray(game.classes.counts) / sum(game.classes.counts)
-    source = randomness.derive_seed(seed, place, "labels")
+    source = randomness.derive_seed(seed, tag, "labels")
     blocks = [np.random.default_rng([source, at]) for at in range(first, first + number, batch)]
     return np.concatenate([rng.choice(len(shares), batch, p=shares) for rng in blocks])[
         :number
@@ -107,17 +107,17 @@ def generate(
     z: np.ndarray,
     labels: np.ndarray | None = None,
     *,
-    from_ema: bool = True,
+    ema: bool = True,
     batch: int = 64,
 ) -> np.ndarray:
     """Return the images uint8 ``[N, H, W, C]`` of noise ``[N, ...]``, in inference mode.
 
-    They come from the EMA generator if there is one and ``from_ema`` is true, else from G. With a
+    They come from the EMA generator if there is one and ``ema`` is true, else from G. With a
     condition, ``labels`` int32 ``[N]`` are their classes.
     """
     if (labels is None) != (game.classes is None):
         raise ValueError("labels must be given for a G with a condition, and for no other")
-    net = game.ema if game.ema is not None and from_ema else game.gen
+    net = game.ema if game.ema is not None and ema else game.gen
     blocks = []
     for first in range(0, len(z), batch):
         inputs = [rows[first : first + batch] for rows in ((z,) if labels is None else (z, labels))]
@@ -145,8 +145,8 @@ def compute_standing_statistics(game: step.Game, batches: int = 16, batch: int =
     per_batch: list[list[tf.Tensor]] = []
     functions = _functions_of(game.ema)
     for first in range(0, batches * batch, batch):
-        z = sample_noise(game, batch, game.seed, place="statistics", first=first, batch=batch)
-        labels = sample_labels(game, batch, game.seed, place="statistics", first=first, batch=batch)
+        z = sample_noise(game, batch, game.seed, tag="statistics", first=first, batch=batch)
+        labels = sample_labels(game, batch, game.seed, tag="statistics", first=first, batch=batch)
         per_batch.append(functions.batch_statistics(*([z] if labels is None else [z, labels])))
     for variable, *values in zip(functions.statistics, *per_batch, strict=True):
         variable.assign(tf.reduce_mean(tf.stack(values), 0))
@@ -171,13 +171,13 @@ def sample_blocks(
     seed: int,
     *,
     labels: np.ndarray | None = None,
-    from_ema: bool = True,
-    place: str = "sample",
+    ema: bool = True,
+    tag: str = "sample",
     batch: int = 64,
 ) -> Iterator[tuple[np.ndarray, np.ndarray | None]]:
     """Draw samples in blocks, in inference mode; many images, or large noise, need not fit memory.
 
-    Image i depends on ``seed`` and ``place`` alone, not on ``number``; with a condition, also on
+    Image i depends on ``seed`` and ``tag`` alone, not on ``number``; with a condition, also on
     label i.
 
     Args:
@@ -186,20 +186,20 @@ def sample_blocks(
         seed: The seed of noise and labels.
         labels: int32 ``[number]``; by default, with a condition, as frequent as in the training
             data.
-        from_ema: Whether to sample from the EMA generator, if there is one.
-        place: The purpose; each purpose has its own noise.
+        ema: Whether to sample from the EMA generator, if there is one.
+        tag: The name of the random stream; each tag has its own noise.
         batch: Images of a block.
 
     Yields:
         Images uint8 ``[B, H, W, C]``, and their labels int32 ``[B]``, None without a condition.
     """
     for first in range(0, number, batch):
-        z = sample_noise(game, batch, seed, place=place, first=first, batch=batch)
-        block_labels = sample_labels(game, batch, seed, place=place, first=first, batch=batch)
+        z = sample_noise(game, batch, seed, tag=tag, first=first, batch=batch)
+        block_labels = sample_labels(game, batch, seed, tag=tag, first=first, batch=batch)
         if labels is not None:
             block_labels = np.resize(labels[first : first + batch], batch)
         count = min(batch, number - first)
-        samples = generate(game, z, block_labels, from_ema=from_ema, batch=batch)
+        samples = generate(game, z, block_labels, ema=ema, batch=batch)
         yield samples[:count], None if block_labels is None else block_labels[:count]
 
 

@@ -76,7 +76,7 @@ class Game(NamedTuple):
         return sum(trick.swaps_targets for trick in self.tricks) % 2 == 1
 
     def seed_at(self, disc_step: int, *tag: object) -> tf.Tensor:
-        """Return the seed [2] of the current step for one update of D and one place that draws."""
+        """Return the seed [2] of the current step for one update of D and one tag."""
         return randomness.fold_in(randomness.derive_seed(self.seed, disc_step, *tag), self.step)
 
     def sample_noise(self, batch: Batch, *tag: object) -> tf.Tensor:

@@ -114,7 +114,7 @@ def interpolate_run(
     label: str = "",
     step: int | None = None,
     best: bool = False,
-    from_ema: bool = True,
+    ema: bool = True,
 ) -> Walk:
     """Write a film or a sheet of the images on walks between noises of a run.
 
@@ -133,7 +133,7 @@ def interpolate_run(
         label: The class of all images, its name or number; the first by default.
         step: Of the checkpoint; the newest by default.
         best: Whether to take the best checkpoint.
-        from_ema: Whether to draw from the moving average, if there is one.
+        ema: Whether to draw from the moving average, if there is one.
 
     Raises:
         UserError: There is no run, no such checkpoint or class, or no program that writes a .mp4.
@@ -147,7 +147,7 @@ def interpolate_run(
     game, step = run.restore(step, best=best)
     corners = _corners(game, n, seed, from_seeds, walks)
     noises = np.stack([walk(one, steps, METHODS[method], loop) for one in corners])
-    made, class_name = _generate(game, noises, label, from_ema)
+    made, class_name = _generate(game, noises, label, ema)
     if out.suffix.lower() == ".png":
         count = save_sheet(out, made, corners.shape[1], steps, loop, size)
     else:
@@ -179,7 +179,7 @@ def _corners(game: Game, n: int, seed: int, from_seeds: Sequence[int], walks: in
     return drawn.reshape(walks, n, *drawn.shape[1:])
 
 
-def _generate(game: Game, noises: np.ndarray, label: str, from_ema: bool) -> tuple[np.ndarray, str]:
+def _generate(game: Game, noises: np.ndarray, label: str, ema: bool) -> tuple[np.ndarray, str]:
     """Return the images ``[walks, F, H, W, C]`` of noises ``[walks, F, ...]``, and their class."""
     from gan_zoo.game import sampling
     from gan_zoo.game.labels import parse_label
@@ -188,7 +188,7 @@ def _generate(game: Game, noises: np.ndarray, label: str, from_ema: bool) -> tup
     number = parse_label(game, label) if label else 0
     if game.classes is not None:
         labels, class_name = np.full(len(z), number, np.int32), game.classes.names[number]
-    made = sampling.generate(game, z, labels, from_ema=from_ema)
+    made = sampling.generate(game, z, labels, ema=ema)
     return made.reshape(*noises.shape[:2], *made.shape[1:]), class_name
 
 

@@ -44,7 +44,7 @@ def sample_run(
     columns: int | None = None,
     step: int | None = None,
     best: bool = False,
-    from_ema: bool = True,
+    ema: bool = True,
 ) -> Samples:
     """Draw samples from a run and write them.
 
@@ -60,7 +60,7 @@ def sample_run(
         columns: Images in a row of the grid.
         step: Of the checkpoint; the newest by default.
         best: Whether to take the best checkpoint.
-        from_ema: Whether to draw from the moving average, if there is one.
+        ema: Whether to draw from the moving average, if there is one.
 
     Raises:
         UserError: There is no run, checkpoint or class of that name, or too little memory.
@@ -79,7 +79,7 @@ def sample_run(
         if labels is not None and columns and n is None:
             number -= number % columns  # whole rows, so that all classes have as many
             labels = labels[:number]
-    blocks = sampling.sample_blocks(game, number, seed, labels=labels, from_ema=from_ema)
+    blocks = sampling.sample_blocks(game, number, seed, labels=labels, ema=ema)
     write_samples(path, blocks, columns)
     return Samples(path, number, at, order)
 

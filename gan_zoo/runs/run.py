@@ -340,7 +340,7 @@ class Run:
         labels = None
         if label is not None:
             labels = np.full(n, parse_label(game, str(label)), np.int32)
-        return sampling.sample(game, n, seed, labels=labels, from_ema=ema)
+        return sampling.sample(game, n, seed, labels=labels, ema=ema)
 
     def grid(
         self, n: int = 36, seed: int = 1, *, best: bool = False, step: int | None = None

@@ -83,7 +83,7 @@ class Chief:
         return scalars
 
     def _evaluation_samples(self):
-        return sample(self._game, self._config.eval_samples, EVALUATION_SEED, place="evaluation")
+        return sample(self._game, self._config.eval_samples, EVALUATION_SEED, tag="evaluation")
 
     def log(self, previous: int, step: int, scalars: dict[str, float]) -> None:
         """Log the scalars of a chunk and show progress."""
@@ -129,11 +129,11 @@ class Chief:
         for alarm in self._evaluator.new_alarms():
             self._logger.print(f"ALARM {alarm}")
             if alarm.name == "collapse" and policy != "warn":
-                again = policy == "rollback" and self._evaluator.rollbacks < MAX_ROLLBACKS
-                outcome = Outcome.ROLL_BACK if again else Outcome.STOP_ALARM
+                may_roll_back = policy == "rollback" and self._evaluator.rollbacks < MAX_ROLLBACKS
+                outcome = Outcome.ROLL_BACK if may_roll_back else Outcome.STOP_ALARM
         return outcome
 
-    def rolled_back(self, step: int, best: int) -> None:
+    def record_rollback(self, step: int, best: int) -> None:
         """Record that the weights are those of step ``best`` again, and save them.
 
         They are saved at once, or a resumed run would not know of it.
@@ -189,4 +189,4 @@ class Follower:
     def begin(self, *_: object, **__: object) -> None:
         """See :class:`Chief`."""
 
-    log = sample = rolled_back = save = finish = print = close = begin
+    log = sample = record_rollback = save = finish = print = close = begin

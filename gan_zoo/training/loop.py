@@ -103,7 +103,7 @@ def _roll_back(session: Session, step: int) -> Outcome:
     best = session.checkpoints.roll_back()
     if best is None:
         return Outcome.STOP_ALARM
-    session.chief.rolled_back(step, best)
+    session.chief.record_rollback(step, best)
     return Outcome.CONTINUE
 
 

@@ -7,7 +7,7 @@ from gan_zoo.analysis.corruptions import corrupt
 from gan_zoo.contracts import FeatureExtractor
 from gan_zoo.errors import UserError
 from gan_zoo.evaluation.evaluate import evaluate, left_out
-from gan_zoo.evaluation.snapshot import quick, real_floor, real_side
+from gan_zoo.evaluation.snapshot import real_floor, real_statistics, score_snapshot
 
 
 @pytest.fixture(scope="module")
@@ -26,8 +26,8 @@ def by_metric(results):
 
 def test_quick_tells_good_from_bad_in_every_metric(halves, embedded):
     data, good = halves
-    real = real_side(data, embedded)
-    found = by_metric(quick(real, good, embedded, ema=True))
+    real = real_statistics(data, embedded)
+    found = by_metric(score_snapshot(real, good, embedded, ema=True))
     assert list(found) == [
         *(
             f"{m}-embedded"
@@ -36,13 +36,15 @@ def test_quick_tells_good_from_bad_in_every_metric(halves, embedded):
         "spectrum-high",
         "spectrum-checkerboard",
     ]
-    few = by_metric(quick(real, corrupt("few_distinct", good, 600, 1 / 60, seed=0), embedded))
-    noisy = by_metric(quick(real, corrupt("noise", good, 600, 40, seed=0), embedded))
-    blurred = by_metric(quick(real, corrupt("blur", good, 600, 0.04, seed=0), embedded))
+    few = by_metric(
+        score_snapshot(real, corrupt("few_distinct", good, 600, 1 / 60, seed=0), embedded)
+    )
+    noisy = by_metric(score_snapshot(real, corrupt("noise", good, 600, 40, seed=0), embedded))
+    blurred = by_metric(score_snapshot(real, corrupt("blur", good, 600, 0.04, seed=0), embedded))
     for bad in (few, noisy, blurred):
         assert bad["FD-embedded"].value > 3 * found["FD-embedded"].value
     assert min(found["precision-embedded"].value, found["recall-embedded"].value) > 0.5
-    mixed = by_metric(quick(real, corrupt("scrambled", good, 600, 1.0, seed=0), embedded))
+    mixed = by_metric(score_snapshot(real, corrupt("scrambled", good, 600, 1.0, seed=0), embedded))
     assert mixed["precision-embedded"].value < 0.8 * found["precision-embedded"].value
     assert few["recall-embedded"].value < 0.1 and few["coverage-embedded"].value < 0.3
     assert found["diversity-embedded"].value == pytest.approx(1, abs=0.02)
@@ -64,10 +66,10 @@ def test_quick_tells_good_from_bad_in_every_metric(halves, embedded):
 
 def test_the_full_protocol_agrees_with_the_quick_one_and_with_references(halves, embedded):
     data, fake = halves[0], halves[1][:300]
-    real = real_side(data, embedded)
+    real = real_statistics(data, embedded)
     full, snapshot = (
         by_metric(evaluate(data, fake, embedded)),
-        by_metric(quick(real, fake, embedded)),
+        by_metric(score_snapshot(real, fake, embedded)),
     )
     assert set(snapshot) < set(full)
     assert {"KD-embedded", "SWD-32px", "SWD-16px"} == set(full) - set(snapshot)
@@ -120,7 +122,7 @@ def test_images_of_another_shape_and_too_few_are_refused(halves, embedded):
         evaluate(data, fake[:1], embedded)
     other = registry.extractors.build("random_conv")
     with pytest.raises(UserError, match="real statistics are of embedded"):
-        quick(real_side(data, embedded), fake, other)
+        score_snapshot(real_statistics(data, embedded), fake, other)
 
 
 def test_real_features_are_kept_by_data_extractor_number_and_seed(halves, embedded, tmp_path):
@@ -132,22 +134,24 @@ def test_real_features_are_kept_by_data_extractor_number_and_seed(halves, embedd
         return embedded.features(images)
 
     e = embedded._replace(features=counting)
-    first = real_side(data, e, n=50, cache_dir=tmp_path)
-    again = real_side(data, e, n=50, cache_dir=tmp_path)
+    first = real_statistics(data, e, n=50, cache_dir=tmp_path)
+    again = real_statistics(data, e, n=50, cache_dir=tmp_path)
     assert (
         calls == [50]
         and np.array_equal(first.features, again.features)
         and first.stamp == again.stamp
     )
-    real_side(data, e, n=51, cache_dir=tmp_path)
-    real_side(data, e, n=50, seed=1, cache_dir=tmp_path)
-    real_side(data._replace(hash="other"), e, n=50, cache_dir=tmp_path)
-    real_side(data, e._replace(hash="other"), n=50, cache_dir=tmp_path)
+    real_statistics(data, e, n=51, cache_dir=tmp_path)
+    real_statistics(data, e, n=50, seed=1, cache_dir=tmp_path)
+    real_statistics(data._replace(hash="other"), e, n=50, cache_dir=tmp_path)
+    real_statistics(data, e._replace(hash="other"), n=50, cache_dir=tmp_path)
     assert calls == [50, 51, 50, 50, 50]
     # A file that a full disk cut short is computed anew.
     for path in (tmp_path / "evaluation").iterdir():
         path.write_bytes(path.read_bytes()[:500])
-    assert np.array_equal(real_side(data, e, n=50, cache_dir=tmp_path).features, first.features)
+    assert np.array_equal(
+        real_statistics(data, e, n=50, cache_dir=tmp_path).features, first.features
+    )
 
 
 def test_the_floor_is_real_against_real_at_the_same_number(halves, embedded, tmp_path):
