@@ -18,6 +18,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from gan_zoo import run
 from gan_zoo.distributed import machine, strategy
+from gan_zoo.errors import UserError
 from gan_zoo.evaluation.evaluator import Evaluator
 from gan_zoo.game import sampling
 from gan_zoo.runs.checkpoints import Checkpoints
@@ -502,6 +503,16 @@ EVALUATED = (
     "--eval_budget=1",
     "--ema=0.9",
 )
+
+
+def test_the_best_checkpoint_opens_before_the_first_regular_one(train):
+    assert train(*EVALUATED) == 0
+    best = Run(train.folder).restore(best=True)[1]
+    for path in (train.folder / "checkpoints").glob("step-*"):
+        path.unlink()
+    assert Run(train.folder).restore(best=True)[1] == best
+    with pytest.raises(UserError, match="no checkpoint yet"):
+        Run(train.folder).restore()
 
 
 def test_a_run_is_evaluated_keeps_its_best_and_says_so(train, capsys):

@@ -302,7 +302,7 @@ class Run:
         game = build_game(config, self.image_shape, self.classes)
         checkpoints = Checkpoints(game, self.folder / "checkpoints", config.keep)
         restored = checkpoints.restore(step, best=best)
-        if not checkpoints.steps:
+        if not best and not checkpoints.steps:
             raise UserError(
                 f"the run {self.folder} has no checkpoint yet; train it further (the first comes"
                 f" at step {config.save_every})."
