@@ -128,7 +128,7 @@ def _sentence(error: BaseException) -> str | None:
     if not built:
         return None
     # A hook may fail long after it was built, in the graph that TensorFlow runs: which part it
-    # belongs to cannot be told, so all parts from outside are named.
+    # belongs to is not known, so all parts from outside are named.
     parts = " and ".join(f"the {label} {name}" for name, (label, _) in built.items())
     files = ",".join(
         dict.fromkeys(module for _, module in built.values() if module.endswith(".py"))

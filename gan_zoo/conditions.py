@@ -124,7 +124,7 @@ def condition_gen(gen: keras.Model, classes: int) -> keras.Model:
     The vectors start at normal(0, 0.3^2), small beside normal noise: with 1 in place of 0.3,
     ``dcgan(width=32)`` made one single image for each class after 900 steps of MNIST, and many with
     0.3. As in BigGAN-deep (Brock et al. 2018, arXiv:1809.11096, appendix B) the class reaches the
-    noise and conditional batch norm: its gains start alike for all classes and change slowly, and
+    noise and conditional batch norm: its gains start equal for all classes and change slowly, and
     with them alone the digits after 900 steps hardly depended on the class (one run each,
     projection).
     """

@@ -305,7 +305,7 @@ def differences(old: dict[str, Any], new: Config) -> list[str]:
 
 
 def _spelled(field: dataclasses.Field, value: Any) -> Any:
-    """Return a setting in American spelling, if it is a spec; those of data may hold paths."""
+    """Return a setting in American spelling, if it is a spec; a spec of data may hold paths."""
     is_spec = field.metadata["registry"] not in (None, "datasets", "extractors")
     return american(value) if is_spec and isinstance(value, str) else value
 
@@ -362,7 +362,7 @@ def from_settings(given: Mapping[str, Any], base: str | Path | Config | None = N
     if not isinstance(base, Config):
         base = Config() if base is None else load_preset(base)
     if new.get("data_dir") and "data" not in new and base.data == Config.data:
-        new["data"] = "files"  # whoever says where images lie does not want the drawn ones
+        new["data"] = "files"  # the user gave images, so the drawn ones are not meant
     return dataclasses.replace(base, **new)
 
 

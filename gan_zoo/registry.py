@@ -415,7 +415,7 @@ class Registry(Mapping):
         return {name: framework[name] for name in asked if name in framework}
 
     def _as_user_error(self, error: Exception, spec: Spec, builder: Callable) -> UserError | None:
-        """Return what a user is told when a builder raises; None where it is a bug of ours."""
+        """Return the message for a user when a builder raises; None for a bug of gan_zoo."""
         part = f"{self.label} {spec}"
         if isinstance(error, (ValueError, OverflowError)):
             return UserError(f"{part}: {_one_line(error)}")

@@ -31,7 +31,7 @@ def alternating(disc_steps: int = 1) -> Update:
 
 @updates.register
 def simultaneous() -> Update:
-    """Both at once, from one batch of fakes, each against the other as it was before the step.
+    """Update D and G at once, from one batch of fakes, each against the other of before the step.
 
     It takes one pass through G and one through D less than ``alternating``. TensorFlow's DCGAN
     tutorial trains in this way, and analyses of GAN training assume it (Mescheder et al. 2018,
@@ -42,7 +42,7 @@ def simultaneous() -> Update:
 
 @updates.register
 def one_stage() -> Update:
-    """Both at once with a single backward pass (Shen et al. 2021, arXiv:2103.00430, section 3).
+    """Update D and G at once in one backward pass (Shen et al. 2021, arXiv:2103.00430, section 3).
 
     It computes the same as ``simultaneous``, in less time, if the logit of an image depends on that
     image alone and D's loss has a gradient there.

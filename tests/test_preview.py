@@ -249,8 +249,8 @@ def test_the_samples_of_a_run_are_searched_for_tricks(tool, train, tmp_path, mon
         (("--tricks=grain", "--out=d.png"), "d.png is a folder"),
         (("--tricks=grian",), "did you mean"),
         (("--tricks=label_smooth", "--loss=hinge"), "changes targets"),
-        (("--run=nowhere",), "is no folder"),
-        (("one",), "is no flag"),
+        (("--run=nowhere",), "is not a folder"),
+        (("one",), "is not a flag"),
     ],
 )
 def test_bad_input_is_one_sentence(tool, words, said):

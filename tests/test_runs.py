@@ -76,7 +76,7 @@ def test_a_run_sees_what_is_written_after_it_was_opened(tmp_path):
 def test_a_folder_without_a_run_is_refused(tmp_path):
     with pytest.raises(UserError, match="holds no run"):
         open_run(tmp_path)
-    with pytest.raises(UserError, match="is no folder"):
+    with pytest.raises(UserError, match="is not a folder"):
         open_run(tmp_path / "nowhere")
     (tmp_path / "config.json").write_text(json.dumps({"config": {}}))
     with pytest.raises(UserError, match="cannot be read"):

@@ -85,7 +85,7 @@ REQUIRED: set[Check] = set()
 def checks(*tables: str, required: bool = False) -> Callable[[Check], Check]:
     """Register a function as a check of all parts of some tables, in the order of definition.
 
-    Its docstring is its title, what is so of a sound part. It raises :class:`Failed` or
+    Its docstring is its title and says what is true of a correct part. It raises :class:`Failed` or
     :class:`Skipped`, or returns.
 
     Args:

@@ -76,7 +76,7 @@ def _settings(values: flags.FlagValues) -> config.Config:
 
 def main(values: flags.FlagValues, rest: list[str]) -> None:
     if rest:
-        raise UserError(f"'{rest[0]}' is no flag; write --name=value.")
+        raise UserError(f"'{rest[0]}' is not a flag; write --name=value.")
     settings = _settings(values)
     from gan_zoo import images
     from gan_zoo.analysis import preview

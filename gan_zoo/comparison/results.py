@@ -253,8 +253,8 @@ def _verdict_of_failures(pairs: _Pairs) -> str:
         (pairs.failures, pairs.baseline_failures, "worse"),
         (pairs.baseline_failures, pairs.failures, "better"),
     ):
-        # If both fail alike, three of three against none of three happens once in twenty times;
-        # fewer runs show nothing.
+        # If both have the same failure rate, 3 of 3 against 0 of 3 has a chance of 1 in 20. With
+        # fewer runs the chance is larger, so nothing is concluded.
         all_lost = len(lost) == len(pairs.ended) > 2
         if all_lost and not other and all(map(_by_training, lost)):
             return verdict

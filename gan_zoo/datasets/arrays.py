@@ -56,7 +56,7 @@ def _shapes(path: Path, archive: zipfile.ZipFile) -> dict[str, tuple[int, ...]]:
                     shape, _, dtype = _READ_HEADER[np.lib.format.read_magic(file)](file)
             except KeyError:  # a format for records
                 continue
-            except Exception as e:  # zipfile, zlib and NumPy have many ways to say so
+            except Exception as e:  # zipfile, zlib and NumPy raise many types
                 raise UserError(
                     f"{path} is damaged at {info.filename} ({error_text(e)}); save it again."
                 ) from None

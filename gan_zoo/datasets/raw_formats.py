@@ -53,8 +53,8 @@ def _frombuffer(buffer: bytes, dtype: np.dtype, shape: tuple[int, ...], order: A
     return np.frombuffer(buffer, dtype).reshape(shape, order=order)
 
 
-# What an array is pickled with, under old and new names. NumPy keeps the function that makes an
-# empty array to itself.
+# The functions and types in the pickle of an array, under their old and new names in NumPy.
+# ``_reconstruct`` is not public in NumPy, so it is taken from the pickle of an empty array.
 _ALLOWED = {
     ("numpy.core.multiarray", "_reconstruct"): np.empty(0).__reduce__()[0],
     ("numpy._core.multiarray", "_reconstruct"): np.empty(0).__reduce__()[0],

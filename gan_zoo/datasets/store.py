@@ -188,11 +188,11 @@ def _read(folder: Path, stem: str) -> Entry | None:
 def memory_map(path: Path) -> np.ndarray:
     """Map the array in an .npy file, which is then read from the disk image by image.
 
-    The system is told that the order is random. Else it reads 128 KB around each image, which the
-    next image does not need: fifty times slower for a set larger than memory.
+    ``madvise`` announces a random order. Without it, the system reads 128 KB around each image,
+    which the next image does not need: fifty times slower for a set larger than memory.
     """
     images = np.load(path, mmap_mode="r", allow_pickle=False)
-    with contextlib.suppress(AttributeError, OSError):  # not every system can be told
+    with contextlib.suppress(AttributeError, OSError):  # not every system has madvise
         images._mmap.madvise(mmap.MADV_RANDOM)
     return images
 

@@ -12,7 +12,7 @@ import tensorflow as tf
 
 
 def describe(distribution: tf.distribute.Strategy) -> dict[str, Any]:
-    """Return what of this machine decides about the last bits of a run."""
+    """Return the machine's properties that can change rounding."""
     return {
         "devices": [device.name for device in tf.config.list_logical_devices()],
         "replicas": distribution.num_replicas_in_sync,

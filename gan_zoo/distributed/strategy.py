@@ -42,7 +42,7 @@ def make(name: str) -> tf.distribute.Strategy:
                 "--strategy=mirrored needs two devices or more, and here is one"
                 f" ({devices[0].name}); leave the flag out."
             )
-        # On CPUs, a second ring of collectives in one process fails on its keys.
+        # On CPUs, a second group of collective operations in one process fails (duplicate keys).
         on_gpu = devices[0].device_type == "GPU"
         return tf.distribute.MirroredStrategy(
             [device.name for device in devices],
@@ -90,7 +90,7 @@ def _join_timeout() -> Iterator[None]:
 def exchanges(strategy: tf.distribute.Strategy) -> Iterator[None]:
     """End this process with ExitCode.PEER_LOST if the body's exchange takes EXCHANGE_SECONDS.
 
-    TensorFlow notices a worker that is gone at once; this is for one that runs and never answers.
+    TensorFlow sees at once that a worker has died. This handles a worker that hangs.
     """
 
     def give_up() -> None:

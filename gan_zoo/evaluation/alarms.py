@@ -108,7 +108,8 @@ def collapse(
 
     Their diversity has fallen below ``part`` of the best that the run has had, or recall has fallen
     below a tenth of its best (where that was at least 0.1), or diversity is below a quarter of the
-    real images' after five evaluations. A fall below a quarter of the run's best is told at once.
+    real images' after five evaluations. A fall below a quarter of the run's best raises the alarm
+    at the first evaluation.
     An untrained generator has no variety, so none is expected of it at first.
     """
     advice = (
@@ -202,8 +203,8 @@ def past_best(
 ) -> Alarm | None:
     """The metric is ``factor`` times its best or worse, for ``least`` evaluations running.
 
-    The alarm's step is that of the best evaluation. A best below twice the floor counts as twice
-    the floor: so near to real images, a factor is chance.
+    The alarm's step is that of the best evaluation. If the best score is below 2 x floor,
+    2 x floor is used: ratios of such small scores are random.
     """
     series = _series(history, score)
     if not series:

@@ -174,6 +174,7 @@ class Evaluator:
                 f"  best {self.score_name}: {value:.4g} at step {at}; last: {last:.4g},"
                 f" {ratio:.2f} times the best"
             )
-        if self._spent:  # in this program; one that only makes up for the end has spent nothing
+        # A program that only does the final evaluation has no earlier cost to show.
+        if self._spent:
             lines.append(f"  evaluation took {100 * self.share:.1f} % of the time")
         return lines

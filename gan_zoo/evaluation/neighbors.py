@@ -71,10 +71,10 @@ class Manifold(NamedTuple):
     Attributes:
         precision: Share of fake images within the real manifold, 0 to 1.
         recall: Share of real images within the fake manifold, 0 to 1.
-        density: Mean number of real neighborhoods around a fake image, over k; about 1 when both
-            are alike, >= 0.
-        coverage: Share of real images with a fake one in their neighborhood; near 1 when alike, 0
-            to 1.
+        density: Mean number of real neighborhoods around a fake image, over k, >= 0; about 1 when
+            both sets have the same distribution.
+        coverage: Share of real images with a fake one in their neighborhood, 0 to 1; near 1 when
+            both sets have the same distribution.
     """
 
     precision: tuple[float, float]
@@ -84,10 +84,13 @@ class Manifold(NamedTuple):
 
 
 def manifold(real: np.ndarray, fake: np.ndarray, *, k: int = 3, k_coverage: int = 5) -> Manifold:
-    """Precision, recall, density and coverage.
+    """Return precision, recall, density and coverage.
 
-    Precision and recall are those of Kynkäänniemi et al. (2019, arXiv 1904.06991, section 2),
-    density and coverage those of Naeem et al. (2020, arXiv 2002.09797, section 3). All four depend
+    A manifold is the union of the balls around all images of a set in feature space; the radius of
+    a ball is the distance to the k-th neighbor (Kynkäänniemi et al.).
+
+    Precision and recall are defined as in Kynkäänniemi et al. (2019, arXiv 1904.06991, section 2),
+    density and coverage as in Naeem et al. (2020, arXiv 2002.09797, section 3). All four depend
     on the number of images: compare only at equal N. Neighborhoods are closed balls here (``<=``),
     so that copies of one image count as neighbors; Naeem's code has open balls.
 

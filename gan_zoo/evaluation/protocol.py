@@ -141,8 +141,9 @@ def comparable(a: Stamp, b: Stamp, *, subject: Collection[str] = ()) -> str:
 def small_sample_warning(n: int, dimensions: int) -> str:
     """Return a warning if N is too small for a Frechet distance, else "".
 
-    A covariance of D dimensions from fewer than 10 D images is mostly noise, which raises the
-    distance: identical distributions of 64 dimensions give 4 % of their variance at N = 500.
+    Estimated from fewer than 10 D images, a covariance of D dimensions has large random errors,
+    which raise the distance. Two samples of 500 images from one distribution of 64 dimensions have
+    a distance of about 4 % of its variance, not 0.
     """
     if n >= 10 * dimensions:
         return ""

@@ -1,4 +1,4 @@
-"""SavedModels as feature networks: those of TF2, and those of tensorflow_hub for TF1."""
+"""SavedModels as feature networks: of TensorFlow 2, or of tensorflow_hub for TensorFlow 1."""
 
 from __future__ import annotations
 

@@ -111,8 +111,8 @@ def score_snapshot(
 
     In this order: ``FD`` (equal to TF-GAN's); ``precision``, ``recall``, ``density``, ``coverage``
     (of as many real images as fake ones, or the reverse); ``diversity`` (mean pairwise distance of
-    fake images over that of real ones, 1 when alike; left out where all real images are the same);
-    ``spectrum-high`` and ``spectrum-checkerboard`` (decibel over real images, 0 when alike; see
+    fake images over that of real ones, 1 when equal; left out where all real images are the same);
+    ``spectrum-high`` and ``spectrum-checkerboard`` (decibel over real images, 0 when equal; see
     :mod:`.spectrum`).
 
     Args:

@@ -194,7 +194,7 @@ def sliced_wasserstein(real: np.ndarray, fake: np.ndarray, *, seed: int = 0) -> 
 
     Karras et al. 2018, arXiv 1710.10196. TF-GAN divides each patch by its standard deviation, so
     one flat patch makes the result NaN. Here half a gray level of uniform noise is added to real
-    and fake alike, as when pixels are dequantized. TF-GAN draws from global generators; here they
+    and fake images, as when pixels are dequantized. TF-GAN draws from global generators; here they
     are seeded for the call and put back.
 
     Args:

@@ -36,15 +36,15 @@ class _Compiled:
 
     def _batch_statistics(self, *inputs: tf.Tensor) -> list[tf.Tensor]:
         """Return the batch statistics of one batch of inputs, in the order of ``statistics``."""
-        # The scope discards all other updates of training, such as those of Keras' batch norm.
+        # The scope discards all other updates of training, such as in Keras' batch norm.
         with capture_batch_statistics(self.net()) as captured, keras.StatelessScope():
             self._call(inputs, training=True)
         self.statistics = [variable for variable, _ in captured]
         return [value for _, value in captured]
 
 
-# A run samples from G and from its average again and again, and compiles each once. An entry goes
-# with its net.
+# A run samples from G and from its average many times, and compiles each once. An entry is deleted
+# when its net is deleted.
 _compiled: weakref.WeakKeyDictionary[keras.Model, _Compiled] = weakref.WeakKeyDictionary()
 
 
@@ -132,7 +132,7 @@ def generate(
 
 
 def compute_standing_statistics(game: step.Game, batches: int = 16, batch: int = 64) -> None:
-    """Set the batch norm statistics of the EMA generator to those of its own weights.
+    """Set the batch norm statistics of the EMA generator computed with its own weights.
 
     They are means over batches of fixed noise. The EMA's weights are behind G's, so under G's
     moving statistics it makes worse images than it can: pale ones on anime faces of 64 pixels, with
@@ -175,7 +175,7 @@ def sample_blocks(
     tag: str = "sample",
     batch: int = 64,
 ) -> Iterator[tuple[np.ndarray, np.ndarray | None]]:
-    """Draw samples in blocks, in inference mode; many images, or large noise, need not fit memory.
+    """Draw samples in blocks, in inference mode, so that all images need not be in memory at once.
 
     Image i depends on ``seed`` and ``tag`` alone, not on ``number``; with a condition, also on
     label i.

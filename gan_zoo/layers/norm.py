@@ -16,9 +16,9 @@ class BatchNorm(keras.layers.Layer):
     """Batch normalization (Ioffe & Szegedy 2015, arXiv:1502.03167) on TensorFlow's fused kernel.
 
     Differs from ``keras.layers.BatchNormalization`` in three ways: it is one kernel forward and one
-    backward, which on a CPU is a good part of a DCGAN's step; its momentum is 0.9, since with 0.99
-    a short run samples rubbish in inference mode; and its moving variance is the unbiased one, as
-    that of the fused kernel.
+    backward, which saves a good part of a DCGAN's step on a CPU; its momentum is 0.9, since with
+    0.99 the samples of a short run are bad in inference mode; and its moving variance is the
+    unbiased one, as in the fused kernel.
 
     Over several replicas, a synchronized layer uses the statistics of the global batch, by two
     reductions a call in place of the fused kernel. Without synchronization each replica uses its

@@ -148,7 +148,7 @@ class Checkpoints:
         if wanted:
             raise UserError(
                 f"none of the checkpoints in {folder} can be read ({self.notes[-1]}); restore them"
-                " or start anew."
+                " or start a new run."
             )
         return 0
 

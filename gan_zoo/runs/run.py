@@ -115,7 +115,7 @@ class Run:
                 raise ValueError("gan_zoo did not write it")
             return content
         except FileNotFoundError:
-            what = "holds no run (no config.json)" if self.folder.is_dir() else "is no folder"
+            what = "holds no run (no config.json)" if self.folder.is_dir() else "is not a folder"
             raise UserError(
                 f"{self.folder} {what}; give the folder of a run, such as runs/NAME."
             ) from None
@@ -388,7 +388,7 @@ class Run:
         say, are removed again.
 
         Raises:
-            UserError: It cannot be made or written, holds something that is no run, or is in use.
+            UserError: It cannot be made or written, holds other files, or is in use.
         """
         folder = self.folder
         try:

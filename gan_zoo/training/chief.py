@@ -134,9 +134,9 @@ class Chief:
         return outcome
 
     def record_rollback(self, step: int, best: int) -> None:
-        """Record that the weights are those of step ``best`` again, and save them.
+        """Record that the weights of step ``best`` were restored, and save them.
 
-        They are saved at once, or a resumed run would not know of it.
+        They are saved now, or a resumed run would not know of it.
         """
         self._logger.print(
             f"rolled back to the weights of step {best}; the run goes on with new batches and"

@@ -113,15 +113,16 @@ def _finish(session: Session, step: int, outcome: Outcome) -> None:
     Raises:
         Stopped: It did not come to its end.
     """
-    # Whoever stops a run in its last steps does not wait for its end; going on makes up for it.
+    # A run stopped by a signal skips the final evaluation and export. The same command does them
+    # later.
     ended = step >= session.config.steps and outcome in (Outcome.CONTINUE, Outcome.STOP_ALARM)
     if ended:
         session.chief.finish(step)
     session.chief.close()
-    # No worker leaves before the chief is through. Signals are only collected: an exception raised
+    # No worker leaves before the chief is done. Signals are only collected: an exception raised
     # by a signal handler inside TensorFlow is not safe.
     is_chief = strategy.leads(session.config.strategy)
-    waiting = stop_requests("when the first worker is through")
+    waiting = stop_requests("when the first worker is done")
     with contextlib.nullcontext() if is_chief else waiting:
         strategy.highest(session.distribution, 0)
     if not ended:
