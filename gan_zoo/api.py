@@ -78,7 +78,7 @@ def train(config: str | Path | Config | None = None, *, show: bool = False, **se
     """Train a run and return it; the same call again goes on where it stopped.
 
     An interrupt (Ctrl-C, or the stop button of a notebook) saves the run after its current chunk
-    of steps and returns it.
+    of steps and returns it. An alarm (``on_collapse``) also ends it early, saved, and returns it.
 
     Args:
         config: Settings to start from: a preset's name, such as ``"quick64"``, the path of a

@@ -26,6 +26,8 @@ from gan_zoo.spec import Spec, american, parse_spec, parse_specs
 
 PRESETS = Path(__file__).parent / "presets"
 
+MAX_ROLLBACKS = 3  # returns of one run to its best checkpoint, under --on_collapse=rollback
+
 
 def _field(default: Any, text: str, *, resumable: bool = False, registry: str | None = None) -> Any:
     """Return a field with its help.
@@ -115,7 +117,7 @@ class Config:
     on_collapse: str = _field(
         "warn",
         "what to do when the samples collapse: warn, stop, or rollback (to the best checkpoint, at"
-        " most 3 times)",
+        f" most {MAX_ROLLBACKS} times; then stop)",
         resumable=True,
     )
     strategy: str = _field(

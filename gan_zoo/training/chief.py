@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 
-from gan_zoo.config import Config
+from gan_zoo.config import MAX_ROLLBACKS, Config
 from gan_zoo.evaluation.evaluator import Evaluator
 from gan_zoo.game.labels import grid_layout
 from gan_zoo.game.sampling import compute_standing_statistics, sample
@@ -21,7 +21,6 @@ from gan_zoo.training.outcome import Outcome
 # Runs of all training seeds are scored on the same noise and the same real images, so that their
 # scores compare.
 EVALUATION_SEED = 0
-MAX_ROLLBACKS = 3
 
 
 class Chief:
@@ -126,6 +125,8 @@ class Chief:
         outcome, policy = Outcome.CONTINUE, self._config.on_collapse
         if not self._scored or self._evaluator is None:
             return outcome
+        # Only a new alarm acts: samples that stay collapsed after a rollback do not cause a second
+        # one. An evaluation that the budget skips cannot raise an alarm.
         for alarm in self._evaluator.new_alarms():
             self._logger.print(f"ALARM {alarm}")
             if alarm.name == "collapse" and policy != "warn":
