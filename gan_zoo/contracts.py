@@ -114,8 +114,8 @@ class Trick(NamedTuple):
             loss, without the condition's. The logits are negated where tricks swap the targets, so
             that higher means more real.
         gradients: ``(gradients, net) -> gradients``, lists, before they are applied; ``net`` is
-            ``gen`` or ``disc``. They are those of this replica; the optimizer applies their sum
-            over replicas.
+            ``gen`` or ``disc``. They are of this replica; the optimizer applies their sum over
+            replicas.
         after_disc: ``(disc) -> None``, after each update of D.
         swaps_targets: Whether real images get the target 0 and fake ones 1, for both nets.
         metrics: ``() -> {name: scalar}``, read at the end of a chunk.
@@ -179,7 +179,7 @@ class Update(NamedTuple):
     Attributes:
         run: ``(game, batch) -> {name: scalar}``, the scalars of
             :data:`gan_zoo.game.step.SCALARS`; the batch has ``batches * B`` images, and
-            :func:`gan_zoo.game.step.split_batch` gives those of each update of D.
+            :func:`gan_zoo.game.step.split_batch` gives the images of each update of D.
         batches: How many batches of real images one step uses.
         single_backward: Whether G's gradient comes from D's loss. Then penalties, losses with zero
             gradients, and a D whose output for one image depends on the others are refused.

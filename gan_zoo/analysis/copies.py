@@ -4,10 +4,10 @@ The test needs held-out images: real ones of the same source that were not train
 generator has learned the distribution and not the images, a sample's nearest real image is a
 held-out one as often as one of as many training images. So the share of samples that are nearer to
 training images is one half, *whatever the samples look like*: blurred ones are nearer to
-everything, but to both sets alike, and near-duplicates within the data are in both sets alike. Only
-memorization of the training images changes the share. (The same share is used to audit synthetic
-tables. A test on distances to the training set alone, as in Meehan et al. 2020, arXiv 2004.05675,
-may take blurred samples for copies.)
+everything, but equally to both sets, and near-duplicates within the data are equally in both sets.
+Only memorization of the training images changes the share. (The same share is used to audit
+synthetic tables. A test on distances to the training set alone, as in Meehan et al. 2020, arXiv
+2004.05675, may take blurred samples for copies.)
 
 A generator that has overfitted a little changes the share a little. A copy is more: its distance to
 its training image is less than half the distance to any held-out one. In many dimensions that

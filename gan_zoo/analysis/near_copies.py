@@ -62,7 +62,7 @@ def nearest_training_images(
         train: The rows of it that were trained on.
 
     Returns:
-        Those of the samples, and those of the held-out images in ``scale``.
+        The nearest images of the samples, and of the held-out images in ``scale``.
     """
     held_out_points = space.function(held_out)
     points = [space.function(samples), held_out_points[scale]]

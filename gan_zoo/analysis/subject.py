@@ -266,7 +266,7 @@ def build_extractor(config: Config) -> FeatureExtractor:
             delay=1,
         ):
             rows.append(extractor.features(images[i : i + 1024]))
-            if extractor.logits is not None:  # the extractor holds those of the last batch only
+            if extractor.logits is not None:  # the extractor keeps only the last batch
                 logits.append(extractor.logits(images[i : i + 1024]))
         last[:] = images, np.concatenate(logits) if logits else None
         return np.concatenate(rows)

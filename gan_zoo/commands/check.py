@@ -57,7 +57,7 @@ def tables_of(spec: Spec, table: str = "") -> list[str]:
         hint = f"did you mean {' or '.join(near)}? " if near else ""
         raise UserError(
             f"no table has a part '{spec.name}'; {hint}gan_zoo list shows all parts,"
-            " --plugins=FILE adds those of a file."
+            " --plugins=FILE adds the parts of a file."
         )
     fitting, errors = [], []
     for name in names:

@@ -3,9 +3,10 @@
     gan_zoo launch --workers=2 -- --config=faces32 --data_dir=faces.zip --workdir=runs/mine
     gan_zoo launch --hosts=alpha:2222,beta:2222 --index=0 -- ...    on alpha; --index=1 on beta
 
-The first command starts all workers on this machine. The second starts one worker; give it on
-each host, with the --index of that host. After ``--`` come the flags of gan_zoo train; --strategy=multi_worker is added to them. All
-hosts need the same code and data, and the same --workdir on a shared disk.
+The first command starts all workers on this machine. The second starts one worker; give it on each
+host, with the --index of that host. After ``--`` come the flags of gan_zoo train;
+--strategy=multi_worker is added to them. All hosts need the same code and data, and the same
+--workdir on a shared disk.
 
 The workers talk over gRPC without any authentication or encryption, on all network interfaces:
 trusted networks only.

@@ -89,7 +89,7 @@ def _budgeted_steps(plan: Plan, name: str, flops: float, device: Device) -> floa
 
 
 def _set_steps(record: Record, name: str, budgeted: float) -> None:
-    """Set the steps of a variant: those of its budget, or its own ``--steps`` if they are fewer."""
+    """Set the steps of a variant: as many as its budget allows, at most its own ``--steps``."""
     ((kind, amount),) = record["budget"].items()
     variant = record["variants"][name]
     own = variant["settings"].get("steps", math.inf)

@@ -24,9 +24,9 @@ class Plan:
     """A comparison that is about to run.
 
     Attributes:
-        folder: The folder of the comparison, which holds those of its runs.
+        folder: The folder of the comparison, which holds the folders of its runs.
         record: The content of ``comparison.json``.
-        configs: The settings of each variant, by name; seed and folder are those of the base.
+        configs: The settings of each variant, by name; seed and folder as in the base.
     """
 
     folder: Path

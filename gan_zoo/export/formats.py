@@ -21,7 +21,7 @@ class Format(NamedTuple):
 
     Attributes:
         path: The name of the file or folder in the export.
-        needs: Packages beyond those of gan_zoo, by their names in Python.
+        needs: Packages that gan_zoo does not install, by their names in Python.
         write: ``(net, path) -> None``.
         run: ``(path, z) -> images``, with the format's own runtime; for a G with classes, z is the
             list of noise and labels.

@@ -159,7 +159,7 @@ def sample(game: step.Game, number: int, seed: int, **settings: Any) -> np.ndarr
         game: The game whose G it is.
         number: The number of images.
         seed: The seed of noise and labels.
-        **settings: Those of :func:`sample_blocks`.
+        **settings: Arguments of :func:`sample_blocks`.
     """
     blocks = sample_blocks(game, number, seed, **settings)
     return np.concatenate([samples for samples, _ in blocks])

@@ -280,7 +280,7 @@ def _disc_scalars(
     game: Game, real_logits: tf.Tensor, fake_logits: tf.Tensor
 ) -> dict[str, tf.Tensor]:
     """Return D's mean logits and its accuracy."""
-    # Where tricks swap the targets, D is right when it says so.
+    # Where tricks swap the targets, real images should have negative logits.
     target_sign = -1.0 if game.swaps_targets else 1.0
     # Where only differences of logits count, the threshold is halfway between their means.
     threshold = 0.0

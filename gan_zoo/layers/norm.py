@@ -43,8 +43,8 @@ class BatchNorm(keras.layers.Layer):
             momentum: The share of the moving statistics that an update keeps.
             epsilon: Added to the variance.
             affine: Whether a learned gain and shift of each channel follow.
-            synchronized: Whether the statistics are those of all replicas.
-            **kwargs: Those of ``keras.layers.Layer``.
+            synchronized: Whether the statistics are of all replicas together.
+            **kwargs: Arguments of ``keras.layers.Layer``.
         """
         super().__init__(**kwargs)
         self.momentum = momentum
@@ -168,7 +168,7 @@ def normalize(x, kind: str, label=None, classes: int = 0):
     With a label, gain and shift are those of its class (:class:`gan_zoo.layers.ClassAffine`), also
     where ``kind`` is ``none``; ``instance`` then is conditional instance normalization (Dumoulin et
     al. 2017, arXiv:1610.07629, section 2.2), and ``batch`` conditional batch normalization (de
-    Vries et al. 2017, arXiv:1707.00683), whose statistics are those of all classes.
+    Vries et al. 2017, arXiv:1707.00683), whose statistics are of all classes together.
 
     Args:
         x: The map.

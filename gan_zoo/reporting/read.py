@@ -214,10 +214,10 @@ def uris(run: Run, budget: float) -> tuple[list[tuple[int, str]], list[str]]:
 def _fitting(
     opened: Sequence[tuple[int, Image.Image]], budget: float
 ) -> tuple[list[tuple[int, bytes]], str]:
-    """(step, WebP) of grids within so many bytes, and in words what that cost them, or "".
+    """Return (step, WebP) of grids within ``budget`` bytes, and a note on what they lost, or "".
 
-    Given up are first exact pixels (those of the last grid only where it takes a third of all),
-    then half of them, then grids.
+    First grids lose exact pixels (the last grid only where it takes a third of all bytes), then
+    half their pixels; then whole grids are left out.
     """
 
     def size(coded: Sequence[tuple[int, bytes]]) -> int:
