@@ -14,17 +14,15 @@ No TensorFlow at import: only restoring a checkpoint needs it.
 
 from __future__ import annotations
 
-import contextlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import filelock
 import numpy as np
 
 from gan_zoo import images
-from gan_zoo.config import RESUMABLE, Config, differences, from_json
+from gan_zoo.config import Config, from_json
 from gan_zoo.contracts import Classes
 from gan_zoo.errors import UserError
 from gan_zoo.files import user_path, write_json
@@ -380,56 +378,6 @@ class Run:
 
     # What the training loop writes.
 
-    @contextlib.contextmanager
-    def lock(self) -> Iterator[None]:
-        """Make the folder if need be, and keep other processes out while the body runs.
-
-        Folders that were made here and in which nothing was written, because of a user's mistake,
-        say, are removed again.
-
-        Raises:
-            UserError: It cannot be made or written, holds other files, or is in use.
-        """
-        folder = self.folder
-        try:
-            made = [path for path in (folder, *folder.parents) if not path.exists()]
-            folder.mkdir(parents=True, exist_ok=True)
-            # What begins with a dot is our lock, or what a kill left of a file being written.
-            others = [p.name for p in folder.iterdir() if not p.name.startswith(".")]
-        except OSError as e:
-            raise UserError(
-                f"the run directory {folder} cannot be made ({e.strerror}); choose another"
-                " --workdir."
-            ) from None
-        if others and not self.exists:
-            raise UserError(
-                f"{folder} holds files ({others[0]} ...) but no run of gan_zoo; choose an empty or"
-                " new folder as --workdir."
-            )
-        lock = filelock.FileLock(folder / ".lock", timeout=0)
-        try:
-            lock.acquire()
-        except filelock.Timeout:
-            raise UserError(
-                f"{folder} is in use by another process; wait for it, stop it, or choose another"
-                " --workdir."
-            ) from None
-        except OSError as e:
-            raise UserError(
-                f"the run directory {folder} cannot be written ({e.strerror}); choose another"
-                " --workdir."
-            ) from None
-        try:
-            yield
-        finally:
-            # On Windows a lock that is held cannot be removed.
-            with contextlib.suppress(OSError):
-                if made and [p.name for p in folder.iterdir()] == [".lock"]:
-                    (folder / ".lock").unlink()
-                    for path in made:  # until there is something in one
-                        path.rmdir()
-            lock.release()
-
     def start(self, config: Config, data: Record, machine: Record) -> None:
         """Write ``config.json`` of a run that begins now."""
         settings = {k: v for k, v in vars(config).items() if k != "workdir"}
@@ -438,54 +386,6 @@ class Run:
     def write(self, content: Record) -> None:
         """Write ``config.json``, as a whole or not at all."""
         write_json(self.folder / "config.json", content)
-
-    def check_resumable(self, config: Config, data: Record) -> bool:
-        """Return whether there is a run to go on with; if not, a new one starts here.
-
-        Raises:
-            UserError: There is one, with other settings or other data.
-        """
-        if not self.exists:
-            return False
-        old = self.record
-        changed = differences(old["config"], config)
-        if changed:
-            raise UserError(
-                f"{self.folder} holds a run with other settings ({'; '.join(changed)}); give the"
-                " old ones to go on with it, or another --workdir to start a new run."
-            )
-        if old["data"]["hash"] != data["hash"]:
-            raise UserError(
-                f"the data changed since the run in {self.folder} began"
-                f" ({old['data']['count']} images then, {data['count']} now, other pixels);"
-                " restore the data, or start a new run in another --workdir."
-            )
-        if recorded_classes(old["data"]) != recorded_classes(data):
-            raise UserError(
-                f"the labels of the data changed since the run in {self.folder} began; restore"
-                " them, or start a new run in another --workdir."
-            )
-        return True
-
-    def record_resume(self, config: Config, step: int) -> int:
-        """Record that the run goes on from ``step``; return what ``--steps`` was before.
-
-        Settings that may change take their new values. ``steps_before`` gets a pair for each
-        change of ``--steps``: the step up to which it was so, and what it was.
-        """
-        old = self.record
-        before = old["config"].get("steps")
-        if not isinstance(before, int):
-            before = config.steps
-        changed = {name: getattr(config, name) for name in RESUMABLE if name != "workdir"}
-        new = {**old, "config": {**old["config"], **changed}}
-        earlier = self.steps_history
-        trained = step and not (earlier and earlier[-1][0] == step)
-        if trained and before != config.steps:
-            new["steps_before"] = [*map(list, earlier), [step, before]]
-        if new != old:
-            self.write(new)
-        return before
 
     @property
     def steps_history(self) -> list[tuple[int, int]]:

@@ -12,6 +12,7 @@ from gan_zoo import registry
 from gan_zoo.config import Config
 from gan_zoo.distributed import strategy
 from gan_zoo.errors import UserError
+from gan_zoo.runs.lock import lock
 from gan_zoo.runs.run import Run
 from gan_zoo.training import notes
 from gan_zoo.training.logger import OnGrid
@@ -40,8 +41,8 @@ def train(config: Config, on_grid: OnGrid | None = None) -> Run:
     is_chief = strategy.leads(config.strategy)
     if config.deterministic:
         tf.config.experimental.enable_op_determinism()
-    lock = run.lock() if is_chief else contextlib.nullcontext()
-    with _explained(run.folder), lock, strategy.peers(distribution):
+    locked = lock(run) if is_chief else contextlib.nullcontext()
+    with _explained(run.folder), locked, strategy.peers(distribution):
         config = resolve(config, run, distribution)
         session = set_up(config, run, distribution, is_chief=is_chief, on_grid=on_grid)
         if session is not None:

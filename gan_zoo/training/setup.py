@@ -21,6 +21,7 @@ from gan_zoo.game.build import build_extractor, build_game, data_split, load_dat
 from gan_zoo.game.labels import condition_classes, rare_class_warning
 from gan_zoo.game.step import Game
 from gan_zoo.runs.checkpoints import Checkpoints
+from gan_zoo.runs.resume import check_resumable, record_resume
 from gan_zoo.runs.run import Run
 from gan_zoo.training import feed, notes
 from gan_zoo.training.chief import EVALUATION_SEED, Chief, Follower
@@ -81,7 +82,7 @@ def set_up(
     data = load_data(config)
     classes = condition_classes(config, data)
     identity = _identity(data, classes)
-    resumed = is_chief and run.check_resumable(config, identity)
+    resumed = is_chief and check_resumable(run, config, identity)
     _check_batch(config, distribution)
     with distribution.scope():
         game = build_game(config, data.image_shape, classes)
@@ -100,7 +101,7 @@ def set_up(
     extractor = build_extractor(config) if config.eval_every and is_chief else None
     before = config.steps
     if resumed:
-        before = run.record_resume(config, start)
+        before = record_resume(run, config, start)
     elif is_chief:
         run.start(config, identity, machine.describe(distribution))
     chief: Chief | Follower = Follower()

@@ -1,0 +1,61 @@
+"""The lock of a run directory: one process at a time trains in it."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+import filelock
+
+from gan_zoo.errors import UserError
+from gan_zoo.runs.run import Run
+
+
+@contextlib.contextmanager
+def lock(run: Run) -> Iterator[None]:
+    """Make the folder of a run if need be, and keep other processes out while the body runs.
+
+    Folders that were made here and in which nothing was written, because of a user's mistake,
+    say, are removed again.
+
+    Raises:
+        UserError: It cannot be made or written, holds other files, or is in use.
+    """
+    folder = run.folder
+    try:
+        made = [path for path in (folder, *folder.parents) if not path.exists()]
+        folder.mkdir(parents=True, exist_ok=True)
+        # What begins with a dot is our lock, or what a kill left of a file being written.
+        others = [p.name for p in folder.iterdir() if not p.name.startswith(".")]
+    except OSError as e:
+        raise UserError(
+            f"the run directory {folder} cannot be made ({e.strerror}); choose another --workdir."
+        ) from None
+    if others and not run.exists:
+        raise UserError(
+            f"{folder} holds files ({others[0]} ...) but no run of gan_zoo; choose an empty or"
+            " new folder as --workdir."
+        )
+    file_lock = filelock.FileLock(folder / ".lock", timeout=0)
+    try:
+        file_lock.acquire()
+    except filelock.Timeout:
+        raise UserError(
+            f"{folder} is in use by another process; wait for it, stop it, or choose another"
+            " --workdir."
+        ) from None
+    except OSError as e:
+        raise UserError(
+            f"the run directory {folder} cannot be written ({e.strerror}); choose another"
+            " --workdir."
+        ) from None
+    try:
+        yield
+    finally:
+        # On Windows a lock that is held cannot be removed.
+        with contextlib.suppress(OSError):
+            if made and [p.name for p in folder.iterdir()] == [".lock"]:
+                (folder / ".lock").unlink()
+                for path in made:  # until there is something in one
+                    path.rmdir()
+        file_lock.release()

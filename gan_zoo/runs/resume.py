@@ -1,0 +1,58 @@
+"""Whether a run may go on with these settings and data, and the record of a resume."""
+
+from __future__ import annotations
+
+from gan_zoo.config import RESUMABLE, Config, differences
+from gan_zoo.errors import UserError
+from gan_zoo.runs.logs import Record
+from gan_zoo.runs.run import Run, recorded_classes
+
+
+def check_resumable(run: Run, config: Config, data: Record) -> bool:
+    """Return whether there is a run to go on with; if not, a new one starts here.
+
+    Raises:
+        UserError: There is one, with other settings or other data.
+    """
+    if not run.exists:
+        return False
+    old = run.record
+    changed = differences(old["config"], config)
+    if changed:
+        raise UserError(
+            f"{run.folder} holds a run with other settings ({'; '.join(changed)}); give the"
+            " old ones to go on with it, or another --workdir to start a new run."
+        )
+    if old["data"]["hash"] != data["hash"]:
+        raise UserError(
+            f"the data changed since the run in {run.folder} began"
+            f" ({old['data']['count']} images then, {data['count']} now, other pixels);"
+            " restore the data, or start a new run in another --workdir."
+        )
+    if recorded_classes(old["data"]) != recorded_classes(data):
+        raise UserError(
+            f"the labels of the data changed since the run in {run.folder} began; restore"
+            " them, or start a new run in another --workdir."
+        )
+    return True
+
+
+def record_resume(run: Run, config: Config, step: int) -> int:
+    """Record that the run goes on from ``step``; return what ``--steps`` was before.
+
+    Settings that may change take their new values. ``steps_before`` gets a pair for each
+    change of ``--steps``: the step up to which it was so, and what it was.
+    """
+    old = run.record
+    before = old["config"].get("steps")
+    if not isinstance(before, int):
+        before = config.steps
+    changed = {name: getattr(config, name) for name in RESUMABLE if name != "workdir"}
+    new = {**old, "config": {**old["config"], **changed}}
+    earlier = run.steps_history
+    trained = step and not (earlier and earlier[-1][0] == step)
+    if trained and before != config.steps:
+        new["steps_before"] = [*map(list, earlier), [step, before]]
+    if new != old:
+        run.write(new)
+    return before
