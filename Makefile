@@ -10,7 +10,7 @@ demo: .venv/ready  ## train on the embedded cartoon faces and make a GIF of it
 	$(BIN)/gan_zoo train --config=demo
 
 test: .venv/ready-dev  ## the fast tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 check: .venv/ready-dev  ## lint, format and types
 	$(BIN)/ruff check .

@@ -37,7 +37,7 @@ def keras_dcgan(width: int = 64, latent: int = 100, *, image_shape):
     )
 
 
-@discriminators.register
+@discriminators.register  # type: ignore[no-redef]
 def keras_dcgan(width: int = 64, *, image_shape):  # noqa: F811 -- one name in two tables
     """``dcgan`` (Radford et al. 2015, arXiv:1511.06434), made of keras.layers only."""
     image = x = keras.Input(image_shape, name="image")
