@@ -93,7 +93,7 @@ def test_a_run_scores_as_in_its_own_final_evaluation_and_logs_it(tool, trained):
     assert "step 4 (EMA), against 72 images 16x16x3 of files (train)" in out
     assert "[real against real: " in out
     assert "the distance is biased upwards" in out  # 30 images are few
-    assert "random_conv is no classifier" in out
+    assert "random_conv is not a classifier" in out
     assert record["left_out"]
     new = lines(trained)[len(before) :]
     assert {r["metric"]: r["value"] for r in new} == values(record)
@@ -213,7 +213,7 @@ def test_n_pictures_are_drawn_by_seed(tool, tmp_path):
         (["{real}", "--data_dir={real}", "--split=held-out"], "--holdout is 0"),
         (["{real}", "--data_dir={real}", "--out=x.txt"], "must end in .json"),
         (["{real}", "--data_dir={real}", "--n=5"], "n"),
-        (["{real}", "--data_dir={real}", "--image_size=2000"], "--image_size=2000 is no size"),
+        (["{real}", "--data_dir={real}", "--image_size=2000"], "--image_size=2000 is not a size"),
         (["{empty}", "--data_dir={real}"], "there are no images in {empty}; put files in it"),
         (["{text}", "--data_dir={real}"], "give one of these as the path"),
         (["{broken}", "--data_dir={real}"], "none of the 1 pictures in {broken} can be read"),
@@ -626,7 +626,7 @@ def test_audit_does_not_need_tensorflow(real):
         (["{empty}"], "there are no images in {empty}; put files in it"),
         (["{broken}"], "none of the 1 images in {broken} can be read: a.png (no image)"),
         (["{text}"], "is neither a folder nor a .zip nor an .npz; give one of these as the path"),
-        (["{real}", "--image_size=1"], "--image_size=1 is no size"),
+        (["{real}", "--image_size=1"], "--image_size=1 is not a size"),
         (["{real}", "--channels=2"], "--channels=2 is not possible"),
         (["{real}", "--near=2"], "near"),
         (["{real}", "--out=x.jpg"], "must end in .png"),
