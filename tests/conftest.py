@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from gan_zoo import cli, commands, run
+from tests.forks import Forks
 
 TOOLS = Path(__file__).parent.parent / "tools"
 
@@ -20,6 +21,14 @@ TOOLS = Path(__file__).parent.parent / "tools"
 def _own_cache(tmp_path_factory):
     """No test reads or fills the user's cache."""
     os.environ["GAN_ZOO_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+
+
+@pytest.fixture(scope="session")
+def forks(tmp_path_factory):
+    """Start the program, or some code, in a process of its own without its seconds of imports."""
+    server = Forks(tmp_path_factory.mktemp("forks"))
+    yield server
+    server.close()
 
 
 @pytest.fixture(scope="session")

@@ -472,7 +472,7 @@ def test_a_part_that_cannot_be_built_fails_once_and_the_rest_is_skipped(capsys, 
     assert all(line.startswith("  skipped: ") for line in lines[1:])
 
 
-def test_two_devices_find_statistics_and_draws_of_each_replica(plugin):
+def test_two_devices_find_statistics_and_draws_of_each_replica(forks, plugin):
     code = textwrap.dedent("""
         import sys
         from gan_zoo import registry
@@ -483,9 +483,7 @@ def test_two_devices_find_statistics_and_draws_of_each_replica(plugin):
             for line in suite.check(contract.Part(table, spec, (8, 8, 3)), [training.two_replicas]):
                 print(line)
         """)
-    done = subprocess.run(
-        [sys.executable, "-c", code, str(plugin)], cwd=ROOT, capture_output=True, text=True
-    )
+    done = forks.run(plugin, code=code)
     assert done.returncode == 0, done.stderr
     assert [line.split(" ")[0] for line in done.stdout.splitlines()] == [
         "ok",

@@ -2,8 +2,6 @@
 
 import dataclasses
 import json
-import subprocess
-import sys
 import textwrap
 from pathlib import Path
 
@@ -665,13 +663,13 @@ def test_runs_train_in_bfloat16_and_with_tricks(labeled, tmp_path):
     assert dtypes == {"float32"}
 
 
-def test_two_replicas_end_with_the_weights_of_one():
+def test_two_replicas_end_with_the_weights_of_one(forks):
     code = textwrap.dedent("""
         from gan_zoo.check import contract, suite, training
         contract.two_devices()
         print(*suite.check(contract.Part("conditions", "auxiliary", (8, 8, 3)), [training.two_replicas]))
         """)
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    done = forks.run(code=code)
     assert [line.split(" ")[0] for line in done.stdout.splitlines()] == ["ok"], (
         done.stdout + done.stderr
     )

@@ -7,7 +7,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import textwrap
 import time
 
 import pytest
@@ -15,55 +14,6 @@ import pytest
 from tests.conftest import SMALL
 from tests.test_replicas import free_ports
 from tests.test_run import EVALUATED, EVERYTHING, ROOT, assert_same_run, log
-
-# One process imports TensorFlow and forks for each attempt, before it has made any thread of
-# TensorFlow's.
-ATTEMPTS = textwrap.dedent(
-    """
-    import os, sys
-    from gan_zoo import run
-    from gan_zoo.training import loop
-    for line in sys.stdin:
-        child = os.fork()
-        if child == 0:
-            code = run.main(eval(line))
-            sys.stdout.flush()
-            os._exit(code)
-        print("PID", child, flush=True)
-        print("END", os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
-    """
-)
-
-
-class Attempts:
-    """Runs of the program, one after the other, each of which may be killed."""
-
-    def __init__(self):
-        self.server = subprocess.Popen(
-            [sys.executable, "-c", ATTEMPTS],
-            cwd=ROOT,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-
-    def start(self, words):
-        self.server.stdin.write(repr(list(words)) + "\n")
-        self.server.stdin.flush()
-        return int(self._answer("PID"))
-
-    def end(self):
-        return int(self._answer("END"))
-
-    def _answer(self, kind):
-        for line in self.server.stdout:
-            if line.startswith(kind):
-                return line.split()[1]
-        raise AssertionError("the server of attempts has died")
-
-    def close(self):
-        self.server.stdin.close()
-        self.server.wait(60)
 
 
 def written(folder):
@@ -76,7 +26,7 @@ def written(folder):
 
 
 @pytest.mark.parametrize("kills", [5, pytest.param(50, marks=pytest.mark.slow)])
-def test_kills_at_any_moment_change_nothing_in_the_end(faces, tmp_path, kills):
+def test_kills_at_any_moment_change_nothing_in_the_end(forks, faces, tmp_path, kills):
     steps = 4 * kills
     words = [
         *SMALL,
@@ -87,29 +37,25 @@ def test_kills_at_any_moment_change_nothing_in_the_end(faces, tmp_path, kills):
         "--log_every=1",
         "--save_every=1",
     ]
-    attempts = Attempts()
-    attempts.start([*words, f"--workdir={tmp_path / 'whole'}"])
-    assert attempts.end() == 0
+    assert forks.run(*words, f"--workdir={tmp_path / 'whole'}").returncode == 0
     rng, killed = random.Random(kills), 0
     while killed < kills:
         folder = tmp_path / "killed"
-        child = attempts.start([*words, f"--workdir={folder}"])
+        child = forks.start(*words, f"--workdir={folder}")
         before, deadline = written(folder), time.time() + 120
         while written(folder) == before and time.time() < deadline:
             time.sleep(0.002)
         time.sleep(
             rng.uniform(0, 0.15)
         )  # a step, its log, its grid, its checkpoint and its evaluation
-        os.kill(child, signal.SIGKILL)
-        code = attempts.end()
+        child.kill()
+        code = child.wait()
         assert code in (-signal.SIGKILL, 0)
         if code == 0:
             break
         killed += 1
     assert killed == kills, "the run ended too soon to be killed so often"
-    attempts.start([*words, f"--workdir={tmp_path / 'killed'}"])
-    assert attempts.end() == 0
-    attempts.close()
+    assert forks.run(*words, f"--workdir={tmp_path / 'killed'}").returncode == 0
     assert_same_run(tmp_path / "whole", tmp_path / "killed", steps)
 
 
@@ -151,6 +97,7 @@ def test_a_disk_that_fills_ends_the_run_in_a_sentence_and_it_goes_on_when_there_
     assert_same_run(tmp_path / "whole", small_disk / "run")
 
 
+@pytest.mark.distributed
 def test_the_launcher_brings_a_run_that_loses_a_worker_to_the_same_end(faces, tmp_path):
     words = [
         *SMALL,
@@ -181,6 +128,7 @@ def test_the_launcher_brings_a_run_that_loses_a_worker_to_the_same_end(faces, tm
     assert_same_run(tmp_path / "whole", tmp_path / "lost", 60)
 
 
+@pytest.mark.distributed
 def test_a_signal_to_one_worker_stops_all_at_the_same_step(faces, tmp_path):
     folder = tmp_path / "run"
     words = [
@@ -241,17 +189,15 @@ def test_a_missing_or_wrong_tf_config_is_a_sentence(refused, monkeypatch, config
     assert says in refused("--strategy=multi_worker")
 
 
-def test_a_worker_that_waits_for_one_that_never_comes_ends(faces, tmp_path):
+@pytest.mark.distributed
+def test_a_worker_that_waits_for_one_that_never_comes_ends(forks):
     host = f"localhost:{free_ports(1)[0]}"
     task = {
         "cluster": {"worker": [host, f"localhost:{free_ports(1)[0]}"]},
         "task": {"type": "worker", "index": 0},
     }
     code = "from gan_zoo.distributed import strategy; strategy.JOIN_SECONDS = 8; strategy.make('multi_worker')"
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=120,
-        env={**os.environ, "TF_CONFIG": json.dumps(task)},
-    )  # fmt: skip
+    done = forks.run(code=code, env={"TF_CONFIG": json.dumps(task)}, timeout=120)
     assert done.returncode == -signal.SIGKILL
     assert "timed out after 8 s waiting for the other workers" in done.stderr
 

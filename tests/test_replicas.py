@@ -1,17 +1,13 @@
 """One device, two devices and two worker processes end with the same weights."""
 
 import json
-import os
 import socket
-import subprocess
-import sys
 import textwrap
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-ROOT = Path(__file__).parent.parent
+pytestmark = pytest.mark.distributed
 CODE = textwrap.dedent(
     """
     import json, os, sys
@@ -68,7 +64,7 @@ def free_ports(n):
     return ports
 
 
-def weights(kind, floatx, data, out, **settings):
+def weights(forks, kind, floatx, data, out, **settings):
     tasks = [{}]
     if kind == "multi_worker":
         hosts = [f"localhost:{port}" for port in free_ports(2)]
@@ -80,29 +76,10 @@ def weights(kind, floatx, data, out, **settings):
             }
             for i in range(2)
         ]
-    words = [
-        sys.executable,
-        "-c",
-        CODE,
-        kind,
-        floatx,
-        str(data),
-        str(out),
-        json.dumps({**BASE, **settings}),
-    ]
-    runs = [
-        subprocess.Popen(
-            words,
-            cwd=ROOT,
-            env={**os.environ, **task},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for task in tasks
-    ]
-    said = [run.communicate(timeout=300)[1] for run in runs]
-    assert all(run.returncode == 0 for run in runs), said[0][-2000:]
+    words = [kind, floatx, data, out, json.dumps({**BASE, **settings})]
+    runs = [forks.start(*words, code=CODE, env=task) for task in tasks]
+    for run in runs:
+        assert run.wait(timeout=300) == 0, run.stderr[-2000:]
     found = dict(np.load(out))
     # A timeout for the workers' exchanges once left a sleeping thread behind at each of them, some
     # hundred a step.
@@ -126,19 +103,25 @@ def assert_same(one, two, atol):
         ("float32", 2e-5, "one_stage"),
     ],
 )
-def test_two_devices_and_two_workers_do_what_one_device_does(faces, tmp_path, floatx, atol, update):
+def test_two_devices_and_two_workers_do_what_one_device_does(
+    forks, faces, tmp_path, floatx, atol, update
+):
     settings = {"update": update}
     if update == "one_stage":  # which needs a D without batch norm
         settings["disc"] = "dcgan(width=4, norm=False, dropout=0.3)"
-    one = weights("default", floatx, faces, tmp_path / "one.npz", **settings)
+    one = weights(forks, "default", floatx, faces, tmp_path / "one.npz", **settings)
     start = weights_moved(one)
     assert start > 0.01
-    assert_same(one, weights("mirrored", floatx, faces, tmp_path / "two.npz", **settings), atol)
+    assert_same(
+        one, weights(forks, "mirrored", floatx, faces, tmp_path / "two.npz", **settings), atol
+    )
     if (
         update == "simultaneous"
     ):  # the others by mirroring alone, for the time that workers take to start
         assert_same(
-            one, weights("multi_worker", floatx, faces, tmp_path / "workers.npz", **settings), atol
+            one,
+            weights(forks, "multi_worker", floatx, faces, tmp_path / "workers.npz", **settings),
+            atol,
         )
 
 
@@ -164,10 +147,10 @@ ALL = {
         *(pytest.param(k, ALL, marks=pytest.mark.slow) for k in ("mirrored", "multi_worker")),
     ],
 )
-def test_tricks_on_two_replicas_do_what_they_do_on_one(faces, tmp_path, kind, more):
-    one = weights("default", "float64", faces, tmp_path / "one.npz", **TRICKS | more)
+def test_tricks_on_two_replicas_do_what_they_do_on_one(forks, faces, tmp_path, kind, more):
+    one = weights(forks, "default", "float64", faces, tmp_path / "one.npz", **TRICKS | more)
     assert weights_moved(one) > 1e-3
-    two = weights(kind, "float64", faces, tmp_path / "two.npz", **TRICKS | more)
+    two = weights(forks, kind, "float64", faces, tmp_path / "two.npz", **TRICKS | more)
     assert any(name.startswith("trick") for name in one)
     assert_same(one, two, 1e-12)
 
@@ -182,12 +165,12 @@ def weights_moved(found):
 
 
 def test_batch_norm_by_replica_differs_from_one_device_alike_in_both_ways_and_averages_its_statistics(
-    faces, tmp_path
+    forks, faces, tmp_path
 ):
-    one = weights("default", "float32", faces, tmp_path / "one.npz")
-    two = weights("mirrored", "float32", faces, tmp_path / "two.npz", batch_norm="replica")
+    one = weights(forks, "default", "float32", faces, tmp_path / "one.npz")
+    two = weights(forks, "mirrored", "float32", faces, tmp_path / "two.npz", batch_norm="replica")
     workers = weights(
-        "multi_worker", "float32", faces, tmp_path / "workers.npz", batch_norm="replica"
+        forks, "multi_worker", "float32", faces, tmp_path / "workers.npz", batch_norm="replica"
     )
     assert_same(two, workers, 2e-5)
     assert max(np.abs(one[name] - two[name]).max() for name in one) > 1e-3

@@ -164,33 +164,25 @@ def test_a_finished_run_says_so_and_touches_nothing(whole, train, capsys):
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_saves_and_the_same_command_goes_on(whole, faces, tmp_path, number):
+def test_a_signal_saves_and_the_same_command_goes_on(forks, faces, tmp_path, number):
     from tests.conftest import SMALL
 
     folder = tmp_path / "run"
     command = [
-        sys.executable,
-        "-m",
-        "gan_zoo.run",
         *SMALL,
         f"--data_dir={faces}",
         f"--workdir={folder}",
         "--save_every=100000",
     ]
-    process = subprocess.Popen(
-        [*command, "--steps=100000"], cwd=ROOT, stdout=subprocess.PIPE, text=True
-    )
+    process = forks.start(*command, "--steps=100000")
     deadline = time.time() + 120
     while not (folder / "metrics.jsonl").exists() and time.time() < deadline:
         time.sleep(0.05)
     process.send_signal(number)
-    out, _ = process.communicate(timeout=120)
-    assert process.returncode == 128 + number
+    assert process.wait(timeout=120) == 128 + number, process.stderr
     last = log(folder)[-1]["step"]
-    assert f"stopped at step {last} of 100000 and saved" in out
-    again = subprocess.run(
-        [*command, f"--steps={last + 2}"], cwd=ROOT, capture_output=True, text=True
-    )
+    assert f"stopped at step {last} of 100000 and saved" in process.stdout
+    again = forks.run(*command, f"--steps={last + 2}")
     assert again.returncode == 0, again.stderr
     assert f"going on from step {last}" in again.stdout
     assert [line["step"] for line in log(folder)][-2:] == [last, last + 2]
@@ -464,7 +456,7 @@ def test_the_precision_of_a_run_does_not_change(train, refused):
     assert "precision 'float32' -> 'bfloat16'" in refused("--precision=bfloat16")
 
 
-def test_deterministic_runs_train_and_the_record_names_the_machine(faces, tmp_path):
+def test_deterministic_runs_train_and_the_record_names_the_machine(forks, faces, tmp_path):
     from tests.conftest import SMALL
 
     words = [
@@ -475,9 +467,7 @@ def test_deterministic_runs_train_and_the_record_names_the_machine(faces, tmp_pa
         "--deterministic",
         "--steps=2",
     ]
-    done = subprocess.run(
-        [sys.executable, "-m", "gan_zoo.run", *words], cwd=ROOT, capture_output=True, text=True
-    )
+    done = forks.run(*words)
     assert done.returncode == 0, done.stderr
     record = Run(tmp_path / "run").record
     assert record["config"]["deterministic"] is True
@@ -646,7 +636,7 @@ def test_ctrl_c_beside_a_collapse_loses_neither_of_the_two(
 
 
 def test_a_fault_in_a_part_of_ones_own_is_told_in_a_sentence_with_the_way_to_find_it(
-    faces, tmp_path
+    forks, faces, tmp_path
 ):
     from tests.conftest import SMALL
 
@@ -668,9 +658,7 @@ def mine():
         f"--plugins={mine}",
         "--tricks=mine",
     ]
-    done = subprocess.run(
-        [sys.executable, "-m", "gan_zoo.run", *words], cwd=ROOT, capture_output=True, text=True
-    )
+    done = forks.run(*words)
     assert done.returncode == 2
     assert len(done.stderr.splitlines()) == 1
     assert (
