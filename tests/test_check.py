@@ -462,14 +462,46 @@ def test_state_that_is_listed_passes():
     assert int(part.game.tricks[0].variables[1]) == 0, "it leaves the state as it was"
 
 
-def test_a_part_that_cannot_be_built_fails_once_and_the_rest_is_skipped(capsys, plugin):
-    code = commands.main(["check", "conv_noise28", f"--plugins={plugin}"])
+@pytest.mark.parametrize("verbose", [False, True])
+def test_a_part_that_cannot_be_built_fails_once_and_the_rest_is_skipped(capsys, plugin, verbose):
+    words = ["check", "conv_noise28", f"--plugins={plugin}", f"--verbose={verbose}"]
+    code = commands.main(words)
     lines = capsys.readouterr().out.strip().splitlines()[1:]
     assert code == 1
     assert (
         lines[0].startswith("  FAILED:  It is built") and "28x28 images only, not 32x32" in lines[0]
     )
-    assert all(line.startswith("  skipped: ") for line in lines[1:])
+    assert all(line.startswith("  skipped: ") for line in lines[1:-1])
+    assert (len(lines) > 2) == verbose
+    assert lines[-1] == "1 of 1 part failed"
+
+
+def test_the_last_line_counts_the_parts_that_failed(capsys, plugin):
+    words = ["check", "means('flat')", "means", "means('batch')", f"--plugins={plugin}"]
+    assert commands.main(words) == 1
+    assert capsys.readouterr().out.strip().splitlines()[-1] == "2 of 3 parts failed"
+
+
+def test_a_plugin_that_cannot_be_imported_is_one_sentence(tmp_path, capsys):
+    file = tmp_path / "broken.py"
+    file.write_text(
+        "from gan_zoo.contracts import Lost\n"
+        "from gan_zoo.registry import losses, tricks\n\n"
+        "@losses.register\ndef broken_loss(): pass\n\n"
+        "@tricks.register\ndef broken_trick(): pass\n"
+    )
+    patch = pytest.MonkeyPatch()
+    patch.setattr(registry.third_party, "files", [])
+    try:
+        code = commands.main(["check", "broken_loss", "broken_trick", f"--plugins={file}"])
+    finally:
+        patch.undo()
+        for table in registry.tables.values():
+            table.forget_index()
+    done = capsys.readouterr()
+    assert (code, done.out) == (2, "")
+    (line,) = done.err.strip().splitlines()
+    assert f"'broken_loss' cannot be loaded from {file}: ImportError: cannot import name" in line
 
 
 def test_two_devices_find_statistics_and_draws_of_each_replica(forks, plugin):

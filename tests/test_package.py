@@ -118,3 +118,10 @@ def test_the_notebook_runs_from_top_to_bottom(tmp_path):
     assert not [o for o in outputs if o.output_type == "error"]
     assert any("image/png" in o.get("data", {}) for o in outputs)
     assert time.monotonic() - began < 1200
+
+
+@pytest.mark.parametrize("n", [0, -1, "a", 2.5, True])
+def test_an_impossible_number_of_samples_is_refused(tmp_path, n):
+    for draw in (gan_zoo.Run(tmp_path).sample, gan_zoo.Run(tmp_path).grid):
+        with pytest.raises(gan_zoo.UserError, match="n must be a whole number of 1 or more"):
+            draw(n)

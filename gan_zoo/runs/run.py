@@ -329,8 +329,9 @@ class Run:
             ema: From the moving average of G's weights, if the run has one.
 
         Raises:
-            UserError: There is no such checkpoint or class.
+            UserError: There is no such checkpoint or class, or ``n`` is below 1.
         """
+        _check_count(n)
         from gan_zoo.game import sampling
         from gan_zoo.game.labels import parse_label
 
@@ -346,8 +347,9 @@ class Run:
         """Draw a grid of samples as a PIL image, with a column for each class if there are few.
 
         Raises:
-            UserError: There is no such checkpoint.
+            UserError: There is no such checkpoint, or ``n`` is below 1.
         """
+        _check_count(n)
         from PIL import Image
 
         from gan_zoo.game import sampling
@@ -418,6 +420,11 @@ class Run:
         if self._cache.get(name, (None,))[0] != key:
             self._cache[name] = key, load()
         return self._cache[name][1]
+
+
+def _check_count(n: int) -> None:
+    if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 1:
+        raise UserError(f"n={n!r} is not possible; n must be a whole number of 1 or more.")
 
 
 def open_run(folder: str | Path) -> Run:
