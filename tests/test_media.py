@@ -393,7 +393,28 @@ def test_a_format_that_fails_leaves_nothing(tool, flat, monkeypatch):
     monkeypatch.setitem(FORMATS, "keras", form._replace(write=broken))
     said = tool("export", flat, "--format=savedmodel,keras", "--out=x", code=2)
     assert "cannot be written as keras (NotImplementedError: no such operation)" in said
+    assert "without keras it works: --format=savedmodel." in said
     assert not list(Path().iterdir())
+
+
+@pytest.mark.parametrize("verbose", [False, True])
+def test_the_messages_of_a_failed_conversion_are_hidden(tmp_path, capfd, verbose):
+    import keras
+
+    from gan_zoo.export.write import write_formats
+
+    noise = keras.Input((8,))
+    x = keras.layers.Reshape((4, 4, 1))(keras.layers.Dense(16)(noise))
+    net = keras.Model(noise, keras.layers.UpSampling2D(interpolation="bicubic")(x))
+    z = np.ones((2, 8), np.float32)
+    drawn = np.asarray(net(z))
+    capfd.readouterr()
+    with pytest.raises(UserError) as caught:
+        write_formats(["tflite", "keras"], net, tmp_path, z, drawn, verbose=verbose)
+    said = str(caught.value)
+    assert "cannot be written as tflite (its converter refuses an operation" in said
+    assert "without tflite it works: --format=keras." in said
+    assert ("ResizeBicubic" in capfd.readouterr().err) == verbose
 
 
 @pytest.mark.parametrize(

@@ -85,9 +85,7 @@ def export_run(
     part = out.with_name(f".{uuid.uuid4().hex[:8]}.part")
     part.mkdir()
     try:
-        differences = {
-            name: write_format(name, net, part, z, images, verbose=verbose) for name in formats
-        }
+        differences = write_formats(formats, net, part, z, images, verbose=verbose)
         record = model_record(
             folder,
             run.record,
@@ -106,6 +104,29 @@ def export_run(
     return Export(out, step, trained is game.ema, differences)
 
 
+def write_formats(
+    formats: Sequence[str], net: Any, folder: Path, z: Any, images: np.ndarray, *, verbose: bool
+) -> dict[str, float]:
+    """Write a net in all formats and return, for each, its largest difference from ``images``.
+
+    Raises:
+        UserError: One cannot be written or makes other images; it names the formats that can.
+    """
+    differences, errors = {}, {}
+    for name in formats:  # all of them, so that the message tells which to keep
+        try:
+            differences[name] = write_format(name, net, folder, z, images, verbose=verbose)
+        except UserError as e:
+            errors[name] = e
+    if not errors:
+        return differences
+    bad, good = ",".join(errors), ",".join(differences)
+    advice = f"without {bad} it works: --format={good}." if good else f"leave out {bad}."
+    raise UserError(f"{'; '.join(map(str, errors.values()))}; {advice}") from next(
+        iter(errors.values())
+    )
+
+
 def write_format(
     name: str, net: Any, folder: Path, z: Any, images: np.ndarray, *, verbose: bool = False
 ) -> float:
@@ -115,21 +136,31 @@ def write_format(
         UserError: It cannot be written, or the difference is above the tolerance.
     """
     form = FORMATS[name]
-    try:
-        with _quiet(verbose):
+    error = None
+    with _quiet(verbose):
+        try:
             form.write(net, folder / form.path)
             apart = difference(folder / form.path, form, z, images)
-    except Exception as e:  # converters raise all kinds of errors on an unknown operation
-        why = f"{type(e).__name__}: {' '.join(str(e).split())[:200]}"
-        raise UserError(
-            f"this generator cannot be written as {name} ({why}); remove {name} from --format."
-        ) from e
+        except Exception as e:  # converters raise all kinds of errors on an unknown operation
+            error = e  # raised below: here, what the converter wrote to stderr would be shown
+    if error is not None:
+        raise UserError(f"this generator cannot be written as {name} ({_reason(error)})") from error
     if not apart <= TOLERANCE:  # NaN, too
         raise UserError(
             f"the {name} file makes other images than G: they differ by {apart:.2g}, and at most"
-            f" {TOLERANCE:g} is allowed; remove {name} from --format."
+            f" {TOLERANCE:g} is allowed"
         )
     return apart
+
+
+def _reason(error: Exception) -> str:
+    """Return in a few words why a format cannot be written."""
+    if type(error).__name__ == "ConverterError":  # TFLite's, whose text is pages of MLIR
+        return (
+            "its converter refuses an operation, often one whose shape is not fixed, as in"
+            " keras.layers.UpSampling2D; --verbose shows its messages"
+        )
+    return f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
 
 
 @contextlib.contextmanager
