@@ -15,7 +15,7 @@ from gan_zoo import commands
 from gan_zoo.config import RESUMABLE, Config, preset_names
 from gan_zoo.registry import tables
 from tests.test_architecture import LAYERS
-from tools import preset_table
+from tools import contract_tables, preset_table
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
@@ -179,6 +179,11 @@ def test_python_blocks_use_the_public_names(path):
 def test_the_table_of_presets_is_up_to_date():
     page = preset_table.PAGE.read_text(encoding="utf-8")
     assert preset_table.with_table(page) == page, "run python tools/preset_table.py"
+
+
+def test_the_tables_of_contracts_are_up_to_date():
+    page = contract_tables.PAGE.read_text(encoding="utf-8")
+    assert contract_tables.with_tables(page) == page, "run python tools/contract_tables.py"
 
 
 def test_the_reference_names_all_commands_and_parts():
