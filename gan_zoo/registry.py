@@ -35,6 +35,23 @@ from gan_zoo.files import user_path
 from gan_zoo.spec import Spec, american, parse_spec
 
 
+# What the framework gives to builders of one table or another, if they ask for it after `*`.
+_FRAMEWORK = (
+    "batch",
+    "cache_dir",
+    "channels",
+    "classes",
+    "data_dir",
+    "disc",
+    "image_shape",
+    "image_size",
+    "images",
+    "seed",
+    "step",
+    "updates",
+)
+
+
 class Entry(NamedTuple):
     """A part as its source describes it, before it is loaded."""
 
@@ -285,7 +302,10 @@ class Registry(Mapping):
             return entries[name]
         near = difflib.get_close_matches(name, entries, n=2, cutoff=0.5)
         hint = f"did you mean {' or '.join(near)}? There are" if near else "there are"
-        raise UserError(f"there is no {self.label} '{name}'; {hint}: {', '.join(sorted(entries))}.")
+        own = "" if near else "; --plugins=FILE adds the parts of a file"
+        raise UserError(
+            f"there is no {self.label} '{name}'; {hint}: {', '.join(sorted(entries))}{own}."
+        )
 
     def __getitem__(self, name: str) -> Callable:
         """The builder of this name, loaded now if it was not."""
@@ -351,9 +371,12 @@ class Registry(Mapping):
                 if not _same_kind(value, settable.parameters[key].default):
                     raise TypeError(f"{key}={value!r} has the wrong type")
         except TypeError as e:
+            advice = "change the arguments"
+            for name in _FRAMEWORK:
+                if str(e) == f"missing a required argument: '{name}'":
+                    advice = f"write {name} after * in its signature, and the framework gives it"
             raise UserError(
-                f"{spec} does not fit the {self.label} {spec.name}{settable}: {e}; change the"
-                " arguments."
+                f"{spec} does not fit the {self.label} {spec.name}{settable}: {e}; {advice}."
             ) from None
 
     def build(self, spec: str | Spec, **framework: Any) -> Any:

@@ -102,6 +102,23 @@ def test_wrong_arguments_are_answered_with_the_signature_without_what_the_framew
         registry.generators.check(Spec("dcgan", (), {"image_shape": (1, 1, 1)}))
 
 
+def test_an_argument_of_the_framework_must_stand_after_the_star():
+    table = Registry("widgets", "widget", "nowhere")
+    table._index = {}
+
+    @table.register
+    def starless(image_shape, width=3):
+        """One."""
+
+    with pytest.raises(UserError, match=r"'image_shape'; write image_shape after \* in its"):
+        table.check(Spec("starless"))
+
+
+def test_an_unknown_name_without_a_near_one_points_to_plugins():
+    with pytest.raises(UserError, match="no trick 'zzz'.*--plugins=FILE adds the parts of a file"):
+        registry.tricks.check(Spec("zzz"))
+
+
 def test_what_is_read_from_the_source_is_what_python_sees():
     for table in registry.tables.values():
         for name, entry in table.entries().items():

@@ -351,7 +351,7 @@ def test_dry_run_prints_counts_and_leaves_nothing(train, capsys):
     assert not train.folder.exists()
 
 
-def test_parts_in_a_file_of_ones_own_train_and_sample(train, tmp_path):
+def test_parts_in_a_file_of_ones_own_train_and_sample(train, tmp_path, capsys):
     mine = tmp_path / "mine.py"
     mine.write_text(plugin_of_the_docs())
     parts = (
@@ -362,8 +362,23 @@ def test_parts_in_a_file_of_ones_own_train_and_sample(train, tmp_path):
         "--data=stripes(64)",
     )
     assert train(f"--plugins={mine}", *parts) == 0
+    (line,) = [x for x in capsys.readouterr().out.splitlines() if "not checked here" in x]
+    _, _, command = line.partition("run this once: gan_zoo check ")
+    *names, plugins = command.split()
+    assert set(names) == {"two_layers", "one_look", "soft_hinge", "fade", "stripes"}
+    assert plugins == f"--plugins={mine}"
     game, _ = Run(train.folder).restore()
     assert sampling.sample(game, 3, 0).shape == (3, 16, 16, 3)
+
+
+def test_the_trick_with_a_state_of_the_docs_trains(train, tmp_path, capsys):
+    text = (ROOT / "docs" / "write-a-part.md").read_text()
+    block = text[text.index('"""A trick with a state."""') :]
+    mine = tmp_path / "anchor.py"
+    mine.write_text(block[: block.index("```")])
+    assert train(f"--plugins={mine}", "--tricks=anchor(0.2)") == 0
+    keys = Run(train.folder).metrics[-1]
+    assert [key for key in keys if key.endswith("average")], keys
 
 
 def plugin_of_the_docs():

@@ -29,6 +29,8 @@ from gan_zoo.evaluation.pixels import resized
 
 _SCALE = 1000  # held-out images whose nearest training images are found as a scale
 
+_TOO_FEW, _ENOUGH = 20, 100  # held-out images
+
 _ADVICE = {
     "copies": (
         "it copies training images; look at the picture, and train on more data or for fewer steps."
@@ -126,7 +128,7 @@ def find_memorization(
     unseen = load_held_out(subject, data, held_out_rows, held_out, held_out_dir)
     extractor = build_extractor(subject.config)
     fakes = load_fakes(subject, data, n, step=step, best=best, ema=ema)
-    notes += [*unseen.notes, *fakes.notes, *_held_out_notes(unseen, data, train)]
+    notes = [*_held_out_notes(unseen, data, train), *notes, *unseen.notes, *fakes.notes]
 
     compared = min(len(train), len(unseen.images))
     rows = choose_rows(train, compared, subject.seed)
@@ -183,7 +185,11 @@ def _held_out_notes(held_out: HeldOut, data: Dataset, train: np.ndarray) -> list
             f"{shared:,} of {count:,} held-out images are training images, too; copies of these"
             " cannot be found."
         )
-    if count < 100:
+    if count < _TOO_FEW:
+        notes.insert(
+            0, f"{count} held-out images are too few to tell anything; take {_ENOUGH} or more."
+        )
+    elif count < _ENOUGH:
         notes.append(f"there are only {count} held-out images: only many copies would be found.")
     return notes
 

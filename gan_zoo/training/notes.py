@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from gan_zoo import registry
 from gan_zoo.config import Config
 from gan_zoo.contracts import Dataset
 from gan_zoo.game.build import split_rows
@@ -27,6 +29,16 @@ def opening(config: Config, folder: Path, data: Dataset, step: int) -> str:
         f" {len(rows):,} images {more}{height}x{width}x{channels} of {data.name} ({resize});"
         f" run directory: {folder}"
     )
+
+
+def unchecked_parts(config: Config) -> Iterator[str]:
+    """Yield a sentence for each plugin file of the settings from which parts were built."""
+    for file in filter(None, config.plugins.split(",")):
+        built = registry.third_party.built
+        names = [name for name, (_, module) in built.items() if module == file]
+        if names:
+            command = shlex.join(["gan_zoo", "check", *names, f"--plugins={file}"])
+            yield f"parts of plugin files are not checked here; run this once: {command}"
 
 
 def early_zero_rates(game: Game, steps: int) -> Iterator[str]:

@@ -108,10 +108,13 @@ def set_up(
     if is_chief:
         # The logger drops what lies beyond `start` before the evaluator reads the metrics.
         logger = Logger(run, start, config.steps, config.batch, on_grid)
-        rates = [*notes.early_zero_rates(game, config.steps)]
-        rates += notes.changed_rates(game, config, before, start) if start else ()
+        advice = [*notes.early_zero_rates(game, config.steps)]
+        if start:
+            advice += notes.changed_rates(game, config, before, start)
+        else:
+            advice += notes.unchecked_parts(config)
         opening = notes.opening(config, run.folder, data, start)
-        for line in (*data.notes, *checkpoints.notes, *rates, opening):
+        for line in (*data.notes, *checkpoints.notes, *advice, opening):
             logger.print(line)
         evaluator = extractor and build_evaluator(config, extractor, run, data)
         chief = Chief(config, run, game, checkpoints, logger, evaluator)
