@@ -333,6 +333,17 @@ def test_copies_are_found_with_few_held_out_images(tool, tmp_path):
     )
 
 
+def test_fewer_than_20_held_out_images_are_said_first_to_be_too_few(tool, tmp_path):
+    out = tool(
+        "memorization",
+        save_npz(tmp_path / "samples.npz", mosaics(40, 15)),
+        f"--data_dir={save_npz(tmp_path / 'train.npz', mosaics(200, 13))}",
+        f"--held_out_dir={save_npz(tmp_path / 'held_out.npz', mosaics(19, 14))}",
+        QUICK,
+    )
+    assert out.startswith("19 held-out images are too few to tell: 'no evidence' means little")
+
+
 def test_memorization_of_a_run_uses_its_holdout_and_writes_into_its_folder(tool, trained):
     out = tool("memorization", trained, "--n=40", "--pairs=3")
     assert "against 24 of 72 training images 16x16x3 of files" in out

@@ -187,7 +187,9 @@ def _held_out_notes(held_out: HeldOut, data: Dataset, train: np.ndarray) -> list
         )
     if count < _TOO_FEW:
         notes.insert(
-            0, f"{count} held-out images are too few to tell anything; take {_ENOUGH} or more."
+            0,
+            f"{count} held-out images are too few to tell: 'no evidence' means little here; take"
+            f" {_ENOUGH} or more.",
         )
     elif count < _ENOUGH:
         notes.append(f"there are only {count} held-out images: only many copies would be found.")
