@@ -34,7 +34,6 @@ from gan_zoo.errors import PartError, UserError
 from gan_zoo.files import user_path
 from gan_zoo.spec import Spec, american, parse_spec
 
-
 # What the framework gives to builders of one table or another, if they ask for it after `*`.
 _FRAMEWORK = (
     "batch",

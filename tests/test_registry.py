@@ -115,7 +115,7 @@ def test_an_argument_of_the_framework_must_stand_after_the_star():
 
 
 def test_an_unknown_name_without_a_near_one_points_to_plugins():
-    with pytest.raises(UserError, match="no trick 'zzz'.*--plugins=FILE adds the parts of a file"):
+    with pytest.raises(UserError, match=r"no trick 'zzz'.*--plugins=FILE adds the parts of a file"):
         registry.tricks.check(Spec("zzz"))
 
 
