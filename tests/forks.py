@@ -114,11 +114,13 @@ def serve():
     """Fork for each request of a line; no thread of TensorFlow's may exist here."""
     import gan_zoo.training.loop  # noqa: F401
 
+    children = set()
     for line in iter(sys.stdin.readline, ""):
         request = json.loads(line)
         if "poll" in request:
             pid, status = os.waitpid(request["poll"], os.WNOHANG)
             answer = os.waitstatus_to_exitcode(status) if pid else None
+            children.discard(pid)
         elif (answer := os.fork()) == 0:
             code = 1
             try:
@@ -131,7 +133,11 @@ def serve():
                 sys.stdout.flush()
                 sys.stderr.flush()
                 os._exit(code or 0)
+        else:
+            children.add(answer)
         print(json.dumps(answer), flush=True)
+    for pid in children:  # the tests have ended, perhaps by a signal
+        os.kill(pid, signal.SIGKILL)
 
 
 if __name__ == "__main__":
