@@ -25,9 +25,14 @@ def written(folder):
     )
 
 
+def checkpoints(folder):
+    """The steps that a run could resume from."""
+    return {p.name for p in (folder / "checkpoints").glob("step-*.index")}
+
+
 @pytest.mark.parametrize("kills", [5, pytest.param(50, marks=pytest.mark.slow)])
 def test_kills_at_any_moment_change_nothing_in_the_end(forks, faces, tmp_path, kills):
-    steps = 4 * kills
+    steps = 10 * kills
     words = [
         *SMALL,
         f"--data_dir={faces}",
@@ -38,22 +43,24 @@ def test_kills_at_any_moment_change_nothing_in_the_end(forks, faces, tmp_path, k
         "--save_every=1",
     ]
     assert forks.run(*words, f"--workdir={tmp_path / 'whole'}").returncode == 0
-    rng, killed = random.Random(kills), 0
+    rng, killed, resumed = random.Random(kills), 0, 0
     while killed < kills:
         folder = tmp_path / "killed"
+        seen = checkpoints if killed else written  # once in the set-up, then between checkpoints
+        before, deadline = seen(folder), time.time() + 120
         child = forks.start(*words, f"--workdir={folder}")
-        before, deadline = written(folder), time.time() + 120
-        while written(folder) == before and time.time() < deadline:
+        while seen(folder) == before and time.time() < deadline:
             time.sleep(0.002)
-        time.sleep(
-            rng.uniform(0, 0.15)
-        )  # a step, its log, its grid, its checkpoint and its evaluation
+        # A step, its log, its grid, its checkpoint and its evaluation.
+        time.sleep(rng.uniform(0, 0.15))
         child.kill()
         code = child.wait()
         assert code in (-signal.SIGKILL, 0)
         if code == 0:
             break
         killed += 1
+        resumed += bool(checkpoints(folder))
+    assert resumed >= kills - 1, "a run that is killed before its first checkpoint proves nothing"
     assert killed == kills, "the run ended too soon to be killed so often"
     assert forks.run(*words, f"--workdir={tmp_path / 'killed'}").returncode == 0
     assert_same_run(tmp_path / "whole", tmp_path / "killed", steps)
