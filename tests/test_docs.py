@@ -188,7 +188,10 @@ def test_the_tables_of_contracts_are_up_to_date():
 
 def test_the_reference_names_all_commands_and_parts():
     text = (DOCS / "reference.md").read_text(encoding="utf-8")
-    parts = {name for table in tables.values() for name in table.entries()} - {"keras"}
+    entries = [entry for table in tables.values() for entry in table.entries().values()]
+    # Without the parts of plugin files that another test added.
+    parts = {entry.name for entry in entries if entry.module.startswith("gan_zoo.")} - {"keras"}
+    assert len(parts) > 60
     assert not {name for name in parts if f"`{name}`" not in text}
     assert not {name for name in commands.COMMANDS if f"`gan_zoo {name}`" not in text}
 
