@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gan_zoo import cli
+from gan_zoo import cli, images
 from gan_zoo.config import Config, from_settings
 from gan_zoo.errors import UserError
 from gan_zoo.runs import logs, run
@@ -69,9 +69,7 @@ def open_run(folder: str | Path) -> Run:
     Raises:
         UserError: There is no run of gan_zoo in it.
     """
-    found = Run(folder)
-    _ = found.record
-    return found
+    return Run(run.open_run(folder).folder)
 
 
 def train(config: str | Path | Config | None = None, *, show: bool = False, **settings: Any) -> Run:
@@ -112,12 +110,11 @@ def _display() -> Any:
         from IPython.display import display
     except ImportError:
         raise UserError("show=True needs a notebook (IPython); leave it out.") from None
-    from PIL import Image
 
     shown: list[Any] = []
 
     def on_grid(step: int, sheet: np.ndarray) -> None:
-        picture = Image.fromarray(sheet[..., 0] if sheet.shape[-1] == 1 else sheet)
+        picture = images.as_pil(sheet)
         if shown and shown[0] is not None:
             shown[0].update(picture)
         else:

@@ -350,15 +350,13 @@ class Run:
             UserError: There is no such checkpoint, or ``n`` is below 1.
         """
         _check_count(n)
-        from PIL import Image
-
         from gan_zoo.game import sampling
         from gan_zoo.game.labels import grid_layout
 
         game = self._restored(step, best)
         labels, columns, _ = grid_layout(game, n)
         sheet = images.grid(sampling.sample(game, n, seed, labels=labels), columns)
-        return Image.fromarray(sheet[..., 0] if sheet.shape[-1] == 1 else sheet)
+        return images.as_pil(sheet)
 
     @property
     def generator(self) -> keras.Model:
