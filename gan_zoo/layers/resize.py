@@ -2,10 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import keras
 import tensorflow as tf
 
 from gan_zoo.layers.conv import Conv2D, convolve, convolve_transpose
+
+
+def enlarge(images: tf.Tensor, rows: int, columns: int) -> tf.Tensor:
+    """Repeat each pixel: [B, H, W, C] -> [B, rows * H, columns * W, C].
+
+    The gradient of TensorFlow's resizing cannot be compiled by XLA. A mean over the copies of a
+    pixel, times their number, is the same gradient and can.
+    """
+
+    @tf.custom_gradient
+    def repeat(pixels: tf.Tensor) -> tuple[tf.Tensor, Callable[[tf.Tensor], tf.Tensor]]:
+        _, height, width, _ = pixels.shape
+
+        def gradient(upstream: tf.Tensor) -> tf.Tensor:
+            size = [rows, columns]
+            return tf.nn.avg_pool2d(upstream, size, size, "VALID") * (rows * columns)
+
+        return tf.image.resize(pixels, [rows * height, columns * width], "nearest"), gradient
+
+    return repeat(images)
 
 
 @keras.saving.register_keras_serializable("gan_zoo")
@@ -19,8 +41,7 @@ class Upsample2D(keras.layers.UpSampling2D):
         """Upsample, see ``keras.layers.UpSampling2D``."""
         if self.interpolation != "nearest":
             return super().call(inputs)
-        (_, height, width, _), (rows, columns) = inputs.shape, self.size
-        return tf.image.resize(inputs, [rows * height, columns * width], "nearest")
+        return enlarge(inputs, *self.size)
 
 
 @keras.saving.register_keras_serializable("gan_zoo")
@@ -42,8 +63,7 @@ class UpConv2D(Conv2D):
     def convolution_op(self, inputs, kernel):
         """Upsample and convolve, see ``keras.layers.Conv2D``."""
         if not _odd_square(kernel):
-            up = tf.image.resize(inputs, [2 * inputs.shape[1], 2 * inputs.shape[2]], "nearest")
-            return super().convolution_op(up, kernel)
+            return super().convolution_op(enlarge(inputs, 2, 2), kernel)
         flipped = tf.transpose(tf.reverse(tf.convert_to_tensor(kernel), [0, 1]), [0, 1, 3, 2])
         return convolve_transpose(inputs, _merge(flipped), 2)
 
