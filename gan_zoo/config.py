@@ -125,6 +125,11 @@ class Config:
         "default (one device), mirrored (all of this host) or multi_worker (TF_CONFIG)",
         resumable=True,
     )
+    jit: str = _field(
+        "auto",
+        "compile a chunk of steps as one XLA program: on, off, or auto (on with a GPU)",
+        resumable=True,
+    )
     batch_norm: str = _field(
         "global",
         "over several devices, statistics of batch norm: global (the numbers of one device) or"
@@ -272,6 +277,7 @@ _CHOICES = {
     "precision": ("float32", "bfloat16", "auto"),
     "on_collapse": ("warn", "stop", "rollback"),
     "strategy": ("default", "mirrored", "multi_worker"),
+    "jit": ("auto", "on", "off"),
     "batch_norm": ("global", "replica"),
 }
 _MINIMUM = {

@@ -1,17 +1,44 @@
 """Random numbers as pure functions of (seed, tag, step), for any number of replicas.
 
 Every draw is made for the global batch and each replica takes its slice, so that two replicas use
-the same numbers as one device. The stateless Philox generator gives the same bits on every device,
-also under XLA.
+the same numbers as one device.
+
+There are two versions of the numbers. Version 1 takes TensorFlow's stateless floats, which XLA
+draws otherwise. Version 2 takes the bits of the stateless Philox generator, which are the same on
+every device, also under XLA, and makes floats of them here. A run records its version and resumes
+with it; runs without a record have version 1.
 """
 
 from __future__ import annotations
 
+import contextlib
+import math
+import threading
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import tensorflow as tf
 from keras.config import floatx
+
+NEWEST = 2  # the version of new runs
+
+# Of the step that is being traced. Replicas are traced in threads of their own.
+_tracing = threading.local()
+
+
+@contextlib.contextmanager
+def version(number: int) -> Iterator[None]:
+    """Draw with this version of the random numbers within the ``with`` block, in this thread."""
+    before = _version()
+    _tracing.version = number
+    try:
+        yield
+    finally:
+        _tracing.version = before
+
+
+def _version() -> int:
+    return getattr(_tracing, "version", NEWEST)
 
 
 def derive_seed(seed: int, *tag: object) -> int:
@@ -35,37 +62,61 @@ def split(seed: tf.Tensor, k: int) -> tf.Tensor:
 
 def permutation(count: int, seed: tf.Tensor) -> tf.Tensor:
     """Return a random order of ``range(count)``, the same on all replicas."""
-    return tf.argsort(tf.random.stateless_uniform([count], seed, alg="philox"))
-
-
-def _local_slice(draw, shape: Sequence[int]) -> tf.Tensor:
-    """Draw for the global batch, and return this replica's slice of it."""
-    context = tf.distribute.get_replica_context()
-    replicas = context.num_replicas_in_sync if context else 1
-    if replicas == 1:
-        return draw(shape)
-    local = shape[0]
-    first = tf.cast(context.replica_id_in_sync_group, tf.int32) * local
-    return draw([replicas * local, *shape[1:]])[first : first + local]
+    if _version() == 1:
+        return tf.argsort(tf.random.stateless_uniform([count], seed, alg="philox"))
+    return tf.argsort(_bits([count], seed), stable=True)
 
 
 def normal(shape: Sequence[int], seed: tf.Tensor, stddev: float = 1.0) -> tf.Tensor:
-    """Draw from N(0, stddev^2); ``shape`` [B, ...] is that of this replica."""
-    return _local_slice(
-        lambda s: tf.cast(
-            tf.random.stateless_normal(s, seed, stddev=stddev, alg="philox"), floatx()
-        ),
-        shape,
-    )
+    """Draw from N(0, stddev^2); ``shape`` [B, ...] is that of this replica.
+
+    Version 2 has no value beyond 5.8 standard deviations, which has a probability of 1e-8.
+    """
+    return tf.cast(stddev * _local_slice(_standard_normal, shape, seed), floatx())
 
 
 def uniform(
     shape: Sequence[int], seed: tf.Tensor, low: float = 0.0, high: float = 1.0
 ) -> tf.Tensor:
     """Draw from U[low, high); ``shape`` [B, ...] is that of this replica."""
-    return _local_slice(
-        lambda s: tf.cast(
-            low + (high - low) * tf.random.stateless_uniform(s, seed, alg="philox"), floatx()
-        ),
-        shape,
-    )
+    return tf.cast(low + (high - low) * _local_slice(_unit, shape, seed), floatx())
+
+
+def _local_slice(
+    draw: Callable[..., tf.Tensor], shape: Sequence[int], seed: tf.Tensor
+) -> tf.Tensor:
+    """Draw for the global batch, and return this replica's slice of it."""
+    context = tf.distribute.get_replica_context()
+    replicas = context.num_replicas_in_sync if context else 1
+    if replicas == 1:
+        return draw(shape, seed)
+    local = shape[0]
+    first = tf.cast(context.replica_id_in_sync_group, tf.int32) * local
+    return draw([replicas * local, *shape[1:]], seed)[first : first + local]
+
+
+def _bits(shape: Sequence[int], seed: tf.Tensor) -> tf.Tensor:
+    """Draw int32 of 32 random bits."""
+    return tf.random.stateless_uniform(shape, seed, None, None, tf.int32, alg="philox")
+
+
+def _unit(shape: Sequence[int], seed: tf.Tensor) -> tf.Tensor:
+    """Draw float32 from U[0, 1)."""
+    if _version() == 1:
+        return tf.random.stateless_uniform(shape, seed, alg="philox")
+    # The lower 24 bits are all that float32 holds, so that this is exact on every device.
+    lower = tf.bitwise.bitwise_and(_bits(shape, seed), (1 << 24) - 1)
+    return tf.cast(lower, tf.float32) * 2.0**-24
+
+
+def _standard_normal(shape: Sequence[int], seed: tf.Tensor) -> tf.Tensor:
+    """Draw float32 from N(0, 1)."""
+    if _version() == 1:
+        return tf.random.stateless_normal(shape, seed, alg="philox")
+    # Box and Muller 1958: two numbers from each pair of uniform ones.
+    count = math.prod(shape)
+    pairs = _unit([2, (count + 1) // 2], seed)
+    radius = tf.sqrt(-2.0 * tf.math.log(1.0 - pairs[0]))  # 1 - u is never 0
+    angle = 2.0 * math.pi * pairs[1]
+    both = tf.concat([radius * tf.cos(angle), radius * tf.sin(angle)], 0)
+    return tf.reshape(both[:count], shape)

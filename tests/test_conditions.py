@@ -16,7 +16,7 @@ from gan_zoo.conditions import condition_disc, condition_gen
 from gan_zoo.config import Config
 from gan_zoo.contracts import Batch, Classes, Dataset, DiscOutputs, Trick
 from gan_zoo.errors import UserError
-from gan_zoo.game import build, sampling, step
+from gan_zoo.game import build, chunk, sampling, step
 from gan_zoo.game import labels as game_labels
 from gan_zoo.layers import BatchNorm, ClassAffine, full_precision, layers_of, normalize
 from gan_zoo.runs.run import Run
@@ -235,7 +235,7 @@ def test_fakes_have_the_labels_of_the_real_images_of_their_update(update):
     stream = feed.train_iterator(
         images, 4, 0, 0, tf.distribute.get_strategy(), None, g.update.batches, labels
     )
-    run_step = step.compile_run(g, tf.distribute.get_strategy())
+    run_step = chunk.compile_chunk(g, tf.distribute.get_strategy())
     run_step(stream, tf.constant(5, tf.int64))
     assert min(counts.values()) >= 1
     assert float(off) < 1e-6

@@ -19,18 +19,18 @@ CODE = textwrap.dedent(
     keras.config.set_floatx(floatx)
     from gan_zoo.config import Config
     from gan_zoo.distributed import strategy
-    from gan_zoo.game import build, step
+    from gan_zoo.game import build, chunk
     from gan_zoo.training import feed
     distribution = strategy.make(kind)
     images = np.load(data)["images"]
     config = Config(**json.loads(flags[0]))
     with distribution.scope():
         game = build.build_game(config, (16, 16, 3))
-    run = step.compile_run(game, distribution)
+    run = chunk.compile_chunk(game, distribution)
     iterator = feed.train_iterator(images, 8, 0, 0, distribution, None, game.update.batches)
     threads = []
     for n in (7, 13):
-        means = run(iterator, tf.constant(n, tf.int64))
+        means = chunk.means(run(iterator, tf.constant(n, tf.int64)), n)
         threads.append(len(os.listdir("/proc/self/task")) if os.path.isdir("/proc/self/task") else 0)
     if strategy.worker()[1] == 0:
         told = [float(v) for trick in game.tricks if trick.metrics for v in trick.metrics().values()]

@@ -20,7 +20,7 @@ from gan_zoo.errors import (
     check_positive,
     check_share,
 )
-from gan_zoo.game import build, sampling, step
+from gan_zoo.game import build, chunk, sampling, step
 from gan_zoo.layers import (
     BatchNorm,
     Conv2D,
@@ -294,12 +294,13 @@ def test_d_is_right_by_the_labels_it_is_given():
 @pytest.mark.parametrize("update", registry.updates)
 def test_update_rules_move_both_nets_in_a_compiled_run(update):
     g = game(update=update)
-    run = step.compile_run(g, tf.distribute.get_strategy())
+    run = chunk.compile_chunk(g, tf.distribute.get_strategy())
     images = np.full((6, 1, 1, 2), 255, np.uint8)
-    means = run(
+    sums = run(
         feed.train_iterator(images, 2, 0, 0, tf.distribute.get_strategy(), None, g.update.batches),
         tf.constant(2, tf.int64),
     )
+    means = chunk.means(sums, 2)
     assert set(means) == set(step.SCALARS)
     assert g.step.numpy() == 2
     assert np.abs(g.gen.get_weights()[0] - [[1, 2]]).min() > 1e-3
@@ -400,9 +401,9 @@ def test_numbers_out_of_range_are_named_with_their_value(check, numbers, message
 def test_a_chunk_of_n_is_n_steps_and_its_scalars_are_means():
     g = game()
     images = np.full((4, 1, 1, 2), 255, np.uint8)
-    run = step.compile_run(g, tf.distribute.get_strategy())
+    run = chunk.compile_chunk(g, tf.distribute.get_strategy())
     iterator = feed.train_iterator(images, 2, 0, 0, tf.distribute.get_strategy())
-    means = run(iterator, tf.constant(3, tf.int64))
+    means = chunk.means(run(iterator, tf.constant(3, tf.int64)), 3)
     assert g.step.numpy() == 3
     twin = game()
     one = tf.ones([2, 1, 1, 2])
@@ -416,7 +417,7 @@ def test_a_chunk_of_n_is_n_steps_and_its_scalars_are_means():
 
 def test_chunks_of_other_lengths_do_not_compile_anew():
     g = game()
-    run = step.compile_run(g, tf.distribute.get_strategy())
+    run = chunk.compile_chunk(g, tf.distribute.get_strategy())
     iterator = feed.train_iterator(
         np.zeros((4, 1, 1, 2), np.uint8), 2, 0, 0, tf.distribute.get_strategy()
     )

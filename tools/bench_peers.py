@@ -12,7 +12,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from gan_zoo.game import build, step
+from gan_zoo.game import build, chunk
 from gan_zoo.layers import BatchNorm
 from gan_zoo.training import feed
 
@@ -21,14 +21,13 @@ def ours(config, image_shape, images):
     """gan_zoo: its step in its compiled run, fed by its stream."""
     game = build.build_game(config, image_shape)
     strategy = tf.distribute.get_strategy()
-    compiled = step.compile_run(game, strategy)
+    compiled = chunk.compile_chunk(game, strategy)
     iterator = feed.train_iterator(
         images, config.batch, config.seed, 0, strategy, None, game.update.batches
     )
 
     def run(n):
-        means = compiled(iterator, tf.constant(n, tf.int64))
-        return float(means["loss/gen"])
+        return chunk.means(compiled(iterator, tf.constant(n, tf.int64)), n)["loss/gen"]
 
     return run
 

@@ -77,8 +77,9 @@ class Part:
 
 
 Check = Callable[[Part], None]
-CHECKS: dict[str, list[Check]] = {}  # by table, and under TRAINING
+CHECKS: dict[str, list[Check]] = {}  # by table, and under TRAINING and XLA
 TRAINING = "training"  # the key of the checks of all parts that take part in a step
+XLA = "xla"  # the key of those of the same parts that compile by XLA, which takes seconds
 REQUIRED: set[Check] = set()
 
 

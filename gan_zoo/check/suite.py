@@ -7,11 +7,12 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 # Each of these modules registers its checks when it is imported.
-from gan_zoo.check import data, losses, nets, others, training, tricks  # noqa: F401
+from gan_zoo.check import data, losses, nets, others, training, tricks, xla  # noqa: F401
 from gan_zoo.check.contract import (
     CHECKS,
     REQUIRED,
     TRAINING,
+    XLA,
     Check,
     Failed,
     Part,
@@ -55,7 +56,7 @@ def check(
         One line a check, as soon as it is known.
     """
     failed = ""
-    for test in checks_of(part.table) if tests is None else tests:
+    for test in checks_of(part.table, compiled=True) if tests is None else tests:
         title = (test.__doc__ or "").split("\n")[0].rstrip(".")
         if failed:
             yield Line("skipped", title, f"since '{failed}' failed")
@@ -81,7 +82,10 @@ def _outcome(test: Check, title: str, part: Part, verbose: bool) -> Line:
     return Line("ok", title)
 
 
-def checks_of(table: str) -> list[Check]:
-    """Return the checks of the parts of a table, in order; those in training come last."""
-    in_training = CHECKS[TRAINING] if table in tables_in_training() else []
-    return [*CHECKS.get(table, []), *in_training]
+def checks_of(table: str, compiled: bool = False) -> list[Check]:
+    """Return the checks of the parts of a table, in order; those in training come last.
+
+    Those under XLA, which compile for seconds, are left out unless ``compiled`` is true.
+    """
+    in_training = [*CHECKS[TRAINING], *(CHECKS[XLA] if compiled else [])]
+    return [*CHECKS.get(table, []), *(in_training if table in tables_in_training() else [])]

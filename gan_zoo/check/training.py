@@ -21,7 +21,7 @@ from gan_zoo.check.contract import (
     describe,
     require,
 )
-from gan_zoo.game import step
+from gan_zoo.game import chunk, step
 from gan_zoo.runs import checkpoints
 from gan_zoo.training import feed
 
@@ -47,15 +47,13 @@ def train(
 ) -> dict[str, float]:
     """Train a game in chunks of so many steps, from step ``first``; return the last scalars."""
     distribution = distribution or tf.distribute.get_strategy()
-    run = step.compile_run(game, distribution)
+    run = chunk.compile_chunk(game, distribution)
     labels = np.arange(64, dtype=np.int32) % len(CLASSES.names) if game.classes else None
     iterator = feed.train_iterator(
         images_for(part), BATCH, 0, first, distribution, None, game.update.batches, labels
     )
-    return {
-        k: float(v)
-        for k, v in [run(iterator, tf.constant(n, tf.int64)) for n in chunks][-1].items()
-    }
+    sums = [run(iterator, tf.constant(n, tf.int64)) for n in chunks]
+    return chunk.means(sums[-1], chunks[-1])
 
 
 def state(game: step.Game) -> dict[str, np.ndarray]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import subprocess
 import time
 from collections.abc import Callable
 from typing import Any
@@ -23,6 +24,37 @@ def describe(distribution: tf.distribute.Strategy) -> dict[str, Any]:
         "inter_op_threads": tf.config.threading.get_inter_op_parallelism_threads(),
         "onednn": os.environ.get("TF_ENABLE_ONEDNN_OPTS", "default"),
     }
+
+
+def one_gpu(distribution: tf.distribute.Strategy) -> bool:
+    """Whether training is on a single device that is a GPU."""
+    return distribution.num_replicas_in_sync == 1 and bool(tf.config.list_logical_devices("GPU"))
+
+
+def device_memory() -> int:
+    """Return the bytes of memory of the first device; 4 GiB where they cannot be found out."""
+    if tf.config.list_logical_devices("GPU"):
+        return min((card["memory"] for card in gpus()), default=2**32)
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, ValueError, OSError):
+        return 2**32
+
+
+@functools.cache
+def gpus() -> list[dict[str, Any]]:
+    """Return name, driver and bytes of memory of each NVIDIA card, as its driver tells them."""
+    fields = "name,driver_version,memory.total"
+    command = ["nvidia-smi", f"--query-gpu={fields}", "--format=csv,noheader,nounits"]
+    try:
+        found = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)
+        rows = [line.split(", ") for line in found.stdout.splitlines()]
+        return [
+            {"name": name, "driver": driver, "memory": int(mebibytes) << 20}
+            for name, driver, mebibytes in rows
+        ]
+    except (OSError, subprocess.SubprocessError, ValueError):
+        return []
 
 
 def limits(dtype: str, repeat: int = 5, batch: int = 32) -> dict[str, float]:

@@ -179,7 +179,10 @@ def _condition_disc(
 
 
 def build_game(
-    config: Config, image_shape: tuple[int, int, int], classes: Classes | None = None
+    config: Config,
+    image_shape: tuple[int, int, int],
+    classes: Classes | None = None,
+    random_version: int = randomness.NEWEST,
 ) -> step.Game:
     """Return all that a step works with, its weights drawn from the run's seed.
 
@@ -189,6 +192,7 @@ def build_game(
         config: The settings.
         image_shape: (H, W, C).
         classes: Those of :func:`gan_zoo.game.labels.condition_classes`; needed with a condition.
+        random_version: That of the random numbers, see :mod:`gan_zoo.randomness`.
 
     Raises:
         UserError: Parts do not fit each other or the images.
@@ -223,7 +227,7 @@ def build_game(
     noise = registry.noises.build(config.spec("noise"))
     return step.Game(
         gen, disc, ema, config.ema, gen_opt, disc_opt, loss, update, tricks, noise, steps_done,
-        config.seed, condition=condition, classes=classes,
+        config.seed, random_version, condition, classes,
     )  # fmt: skip
 
 

@@ -70,9 +70,9 @@ def sample_noise(
     """
     shape, source = (batch, *game.noise_shape), randomness.derive_seed(seed, tag)
     blocks = range(first, first + number, batch)
-    return np.concatenate(
-        [game.noise(shape, randomness.fold_in(source, tf.constant(at))) for at in blocks]
-    )[:number]
+    with randomness.version(game.random_version):
+        drawn = [game.noise(shape, randomness.fold_in(source, tf.constant(at))) for at in blocks]
+    return np.concatenate(drawn)[:number]
 
 
 def sample_labels(

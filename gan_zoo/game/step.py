@@ -1,4 +1,4 @@
-"""One training step: the updates of D and G, and the one compiled function that runs many of them.
+"""One training step: the updates of D and G.
 
 Nothing here knows the name of a part; the branches are on the fields of the contracts and are
 taken when the function is traced.
@@ -46,6 +46,7 @@ class Game(NamedTuple):
         noise: ``(shape, seed) -> z``.
         step: int64 variable, the number of steps done.
         seed: The run's.
+        random_version: That of its random numbers, see :mod:`gan_zoo.randomness`.
         condition: How both nets use class labels, or None.
         classes: Which classes there are; None without a condition.
     """
@@ -62,6 +63,7 @@ class Game(NamedTuple):
     noise: Callable[..., Any]
     step: tf.Variable
     seed: int
+    random_version: int = randomness.NEWEST
     condition: Condition | None = None
     classes: Classes | None = None
 
@@ -380,34 +382,3 @@ def sync_moving_statistics(game: Game, strategy: tf.distribute.Strategy) -> None
             game.ema.non_trainable_variables, game.gen.non_trainable_variables, strict=True
         ):
             mean.assign(new.value)
-
-
-def compile_run(
-    game: Game, strategy: tf.distribute.Strategy
-) -> Callable[..., dict[str, tf.Tensor]]:
-    """Compile ``run(iterator, n)``: n steps in one call, n a tensor; it returns mean scalars.
-
-    The iterator gives uint8 images ``[batches * B, H, W, C]`` a replica, as many as an update
-    uses; they become float32 in [-1, 1] here, on the device. With a condition it gives pairs of
-    these and of their labels, int32 ``[batches * B]``.
-    """
-
-    def one_step(images: tf.Tensor, labels: tf.Tensor | None = None) -> dict[str, tf.Tensor]:
-        return game.update.run(game, Batch(tf.cast(images, floatx()) / 127.5 - 1.0, labels))
-
-    @tf.function
-    def run(iterator, n: tf.Tensor) -> dict[str, tf.Tensor]:
-        sums = {name: tf.zeros([], floatx()) for name in SCALARS}
-        for _ in tf.range(n):
-            fed = next(iterator)
-            scalars = strategy.run(one_step, args=(fed,) if game.condition is None else fed)
-            sums = {
-                name: total + strategy.reduce("MEAN", scalars[name], axis=None)
-                for name, total in sums.items()
-            }
-            update_ema(game)
-            game.step.assign_add(1)
-        sync_moving_statistics(game, strategy)
-        return {name: total / tf.cast(n, floatx()) for name, total in sums.items()}
-
-    return run

@@ -154,6 +154,14 @@ class Run:
         return recorded_classes(self.record["data"])
 
     @property
+    def random_version(self) -> int:
+        """The version of its random numbers, see :mod:`gan_zoo.randomness`.
+
+        Runs before that was recorded have 1.
+        """
+        return self.record.get("random_version", 1)
+
+    @property
     def image_shape(self) -> tuple[int, int, int]:
         """(H, W, C) of its images."""
         height, width, channels = self.record["data"]["shape"]
@@ -297,7 +305,7 @@ class Run:
         from gan_zoo.runs.checkpoints import Checkpoints
 
         config = self.config
-        game = build_game(config, self.image_shape, self.classes)
+        game = build_game(config, self.image_shape, self.classes, self.random_version)
         checkpoints = Checkpoints(game, self.folder / "checkpoints", config.keep)
         restored = checkpoints.restore(step, best=best)
         if not best and not checkpoints.steps:
@@ -378,10 +386,11 @@ class Run:
 
     # What the training loop writes.
 
-    def start(self, config: Config, data: Record, machine: Record) -> None:
+    def start(self, config: Config, data: Record, machine: Record, random_version: int) -> None:
         """Write ``config.json`` of a run that begins now."""
         settings = {k: v for k, v in vars(config).items() if k != "workdir"}
-        self.write({"config": settings, "data": data, "machine": machine, **provenance()})
+        content = {"config": settings, "data": data, "random_version": random_version}
+        self.write({**content, "machine": machine, **provenance()})
 
     def write(self, content: Record) -> None:
         """Write ``config.json``, as a whole or not at all."""

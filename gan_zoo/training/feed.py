@@ -24,6 +24,25 @@ class EpochShuffle:
         return np.concatenate([self._epoch(int(e))[places[epochs == e]] for e in np.unique(epochs)])
 
 
+def batch_rows(
+    order: EpochShuffle, step: int, steps: int, per_step: int, rows: np.ndarray | None = None
+) -> np.ndarray:
+    """Return the rows int32 ``[steps, per_step]`` of the images that some steps use.
+
+    They are those of :func:`train_iterator` on one device.
+
+    Args:
+        order: The order of the images.
+        step: The first step.
+        steps: How many.
+        per_step: Images that a step uses.
+        rows: The places of the images to use; all by default.
+    """
+    places = order(step * per_step, steps * per_step)
+    places = places if rows is None else rows[places]
+    return places.astype(np.int32).reshape(steps, per_step)
+
+
 def train_iterator(
     images: np.ndarray,
     batch: int,

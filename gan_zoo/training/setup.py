@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import time
 from collections.abc import Callable
 from typing import NamedTuple
 
 import tensorflow as tf
 
+from gan_zoo import randomness
 from gan_zoo.config import Config, load_plugins
 from gan_zoo.contracts import Classes, Dataset
 from gan_zoo.datasets import cache_dir
@@ -16,14 +16,13 @@ from gan_zoo.distributed import machine, strategy
 from gan_zoo.errors import UserError
 from gan_zoo.evaluation.evaluator import Evaluator
 from gan_zoo.files import user_path
-from gan_zoo.game import step as steps_module
-from gan_zoo.game.build import build_extractor, build_game, data_split, load_data, split_rows
+from gan_zoo.game.build import build_extractor, build_game, data_split, load_data
 from gan_zoo.game.labels import condition_classes, rare_class_warning
 from gan_zoo.game.step import Game
 from gan_zoo.runs.checkpoints import Checkpoints
 from gan_zoo.runs.resume import check_resumable, record_resume
 from gan_zoo.runs.run import Run
-from gan_zoo.training import feed, notes
+from gan_zoo.training import notes, trainer
 from gan_zoo.training.chief import EVALUATION_SEED, Chief, Follower
 from gan_zoo.training.logger import Logger, OnGrid
 
@@ -84,8 +83,10 @@ def set_up(
     identity = _identity(data, classes)
     resumed = is_chief and check_resumable(run, config, identity)
     _check_batch(config, distribution)
+    _check_jit(config, distribution)
     with distribution.scope():
-        game = build_game(config, data.image_shape, classes)
+        random_version = run.random_version if run.exists else randomness.NEWEST
+        game = build_game(config, data.image_shape, classes, random_version)
         checkpoints = Checkpoints(game, run.folder / "checkpoints", config.keep)
     if is_chief:
         checkpoints.remove_leftovers()
@@ -103,7 +104,7 @@ def set_up(
     if resumed:
         before = record_resume(run, config, start)
     elif is_chief:
-        run.start(config, identity, machine.describe(distribution))
+        run.start(config, identity, machine.describe(distribution), random_version)
     chief: Chief | Follower = Follower()
     if is_chief:
         # The logger drops what lies beyond `start` before the evaluator reads the metrics.
@@ -120,7 +121,7 @@ def set_up(
         chief = Chief(config, run, game, checkpoints, logger, evaluator)
         for line in filter(None, [chief.grid_order, rare_class_warning(classes)]):
             logger.print(line)
-    train_chunk = _chunk_trainer(config, game, distribution, data, start)
+    train_chunk = trainer.chunk_trainer(config, game, distribution, data, start, chief.print)
     return Session(config, run, distribution, game, checkpoints, chief, train_chunk, start)
 
 
@@ -142,6 +143,14 @@ def _check_batch(config: Config, distribution: tf.distribute.Strategy) -> None:
         raise UserError(
             f"--batch={config.batch} cannot be shared out over {replicas} devices; give a multiple"
             f" of {replicas}."
+        )
+
+
+def _check_jit(config: Config, distribution: tf.distribute.Strategy) -> None:
+    if config.jit == "on" and distribution.num_replicas_in_sync > 1:
+        raise UserError(
+            "--jit=on trains on one device, and --strategy here uses"
+            f" {distribution.num_replicas_in_sync}; leave out one of the two flags."
         )
 
 
@@ -182,37 +191,3 @@ def build_evaluator(config: Config, extractor, run: Run, data: Dataset) -> Evalu
         budget=config.eval_budget,
         cache_dir=cache_dir(),
     )
-
-
-def _chunk_trainer(
-    config: Config,
-    game: Game,
-    distribution: tf.distribute.Strategy,
-    data: Dataset,
-    start: int,
-) -> Callable[[int], dict[str, float]]:
-    """Return ``train_chunk(n)``, which trains n steps and returns the means of their scalars."""
-    run_steps = steps_module.compile_run(game, distribution)
-    rows, held_out = split_rows(config, len(data.images))
-    labels = data.labels[game.classes.column] if game.classes else None
-    iterator = feed.train_iterator(
-        data.images,
-        config.batch,
-        config.seed,
-        start,
-        distribution,
-        rows if len(held_out) else None,
-        game.update.batches,
-        labels,
-    )
-
-    def train_chunk(n: int) -> dict[str, float]:
-        began = time.perf_counter()
-        with strategy.exchanges(distribution):
-            means = run_steps(iterator, tf.constant(n, tf.int64))
-            # The chunk's one wait for the device.
-            scalars = {name: float(value) for name, value in means.items()}
-        scalars["speed/images_per_second"] = n * config.batch / (time.perf_counter() - began)
-        return scalars
-
-    return train_chunk

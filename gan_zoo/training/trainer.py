@@ -1,0 +1,181 @@
+"""Chunks of training steps: how they are compiled, and how they get their images."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from gan_zoo.config import Config
+from gan_zoo.contracts import Dataset
+from gan_zoo.distributed import machine, strategy
+from gan_zoo.game import chunk, xla
+from gan_zoo.game.build import split_rows
+from gan_zoo.game.step import Game
+from gan_zoo.training import feed
+
+BLOCK_STEPS = 128  # steps of one XLA program, at most
+BLOCK_BYTES = 2**28  # images that are sent ahead at once, at most
+RESIDENT_SHARE = 0.25  # of the device's memory may hold all images
+
+Trainer = Callable[[int], tf.Tensor]
+
+
+class Source(NamedTuple):
+    """The images of training and their order.
+
+    Attributes:
+        images: uint8 ``[N, H, W, C]``.
+        labels: int32 ``[N]``, or None.
+        rows: The places of the images to use; None for all.
+        seed: Of the order.
+        batch: Images of one update, over all replicas.
+        batches: Updates of D in a step.
+        start: The step of the first batch.
+    """
+
+    images: np.ndarray
+    labels: np.ndarray | None
+    rows: np.ndarray | None
+    seed: int
+    batch: int
+    batches: int
+    start: int
+
+
+def chunk_trainer(
+    config: Config,
+    game: Game,
+    distribution: tf.distribute.Strategy,
+    data: Dataset,
+    start: int,
+    tell: Callable[[str], None],
+) -> Callable[[int], dict[str, float]]:
+    """Return ``train_chunk(n)``, which trains n steps and returns the means of their scalars.
+
+    Args:
+        config: The settings.
+        game: The nets and their step.
+        distribution: The strategy of TensorFlow.
+        data: The data set.
+        start: The steps done before.
+        tell: Prints a line.
+    """
+    rows, held_out = split_rows(config, len(data.images))
+    labels = np.asarray(data.labels[game.classes.column], np.int32) if game.classes else None
+    source = Source(
+        data.images, labels, rows if len(held_out) else None, config.seed, config.batch,
+        game.update.batches, start,
+    )  # fmt: skip
+    train: Trainer
+    if config.jit == "on" or (config.jit == "auto" and machine.one_gpu(distribution)):
+        train = _Program(config, game, source, distribution, tell)
+    else:
+        train = _function(game, source, distribution)
+
+    def train_chunk(n: int) -> dict[str, float]:
+        began = time.perf_counter()
+        with strategy.exchanges(distribution):
+            scalars = chunk.means(train(n), n)
+        scalars["speed/images_per_second"] = n * config.batch / (time.perf_counter() - began)
+        return scalars
+
+    return train_chunk
+
+
+def _function(game: Game, source: Source, distribution: tf.distribute.Strategy) -> Trainer:
+    """Return a trainer that runs TensorFlow's operations one by one, on any number of devices."""
+    run = chunk.compile_chunk(game, distribution)
+    iterator = feed.train_iterator(
+        source.images, source.batch, source.seed, source.start, distribution, source.rows,
+        source.batches, source.labels,
+    )  # fmt: skip
+    return lambda n: run(iterator, tf.constant(n, tf.int64))
+
+
+class _Program:
+    """Trains by one XLA program on one device, and by operations where XLA cannot compile it.
+
+    The images stay on the device if they fit. If not, the next images are sent while it trains.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        game: Game,
+        source: Source,
+        distribution: tf.distribute.Strategy,
+        tell: Callable[[str], None],
+    ):
+        self._config, self._game, self._source = config, game, source
+        self._distribution, self._tell, self._at = distribution, tell, source.start
+        self._run = chunk.compile_program(game)
+        self._fallback: Trainer | None = None
+        self._per_step = source.batch * source.batches
+        count = len(source.images) if source.rows is None else len(source.rows)
+        self._order = feed.EpochShuffle(count, source.seed)
+        self._resident: tuple | None = None
+        self._ahead: tuple[int, Future] | None = None
+        if source.images.nbytes <= RESIDENT_SHARE * machine.device_memory():
+            self._steps = BLOCK_STEPS
+            self._resident = (tf.constant(source.images), _on_device(source.labels))
+        else:
+            a_step = self._per_step * source.images[0].nbytes
+            self._steps = max(1, min(BLOCK_STEPS, config.log_every, BLOCK_BYTES // a_step))
+            self._thread = ThreadPoolExecutor(1)
+
+    def __call__(self, n: int) -> tf.Tensor:
+        """Train n steps; return the sums of their scalars."""
+        if self._fallback:
+            return self._fallback(n)
+        sums, end = [], self._at + n
+        while self._at < end:
+            steps = min(self._steps, end - self._at)
+            try:
+                sums.append(self._run(*self._block(self._at), tf.constant(steps, tf.int32)))
+            except (tf.errors.InvalidArgumentError, tf.errors.UnimplementedError) as e:
+                if self._at > self._source.start:
+                    raise
+                return self._fall_back(n, e)
+            self._at += steps
+        return tf.add_n(sums)
+
+    def _fall_back(self, n: int, error: Exception) -> tf.Tensor:
+        what = xla.obstacle(error, self._config, self._game)
+        self._tell(f"XLA cannot compile {what}; the run trains without it, as with --jit=off.")
+        self._resident = None
+        self._fallback = _function(self._game, self._source, self._distribution)
+        return self._fallback(n)
+
+    def _block(self, at: int) -> tuple:
+        """Return images, labels and rows of the steps from ``at`` on."""
+        if self._resident:
+            return *self._resident, tf.constant(self._rows(at))
+        sent, ahead = self._ahead or (None, None)
+        block = ahead.result() if ahead and sent == at else self._load(at)
+        following = at + self._steps
+        self._ahead = following, self._thread.submit(self._load, following)
+        return block
+
+    def _rows(self, at: int) -> np.ndarray:
+        return feed.batch_rows(self._order, at, self._steps, self._per_step, self._source.rows)
+
+    def _load(self, at: int) -> tuple:
+        """Send the images and labels of the steps from ``at`` on to the device."""
+        rows = self._rows(at)
+        labels = self._source.labels
+        images = tf.constant(self._source.images[rows.ravel()])
+        ordered = np.arange(rows.size, dtype=np.int32).reshape(rows.shape)
+        return (
+            images,
+            _on_device(None if labels is None else labels[rows.ravel()]),
+            tf.constant(ordered),
+        )
+
+
+def _on_device(labels: np.ndarray | None) -> tf.Tensor | None:
+    return None if labels is None else tf.constant(labels)
