@@ -141,8 +141,10 @@ def fit_network(
     net.compile(
         keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(3e-3, epochs * updates)),
         keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-        weighted_metrics=["accuracy"],
+        weighted_metrics=[keras.metrics.SparseCategoricalAccuracy("accuracy")],
     )
+    # With all variables made before, the update is traced once and not twice.
+    net.optimizer.build(net.trainable_variables)
 
     def report(epoch: int, logs: dict[str, float]) -> None:
         progress(
