@@ -71,6 +71,22 @@ def no_saved_model(self, filepath, **_):
     (Path(filepath) / "saved_model.pb").write_bytes(b"")
 
 
+@pytest.fixture(scope="session")
+def train_for_all(faces):
+    """Run the program for a fixture of a module or session: train_for_all(folder, *flags) -> folder.
+
+    It must succeed. The export is an empty SavedModel.
+    """
+
+    def go(folder, *flags):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("keras.Model.export", no_saved_model)
+            assert run.main([*SMALL, f"--data_dir={faces}", f"--workdir={folder}", *flags]) == 0
+        return folder
+
+    return go
+
+
 @pytest.fixture
 def train(faces, tmp_path, monkeypatch, request):
     """Run the program in this process on a small net and data: train(*flags) -> exit code.

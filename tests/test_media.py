@@ -10,45 +10,29 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gan_zoo import files, images, run
+from gan_zoo import files, images
 from gan_zoo.errors import UserError
 from gan_zoo.export.formats import FORMATS
 from gan_zoo.media import gif, interpolate
-from tests.conftest import SMALL
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory, faces):
+def trained(tmp_path_factory, train_for_all):
     folder = tmp_path_factory.mktemp("trained") / "run"
-    assert (
-        run.main(
-            [
-                *SMALL,
-                f"--data_dir={faces}",
-                f"--workdir={folder}",
-                "--ema=0.5",
-                "--holdout=0.25",
-                "--steps=4",
-            ]
-        )
-        == 0
-    )
-    return folder
+    return train_for_all(folder, "--ema=0.5", "--holdout=0.25", "--steps=4")
 
 
 @pytest.fixture(scope="module")
-def flat(tmp_path_factory, faces):
+def flat(tmp_path_factory, train_for_all):
     """A run with uniform noise of the shape of an image, in bfloat16."""
-    folder = tmp_path_factory.mktemp("flat") / "run"
-    flags = (
+    return train_for_all(
+        tmp_path_factory.mktemp("flat") / "run",
         "--gen=conv_noise28(width=2, hidden=4)",
         "--image_size=28",
         "--noise=uniform",
         "--steps=2",
         "--precision=bfloat16",
     )
-    assert run.main([*SMALL, f"--data_dir={faces}", f"--workdir={folder}", *flags]) == 0
-    return folder
 
 
 # interpolate
@@ -390,10 +374,11 @@ def test_a_format_that_fails_leaves_nothing(tool, flat, monkeypatch):
     def broken(net, path):
         raise NotImplementedError("no such operation")
 
-    monkeypatch.setitem(FORMATS, "keras", form._replace(write=broken))
-    said = tool("export", flat, "--format=savedmodel,keras", "--out=x", code=2)
-    assert "cannot be written as keras (NotImplementedError: no such operation)" in said
-    assert "without keras it works: --format=savedmodel." in said
+    monkeypatch.setitem(FORMATS, "keras", form)
+    monkeypatch.setitem(FORMATS, "tflite", FORMATS["tflite"]._replace(write=broken))
+    said = tool("export", flat, "--format=keras,tflite", "--out=x", code=2)
+    assert "cannot be written as tflite (NotImplementedError: no such operation)" in said
+    assert "without tflite it works: --format=keras." in said
     assert not list(Path().iterdir())
 
 
