@@ -8,15 +8,15 @@ from gan_zoo.evaluation.spectrum import excess, spectrum
 
 @pytest.fixture(scope="module")
 def measured(cartoon, embedded):
-    half = 1200
+    half = 700
     real = Statistics.of(embedded.features(cartoon.images[:half]))
     modes = cartoon.labels["hair_style"][half:]
     return severity_sweep(
         lambda x: frechet(real, Statistics.of(embedded.features(x))),
         cartoon.images[half:],
-        400,
+        250,
         modes=modes,
-        draws=2,
+        draws=1,
     )
 
 

@@ -7,8 +7,11 @@ from gan_zoo.evaluation import tfgan
 from gan_zoo.evaluation.distances import Statistics, diversity, frechet, frechet_error
 from gan_zoo.evaluation.neighbors import manifold, nearest
 
-CASES = [(64, 500), (64, 40), (512, 1200), (512, 200)]
-SLOW = [pytest.param(d, n, marks=pytest.mark.slow) for d, n in [(2048, 2500), (2048, 300)]]
+CASES = [(64, 500), (64, 40), (264, 600), (264, 100)]  # on both sides of distances.SMALL
+SLOW = [
+    pytest.param(d, n, marks=pytest.mark.slow)
+    for d, n in [(512, 1200), (512, 200), (2048, 2500), (2048, 300)]
+]
 
 
 @pytest.mark.parametrize(("d", "n"), CASES + SLOW)

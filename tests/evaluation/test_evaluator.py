@@ -22,8 +22,14 @@ def pictures(count, seed, spread=1.0):
     )
 
 
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory):
+    """Keeps what is measured of the real images."""
+    return tmp_path_factory.mktemp("cache")
+
+
 @pytest.fixture
-def make(tmp_path):
+def make(tmp_path, cache):
     data = Dataset("pictures", pictures(300, 0), {}, {}, "abc", "none")
     extractor = registry.extractors.build("random_conv")
 
@@ -35,7 +41,7 @@ def make(tmp_path):
             "ema": False,
             "seed": 0,
             "budget": 1.0,
-            "cache_dir": tmp_path,
+            "cache_dir": cache,
         }
         return Evaluator(data, extractor, Run(tmp_path / folder).metrics, **{**how, **changes})
 

@@ -186,7 +186,11 @@ def test_the_hash_is_of_the_weights(tmp_path):
     assert a.hash == b.hash != c.hash
 
 
-def test_keras_inception_says_where_to_get_its_weights(tmp_path):
+def test_keras_inception_says_where_to_get_its_weights(tmp_path, monkeypatch):
+    small = tf.keras.Sequential([tf.keras.Input((2,)), tf.keras.layers.Dense(1)])
+    monkeypatch.setattr(
+        tf.keras.applications, "InceptionV3", lambda weights, **_: small.load_weights(weights)
+    )
     (tmp_path / "w.h5").write_text("no weights")
     with pytest.raises(UserError, match=r"inception_v3_weights_tf_dim_ordering_tf_kernels.h5"):
         registry.extractors.build(f"keras_inception({str(tmp_path / 'w.h5')!r})")
