@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from gan_zoo import randomness
 from gan_zoo.analysis import class_accuracy, classifier
 from gan_zoo.analysis.classifier import classify, fit_network, stratified, train_classifier
 from gan_zoo.analysis.confusion import count_confusion
@@ -255,7 +256,7 @@ def asked(tmp_path, monkeypatch):
     }
     run = tmp_path / "run"
     run.mkdir()
-    Run(run).start(config, identity, {})
+    Run(run).start(config, identity, {}, randomness.NEWEST)
     return run
 
 
