@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 import references
+import tensorflow as tf
 
 from gan_zoo.errors import UserError
 from gan_zoo.evaluation import tfgan
@@ -118,6 +119,28 @@ def test_sliced_wasserstein_sees_noise_and_bears_flat_images():
     assert 0 <= 2 * alike[32] < far[32]
     assert tfgan.sliced_wasserstein(real, other) == alike
     assert tfgan.sliced_wasserstein(real, other, seed=1) != alike
+
+
+def test_sliced_wasserstein_is_that_of_tfgan():
+    rng = np.random.default_rng(0)
+    real = rng.integers(0, 255, (16, 32, 32, 3), np.uint8)
+    fake = (real // 2 + rng.integers(0, 99, real.shape, np.uint8)).astype(np.uint8)
+    ours = tfgan.sliced_wasserstein(real, fake, seed=3)
+    noise = np.random.default_rng(3)
+    noisy = [
+        x.astype(np.float32) / 127.5
+        - 1
+        + noise.uniform(-0.5, 0.5, x.shape).astype(np.float32) / 127.5
+        for x in (real, fake)
+    ]
+    with tf.Graph().as_default() as graph, tf.compat.v1.Session(graph=graph) as session:
+        tf.compat.v1.set_random_seed(3)
+        levels = tfgan.load().eval.sliced_wasserstein_distance(*map(tf.constant, noisy))
+        np.random.seed(3)
+        draws = [op.outputs[0] for op in graph.get_operations() if op.type.startswith("PyFunc")]
+        patches = {draw: session.run(draw) for draw in draws}
+        theirs = session.run([fake_value for _, fake_value in levels], patches)
+    assert list(ours.values()) == pytest.approx([1e3 * float(v) for v in theirs], rel=1e-5)
 
 
 @pytest.mark.parametrize(
