@@ -70,13 +70,19 @@ def limits(dtype: str, repeat: int = 5, batch: int = 32) -> dict[str, float]:
         ``filter`` (the gradient of a 4x4 kernel, stride 2, 128 to 256 channels, 32x32 to 16x16),
         which a step spends a third of its time on.
     """
+    work = _operations(dtype, batch)
+    return {name: flops / 1e9 / _seconds(f, repeat) for name, (flops, f) in work.items()}
+
+
+def _operations(dtype: str, batch: int = 32) -> dict[str, tuple[float, Callable]]:
+    """Return the operations of :func:`limits`, each with its number of FLOPs."""
 
     def draw(*shape: int) -> tf.Tensor:
         return tf.cast(tf.random.stateless_normal(shape, [0, 0]), dtype)
 
     a, x, k = draw(2048, 2048), draw(batch, 16, 16, 128), draw(3, 3, 128, 256)
     large, gradient = draw(batch, 32, 32, 128), draw(batch, 16, 16, 256)
-    measured: dict[str, tuple[float, Callable]] = {
+    operations: dict[str, tuple[float, Callable]] = {
         "matmul": (2.0 * 2048**3, lambda: tf.matmul(a, a)),
         "conv": (2.0 * batch * 16 * 16 * 9 * 128 * 256, lambda: tf.nn.conv2d(x, k, 1, "SAME")),
         "filter": (
@@ -90,10 +96,7 @@ def limits(dtype: str, repeat: int = 5, batch: int = 32) -> dict[str, float]:
             ),
         ),
     }
-    return {
-        name: flops / 1e9 / _seconds(tf.function(f), repeat)
-        for name, (flops, f) in measured.items()
-    }
+    return {name: (flops, tf.function(f)) for name, (flops, f) in operations.items()}
 
 
 def _seconds(f: Callable, repeat: int) -> float:
@@ -112,7 +115,15 @@ def faster_in_bfloat16(least: float = 1.25) -> bool:
 
     Measured on convolutions and their gradients.
     """
-    full, half = limits("float32"), limits("bfloat16")
-    return sum(1 / full[k] for k in ("conv", "filter")) >= least * sum(
-        1 / half[k] for k in ("conv", "filter")
-    )
+    full, half = _operations("float32"), _operations("bfloat16")
+    spent = {"float32": 0.0, "bfloat16": 0.0}  # seconds a FLOP
+    for name in ("conv", "filter"):
+        flops, f = full[name]
+        seconds = _seconds(f, 5)
+        spent["float32"] += seconds / flops
+        flops, f = half[name]
+        # Without bfloat16 in hardware it takes ten times as long; one run tells.
+        if _seconds(f, 1) > 2 * seconds:
+            return False
+        spent["bfloat16"] += _seconds(f, 5) / flops
+    return spent["float32"] >= least * spent["bfloat16"]
