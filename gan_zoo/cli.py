@@ -16,7 +16,7 @@ from typing import Any
 
 from absl import flags
 
-from gan_zoo import registry
+from gan_zoo import phases, registry
 from gan_zoo.errors import ExitCode, UserError
 from gan_zoo.files import user_path
 
@@ -251,6 +251,11 @@ def load_tensorflow(verbose: bool) -> None:
     Its first lines go to descriptor 2 before any setting of its own is read, so the descriptor is
     held.
     """
+    with phases.phase("import TensorFlow"):
+        _import_tensorflow(verbose)
+
+
+def _import_tensorflow(verbose: bool) -> None:
     if verbose:
         import tensorflow  # noqa: F401
 

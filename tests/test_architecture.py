@@ -15,7 +15,18 @@ PACKAGE = ROOT / "gan_zoo"
 
 # Imports point one way: a module may import from its own layer and from those before it.
 LAYERS = [
-    {"version", "errors", "files", "contracts", "images", "spec", "registry", "config", "cli"},
+    {
+        "version",
+        "errors",
+        "files",
+        "contracts",
+        "images",
+        "spec",
+        "registry",
+        "config",
+        "cli",
+        "phases",
+    },
     {"distributed", "layers", "randomness", "replicas", "evaluation"},
     {
         "generators",

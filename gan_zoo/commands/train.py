@@ -19,7 +19,7 @@ import sys
 
 from absl import flags
 
-from gan_zoo import cli, config
+from gan_zoo import cli, config, phases
 from gan_zoo.commands.list import show_tables
 from gan_zoo.errors import ExitCode, UserError
 
@@ -69,12 +69,14 @@ def main(values: flags.FlagValues, rest: list[str]) -> int:
         show_tables(values.list, values.plugins)
         return 0
     settings = config.from_flags(values)
+    phases.clear()
     cli.load_tensorflow(values.verbose)
     if values.dry_run:
         _dry_run(settings)
         return 0
-    from gan_zoo.distributed import strategy
-    from gan_zoo.training import loop
+    with phases.phase("import gan_zoo"):
+        from gan_zoo.distributed import strategy
+        from gan_zoo.training import loop
     from gan_zoo.training.outcome import Outcome, Stopped
 
     exit_codes = {
@@ -95,6 +97,8 @@ def main(values: flags.FlagValues, rest: list[str]) -> int:
         )
         return ExitCode.PEER_LOST
     if strategy.leads(settings.strategy):
+        if values.verbose:
+            print("\n".join(phases.lines()))
         print(
             f"done: {folder / 'samples.gif'}, {folder / 'generator.keras'}\n  tensorboard"
             f" --logdir={folder}"

@@ -12,6 +12,7 @@ from gan_zoo.evaluation.evaluator import Evaluator
 from gan_zoo.game.labels import grid_layout
 from gan_zoo.game.sampling import compute_standing_statistics, sample
 from gan_zoo.game.step import Game
+from gan_zoo.phases import phase
 from gan_zoo.runs.checkpoints import Checkpoints
 from gan_zoo.runs.run import Run
 from gan_zoo.training.export import export
@@ -52,7 +53,8 @@ class Chief:
     def _update_ema_statistics(self, step: int) -> None:
         """Compute the EMA's own batch norm statistics, once a step."""
         if self._statistics_step != step:
-            compute_standing_statistics(self._game)
+            with phase("statistics of the average"):
+                compute_standing_statistics(self._game)
             self._statistics_step = step
 
     def begin(self) -> None:
@@ -73,8 +75,9 @@ class Chief:
 
     def _evaluate(self, evaluator: Evaluator, step: int) -> dict[str, float]:
         began = time.perf_counter()
-        fake = self._evaluation_samples()
-        results, scalars = evaluator.evaluate(step, fake, time.perf_counter() - began)
+        with phase("evaluate"):
+            fake = self._evaluation_samples()
+            results, scalars = evaluator.evaluate(step, fake, time.perf_counter() - began)
         self._logger.logs.evaluations(step, results, evaluator.floor)
         if evaluator.best and evaluator.best[1] == step:
             self._checkpoints.save_best(step)
@@ -86,7 +89,8 @@ class Chief:
 
     def log(self, previous: int, step: int, scalars: dict[str, float]) -> None:
         """Log the scalars of a chunk and show progress."""
-        self._record(step, scalars | self._trick_metrics())
+        with phase("log"):
+            self._record(step, scalars | self._trick_metrics())
         summary = f"loss D {scalars['loss/disc']:.3f} G {scalars['loss/gen']:.3f}"
         if self._scored and self._evaluator:
             score = scalars[self._evaluator.score]
@@ -115,10 +119,11 @@ class Chief:
             self._draw(step)
 
     def _draw(self, step: int) -> None:
-        samples = sample(
-            self._game, self._config.samples, self._config.seed, labels=self._grid_labels
-        )
-        self._logger.grid(step, samples, self._columns)
+        with phase("draw samples"):
+            samples = sample(
+                self._game, self._config.samples, self._config.seed, labels=self._grid_labels
+            )
+            self._logger.grid(step, samples, self._columns)
 
     def check_alarms(self) -> Outcome:
         """Print new alarms after an evaluation; return what the settings ask for on a collapse."""
@@ -151,7 +156,8 @@ class Chief:
         due = now or self._due(self._config.save_every, previous, step)
         if due and self._checkpoints.latest != step:
             self._update_ema_statistics(step)
-            self._checkpoints.save(step)
+            with phase("save"):
+                self._checkpoints.save(step)
 
     def finish(self, step: int) -> None:
         """Evaluate a trained run by the full protocol, and export it."""
@@ -159,11 +165,13 @@ class Chief:
             # A run that was stopped between its evaluations may end where it stopped.
             if not evaluator.evaluated(step):
                 self._record(step, self._evaluate(evaluator, step))
-            results, lines = evaluator.final(step, self._evaluation_samples())
+            with phase("final evaluation"):
+                results, lines = evaluator.final(step, self._evaluation_samples())
             self._logger.logs.evaluations(step, results, evaluator.floor, final=True)
             for line in lines:
                 self._logger.print(line)
-        export(self._game, self._run, step)
+        with phase("export"):
+            export(self._game, self._run, step)
 
     def print(self, text: object) -> None:
         """Print a line."""

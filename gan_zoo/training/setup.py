@@ -19,6 +19,7 @@ from gan_zoo.files import user_path
 from gan_zoo.game.build import build_extractor, build_game, data_split, load_data
 from gan_zoo.game.labels import condition_classes, rare_class_warning
 from gan_zoo.game.step import Game
+from gan_zoo.phases import phase
 from gan_zoo.runs.checkpoints import Checkpoints
 from gan_zoo.runs.resume import check_resumable, record_resume
 from gan_zoo.runs.run import Run
@@ -60,7 +61,8 @@ def resolve(config: Config, run: Run, distribution: tf.distribute.Strategy) -> C
         if run.exists:
             precision = run.record["config"].get("precision", "float32")
         else:
-            faster = strategy.highest(distribution, machine.faster_in_bfloat16())
+            with phase("measure bfloat16"):
+                faster = strategy.highest(distribution, machine.faster_in_bfloat16())
             precision = "bfloat16" if faster else "float32"
     return dataclasses.replace(config, plugins=plugins, data_dir=data_dir, precision=precision)
 
@@ -78,13 +80,14 @@ def set_up(
     Raises:
         UserError: The settings, the data or the folder do not fit each other.
     """
-    data = load_data(config)
+    with phase("read images"):
+        data = load_data(config)
     classes = condition_classes(config, data)
     identity = _identity(data, classes)
     resumed = is_chief and check_resumable(run, config, identity)
     _check_batch(config, distribution)
     _check_jit(config, distribution)
-    with distribution.scope():
+    with phase("build nets"), distribution.scope():
         random_version = run.random_version if run.exists else randomness.NEWEST
         game = build_game(config, data.image_shape, classes, random_version)
         checkpoints = Checkpoints(game, run.folder / "checkpoints", config.keep)
@@ -117,7 +120,8 @@ def set_up(
         opening = notes.opening(config, run.folder, data, start)
         for line in (*data.notes, *checkpoints.notes, *advice, opening):
             logger.print(line)
-        evaluator = extractor and build_evaluator(config, extractor, run, data)
+        with phase("features of real images"):
+            evaluator = extractor and build_evaluator(config, extractor, run, data)
         chief = Chief(config, run, game, checkpoints, logger, evaluator)
         for line in filter(None, [chief.grid_order, rare_class_warning(classes)]):
             logger.print(line)

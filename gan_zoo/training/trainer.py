@@ -16,6 +16,7 @@ from gan_zoo.distributed import machine, strategy
 from gan_zoo.game import chunk, xla
 from gan_zoo.game.build import split_rows
 from gan_zoo.game.step import Game
+from gan_zoo.phases import phase
 from gan_zoo.training import feed
 
 BLOCK_STEPS = 128  # steps of one XLA program, at most
@@ -77,10 +78,14 @@ def chunk_trainer(
     else:
         train = _function(game, source, distribution)
 
+    name = "first chunk of steps"  # with the compilation
+
     def train_chunk(n: int) -> dict[str, float]:
+        nonlocal name
         began = time.perf_counter()
-        with strategy.exchanges(distribution):
+        with phase(name), strategy.exchanges(distribution):
             scalars = chunk.means(train(n), n)
+        name = "steps"
         scalars["speed/images_per_second"] = n * config.batch / (time.perf_counter() - began)
         return scalars
 
