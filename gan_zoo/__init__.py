@@ -13,9 +13,14 @@ Importing this package is cheap: TensorFlow is imported when something needs it.
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 from gan_zoo.version import __version__
+
+# TensorFlow reads it when it first uses a GPU, of which it would take all memory otherwise: then
+# no second process could use the card, such as `gan_zoo sample` while a run trains.
+os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
 
 _PUBLIC = {
     "train": "gan_zoo.api",

@@ -46,6 +46,17 @@ def devices(jobs: int) -> list[Device]:
     return [{"cores": set(cores[k::jobs] or [cores[k % len(cores)]])} for k in range(jobs)]
 
 
+def shared(devices: list[Device]) -> str:
+    """Return a sentence where runs share a GPU, or ""."""
+    gpus = [device["gpu"] for device in devices if "gpu" in device]
+    if len(set(gpus)) == len(gpus):
+        return ""
+    return (
+        f"{len(gpus)} runs at a time share {len(set(gpus))} GPU{'s' if len(set(gpus)) > 1 else ''};"
+        " fewer --jobs if its memory is too small for them."
+    )
+
+
 def _gpus() -> list[str]:
     """Return the numbers of the GPUs that may be used."""
     if visible := os.environ.get("CUDA_VISIBLE_DEVICES"):
@@ -146,6 +157,8 @@ class RunQueue:
         done = {(r["variant"], r["seed"]) for r in found["runs"] if r["state"] == "done"}
         self._waiting = [key for key in self._settings if key not in done]
         self._images = {(r["variant"], r["seed"]): int(r["images"] or 0) for r in found["runs"]}
+        if sentence := shared(self._devices):
+            tqdm.write(sentence)
         total = sum(s.steps * s.batch for s in self._settings.values())
         with (
             tqdm(total=total, unit=" images", unit_scale=True, disable=None, smoothing=0.05) as bar,

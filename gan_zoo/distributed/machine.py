@@ -14,7 +14,15 @@ import tensorflow as tf
 
 def describe(distribution: tf.distribute.Strategy) -> dict[str, Any]:
     """Return the machine's properties that can change rounding."""
-    return {
+    cards: dict[str, Any] = {}
+    if gpus():
+        build = tf.sysconfig.get_build_info()
+        cards = {
+            "gpus": gpus(),
+            "cuda": build.get("cuda_version"),
+            "cudnn": build.get("cudnn_version"),
+        }
+    return cards | {
         "devices": [device.name for device in tf.config.list_logical_devices()],
         "replicas": distribution.num_replicas_in_sync,
         "cores": (

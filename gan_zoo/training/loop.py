@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -136,6 +137,13 @@ def _explained(folder: Path) -> Iterator[None]:
     try:
         yield
     except (tf.errors.OpError, OSError) as e:
+        out_of_memory = re.search(r"OOM|out of memory", str(e), re.IGNORECASE)
+        if isinstance(e, tf.errors.ResourceExhaustedError) and out_of_memory:
+            raise UserError(
+                f"the run in {folder} needs more memory than there is; give a smaller --batch,"
+                " narrower nets or --precision=bfloat16, or close other programs that use the"
+                " device."
+            ) from e
         wrong_input = isinstance(e, (tf.errors.InvalidArgumentError, tf.errors.UnknownError))
         if registry.third_party and wrong_input:
             raise  # most likely from a plugin's part, and the command says so
