@@ -25,15 +25,18 @@ NEEDING = {
 
 
 def every_part():
-    return [
-        (
-            table,
-            (NARROW.get(name, "") and name + NARROW[name]) or NEEDING.get(name, name),
-            ONLY.get(name, [(16, 16, 3)])[0],
-        )
+    ours = [
+        (table, name)
         for table in contract.tables_in_training()
         for name, entry in registry.tables[table].entries().items()
         if entry.module.startswith("gan_zoo.")
+    ]
+    nets = ("generators", "discriminators")
+    return [
+        (table, name + NARROW.get(name, ""), ONLY.get(name, [(32, 32, 3)])[0])
+        if table in nets
+        else (table, NEEDING.get(name, name), (16, 16, 3))
+        for table, name in ours
     ]
 
 

@@ -29,21 +29,37 @@ def train_by_xla(part: Part, game: step.Game, steps: int) -> None:
         raise Skipped(f"XLA cannot compile {what}; runs with it train without XLA.") from None
 
 
-def _difference(part: Part, precision: str) -> tuple[float, str]:
-    plain, compiled = part.fresh(precision=precision), part.fresh(precision=precision)
-    start = state(plain)
-    train(part, plain, (STEPS,))
-    train_by_xla(part, compiled, STEPS)
-    return largest_difference(state(plain), state(compiled), start)
+def _game(part: Part, precision: str) -> step.Game:
+    """Return a game that learns slowly, so that training does not magnify rounding errors."""
+    rates = {"gen_opt": "adam(1e-4, epsilon=1e-2)", "disc_opt": "sgd(0.005)"}
+    return part.fresh(precision=precision, **({} if part.table == "optimizers" else rates))
+
+
+def _trained(part: Part, precision: str, compiled: bool) -> dict[str, np.ndarray]:
+    game = _game(part, precision)
+    if compiled:
+        train_by_xla(part, game, STEPS)
+    else:
+        train(part, game, (STEPS,))
+    return state(game)
 
 
 @checks(XLA)
 def same_under_xla(part: Part) -> None:
     """Compiled by XLA, it gets the same weights."""
-    for precision, most in (("float32", 5e-3), ("bfloat16", 0.2)):
-        share, where = _difference(part, precision)
-        require(
-            np.isfinite(share) and share < most,
-            f"after {STEPS} steps in {precision}, {where} differs by {share:.2g} of its change in"
-            " training from its value without XLA; draw only through gan_zoo.randomness.",
-        )
+    start, plain = state(_game(part, "float32")), _trained(part, "float32", False)
+    share, where = largest_difference(plain, _trained(part, "float32", True), start)
+    require(
+        share < 5e-3,
+        f"after {STEPS} steps, {where} differs by {share:.2g} of its change in training from its"
+        " value without XLA; draw only through gan_zoo.randomness.",
+    )
+    # XLA rounds in fewer places, so that the weights differ. It must be as near to float32.
+    usual, _ = largest_difference(plain, _trained(part, "bfloat16", False), start)
+    share, where = largest_difference(plain, _trained(part, "bfloat16", True), start)
+    require(
+        share < 2 * usual + 0.05,
+        f"after {STEPS} steps in bfloat16, {where} differs by {share:.2g} of its change in training"
+        f" from its value in float32, and by {usual:.2g} without XLA; cast to float32 where small"
+        " or large numbers matter.",
+    )
