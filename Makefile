@@ -3,7 +3,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python3.10 p
 	$$p -c 'import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 14))' 2>/dev/null && { echo $$p; break; }; done)
 BIN = .venv/bin
 
-.PHONY: demo test check docs bench clean
+.PHONY: demo test test-distributed check docs bench clean
 .DELETE_ON_ERROR:
 
 demo: .venv/ready  ## train on the embedded cartoon faces and make a GIF of it
@@ -11,6 +11,9 @@ demo: .venv/ready  ## train on the embedded cartoon faces and make a GIF of it
 
 test: .venv/ready-dev  ## the fast tests
 	$(BIN)/python -m pytest -n 2 --dist worksteal
+
+test-distributed: .venv/ready-dev  ## the tests with several devices or worker processes
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m "distributed and not slow"
 
 check: .venv/ready-dev  ## lint, format and types
 	$(BIN)/ruff check .

@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import textwrap
 from pathlib import Path
 
 import keras
@@ -661,18 +660,6 @@ def test_runs_train_in_bfloat16_and_with_tricks(labeled, tmp_path):
     assert all(np.isfinite(w).all() for w in weights(tmp_path / "run"))
     dtypes = {str(v.dtype) for v in Run(tmp_path / "run").restore()[0].gen.trainable_variables}
     assert dtypes == {"float32"}
-
-
-def test_two_replicas_end_with_the_weights_of_one(forks):
-    code = textwrap.dedent("""
-        from gan_zoo.check import contract, suite, training
-        contract.two_devices()
-        print(*suite.check(contract.Part("conditions", "auxiliary", (8, 8, 3)), [training.two_replicas]))
-        """)
-    done = forks.run(code=code)
-    assert [line.split(" ")[0] for line in done.stdout.splitlines()] == ["ok"], (
-        done.stdout + done.stderr
-    )
 
 
 def test_tools_make_images_of_a_class(finished, tool, tmp_path):

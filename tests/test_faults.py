@@ -12,7 +12,7 @@ import time
 import pytest
 
 from tests.conftest import SMALL
-from tests.test_replicas import free_ports
+from tests.test_replicas import tasks_of_two_workers
 from tests.test_run import EVALUATED, EVERYTHING, ROOT, assert_same_run, log
 
 
@@ -30,12 +30,13 @@ def checkpoints(folder):
     return {p.name for p in (folder / "checkpoints").glob("step-*.index")}
 
 
-@pytest.mark.parametrize("kills", [5, pytest.param(50, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("kills", [3, pytest.param(50, marks=pytest.mark.slow)])
 def test_kills_at_any_moment_change_nothing_in_the_end(forks, faces, tmp_path, kills):
-    steps = 10 * kills
+    steps = 20 + 10 * kills
     words = [
         *SMALL,
         f"--data_dir={faces}",
+        "--gen=dense((8,))",
         *EVERYTHING,
         *EVALUATED,
         f"--steps={steps}",
@@ -82,32 +83,35 @@ def small_disk(tmp_path):
     subprocess.run(["umount", "-l", str(disk)], check=True)
 
 
-@pytest.mark.parametrize("room", ["a checkpoint", "a log or a sample"])
 def test_a_disk_that_fills_ends_the_run_in_a_sentence_and_it_goes_on_when_there_is_room(
-    small_disk, faces, refused, train, tmp_path, room
+    small_disk, refused, train, tmp_path
 ):
-    flags = (*EVERYTHING, f"--data_dir={faces}")
+    flags = ("--gen=dense((64,))", *EVERYTHING)
     assert train(*flags, workdir=tmp_path / "whole") == 0
-    assert train(*flags, "--steps=2", workdir=small_disk / "run") == 0
-    ballast = small_disk / "ballast"
-    free = shutil.disk_usage(small_disk).free
-    checkpoint = sum(
-        p.stat().st_size for p in (small_disk / "run" / "checkpoints").glob("step-2.*")
-    )
-    ballast.write_bytes(bytes(free - (checkpoint // 2 if room == "a checkpoint" else 4096)))
-    before = log(small_disk / "run")
-    said = refused(*flags, workdir=small_disk / "run")
-    assert "No space left" in said or "cannot be written" in said
-    assert log(small_disk / "run")[: len(before)] == before  # nothing lost
+    folder, ballast = small_disk / "run", small_disk / "ballast"
+    assert train(*flags, "--steps=2", workdir=folder) == 0
+    checkpoint = sum(p.stat().st_size for p in (folder / "checkpoints").glob("step-2.*"))
+    before = log(folder)
+    for room in (4096, checkpoint // 2):  # a log or a sample finds none, then a checkpoint
+        ballast.unlink(missing_ok=True)
+        ballast.write_bytes(bytes(shutil.disk_usage(small_disk).free - room))
+        said = refused(*flags, workdir=folder)
+        assert "No space left" in said or "cannot be written" in said
+        assert log(folder)[: len(before)] == before  # nothing lost
     ballast.unlink()
-    assert train(*flags, workdir=small_disk / "run") == 0
-    assert_same_run(tmp_path / "whole", small_disk / "run")
+    assert train(*flags, workdir=folder) == 0
+    assert_same_run(tmp_path / "whole", folder)
+
+
+# The nets do not matter to what starts and ends workers.
+DENSE = ("--gen=dense((8,))", "--disc=dense((8,))")
 
 
 @pytest.mark.distributed
-def test_the_launcher_brings_a_run_that_loses_a_worker_to_the_same_end(faces, tmp_path):
+def test_the_launcher_brings_a_run_that_loses_a_worker_to_the_same_end(forks, faces, tmp_path):
     words = [
         *SMALL,
+        *DENSE,
         f"--data_dir={faces}",
         "--ema=0.9",
         "--steps=60",
@@ -115,40 +119,49 @@ def test_the_launcher_brings_a_run_that_loses_a_worker_to_the_same_end(faces, tm
         "--save_every=4",
         "--sample_every=60",
     ]
-    ends = {}
-    for name in ("whole", "lost"):
-        folder = tmp_path / name
-        launcher = subprocess.Popen(
-            [sys.executable, "-m", "gan_zoo", "launch", "--workers=2", "--", *words, f"--workdir={folder}"],
-            cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
-        )  # fmt: skip
-        if name == "lost":
-            deadline = time.time() + 120
-            while not list(folder.glob("checkpoints/step-8.index")) and time.time() < deadline:
-                time.sleep(0.02)
-            os.kill(workers_of(launcher.pid)[-1], signal.SIGKILL)
-        said, errors = launcher.communicate(timeout=300)
-        assert launcher.returncode == 0, errors[-2000:]
-        ends[name] = said
-    assert "a worker was lost; starting all again" in ends["lost"]
-    assert "starting all again" not in ends["whole"]
-    assert_same_run(tmp_path / "whole", tmp_path / "lost", 60)
+    whole = [
+        forks.start(
+            *words,
+            "--strategy=multi_worker",
+            f"--workdir={tmp_path / 'whole'}",
+            env={"TF_CONFIG": task},
+        )
+        for task in tasks_of_two_workers()
+    ]
+    assert [worker.wait() for worker in whole] == [0, 0], whole[0].stderr[-2000:]
+    folder = tmp_path / "lost"
+    launcher = start_launcher(*words, f"--workdir={folder}")
+    deadline = time.time() + 120
+    while not list(folder.glob("checkpoints/step-*.index")) and time.time() < deadline:
+        time.sleep(0.02)
+    os.kill(workers_of(launcher.pid)[-1], signal.SIGKILL)
+    said, errors = launcher.communicate(timeout=300)
+    assert launcher.returncode == 0, errors[-2000:]
+    assert "a worker was lost; starting all again" in said
+    assert "going on from step" in said
+    assert_same_run(tmp_path / "whole", folder, 60)
+
+
+def start_launcher(*words, workers=2):
+    """Start ``gan_zoo launch`` with some flags of a training."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "gan_zoo", "launch", f"--workers={workers}", "--", *words],
+        cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
+    )  # fmt: skip
 
 
 @pytest.mark.distributed
 def test_a_signal_to_one_worker_stops_all_at_the_same_step(faces, tmp_path):
     folder = tmp_path / "run"
-    words = [
+    launcher = start_launcher(
         *SMALL,
+        *DENSE,
         f"--data_dir={faces}",
+        f"--workdir={folder}",
         "--steps=100000",
         "--sample_every=100000",
         "--save_every=100000",
-    ]
-    launcher = subprocess.Popen(
-        [sys.executable, "-m", "gan_zoo", "launch", "--workers=2", "--", *words, f"--workdir={folder}"],
-        cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
-    )  # fmt: skip
+    )
     try:
         deadline = time.time() + 120
         while not (folder / "metrics.jsonl").exists() and time.time() < deadline:
@@ -198,15 +211,10 @@ def test_a_missing_or_wrong_tf_config_is_a_sentence(refused, monkeypatch, config
 
 @pytest.mark.distributed
 def test_a_worker_that_waits_for_one_that_never_comes_ends(forks):
-    host = f"localhost:{free_ports(1)[0]}"
-    task = {
-        "cluster": {"worker": [host, f"localhost:{free_ports(1)[0]}"]},
-        "task": {"type": "worker", "index": 0},
-    }
-    code = "from gan_zoo.distributed import strategy; strategy.JOIN_SECONDS = 8; strategy.make('multi_worker')"
-    done = forks.run(code=code, env={"TF_CONFIG": json.dumps(task)}, timeout=120)
+    code = "from gan_zoo.distributed import strategy; strategy.JOIN_SECONDS = 2; strategy.make('multi_worker')"
+    done = forks.run(code=code, env={"TF_CONFIG": tasks_of_two_workers()[0]}, timeout=120)
     assert done.returncode == -signal.SIGKILL
-    assert "timed out after 8 s waiting for the other workers" in done.stderr
+    assert "timed out after 2 s waiting for the other workers" in done.stderr
 
 
 def test_one_device_is_nothing_to_mirror(refused):
@@ -237,13 +245,11 @@ def test_the_launcher_refuses_in_a_sentence(words, says):
     assert len(done.stderr.strip().splitlines()) == 1
 
 
+@pytest.mark.distributed
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_while_workers_start_ends_the_launcher(faces, tmp_path, number):
     words = [*SMALL, f"--data_dir={faces}", "--steps=100000", f"--workdir={tmp_path / 'run'}"]
-    launcher = subprocess.Popen(
-        [sys.executable, "-m", "gan_zoo", "launch", "--workers=1", "--", *words],
-        cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
+    launcher = start_launcher(*words, workers=1)
     time.sleep(1)
     launcher.send_signal(number)
     said, _ = launcher.communicate(timeout=60)

@@ -472,6 +472,7 @@ def test_every_generator_plays_every_discriminator(gen, disc):
 
 
 @pytest.mark.slow
+@pytest.mark.distributed
 @pytest.mark.parametrize(
     ("gen", "disc"),
     [
@@ -482,10 +483,11 @@ def test_every_generator_plays_every_discriminator(gen, disc):
         ("dcgan(width=4, up='nearest', norm='layer')", "dcgan(width=4, norm='instance')"),
     ],
 )
-def test_two_devices_do_with_them_what_one_does(gen, disc, faces, tmp_path):
+def test_two_devices_do_with_them_what_one_does(forks, gen, disc, faces, tmp_path):
     settings = {"gen": gen, "disc": disc, "gen_opt": "sgd(0.01)", "disc_opt": "sgd(0.01)"}
-    one = weights("default", "float64", faces, tmp_path / "one.npz", **settings)
-    assert_same(one, weights("mirrored", "float64", faces, tmp_path / "two.npz", **settings), 1e-10)
+    one = weights(forks, "default", "float64", faces, tmp_path / "one.npz", **settings)
+    two = weights(forks, "mirrored", "float64", faces, tmp_path / "two.npz", **settings)
+    assert_same(one, two, 1e-10)
 
 
 def test_batch_norm_saves_whether_it_is_synchronized():
