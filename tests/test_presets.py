@@ -1,12 +1,17 @@
 """Every preset: what its dry run says, and that it trains."""
 
+import dataclasses
 import json
 import re
 
+import numpy as np
 import pytest
+import tensorflow as tf
 
 from gan_zoo import config, run
 from gan_zoo.config import load_preset
+from gan_zoo.contracts import Batch
+from gan_zoo.game import build
 from tests.conftest import no_saved_model
 from tests.test_parts import NARROW
 
@@ -52,6 +57,22 @@ def test_the_dry_run_says_how_large_the_nets_are(name, capsys):
 
 
 @pytest.mark.parametrize("name", TRAINED)
+def test_its_parts_train_together(name):
+    preset = load_preset(name)
+    preset = dataclasses.replace(
+        preset, gen=narrow(preset.gen), disc=narrow(preset.disc), batch=4, precision="bfloat16"
+    )
+    game = build.build_game(preset, (*preset.size, preset.channels or 3))
+    weights = [v for net in (game.gen, game.disc) for v in net.trainable_variables]
+    before = [v.numpy() for v in weights]
+    shape = (4 * game.update.batches, *preset.size, preset.channels or 3)
+    scalars = game.update.run(game, Batch(tf.random.stateless_uniform(shape, [0, 0], -1, 1)))
+    assert all(np.isfinite(value) for value in scalars.values())
+    assert np.mean([(a != v.numpy()).any() for a, v in zip(before, weights, strict=True)]) > 0.7
+
+
+# A whole run costs many times an update, so only these two; the slow test runs all.
+@pytest.mark.parametrize("name", ["demo", "quick64"])
 def test_two_steps(name, faces, tmp_path, monkeypatch):
     monkeypatch.setattr("keras.Model.export", no_saved_model)
     # Measuring the machine takes longer than the two steps.

@@ -1,5 +1,3 @@
-import shutil
-
 import keras
 import numpy as np
 import pytest
@@ -18,6 +16,7 @@ from gan_zoo.layers import (
     apply_spectral_norm,
     full_precision,
 )
+from gan_zoo.runs import checkpoints
 from gan_zoo.tricks import transforms
 
 SEED = tf.constant([5, 0], tf.int64)
@@ -740,31 +739,41 @@ def test_minibatch_std_by_hand():
     assert disc.layers[-1].kernel.shape[0] == 4 * 4 * 3
 
 
-def test_a_run_with_stateful_tricks_goes_on_exactly(train, tmp_path):
-    flags = (
-        "--image_size=8",
-        "--loss=relativistic_pairing",
-        "--disc=dcgan(width=4, minibatch_std=True)",
-        "--gen=dense((8,))",
-        "--gen_opt=sgd(0.1, schedule='linear', until=8, warmup=2)",
-        "--tricks=history_pool(8),ada(start=0.2),spectral_norm,r1(1.0, every=2),lecam,top_k(0.5, 0.5, every=2)",
-    )
-    assert train(*flags, "--save_every=3", workdir=tmp_path / "whole") == 0
-    shutil.copytree(tmp_path / "whole", tmp_path / "parts")
-    for path in (tmp_path / "parts" / "checkpoints").glob("step-6.*"):
-        path.unlink()
-    assert train(*flags, "--save_every=3", workdir=tmp_path / "parts") == 0
+def test_a_game_with_stateful_tricks_goes_on_exactly(tmp_path):
+    def game():
+        return tiny(
+            "history_pool(8),ada(start=0.2),spectral_norm,r1(1.0, every=2),lecam,top_k(0.5, 0.5, every=2)",
+            loss="relativistic_pairing",
+            disc="dcgan(width=4, minibatch_std=True)",
+            gen_opt="sgd(0.1, schedule='linear', until=8, warmup=2)",
+        )
+
+    def play(game, steps):
+        for step in steps:
+            images = tf.random.stateless_uniform([4, 8, 8, 3], [0, step], -1, 1)
+            game.update.run(game, Batch(images))
+            game.step.assign_add(1)
+
+    whole, parts = game(), game()
+    saver = checkpoints.Checkpoints(whole, tmp_path, 2)
+    play(whole, range(4))
+    saver.save(4)
+    play(whole, range(4, 6))
+    checkpoints.Checkpoints(parts, tmp_path, 1).restore()
+    play(parts, range(4, 6))
+    checkpoints.Checkpoints(parts, tmp_path / "parts", 1).save(6)
+    saver.save(6)
     found = []
-    for folder, step in (("whole", 4), ("whole", 6), ("parts", 6)):
-        reader = tf.train.load_checkpoint(str(tmp_path / folder / "checkpoints" / f"step-{step}"))
+    for prefix in ("step-4", "step-6", "parts/step-6"):
+        reader = tf.train.load_checkpoint(str(tmp_path / prefix))
         names = set(reader.get_variable_to_shape_map()) - {"_CHECKPOINTABLE_OBJECT_GRAPH"}
         found.append(
             {name: reader.get_tensor(name) for name in names if "save_counter" not in name}
         )
-    early, whole, parts = found
-    assert whole.keys() == parts.keys()
-    state = [name for name in whole if name.startswith("tricks/")]
+    early, ended, resumed = found
+    assert ended.keys() == resumed.keys()
+    state = [name for name in ended if name.startswith("tricks/")]
     assert len(state) == 2 + 3 + 2 * 2 + 2
-    assert sum((early[name] != whole[name]).any() for name in state) >= 8
-    for name, value in whole.items():
-        np.testing.assert_array_equal(value, parts[name], err_msg=name)
+    assert sum((early[name] != ended[name]).any() for name in state) >= 8
+    for name, value in ended.items():
+        np.testing.assert_array_equal(value, resumed[name], err_msg=name)

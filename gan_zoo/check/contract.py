@@ -7,9 +7,10 @@ import dataclasses
 import functools
 from collections.abc import Callable, Iterable
 
+import keras
 import tensorflow as tf
 
-from gan_zoo import cli
+from gan_zoo import cli, randomness, registry
 from gan_zoo.config import Config
 from gan_zoo.contracts import Classes
 from gan_zoo.game import build, step
@@ -69,6 +70,23 @@ class Part:
     def fresh(self, **more: object) -> step.Game:
         """Return a new game with the part in it; its first weights are always the same."""
         return build.build_game(self.config(**more), self.shape, CLASSES)
+
+    def fresh_net(self, **more: object) -> keras.Model:
+        """Return the net that is checked, alone, with the weights that it has in a fresh game."""
+        config = self.config(**more)
+        if self.table == "generators":
+            keras.utils.set_random_seed(randomness.derive_seed(config.seed, "gen"))
+            return build.build_generator(config, self.shape, CLASSES)
+        condition = (
+            registry.conditions.build(config.spec("condition")) if config.condition else None
+        )
+        keras.utils.set_random_seed(randomness.derive_seed(config.seed, "disc"))
+        return build.build_discriminator(config, self.shape, condition, CLASSES)
+
+    @functools.cached_property
+    def net(self) -> keras.Model:
+        """One net for all checks that leave it as it was; it is built faster than a game."""
+        return self.fresh_net()
 
     @functools.cached_property
     def game(self) -> step.Game:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import keras
@@ -12,13 +13,12 @@ import tensorflow as tf
 
 from gan_zoo.check.contract import CLASSES, Part, Skipped, checks, require
 from gan_zoo.errors import UserError
-from gan_zoo.game import step
 
 N = 6
 
 
 def _noise(part: Part, number: int = N) -> tf.Tensor:
-    return part.game.noise((number, *part.game.noise_shape), part.game.seed_at(0, "noise", "check"))
+    return tf.random.stateless_normal((number, *part.net.inputs[0].shape[1:]), [0, 0])
 
 
 def _images(part: Part, number: int = N) -> tf.Tensor:
@@ -29,7 +29,7 @@ def _images(part: Part, number: int = N) -> tf.Tensor:
 def makes_images(part: Part) -> None:
     """Its images are float32 [B, H, W, C] in [-1, 1]."""
     for training in (True, False):
-        x = part.game.gen(_noise(part), training=training)
+        x = part.net(_noise(part), training=training)
         require(
             x.shape == (N, *part.shape),
             f"its images are {list(x.shape)}, not {[N, *part.shape]}; fix its last layers.",
@@ -51,7 +51,7 @@ def makes_images(part: Part) -> None:
 @checks("generators")
 def depends_on_noise(part: Part) -> None:
     """Different noise gives different images."""
-    spread = part.game.gen(_noise(part), training=True).numpy().std(axis=0).max()
+    spread = part.net(_noise(part), training=True).numpy().std(axis=0).max()
     require(
         spread > 1e-3,
         f"images of different noise differ by at most {spread:.2g}; connect the noise to the"
@@ -64,8 +64,8 @@ def independent_of_batch(part: Part) -> None:
     """In inference, an image does not depend on the others of its batch."""
     z = _noise(part)
     whole, some = (
-        part.game.gen(z, training=False).numpy(),
-        part.game.gen(z[:2], training=False).numpy(),
+        part.net(z, training=False).numpy(),
+        part.net(z[:2], training=False).numpy(),
     )
     off = np.abs(whole[:2] - some).max()
     require(
@@ -79,7 +79,7 @@ def independent_of_batch(part: Part) -> None:
 def makes_logits(part: Part) -> None:
     """Its logits are float32 [B, 1]."""
     for training in (True, False):
-        y = part.game.disc(_images(part), training=training)
+        y = part.net(_images(part), training=training)
         require(
             y.shape == (N, 1),
             f"its logits are {list(y.shape)}, not {[N, 1]}; end it with Dense(1).",
@@ -94,17 +94,18 @@ def makes_logits(part: Part) -> None:
 @checks("discriminators")
 def depends_on_image(part: Part) -> None:
     """Different images give different logits."""
-    spread = part.game.disc(_images(part), training=True).numpy().std()
+    spread = part.net(_images(part), training=True).numpy().std()
     require(spread > 0, "all images have the same logit; connect the image to it.")
 
 
 @checks("discriminators")
 def makes_no_probabilities(part: Part) -> None:
     """It returns logits, not probabilities."""
-    net, found = part.fresh().disc, []
-    for seed in range(6):
-        _perturb(net, 0.3, seed)
-        found.append(net(_images(part), training=True).numpy())
+    found = []
+    with _restored(part.net):
+        for seed in range(6):
+            _perturb(part.net, 0.3, seed)
+            found.append(part.net(_images(part), training=True).numpy())
     low, high = np.min(found), np.max(found)
     require(
         low < 0 or high > 1,
@@ -118,6 +119,16 @@ def _perturb(net: keras.Model, by: float, seed: int = 0) -> None:
     rng = np.random.default_rng(seed)
     for v in net.trainable_variables:
         v.assign(v.numpy() + by * rng.standard_normal(v.shape).astype(str(v.dtype)))
+
+
+@contextlib.contextmanager
+def _restored(net: keras.Model) -> Iterator[None]:
+    """Give a net its weights back in the end; that is faster than to build another one."""
+    before = net.get_weights()
+    try:
+        yield
+    finally:
+        net.set_weights(before)
 
 
 def _require_gradients(
@@ -143,14 +154,16 @@ def _require_gradients(
 def gradient_reaches_gen(part: Part) -> None:
     """A gradient reaches every variable."""
     target = np.random.default_rng(0).uniform(-1, 1, (N, *part.shape)).astype(np.float32)
-    _require_gradients(part.fresh().gen, _noise(part), lambda y: tf.reduce_mean((y - target) ** 2))
+    with _restored(part.net):
+        _require_gradients(part.net, _noise(part), lambda y: tf.reduce_mean((y - target) ** 2))
 
 
 @checks("discriminators")
 def gradient_reaches_disc(part: Part) -> None:
     """A gradient reaches every variable."""
     sign = np.array([[1.0], [-2], [3], [-4], [5], [-6]], np.float32)
-    _require_gradients(part.fresh().disc, _images(part), lambda y: tf.reduce_mean(y * sign))
+    with _restored(part.net):
+        _require_gradients(part.net, _images(part), lambda y: tf.reduce_mean(y * sign))
 
 
 def _require_saved_equal(net: keras.Model, x: tf.Tensor) -> None:
@@ -177,13 +190,13 @@ def _require_saved_equal(net: keras.Model, x: tf.Tensor) -> None:
 @checks("generators")
 def gen_saves(part: Part) -> None:
     """Saved as .keras and loaded, it computes the same."""
-    _require_saved_equal(part.game.gen, _noise(part))
+    _require_saved_equal(part.net, _noise(part))
 
 
 @checks("discriminators")
 def disc_saves(part: Part) -> None:
     """Saved as .keras and loaded, it computes the same."""
-    _require_saved_equal(part.game.disc, _images(part))
+    _require_saved_equal(part.net, _images(part))
 
 
 @checks("generators")
@@ -191,10 +204,10 @@ def gen_exports(part: Part) -> None:
     """Exported as SavedModel, it makes the same images."""
     z = _noise(part)
     with tempfile.TemporaryDirectory() as folder:
-        part.game.gen.export(folder, verbose=False)
+        part.net.export(folder, verbose=False)
         loaded = tf.saved_model.load(folder)
         again = loaded.serve(z)
-    off = np.abs(part.game.gen(z, training=False) - again).max()
+    off = np.abs(part.net(z, training=False) - again).max()
     require(
         off < 1e-4,
         f"the images of the exported net differ by {off:.2g}; use only operations of TensorFlow.",
@@ -204,10 +217,10 @@ def gen_exports(part: Part) -> None:
 @checks("generators", "discriminators")
 def close_in_bfloat16(part: Part) -> None:
     """In bfloat16, its output equals that of float32 up to rounding."""
-    half = part.fresh(precision="bfloat16")
-    net, x = ("gen", _noise(part)) if part.table == "generators" else ("disc", _images(part))
     training = part.table == "generators"
-    one, two = (getattr(game, net)(x, training=training) for game in (part.fresh(), half))
+    x = _noise(part) if training else _images(part)
+    nets = part.fresh_net(), part.fresh_net(precision="bfloat16")
+    one, two = (net(x, training=training) for net in nets)
     require(
         two.dtype == tf.float32,
         f"under --precision=bfloat16 its output is {two.dtype.name}; make its last layer float32.",
@@ -219,33 +232,31 @@ def close_in_bfloat16(part: Part) -> None:
     )
 
 
-def _conditional(part: Part) -> tuple[step.Game, tf.Tensor]:
-    """Return a game with a condition, and labels int32 ``[N]`` of all classes."""
+def _conditional(part: Part) -> tuple[keras.Model, tf.Tensor]:
+    """Return the net with a condition, and labels int32 ``[N]`` of all classes."""
     try:
-        game = part.fresh(condition="projection")
+        net = part.fresh_net(condition="projection")
     except UserError as e:  # not every net can be conditioned
         raise Skipped(str(e)) from None
-    return game, tf.range(N) % len(CLASSES.names)
+    return net, tf.range(N) % len(CLASSES.names)
 
 
 @checks("generators")
 def gen_depends_on_class(part: Part) -> None:
     """With a condition, a gradient reaches every variable, and its images depend on the class."""
-    game, labels = _conditional(part)
+    net, labels = _conditional(part)
     target = np.random.default_rng(0).uniform(-1, 1, (N, *part.shape)).astype(np.float32)
-    _require_gradients(
-        game.gen, [_noise(part), labels], lambda y: tf.reduce_mean((y - target) ** 2)
-    )
-    _require_difference(game.gen, _noise(part), labels)
+    _require_gradients(net, [_noise(part), labels], lambda y: tf.reduce_mean((y - target) ** 2))
+    _require_difference(net, _noise(part), labels)
 
 
 @checks("discriminators")
 def disc_depends_on_class(part: Part) -> None:
     """With a condition, a gradient reaches every variable, and its logits depend on the class."""
-    game, labels = _conditional(part)
+    net, labels = _conditional(part)
     sign = np.array([[1.0], [-2], [3], [-4], [5], [-6]], np.float32)
-    _require_gradients(game.disc, [_images(part), labels], lambda y: tf.reduce_mean(y * sign))
-    _require_difference(game.disc, _images(part), labels)
+    _require_gradients(net, [_images(part), labels], lambda y: tf.reduce_mean(y * sign))
+    _require_difference(net, _images(part), labels)
 
 
 def _require_difference(net: keras.Model, x: tf.Tensor, labels: tf.Tensor) -> None:
