@@ -1,33 +1,162 @@
-"""The loops that ``tools/bench.py`` compares; each as a competent author would write it.
+"""The TensorFlow loops that ``tools/bench.py`` compares, each as a competent author would write it.
 
 Every peer is a function ``(config, image_shape, images) -> run``; ``run(n)`` does n steps of one
 update of D and one of G and returns when they are done. ``images`` is uint8 ``[N, H, W, C]``.
+Those of PyTorch are in ``bench_torch.py``.
 """
 
 from __future__ import annotations
 
-import importlib.util
+import dataclasses
+import re
+import tempfile
+from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from gan_zoo.game import build, chunk
+from gan_zoo import registry
+from gan_zoo.config import Config
+from gan_zoo.contracts import Dataset
+from gan_zoo.errors import UserError
+from gan_zoo.game import build
 from gan_zoo.layers import BatchNorm
-from gan_zoo.training import feed
+from gan_zoo.training import trainer
+
+CHUNK = 25  # steps between two lines of the log, as in the presets of an hour or less
+
+
+def build_loop(spec: dict[str, Any], images: np.ndarray):
+    """Return ``run(n)`` of the peer that a spec of ``bench_steps.py`` names."""
+    return PEERS[spec["peer"]](Config(**spec["config"]), images.shape[1:], images)
+
+
+def count_starts(run, steps: int) -> dict[str, float]:
+    """Return how many operations and programs the host starts a step, as TensorFlow traces them.
+
+    A program of XLA counts as one. What XLA starts by itself is not counted.
+    """
+    from tensorflow.tsl.profiler.protobuf import xplane_pb2
+
+    options = tf.profiler.experimental.ProfilerOptions(
+        host_tracer_level=2, python_tracer_level=0, device_tracer_level=0
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        tf.profiler.experimental.start(folder, options)
+        run(steps)
+        tf.profiler.experimental.stop()
+        (file,) = Path(folder).rglob("*.xplane.pb")
+        space = xplane_pb2.XSpace.FromString(file.read_bytes())
+    started = sum(
+        bool(re.fullmatch(r"[^:]+:_?[A-Z]\w*|EagerLocalExecute: .*", names[event.metadata_id].name))
+        for plane in space.planes
+        for names in [plane.event_metadata]
+        for line in plane.lines
+        for event in line.events
+    )
+    return {"starts": started / steps}
+
+
+def recipe(config: Config) -> dict[str, Any]:
+    """Return what the loss, the tricks and the average of the settings ask of a loop without them.
+
+    Raises:
+        UserError: The other loops are not written with one of these parts.
+    """
+    found = {
+        "hinge": config.spec("loss").name == "hinge",
+        "target": 1.0,
+        "flips": 0.0,
+        "spectral_norm": False,
+        "lecam": 0.0,
+        "ema": config.ema,
+    }
+    others = [config.condition] if config.condition else []
+    others += [config.update] if config.spec("update").name != "alternating" else []
+    others += [config.loss] if config.spec("loss").name not in ("hinge", "non_saturating") else []
+    for spec in config.specs("tricks"):
+        first = (*spec.args, *spec.kwargs.values(), None)[0]
+        if spec.name == "flip_images":
+            found["flips"] = 0.5 if first is None else first
+        elif spec.name == "spectral_norm":
+            found["spectral_norm"] = True
+        elif spec.name == "lecam":
+            found["lecam"] = 0.3 if first is None else first
+        elif spec.name == "constant_label":
+            found["target"] = 0.95
+        else:
+            others.append(spec.name)
+    if others:
+        raise UserError(f"it is not written with {others[0]}.")
+    return found
+
+
+class _Rules:
+    """The losses and tricks of a :func:`recipe`, in plain TensorFlow."""
+
+    def __init__(self, rules: dict[str, Any]):
+        self.rules = rules
+        self.means = tf.Variable([0.0, 0.0])  # LeCam's, of the logits of real and of fake images
+
+    def real_images(self, images):
+        """Return the images uint8 as D sees them."""
+        real = tf.cast(images, tf.float32) / 127.5 - 1.0
+        if rate := self.rules["flips"]:
+            flip = tf.random.uniform((tf.shape(real)[0], 1, 1, 1)) < rate
+            real = tf.where(flip, real[:, :, ::-1], real)
+        return real
+
+    def disc_loss(self, real, fake):
+        """Return D's loss of its logits."""
+        if self.rules["hinge"]:
+            loss = tf.reduce_mean(tf.nn.relu(1.0 - real)) + tf.reduce_mean(tf.nn.relu(1.0 + fake))
+        else:
+            loss = self._cross_entropy(real, self.rules["target"]) + self._cross_entropy(fake, 0.0)
+        if weight := self.rules["lecam"]:
+            new = tf.stop_gradient(tf.stack([tf.reduce_mean(real), tf.reduce_mean(fake)]))
+            means = self.means.assign(0.99 * self.means + 0.01 * new)
+            far = tf.square(real - means[1]) + tf.square(fake - means[0])
+            loss += weight * tf.reduce_mean(far)
+        return loss
+
+    def gen_loss(self, fake):
+        """Return G's loss of D's logits."""
+        if self.rules["hinge"]:
+            return -tf.reduce_mean(fake)
+        return self._cross_entropy(fake, self.rules["target"])
+
+    def average(self, ema, gen):
+        """Move the average of G's weights, if there is one."""
+        if ema is not None:
+            for mean, new in zip(ema.trainable_variables, gen.trainable_variables, strict=True):
+                mean.assign(mean + (1.0 - self.rules["ema"]) * (new - mean))
+
+    def _cross_entropy(self, logits, target):
+        targets = tf.fill(tf.shape(logits), target)
+        return tf.reduce_mean(
+            tf.nn.sigmoid_cross_entropy_with_logits(logits=logits, labels=targets)
+        )
 
 
 def ours(config, image_shape, images):
-    """gan_zoo: its step in its compiled run, fed by its stream."""
+    """gan_zoo: the chunks of steps of its training, as it feeds them.
+
+    Raises:
+        UserError: XLA was asked for and cannot compile a part.
+    """
+
+    def refuse(line):
+        raise UserError(line)
+
     game = build.build_game(config, image_shape)
-    strategy = tf.distribute.get_strategy()
-    compiled = chunk.compile_chunk(game, strategy)
-    iterator = feed.train_iterator(
-        images, config.batch, config.seed, 0, strategy, None, game.update.batches
-    )
+    data = Dataset("noise", images, {}, {}, "", "drawn")
+    chunk = trainer.chunk_trainer(config, game, tf.distribute.get_strategy(), data, 0, refuse)
 
     def run(n):
-        return chunk.means(compiled(iterator, tf.constant(n, tf.int64)), n)["loss/gen"]
+        for done in range(0, n, CHUNK):
+            chunk(min(CHUNK, n - done))
 
     return run
 
@@ -35,32 +164,32 @@ def ours(config, image_shape, images):
 def bare(config, image_shape, images):
     """A bare tf.function of the same nets, optimizers and arithmetic.
 
-    It has no tricks and no scalars, and its images are fixed.
+    It has no scalars, and its images are fixed.
     """
+    rules = _Rules(recipe(config))
     game = build.build_game(config, image_shape)
-    gen, disc, bce = game.gen, game.disc, tf.nn.sigmoid_cross_entropy_with_logits
-    real = tf.constant(images[: config.batch], tf.float32) / 127.5 - 1.0
+    gen, disc = game.gen, game.disc
+    fixed = tf.constant(images[: config.batch])
     gen_weights = [v.value for v in gen.trainable_variables]
     disc_weights = [v.value for v in disc.trainable_variables]
 
     def noise():
         return tf.random.normal((config.batch, *gen.input_shape[1:]))
 
-    def mean_bce(logits, target):
-        return tf.reduce_mean(bce(logits=logits, labels=tf.fill(tf.shape(logits), target)))
-
     @tf.function
     def one():
-        fake = gen(noise(), training=True)
+        real, fake = rules.real_images(fixed), gen(noise(), training=True)
         with tf.GradientTape() as tape:
-            loss = mean_bce(disc(real, training=True), 1.0) + mean_bce(
-                disc(fake, training=True), 0.0
-            )
+            loss = rules.disc_loss(disc(real, training=True), disc(fake, training=True))
         game.disc_opt.apply(tape.gradient(loss, disc_weights), disc.trainable_variables)
+        for trick in game.tricks:
+            if trick.after_disc:  # the power iteration of spectral norm
+                trick.after_disc(disc)
         z = noise()
         with tf.GradientTape() as tape:
-            loss = mean_bce(disc(gen(z, training=True), training=True), 1.0)
+            loss = rules.gen_loss(disc(gen(z, training=True), training=True))
         game.gen_opt.apply(tape.gradient(loss, gen_weights), gen.trainable_variables)
+        rules.average(game.ema, gen)
         return loss
 
     def run(n):
@@ -73,29 +202,24 @@ def bare(config, image_shape, images):
 
 def textbook_keras(config, image_shape, images):
     """The textbook way: a train_step, the batch norm and Adam of Keras, and fit()."""
+    rules = _Rules(recipe(config))
     gen, disc = _stock_nets(config, image_shape)
-    bce = keras.losses.BinaryCrossentropy(from_logits=True)
+    ema = keras.models.clone_model(gen) if config.ema else None
 
     class Gan(keras.Model):
-        def train_step(self, real):
-            real = tf.cast(real, tf.float32) / 127.5 - 1.0
-            size = tf.shape(real)[0]
+        def train_step(self, images):
+            real, size = rules.real_images(images), tf.shape(images)[0]
             fake = gen(tf.random.normal((size, *gen.input_shape[1:])), training=True)
             with tf.GradientTape() as tape:
-                real_logits, fake_logits = disc(real, training=True), disc(fake, training=True)
-                d_loss = bce(tf.ones_like(real_logits), real_logits) + bce(
-                    tf.zeros_like(fake_logits), fake_logits
-                )
+                d_loss = rules.disc_loss(disc(real, training=True), disc(fake, training=True))
             gradients = tape.gradient(d_loss, disc.trainable_weights)
             self.d_optimizer.apply_gradients(zip(gradients, disc.trainable_weights, strict=True))
+            z = tf.random.normal((size, *gen.input_shape[1:]))
             with tf.GradientTape() as tape:
-                logits = disc(
-                    gen(tf.random.normal((size, *gen.input_shape[1:])), training=True),
-                    training=True,
-                )
-                g_loss = bce(tf.ones_like(logits), logits)
+                g_loss = rules.gen_loss(disc(gen(z, training=True), training=True))
             gradients = tape.gradient(g_loss, gen.trainable_weights)
             self.g_optimizer.apply_gradients(zip(gradients, gen.trainable_weights, strict=True))
+            rules.average(ema, gen)
             return {"d_loss": d_loss, "g_loss": g_loss}
 
     gan = Gan()
@@ -118,8 +242,11 @@ def textbook_keras(config, image_shape, images):
 def train_on_batch(config, image_shape, images):
     """The way of old Keras projects: compiled models, trained batch by batch.
 
-    D is updated on real images and on fakes separately, then G.
+    D is updated on real images and on fakes separately, then G. It has no tricks.
     """
+    rules = recipe(config)
+    if rules["hinge"] or rules["spectral_norm"] or rules["lecam"] or rules["ema"]:
+        raise UserError("it is not written with tricks.")
     gen, disc = _stock_nets(config, image_shape)
     disc.compile(_stock_adam(config.disc_opt), keras.losses.BinaryCrossentropy(from_logits=True))
     z = keras.Input(gen.input_shape[1:])
@@ -160,149 +287,106 @@ def train_on_batch(config, image_shape, images):
 
 
 def _stock_nets(config, image_shape):
-    """Return the nets of the settings with the batch norm of Keras in place of ours."""
+    """Return the nets of the settings with the batch norm and spectral norm of Keras."""
 
     def stock(layer):
         if isinstance(layer, BatchNorm):
-            return keras.layers.BatchNormalization(momentum=layer.momentum, epsilon=layer.epsilon)
+            return keras.layers.BatchNormalization(
+                momentum=layer.momentum, epsilon=layer.epsilon, dtype=layer.dtype_policy
+            )
         return layer.__class__.from_config(layer.get_config())
 
-    game = build.build_game(config, image_shape)
-    return tuple(
-        keras.models.clone_model(net, clone_function=stock) for net in (game.gen, game.disc)
+    def normalized(layer):
+        made = stock(layer)
+        if getattr(layer, "kernel", None) is None:
+            return made
+        return keras.layers.SpectralNormalization(made, dtype=layer.dtype_policy)
+
+    wanted = normalized if recipe(config)["spectral_norm"] else stock
+    game = build.build_game(dataclasses.replace(config, tricks="", ema=0.0), image_shape)
+    return (
+        keras.models.clone_model(game.gen, clone_function=stock),
+        keras.models.clone_model(game.disc, clone_function=wanted),
     )
 
 
 def _stock_adam(spec):
-    from gan_zoo import registry
-
-    mine = registry.optimizers.build(spec)
-    return keras.optimizers.Adam(
-        float(mine.learning_rate.numpy()), mine.beta_1, mine.beta_2, mine.epsilon
-    )
+    return keras.optimizers.Adam(**_adam(spec))
 
 
-def _torch_net(net, torch):
-    """Return a chain of Keras layers as a torch.nn.Sequential with the same shapes."""
-    nn, modules = torch.nn, []
-    for layer in net.layers[1:]:
-        kind = type(layer).__name__
-        if kind == "Dense":
-            modules.append(nn.Linear(layer.kernel.shape[0], layer.units, bias=layer.use_bias))
-        elif kind == "Reshape":
-            h, w, c = layer.target_shape
-            modules.append(nn.Unflatten(1, (c, h, w)))
-        elif kind == "Flatten":
-            modules.append(nn.Flatten())
-        elif kind == "BatchNorm":
-            channels = layer.gamma.shape[0]
-            flat = len(layer.input.shape) == 2
-            modules.append(
-                (nn.BatchNorm1d if flat else nn.BatchNorm2d)(
-                    channels, layer.epsilon, 1 - layer.momentum
-                )
-            )
-        elif kind in ("Conv2D", "Conv2DTranspose"):
-            k, s = layer.kernel_size[0], layer.strides[0]
-            channels = layer.input.shape[-1]
-            if kind == "Conv2D":
-                made = nn.Conv2d(channels, layer.filters, k, s, (k - 1) // 2, bias=layer.use_bias)
-            else:
-                made = nn.ConvTranspose2d(
-                    channels,
-                    layer.filters,
-                    k,
-                    s,
-                    (k - 1) // 2,
-                    k % 2 * (s - 1),
-                    bias=layer.use_bias,
-                )
-            nn.init.normal_(made.weight, 0.0, 0.02)
-            modules.append(made)
-        elif kind == "LeakyReLU":
-            modules.append(nn.LeakyReLU(layer.negative_slope, inplace=True))
-        elif kind == "Dropout":
-            modules.append(nn.Dropout(layer.rate))
-        elif kind == "Activation":
-            modules.append(nn.Tanh())
-        else:
-            raise NotImplementedError(kind)
-    return nn.Sequential(*modules).to(memory_format=torch.channels_last)
+def _adam(spec) -> dict[str, float]:
+    """Return the arguments of Adam; a schedule becomes its first rate."""
+    mine = registry.optimizers.build(spec, updates=1000)
+    return {
+        "learning_rate": float(np.asarray(mine.learning_rate)),
+        "beta_1": mine.beta_1,
+        "beta_2": mine.beta_2,
+        "epsilon": mine.epsilon,
+    }
 
 
-def torch_loop(config, image_shape, images, *, bfloat16=False):
-    """A plain PyTorch loop: eager, channels_last, Adam, and bfloat16 autocast if asked for."""
-    import torch
+def describe_for_torch(config: Config, image_shape: tuple[int, int, int]) -> dict[str, Any]:
+    """Return all that PyTorch needs to build the same nets and loop, as plain values.
 
-    game = build.build_game(config, image_shape)
-    gen, disc = _torch_net(game.gen, torch), _torch_net(game.disc, torch)
-    optimizers = []
-    for net, spec in ((gen, config.gen_opt), (disc, config.disc_opt)):
-        like = _stock_adam(spec)
-        optimizers.append(
-            torch.optim.Adam(
-                net.parameters(),
-                float(like.learning_rate.numpy()),
-                (like.beta_1, like.beta_2),
-                like.epsilon,
-            )
-        )
-    gen_opt, disc_opt = optimizers
-    bce = torch.nn.functional.binary_cross_entropy_with_logits
-    source = torch.from_numpy(images.transpose(0, 3, 1, 2).copy())
+    Raises:
+        UserError: It is not written with one of the parts.
+    """
+    rules = recipe(config)
+    game = build.build_game(dataclasses.replace(config, tricks="", ema=0.0), image_shape)
     latent = game.gen.input_shape[1:]
-    latent = latent if len(latent) == 1 else (latent[2], *latent[:2])
-
-    def noise():
-        z = torch.randn(config.batch, *latent)
-        return z if z.ndim == 2 else z.contiguous(memory_format=torch.channels_last)
-
-    def run(n):
-        for _ in range(n):
-            real = (
-                source[torch.randint(len(source), (config.batch,))].to(torch.float32) / 127.5 - 1.0
-            )
-            real = real.contiguous(memory_format=torch.channels_last)
-            with torch.autocast("cpu", torch.bfloat16, enabled=bfloat16):
-                with torch.no_grad():
-                    fake = gen(noise())
-                real_logits, fake_logits = disc(real), disc(fake)
-                loss = bce(real_logits.float(), torch.ones_like(real_logits, dtype=torch.float32))
-                loss = loss + bce(
-                    fake_logits.float(), torch.zeros_like(fake_logits, dtype=torch.float32)
-                )
-            disc_opt.zero_grad(set_to_none=True)
-            loss.backward()
-            disc_opt.step()
-            disc.requires_grad_(False)
-            with torch.autocast("cpu", torch.bfloat16, enabled=bfloat16):
-                logits = disc(gen(noise()))
-                loss = bce(logits.float(), torch.ones_like(logits, dtype=torch.float32))
-            gen_opt.zero_grad(set_to_none=True)
-            loss.backward()
-            gen_opt.step()
-            disc.requires_grad_(True)
-
-    return run
+    return {
+        "gen": [_described(layer) for layer in game.gen.layers[1:]],
+        "disc": [_described(layer) for layer in game.disc.layers[1:]],
+        "gen_opt": _adam(config.gen_opt),
+        "disc_opt": _adam(config.disc_opt),
+        "rules": rules,
+        "batch": config.batch,
+        "latent": latent if len(latent) == 1 else (latent[2], *latent[:2]),
+    }
 
 
-def torch_bfloat16(config, image_shape, images):
-    """The same under bfloat16 autocast."""
-    return torch_loop(config, image_shape, images, bfloat16=True)
+def _described(layer: keras.Layer) -> dict[str, Any]:
+    """Return the kind, the sizes and the constants of a layer."""
+    kind = type(layer).__name__
+    if kind == "Dense":
+        found = {"inputs": layer.kernel.shape[0], "units": layer.units, "bias": layer.use_bias}
+    elif kind == "Reshape":
+        found = {"shape": layer.target_shape}
+    elif kind == "BatchNorm":
+        found = {
+            "channels": layer.gamma.shape[0],
+            "flat": len(layer.input.shape) == 2,
+            "epsilon": layer.epsilon,
+            "momentum": layer.momentum,
+        }
+    elif kind in ("Conv2D", "Conv2DTranspose"):
+        found = {
+            "inputs": layer.input.shape[-1],
+            "filters": layer.filters,
+            "kernel": layer.kernel_size[0],
+            "stride": layer.strides[0],
+            "bias": layer.use_bias,
+        }
+    elif kind == "LeakyReLU":
+        found = {"slope": layer.negative_slope}
+    elif kind == "Dropout":
+        found = {"rate": layer.rate}
+    elif kind == "Flatten" or (kind == "Activation" and layer.activation is keras.activations.tanh):
+        found = {}
+    else:
+        raise UserError(f"PyTorch has no copy of the layer {layer.name} here.")
+    return {"kind": kind, **found}
 
 
 # Settings of our loop, by the name of the peer.
-OURS = {
+OURS: dict[str, dict[str, str]] = {
     "ours": {},
+    "ours_jit": {"jit": "on"},
     "ours_simultaneous": {"update": "simultaneous"},
     "ours_one_stage": {"update": "one_stage"},
-    "ours_bf16": {"precision": "bfloat16"},
-    "ours_one_stage_bf16": {"update": "one_stage", "precision": "bfloat16"},
 }
 PEERS = dict.fromkeys(OURS, ours) | {
     "bare": bare,
     "keras": textbook_keras,
     "train_on_batch": train_on_batch,
 }
-if importlib.util.find_spec("torch"):
-    PEERS |= {"torch": torch_loop, "torch_bf16": torch_bfloat16}
