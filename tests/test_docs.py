@@ -90,10 +90,10 @@ def calls(path):
 
 
 @functools.cache
-def flags_of(command):
+def flags_of(command, package="gan_zoo.commands"):
     """The names of a command's flags, and of their negations; imports no TensorFlow."""
     values = flags.FlagValues()
-    importlib.import_module(f"gan_zoo.commands.{command}").define_flags(values)
+    importlib.import_module(f"{package}.{command}").define_flags(values)
     names = {"help", "verbose"}
     for name in values:
         names |= {name, f"no{name}"} if values[name].boolean else {name}
@@ -150,6 +150,7 @@ def test_flags_in_sentences_exist(path):
     text = re.sub(r"^```.*?^```$", "", path.read_text(encoding="utf-8"), flags=re.M | re.S)
     inline = " ".join(re.findall(r"`([^`]+)`", text))
     known = set().union(*map(flags_of, commands.COMMANDS))
+    known |= flags_of("bench", "tools") | flags_of("gpu_session", "tools")
     found = set(re.findall(r"(?<![\w-])--([a-z]\w*)(?![\w-])", inline))
     assert found <= known | OF_OTHER_PROGRAMS
 

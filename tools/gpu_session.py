@@ -136,8 +136,9 @@ def resume(session: Session, limit: float) -> dict[str, Any]:
         "--config=quick64", "--deterministic", "--eval_every=0", "--sample_every=1000",
         "--gen_opt=adam(4e-4, beta_1=0.5)", "--disc_opt=adam(6e-4, beta_1=0.5)",
     ]  # fmt: skip
+    end = time.monotonic() + limit
     codes = [
-        session.train("resume", run, limit / 3, *words, f"--steps={steps}")
+        session.train("resume", run, end - time.monotonic(), *words, f"--steps={steps}")
         for run, steps in (("whole", 60), ("stopped", 25), ("stopped", 60))
     ]
     if codes != [0, 0, 0]:
@@ -162,7 +163,7 @@ def gpu64(session: Session, limit: float) -> dict[str, Any]:
         return {"first": first}
     # A resumed run compiles again, evaluates and exports.
     seconds = max(1.0, 0.6 * (end - time.monotonic()) - 10)
-    steps = first["step"] + int(seconds * first["images_per_second"] / 64)
+    steps = first["step"] + int(seconds * first["images_per_second"] / first["batch"])
     several = max(1, (steps - first["step"]) // 4)
     code = session.train(
         "gpu64", "gpu64", end - time.monotonic(), "--config=gpu64", f"--steps={steps}",
@@ -176,7 +177,7 @@ def gpu64(session: Session, limit: float) -> dict[str, Any]:
 PARTS: dict[str, tuple[Callable[[Session, float], dict[str, Any]], float]] = {
     "bench": (bench, 0.45),
     "quick64": (quick64, 0.4),
-    "resume": (resume, 0.4),
+    "resume": (resume, 0.5),
     "gpu64": (gpu64, 1.0),
 }
 
@@ -219,6 +220,7 @@ def _last_metrics(run: Path) -> dict[str, Any]:
     ]
     return {
         "step": metrics[-1]["step"],
+        "batch": metrics[-1]["images"] // metrics[-1]["step"],
         "images_per_second": statistics.median(speeds),
         "scores": [score for score in scores if len(score) > 1],
     }
