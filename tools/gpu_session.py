@@ -162,7 +162,7 @@ def gpu64(session: Session, limit: float) -> dict[str, Any]:
     if not first.get("images_per_second"):
         return {"first": first}
     # A resumed run compiles again, evaluates and exports.
-    seconds = max(1.0, 0.6 * (end - time.monotonic()) - 10)
+    seconds = max(1.0, 0.5 * (end - time.monotonic()) - 10)
     steps = first["step"] + int(seconds * first["images_per_second"] / first["batch"])
     several = max(1, (steps - first["step"]) // 4)
     code = session.train(
