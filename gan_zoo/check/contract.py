@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import functools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -91,7 +92,25 @@ class Part:
     @functools.cached_property
     def game(self) -> step.Game:
         """One game for all checks that change nothing in it."""
-        return self.fresh()
+        with self._counting_variables():
+            return self.fresh()
+
+    @functools.cached_property
+    def variables_created(self) -> int:
+        """How many variables were created when :attr:`game` was built."""
+        _ = self.game
+        return self._created
+
+    @contextlib.contextmanager
+    def _counting_variables(self) -> Iterator[None]:
+        self._created = 0
+
+        def creator(create: Callable[..., tf.Variable], **kwargs: Any) -> tf.Variable:
+            self._created += 1
+            return create(**kwargs)
+
+        with tf.variable_creator_scope(creator):
+            yield
 
 
 Check = Callable[[Part], None]
