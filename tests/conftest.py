@@ -10,8 +10,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from gan_zoo import cli, commands, run
+from gan_zoo.game import chunk
+from gan_zoo.game.step import SCALARS
 from tests.forks import Forks
 
 TOOLS = Path(__file__).parent.parent / "tools"
@@ -71,6 +74,22 @@ def no_saved_model(self, filepath, **_):
     (Path(filepath) / "saved_model.pb").write_bytes(b"")
 
 
+# The same for a process: the code of a fork that runs the program, see tests/forks.py.
+RUN_WITHOUT_SAVED_MODEL = """
+import sys
+from pathlib import Path
+import keras
+from gan_zoo import run
+
+def export(self, filepath, **_):
+    Path(filepath).mkdir()
+    (Path(filepath) / "saved_model.pb").write_bytes(b"")
+
+keras.Model.export = export
+sys.exit(run.main(sys.argv[1:]))
+"""
+
+
 @pytest.fixture(scope="session")
 def train_for_all(faces):
     """Run the program for a fixture of a module or session: train_for_all(folder, *flags) -> folder.
@@ -85,6 +104,25 @@ def train_for_all(faces):
         return folder
 
     return go
+
+
+def idle_chunk(game, strategy):
+    """In place of chunk.compile_chunk, whose tracing takes most of a short run: G shrinks, no more."""
+
+    def run(iterator, n):
+        nets = [net for net in (game.gen, game.ema) if net is not None]
+        for variable in (v for net in nets for v in net.trainable_variables):
+            variable.assign(variable * 0.9)
+        game.step.assign_add(n)
+        return tf.ones([len(SCALARS)]) * tf.cast(n, tf.float32)
+
+    return run
+
+
+@pytest.fixture
+def idle_step(monkeypatch):
+    """A test that asks for it looks at all that a run does but for the training step."""
+    monkeypatch.setattr(chunk, "compile_chunk", idle_chunk)
 
 
 @pytest.fixture

@@ -100,7 +100,7 @@ def test_an_empty_folder(refused, tmp_path):
 
 
 @pytest.mark.parametrize("kind", BAD_FILES)
-def test_a_few_bad_files_are_named_and_skipped(train, tmp_path, capsys, kind):
+def test_a_few_bad_files_are_named_and_skipped(train, idle_step, tmp_path, capsys, kind):
     folder = folder_of(tmp_path, 12, [BAD_FILES[kind]])
     before = sorted((p.name, p.read_bytes()) for p in folder.iterdir())
     assert train(f"--data_dir={folder}", "--steps=1") == 0
@@ -152,7 +152,7 @@ def test_a_workdir_with_other_things_in_it(refused, train):
     assert [p.name for p in train.folder.iterdir()] == ["thesis.tex"]
 
 
-def test_other_settings_on_resume(refused, train):
+def test_other_settings_on_resume(refused, train, idle_step):
     assert train("--steps=2") == 0
     before = {
         p: p.read_bytes() for p in train.folder.rglob("*") if p.is_file() and p.name != ".lock"
@@ -163,27 +163,27 @@ def test_other_settings_on_resume(refused, train):
     assert {p: p.read_bytes() for p in before} == before
 
 
-def test_other_data_on_resume(refused, train, tmp_path):
+def test_other_data_on_resume(refused, train, idle_step, tmp_path):
     folder = folder_of(tmp_path, 12)
     assert train("--steps=2", f"--data_dir={folder}") == 0
     png(folder / "more.png")
     assert "12 images then, 13 now" in refused("--steps=4", f"--data_dir={folder}")
 
 
-def test_two_runs_in_one_workdir(refused, train):
+def test_two_runs_in_one_workdir(refused, train, idle_step):
     assert train("--steps=2") == 0
     with filelock.FileLock(train.folder / ".lock"):
         assert "in use by another process" in refused("--steps=4")
     assert train("--steps=4") == 0
 
 
-def test_a_damaged_config_json(refused, train):
+def test_a_damaged_config_json(refused, train, idle_step):
     assert train("--steps=2") == 0
     for content in ("{", "{}", "[]"):
         (train.folder / "config.json").write_text(content)
         assert "config.json cannot be read" in refused("--steps=4")
 
 
-def test_a_preset_that_is_a_run(refused, train):
+def test_a_preset_that_is_a_run(refused, train, idle_step):
     assert train("--steps=2") == 0
     assert "config.json" in refused(f"--config={train.folder / 'config.json'}")
