@@ -19,13 +19,14 @@ import pytest
 
 from gan_zoo import cli, comparison
 from gan_zoo.comparison.plan import evaluation_schedule, make_plan
+from gan_zoo.comparison.queue import start
 from gan_zoo.comparison.results import outcome, selected_score
 from gan_zoo.comparison.study import load_study
 from gan_zoo.config import Config
 from gan_zoo.errors import UserError
 from gan_zoo.runs.logs import last_metrics
 from gan_zoo.runs.run import Run
-from tests.conftest import SMALL
+from tests.conftest import RUN_WITHOUT_SAVED_MODEL, SMALL
 
 ROOT = Path(__file__).parent.parent
 NO_STUDIES = ("common.py", "keras_layers.py", "noise_nets.py")  # what studies import
@@ -528,18 +529,39 @@ def test_the_studies_can_be_read(path, tmp_path):
     assert len(plan.configs) == len(variants) >= 2
 
 
-def test_with_real_runs_equal_variants_are_equal(module, faces, tmp_path):
+def test_a_run_starts_in_a_group_of_its_own_on_its_cores_and_prints_to_its_log(tmp_path):
+    core = max(os.sched_getaffinity(0))
+    log = tmp_path / "logs" / "run.log"
+    settings = Config()
+    object.__setattr__(settings, "steps", -5)  # a mistake, so that the run ends at once
+    process = start(settings, log, {"cores": {core}})
+    assert os.getpgid(process.pid) == process.pid
+    assert os.sched_getaffinity(process.pid) == {core}
+    assert process.wait(120) == 2
+    assert log.read_text().startswith("gan_zoo: --steps=-5 is too small")
+
+
+def test_with_real_runs_equal_variants_are_equal(module, forks, faces, tmp_path, monkeypatch):
+    process = subprocess.Popen
+
+    def fork_if_run(command, **settings):
+        if command[:3] != [sys.executable, "-m", "gan_zoo.run"]:
+            return process(command, **settings)
+        return forks.start(*command[3:], code=RUN_WITHOUT_SAVED_MODEL)
+
+    monkeypatch.setattr(subprocess, "Popen", fork_if_run)
+    monkeypatch.setattr("gan_zoo.game.flops.step_flops", lambda *_: 1e9)
     words = [
         word
         for word in SMALL
         if not word.startswith(("--steps", "--eval", "--sample_every", "--save"))
     ]
-    command = [
-        sys.executable, "-m", "gan_zoo", "compare", *words, f"--data_dir={faces}", f"--workdir={tmp_path / 'grid'}", "--images=32",
-        "--evals=2", "--eval_samples=24", "--seeds=1", "--jobs=2", "plain:", "again:", f"--save={tmp_path / 'kept.json'}",
+    words += [
+        "--gen=dense((8,))", "--disc=dense((8,))", f"--data_dir={faces}",
+        f"--workdir={tmp_path / 'grid'}", "--images=32", "--evals=2", "--eval_samples=24",
+        "--seeds=1", "--jobs=2", "plain:", "again:", f"--save={tmp_path / 'kept.json'}",
     ]  # fmt: skip
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
+    assert cli.call(module.main, module.define_flags, module.__doc__, words) == 0
     kept = json.loads((tmp_path / "kept.json").read_text())
     assert kept["results"]["complete"]
     a, b = kept["results"]["runs"]

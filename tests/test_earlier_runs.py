@@ -16,6 +16,7 @@ from PIL import Image
 import gan_zoo.layers  # noqa: F401 -- registers the layers of the saved generator
 from gan_zoo import run as program
 from gan_zoo.runs.run import Run, open_run
+from tests.conftest import no_saved_model
 
 FIXTURES = Path(__file__).parent / "fixtures"
 
@@ -56,7 +57,8 @@ def test_its_exported_generator_loads(earlier):
     np.testing.assert_allclose(net(z), earlier.generator(z), atol=1e-5)
 
 
-def test_it_resumes_to_the_weights_that_it_would_have_had(earlier, faces):
+def test_it_resumes_to_the_weights_that_it_would_have_had(earlier, faces, monkeypatch):
+    monkeypatch.setattr("keras.Model.export", no_saved_model)
     settings = {**earlier.settings, "data_dir": str(faces), "steps": 8}
     flags = [f"--{k}={v}" for k, v in settings.items() if not isinstance(v, bool)]
     assert program.main([*flags, f"--workdir={earlier.folder}"]) == 0

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import gan_zoo
+from tests.conftest import SMALL, no_saved_model
 
 ROOT = Path(__file__).parent.parent
 
@@ -87,12 +88,12 @@ def test_settings_in_python_are_checked_like_flags(tmp_path):
     assert not (tmp_path / "run").exists()
 
 
-def test_a_run_in_python_trains_samples_and_resumes(faces, tmp_path, capsys):
-    from tests.conftest import SMALL
-
+def test_a_run_in_python_trains_samples_and_resumes(faces, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("keras.Model.export", no_saved_model)
     settings = dict(flag[2:].split("=", 1) for flag in SMALL)
     numbers = {k: int(v) if v.isdigit() else v for k, v in settings.items()}
     more = {"data_dir": faces, "workdir": tmp_path / "run", "ema": 0.5}
+    more |= {"gen": "dense((8,))", "disc": "dense((8,))"}
     more |= {"eval_every": 2, "eval_samples": 24, "extractor": "random_conv", "eval_budget": 1}
     run = gan_zoo.train(**numbers | more | {"steps": 4})
     assert (run.step, len(run.evaluations) > 0, run.best is not None) == (4, True, True)

@@ -9,15 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import SMALL
+from tests.conftest import RUN_WITHOUT_SAVED_MODEL, SMALL
 
 PACKAGE = Path(__file__).parent / "plugin_package"
 PARTS = {"generators": "two_layers", "losses": "soft_hinge", "tricks": "fade"}
 
 
 @pytest.fixture
-def python(tmp_path):
-    """Call a module in a process that has the package as pip would leave it, without pip: python(*words) -> what came of it."""
+def site(tmp_path):
+    """A folder of packages that has this one as pip would leave it, without pip."""
     setup = configparser.ConfigParser()
     setup.read(PACKAGE / "setup.cfg")
     info = tmp_path / "site" / "gan_zoo_example-1.0.dist-info"
@@ -28,7 +28,13 @@ def python(tmp_path):
         "".join(f"[{group}]{points[group]}\n" for group in points)
     )
     (tmp_path / "site" / "gan_zoo_example").symlink_to(PACKAGE / "gan_zoo_example")
-    path = os.pathsep.join([str(tmp_path / "site"), str(PACKAGE.parent.parent)])
+    return tmp_path / "site"
+
+
+@pytest.fixture
+def python(site, tmp_path):
+    """Call a module in a process that has the package: python(*words) -> what came of it."""
+    path = os.pathsep.join([str(site), str(PACKAGE.parent.parent)])
 
     def call(*words):
         return subprocess.run(
@@ -53,16 +59,17 @@ def test_its_parts_are_listed_with_their_arguments(python):
         assert text in listed
 
 
-def test_its_parts_train(python, faces, tmp_path):
+def test_its_parts_train(site, forks, faces, tmp_path):
     own = (
         "--gen=two_layers(width=8)",
+        "--disc=dense((8,))",
         "--loss=soft_hinge",
         "--tricks=fade(least=0.8)",
         "--steps=2",
     )
-    done = python(
-        "gan_zoo.run", *SMALL, *own, f"--data_dir={faces}", f"--workdir={tmp_path / 'run'}"
-    )
+    words = [*SMALL, *own, f"--data_dir={faces}", f"--workdir={tmp_path / 'run'}"]
+    installed = f"import sys; sys.path.insert(0, {str(site)!r})\n"
+    done = forks.run(*words, code=installed + RUN_WITHOUT_SAVED_MODEL)
     assert done.returncode == 0, done.stderr
     assert (
         json.loads((tmp_path / "run" / "config.json").read_text())["config"]["gen"]
