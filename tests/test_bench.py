@@ -52,6 +52,7 @@ def test_a_wrong_argument_of_the_bench_is_refused_in_one_sentence(tool, words, s
     assert said in tool("bench", *words, code=2)
 
 
+@pytest.mark.slow
 def test_the_bench_measures_peers_in_processes_of_their_own(tool, tmp_path):
     words = [
         "--parts=step", "--cases=quick64", "--batch=2", "--width=1", "--rounds=2",

@@ -30,7 +30,7 @@ def checkpoints(folder):
     return {p.name for p in (folder / "checkpoints").glob("step-*.index")}
 
 
-@pytest.mark.parametrize("kills", [3, pytest.param(50, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("kills", [2, pytest.param(50, marks=pytest.mark.slow)])
 def test_kills_at_any_moment_change_nothing_in_the_end(forks, faces, tmp_path, kills):
     steps = 20 + 10 * kills
     words = [

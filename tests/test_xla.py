@@ -54,6 +54,7 @@ def tiny(**more):
     return Part("losses", "non_saturating", (8, 8, 1)).fresh(**{**SMALLEST, **more})
 
 
+@pytest.mark.slow  # the resume below compares with a run without XLA, too
 def test_a_program_gets_the_weights_of_a_function():
     more = {
         "tricks": "instance_noise(0.3),label_smooth,flip_images,spectral_norm,lecam",
