@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import sys
 
-from gan_zoo import commands
+from gan_zoo import huge_pages
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run ``gan_zoo train`` and return the exit code; the arguments of the process by default."""
+    from gan_zoo import commands
+
     return commands.main(["train", *(sys.argv[1:] if argv is None else argv)])
 
 
 if __name__ == "__main__":
+    huge_pages.restart()
     sys.exit(main())

@@ -26,6 +26,7 @@ LAYERS = [
         "config",
         "cli",
         "phases",
+        "huge_pages",
     },
     {"distributed", "layers", "randomness", "replicas", "evaluation"},
     {

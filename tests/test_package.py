@@ -45,7 +45,7 @@ def test_the_wheel_holds_the_package_and_no_file_of_tests_or_caches(wheel):
 def test_the_wheel_gives_the_command(wheel):
     with zipfile.ZipFile(wheel) as z:
         entry = next(n for n in z.namelist() if n.endswith("entry_points.txt"))
-        assert "gan_zoo = gan_zoo.commands:main" in z.read(entry).decode()
+        assert "gan_zoo = gan_zoo.__main__:main" in z.read(entry).decode()
 
 
 def test_the_package_runs_from_the_wheel_outside_the_checkout(wheel, tmp_path):

@@ -6,6 +6,9 @@ load on the machine disturbs least. PyTorch is measured, too, if it is installed
 
 With a GPU, each peer has a process of its own, and bfloat16 is measured before float32 (TF32).
 "ours" is --jit=off, and "ours_jit" is --jit=on. A name that ends in _bf16 is the same in bfloat16.
+
+All loops have their memory on huge pages, as ``gan_zoo train`` has, PyTorch's too;
+``GLIBC_TUNABLES= python tools/bench.py`` measures without.
 """
 
 import dataclasses
@@ -21,7 +24,7 @@ from typing import Any
 
 from absl import flags
 
-from gan_zoo import cli
+from gan_zoo import cli, huge_pages
 from gan_zoo.config import Config, load_preset
 from gan_zoo.errors import UserError
 from gan_zoo.files import user_path
@@ -376,4 +379,5 @@ def _write(out: Path, rows: list[dict], limits: dict[str, float], ratio_to: str)
 
 
 if __name__ == "__main__":
+    huge_pages.restart()
     sys.exit(cli.call(main, define_flags, __doc__))
