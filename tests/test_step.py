@@ -26,6 +26,7 @@ from gan_zoo.layers import (
     Conv2D,
     Conv2DTranspose,
     Dropout,
+    conv,
     crop_to,
     filter_gradient,
     resolution_schedule,
@@ -549,11 +550,41 @@ def test_the_filter_gradient_by_matrix_products_is_tensorflows(shape, size, stri
     np.testing.assert_allclose(mine, theirs, atol=1e-12)
 
 
+@pytest.mark.parametrize("by_xla", [False, True])
+@pytest.mark.parametrize(("size", "stride"), [(4, 2), (6, 3)])
+@pytest.mark.parametrize("shape", [(8, 8), (7, 9)])
+def test_convolutions_by_one_matrix_product_are_tensorflows(shape, size, stride, by_xla):
+    rng = np.random.default_rng(0)
+    large, kernel = rng.normal(size=(3, *shape, 4)), rng.normal(size=(size, size, 4, 5))
+    small = rng.normal(size=(3, *(-(-side // stride) for side in shape), 5))
+
+    @tf.function(jit_compile=by_xla)
+    def mine(large, small, kernel):
+        return (
+            conv.product_convolution(large, kernel, stride),
+            conv.product_transposed(small, kernel, list(shape), stride),
+        )
+
+    forward, back = mine(tf.constant(large), tf.constant(small), tf.constant(kernel))
+    np.testing.assert_allclose(forward, tf.nn.conv2d(large, kernel, stride, "SAME"), atol=1e-12)
+    theirs = tf.nn.conv2d_transpose(small, kernel, large.shape, stride, "SAME")
+    np.testing.assert_allclose(back, theirs, atol=1e-12)
+
+
 @pytest.mark.parametrize("transposed", [False, True])
-def test_convolutions_in_bfloat16_are_keras_own_but_for_rounding(transposed):
-    mine = (Conv2DTranspose if transposed else Conv2D)(96, 4, 2, "same", dtype="mixed_bfloat16")
-    theirs = (keras.layers.Conv2DTranspose if transposed else keras.layers.Conv2D)(96, 4, 2, "same")
-    x = tf.random.stateless_normal([4, 8, 8, 80], [0, 0])
+@pytest.mark.parametrize(("channels", "products"), [(96, 4), (256, 6)])
+def test_convolutions_in_bfloat16_are_keras_own_but_for_rounding(transposed, channels, products):
+    layers = (Conv2DTranspose, keras.layers.Conv2DTranspose)
+    mine, theirs = (
+        layer(channels, 4, 2, "same", dtype=dtype)
+        for layer, dtype in zip(
+            layers if transposed else (Conv2D, keras.layers.Conv2D),
+            ("mixed_bfloat16", "float32"),
+            strict=True,
+        )
+    )
+    shape = [8, 8, 80] if channels == 96 else [4, 4, 256] if transposed else [8, 8, 256]
+    x = tf.random.stateless_normal([4, *shape], [0, 0])
     results = []
     for layer in (theirs, mine):
         layer.build(x.shape)
@@ -570,7 +601,8 @@ def test_convolutions_in_bfloat16_are_keras_own_but_for_rounding(transposed):
         .get_concrete_function(x)
         .graph.get_operations()
     )
-    assert "MatMul" in {op.type for op in operations}  # it is the other way indeed
+    # It is the other way indeed: 4 for the kernel's gradient, with 256 also 1 each forward and back.
+    assert sum(op.type == "MatMul" for op in operations) == products
     for one, two in zip(*results, strict=True):
         one, two = (tf.cast(v, tf.float32).numpy() for v in (one, two))
         np.testing.assert_allclose(two, one, atol=0.02 * np.abs(one).max())
