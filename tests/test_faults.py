@@ -83,6 +83,7 @@ def small_disk(tmp_path):
     subprocess.run(["umount", "-l", str(disk)], check=True)
 
 
+@pytest.mark.slow  # test_run.py raises the same errors in their places
 def test_a_disk_that_fills_ends_the_run_in_a_sentence_and_it_goes_on_when_there_is_room(
     small_disk, refused, train, tmp_path
 ):
