@@ -1,5 +1,7 @@
 """A chunk of steps as one XLA program (``--jit``): the same weights, and exact resume."""
 
+import os
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -9,10 +11,12 @@ from gan_zoo.check import contract, suite, xla
 from gan_zoo.check.contract import Part
 from gan_zoo.check.training import images_for, state
 from gan_zoo.config import Config
+from gan_zoo.distributed import machine
 from gan_zoo.errors import UserError
 from gan_zoo.game import chunk
 from gan_zoo.runs.run import Run
 from gan_zoo.training import feed, trainer
+from tests.conftest import SMALL
 from tests.test_parts import NARROW, ONLY
 
 NEEDING = {
@@ -181,6 +185,60 @@ def test_a_part_that_xla_cannot_compile_makes_the_run_train_without(train, tmp_p
     assert "in the discriminator 'printed'" in line
     assert "--jit=off" in line
     assert Run(train.folder).step == 3
+
+
+def kept(cache):
+    return {p: p.stat().st_mtime_ns for p in cache.glob("xla/*/*.pb")}
+
+
+@pytest.mark.slow
+def test_a_program_is_kept_for_the_next_run_and_a_damaged_one_is_replaced(forks, faces, tmp_path):
+    cache = tmp_path / "cache"
+    words = [*SMALL, *FLAGS, f"--data_dir={faces}", "--steps=6", "--deterministic"]
+
+    def run(name):
+        done = forks.run(
+            *words,
+            f"--workdir={tmp_path / name}",
+            env={"GAN_ZOO_CACHE": str(cache), "TF_XLA_FLAGS": ""},
+        )
+        assert done.returncode == 0, done.stderr
+        assert "XLA" not in done.stdout
+        return state(Run(tmp_path / name).restore()[0])
+
+    first = run("first")
+    (program,) = before = kept(cache)
+    again = run("again")
+    assert kept(cache) == before
+    for damage in (program.read_bytes()[:-1000], b"", b"\xff" * 1000):
+        for path in kept(cache):
+            path.write_bytes(damage)
+        other = run(f"after {len(damage)}")
+        for name, value in first.items():
+            np.testing.assert_array_equal(value, again[name])
+            np.testing.assert_array_equal(value, other[name])
+        assert any(
+            path.stat().st_size > 1000 and path.read_bytes() != damage for path in kept(cache)
+        )
+
+
+def test_where_programs_are_kept(tmp_path, monkeypatch):
+    monkeypatch.setenv("TF_XLA_FLAGS", "--tf_xla_clustering_debug")
+    folder = machine.keep_programs(tmp_path)
+    assert folder.is_relative_to(tmp_path)
+    option = f"--tf_xla_persistent_cache_directory={folder}"
+    assert os.environ["TF_XLA_FLAGS"] == f"--tf_xla_clustering_debug {option}"
+    assert machine.keep_programs(tmp_path) == folder  # once
+    assert os.environ["TF_XLA_FLAGS"].count("persistent") == 1
+    monkeypatch.setattr(machine, "processor", lambda: "another processor")
+    monkeypatch.setenv("TF_XLA_FLAGS", "")
+    assert machine.keep_programs(tmp_path) != folder
+    monkeypatch.setenv("TF_XLA_FLAGS", "--tf_xla_persistent_cache_directory=/mine")
+    assert machine.keep_programs(tmp_path) is None
+    assert os.environ["TF_XLA_FLAGS"] == "--tf_xla_persistent_cache_directory=/mine"
+    monkeypatch.setenv("TF_XLA_FLAGS", "")
+    assert machine.keep_programs(tmp_path / "with blanks") is None
+    assert os.environ["TF_XLA_FLAGS"] == ""
 
 
 def test_one_program_and_several_devices_do_not_go_together():

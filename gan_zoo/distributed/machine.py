@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import functools
+import hashlib
 import os
+import platform
 import subprocess
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import tensorflow as tf
@@ -47,6 +50,38 @@ def device_memory() -> int:
         return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     except (AttributeError, ValueError, OSError):
         return 2**32
+
+
+def keep_programs(cache: Path) -> Path | None:
+    """Let XLA keep what it compiles in a folder of ``cache``, for later runs on this machine.
+
+    It has an effect only before TensorFlow's first operation in this process.
+
+    Returns:
+        The folder; None where the user has set another one, or the path has blanks, which the
+        variable cannot hold.
+    """
+    # A program holds machine code of this very processor, card and TensorFlow.
+    parts = (tf.__version__, processor(), str(gpus()))
+    folder = cache.absolute() / "xla" / hashlib.sha256("\n".join(parts).encode()).hexdigest()[:12]
+    flags, option = os.environ.get("TF_XLA_FLAGS", ""), "--tf_xla_persistent_cache_directory"
+    if f"{option}={folder}" in flags.split():
+        return folder
+    if option in flags or len(str(folder).split()) > 1:
+        return None
+    os.environ["TF_XLA_FLAGS"] = f"{flags} {option}={folder}".strip()
+    return folder
+
+
+def processor() -> str:
+    """Return the model and the instruction sets of the CPU, as far as they can be found out."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor()
+    return "\n".join(
+        sorted({x for x in lines if x.startswith(("model name", "flags", "Features"))})
+    )
 
 
 @functools.cache

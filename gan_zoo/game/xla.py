@@ -11,6 +11,11 @@ from gan_zoo.config import Config
 from gan_zoo.game.step import Game
 
 
+def cannot_compile(error: Exception) -> bool:
+    """Whether an error names an operation that XLA does not have."""
+    return "No registered" in str(error)
+
+
 def obstacle(error: Exception, config: Config, game: Game) -> str:
     """Return what XLA cannot compile, and in which part: "PyFunc in the trick 'mine'".
 

@@ -11,7 +11,8 @@ import tensorflow as tf
 
 from gan_zoo import registry
 from gan_zoo.config import Config
-from gan_zoo.distributed import strategy
+from gan_zoo.datasets import cache_dir
+from gan_zoo.distributed import machine, strategy
 from gan_zoo.errors import UserError
 from gan_zoo.runs.lock import lock
 from gan_zoo.runs.run import Run
@@ -38,6 +39,8 @@ def train(config: Config, on_grid: OnGrid | None = None) -> Run:
         PeerLost: Another worker is gone, under ``--strategy=multi_worker``.
     """
     run = Run(config.run_dir)
+    if config.jit != "off":
+        machine.keep_programs(cache_dir())
     distribution = strategy.make(config.strategy)
     is_chief = strategy.leads(config.strategy)
     if config.deterministic:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -12,6 +13,7 @@ import tensorflow as tf
 
 from gan_zoo.config import Config
 from gan_zoo.contracts import Dataset
+from gan_zoo.datasets import cache_dir
 from gan_zoo.distributed import machine, strategy
 from gan_zoo.game import chunk, xla
 from gan_zoo.game.build import split_rows
@@ -119,6 +121,7 @@ class _Program:
         self._config, self._game, self._source = config, game, source
         self._distribution, self._tell, self._at = distribution, tell, source.start
         self._run = chunk.compile_program(game)
+        self._kept = machine.keep_programs(cache_dir())
         self._fallback: Trainer | None = None
         self._per_step = source.batch * source.batches
         count = len(source.images) if source.rows is None else len(source.rows)
@@ -142,12 +145,30 @@ class _Program:
             steps = min(self._steps, end - self._at)
             try:
                 sums.append(self._run(*self._block(self._at), tf.constant(steps, tf.int32)))
-            except (tf.errors.InvalidArgumentError, tf.errors.UnimplementedError) as e:
+            except tf.errors.OpError as e:
                 if self._at > self._source.start:
+                    raise
+                if not xla.cannot_compile(e) and self._forget_kept():
+                    continue
+                if not isinstance(
+                    e, (tf.errors.InvalidArgumentError, tf.errors.UnimplementedError)
+                ):
                     raise
                 return self._fall_back(n, e)
             self._at += steps
         return tf.add_n(sums)
+
+    def _forget_kept(self) -> bool:
+        """Remove the programs that XLA kept, of which one may be damaged; whether there were any.
+
+        A kill can leave half of a file, and XLA then stops where it should compile anew.
+        """
+        kept, self._kept = self._kept, None
+        if kept is None or not kept.is_dir():
+            return False
+        shutil.rmtree(kept, ignore_errors=True)
+        self._run = chunk.compile_program(self._game)
+        return True
 
     def _fall_back(self, n: int, error: Exception) -> tf.Tensor:
         what = xla.obstacle(error, self._config, self._game)
