@@ -11,9 +11,10 @@ from gan_zoo.config import Config
 from gan_zoo.game.step import Game
 
 
-def cannot_compile(error: Exception) -> bool:
-    """Whether an error names an operation that XLA does not have."""
-    return "No registered" in str(error)
+def missing_operation(error: Exception) -> str:
+    """Return the operation that XLA does not have, as an error names it; else ""."""
+    found = re.search(r"No registered '(\w+)' OpKernel", str(error))
+    return found[1] if found else ""
 
 
 def obstacle(error: Exception, config: Config, game: Game) -> str:
@@ -24,11 +25,9 @@ def obstacle(error: Exception, config: Config, game: Game) -> str:
         config: The settings.
         game: Their nets.
     """
-    text = str(error)
-    found = re.search(r"No registered '(\w+)' OpKernel", text)
-    if not found:
-        return " ".join(text.split())[:120]
-    operation = found[1]
+    operation = missing_operation(error)
+    if not operation:
+        return " ".join(str(error).split())[:120]
     for kind, net, spec in (
         ("generator", game.gen, config.gen),
         ("discriminator", game.disc, config.disc),

@@ -144,11 +144,11 @@ class _Program:
         while self._at < end:
             steps = min(self._steps, end - self._at)
             try:
-                sums.append(self._run(*self._block(self._at), tf.constant(steps, tf.int32)))
+                sums.append(self._run(*self._block(steps), tf.constant(steps, tf.int32)))
             except tf.errors.OpError as e:
                 if self._at > self._source.start:
                     raise
-                if not xla.cannot_compile(e) and self._forget_kept():
+                if not xla.missing_operation(e) and self._forget_kept():
                     continue
                 if not isinstance(
                     e, (tf.errors.InvalidArgumentError, tf.errors.UnimplementedError)
@@ -177,22 +177,25 @@ class _Program:
         self._fallback = _function(self._game, self._source, self._distribution)
         return self._fallback(n)
 
-    def _block(self, at: int) -> tuple:
-        """Return images, labels and rows of the steps from ``at`` on."""
+    def _block(self, steps: int) -> tuple:
+        """Return images, labels and rows of the next ``steps`` steps, or of more."""
         if self._resident:
-            return *self._resident, tf.constant(self._rows(at))
+            rows = self._rows(self._at, steps)
+            # Of one shape, so that it is one program.
+            rows = np.pad(rows, [(0, self._steps - steps), (0, 0)])
+            return *self._resident, tf.constant(rows)
         sent, ahead = self._ahead or (None, None)
-        block = ahead.result() if ahead and sent == at else self._load(at)
-        following = at + self._steps
+        block = ahead.result() if ahead and sent == self._at else self._load(self._at)
+        following = self._at + self._steps
         self._ahead = following, self._thread.submit(self._load, following)
         return block
 
-    def _rows(self, at: int) -> np.ndarray:
-        return feed.batch_rows(self._order, at, self._steps, self._per_step, self._source.rows)
+    def _rows(self, at: int, steps: int) -> np.ndarray:
+        return feed.batch_rows(self._order, at, steps, self._per_step, self._source.rows)
 
     def _load(self, at: int) -> tuple:
         """Send the images and labels of the steps from ``at`` on to the device."""
-        rows = self._rows(at)
+        rows = self._rows(at, self._steps)
         labels = self._source.labels
         images = tf.constant(self._source.images[rows.ravel()])
         ordered = np.arange(rows.size, dtype=np.int32).reshape(rows.shape)
