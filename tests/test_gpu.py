@@ -44,6 +44,15 @@ def test_the_smallest_card_decides_what_stays_on_it(cards, monkeypatch):
     assert machine.device_memory() == 8192 << 20
 
 
+def test_a_card_without_memory_of_its_own_is_a_card(cards, tmp_path, monkeypatch):
+    driver = tmp_path / "nvidia-smi"
+    driver.write_text("#!/bin/sh\necho 'Grace, 580.1, [N/A]'\n")
+    monkeypatch.setattr(tf.config, "list_logical_devices", lambda kind=None: ["a GPU"])
+    assert machine.gpus() == [{"name": "Grace", "driver": "580.1", "memory": None}]
+    assert machine.device_memory() == 2**32
+    assert queue.devices(0) == [{"gpu": "0"}]
+
+
 def test_a_machine_without_cards_has_none(monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
     machine.gpus.cache_clear()

@@ -61,14 +61,9 @@ def _gpus() -> list[str]:
     """Return the numbers of the GPUs that may be used."""
     if visible := os.environ.get("CUDA_VISIBLE_DEVICES"):
         return [gpu for gpu in visible.split(",") if gpu.strip() not in ("", "-1")]
-    try:
-        listing = subprocess.run(
-            ["nvidia-smi", "-L"], capture_output=True, text=True, timeout=20
-        ).stdout
-    except (OSError, subprocess.SubprocessError):
-        return []
-    count = sum(line.startswith("GPU ") for line in listing.splitlines())
-    return [str(k) for k in range(count)]
+    from gan_zoo.distributed import machine  # it imports TensorFlow
+
+    return [str(k) for k in range(len(machine.gpus()))]
 
 
 def start(settings: Config, log: Path, device: Device) -> subprocess.Popen:

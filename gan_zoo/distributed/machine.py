@@ -45,7 +45,7 @@ def one_gpu(distribution: tf.distribute.Strategy) -> bool:
 def device_memory() -> int:
     """Return the bytes of memory of the first device; 4 GiB where they cannot be found out."""
     if tf.config.list_logical_devices("GPU"):
-        return min((card["memory"] for card in gpus()), default=2**32)
+        return min((card["memory"] or 2**32 for card in gpus()), default=2**32)
     try:
         return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     except (AttributeError, ValueError, OSError):
@@ -86,14 +86,21 @@ def processor() -> str:
 
 @functools.cache
 def gpus() -> list[dict[str, Any]]:
-    """Return name, driver and bytes of memory of each NVIDIA card, as its driver tells them."""
+    """Return name, driver and bytes of memory of each NVIDIA card, as its driver tells them.
+
+    The memory is None for a card that has none of its own.
+    """
     fields = "name,driver_version,memory.total"
     command = ["nvidia-smi", f"--query-gpu={fields}", "--format=csv,noheader,nounits"]
     try:
-        found = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)
+        found = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True)
         rows = [line.split(", ") for line in found.stdout.splitlines()]
         return [
-            {"name": name, "driver": driver, "memory": int(mebibytes) << 20}
+            {
+                "name": name,
+                "driver": driver,
+                "memory": int(mebibytes) << 20 if mebibytes.isdigit() else None,
+            }
             for name, driver, mebibytes in rows
         ]
     except (OSError, subprocess.SubprocessError, ValueError):
