@@ -11,7 +11,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from gan_zoo import cli, randomness, registry
+from gan_zoo import cli, registry
 from gan_zoo.config import Config
 from gan_zoo.contracts import Classes
 from gan_zoo.game import build, step
@@ -76,13 +76,11 @@ class Part:
         """Return the net that is checked, alone, with the weights that it has in a fresh game."""
         config = self.config(**more)
         if self.table == "generators":
-            keras.utils.set_random_seed(randomness.derive_seed(config.seed, "gen"))
-            return build.build_generator(config, self.shape, CLASSES)
+            return build.initial_generator(config, self.shape, CLASSES)
         condition = (
             registry.conditions.build(config.spec("condition")) if config.condition else None
         )
-        keras.utils.set_random_seed(randomness.derive_seed(config.seed, "disc"))
-        return build.build_discriminator(config, self.shape, condition, CLASSES)
+        return build.initial_discriminator(config, self.shape, condition, CLASSES)
 
     @functools.cached_property
     def net(self) -> keras.Model:

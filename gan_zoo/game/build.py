@@ -178,6 +178,28 @@ def _condition_disc(
     return conditioned
 
 
+# Each net has its own seed, so that a run with another D starts with the same G.
+
+
+def initial_generator(
+    config: Config, image_shape: tuple[int, int, int], classes: Classes | None = None
+) -> keras.Model:
+    """Return :func:`build_generator`'s net with the weights that a run starts with."""
+    keras.utils.set_random_seed(randomness.derive_seed(config.seed, "gen"))
+    return build_generator(config, image_shape, classes)
+
+
+def initial_discriminator(
+    config: Config,
+    image_shape: tuple[int, int, int],
+    condition: Condition | None = None,
+    classes: Classes | None = None,
+) -> keras.Model:
+    """Return :func:`build_discriminator`'s net with the weights that a run starts with."""
+    keras.utils.set_random_seed(randomness.derive_seed(config.seed, "disc"))
+    return build_discriminator(config, image_shape, condition, classes)
+
+
 def build_game(
     config: Config,
     image_shape: tuple[int, int, int],
@@ -203,11 +225,8 @@ def build_game(
     update = registry.updates.build(config.spec("update"))
     parts = Parts(config, loss, update, condition, classes)
     check_compatible(parts)  # before the nets are built, which takes time
-    # Each net has its own seed, so that a run with another D starts with the same G.
-    keras.utils.set_random_seed(randomness.derive_seed(config.seed, "gen"))
-    gen = build_generator(config, image_shape, classes)
-    keras.utils.set_random_seed(randomness.derive_seed(config.seed, "disc"))
-    disc = build_discriminator(config, image_shape, condition, classes)
+    gen = initial_generator(config, image_shape, classes)
+    disc = initial_discriminator(config, image_shape, condition, classes)
     ema = None
     if config.ema:
         ema = build_generator(config, image_shape, classes)
