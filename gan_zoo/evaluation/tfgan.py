@@ -234,28 +234,32 @@ def sliced_wasserstein(real: np.ndarray, fake: np.ndarray, *, seed: int = 0) -> 
         state = np.random.get_state()
         np.random.seed(seed % 2**32)
         try:
-            with tf.compat.v1.Session(graph=graph) as session:
-                fed = dict(zip(holders, noisy, strict=True))
-                draws = [op for op in graph.get_operations() if op.type.startswith("PyFunc")]
-                # The pyramids, once and not for each draw of patches from them.
-                pyramids = list(dict.fromkeys(op.inputs[0].ref() for op in draws))
-                stages = [stage.deref() for stage in pyramids]
-                fed.update(zip(stages, session.run(stages, fed), strict=True))
-                # One after the other, since TensorFlow runs what draws the patches' places in no
-                # fixed order.
-                for op in draws:
-                    fed[op.outputs[0]] = session.run(op.outputs[0], fed)
-                # TF-GAN sorts the projections by top_k, for most of the time; NumPy is faster by
-                # far. Each level has two products of real images and two of real and fake ones.
-                products = [op.outputs[0] for op in graph.get_operations() if op.type == "MatMul"]
-                values = [
-                    _wasserstein(*session.run(products[4 * k + 2 : 4 * k + 4], fed))
-                    for k in range(len(levels))
-                ]
+            values = _level_distances(graph, dict(zip(holders, noisy, strict=True)), len(levels))
         finally:
             np.random.set_state(state)
     height = real.shape[1]
-    return {height >> level: 1e3 * float(v) for level, v in enumerate(values)}
+    return {height >> level: 1e3 * value for level, value in enumerate(values)}
+
+
+def _level_distances(graph: Any, fed: dict, levels: int) -> list[float]:
+    """Return the distance of each level of TF-GAN's graph, for the images that are ``fed``."""
+    import tensorflow as tf
+
+    draws = [op for op in graph.get_operations() if op.type.startswith("PyFunc")]
+    # Each level has two products of real images and two of real and fake ones.
+    products = [op.outputs[0] for op in graph.get_operations() if op.type == "MatMul"]
+    with tf.compat.v1.Session(graph=graph) as session:
+        # The pyramids, once and not for each draw of patches from them.
+        stages = [stage.deref() for stage in dict.fromkeys(op.inputs[0].ref() for op in draws)]
+        fed = fed | dict(zip(stages, session.run(stages, fed), strict=True))
+        # One after the other, since TensorFlow runs what draws the patches' places in no fixed
+        # order.
+        for op in draws:
+            fed[op.outputs[0]] = session.run(op.outputs[0], fed)
+        # NumPy sorts the projections, faster than TF-GAN's top_k.
+        return [
+            _wasserstein(*session.run(products[4 * k + 2 : 4 * k + 4], fed)) for k in range(levels)
+        ]
 
 
 def _wasserstein(one: np.ndarray, two: np.ndarray) -> float:
