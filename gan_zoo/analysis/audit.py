@@ -22,8 +22,9 @@ from gan_zoo.analysis.pictures import data_arguments, open_pictures
 from gan_zoo.config import Config
 from gan_zoo.datasets import build_dataset
 from gan_zoo.datasets.pixels import Preprocessing, preprocess
-from gan_zoo.datasets.sources import Contents, error_text, is_candidate, printable
+from gan_zoo.datasets.sources import Contents, is_candidate
 from gan_zoo.datasets.store import Hasher
+from gan_zoo.datasets.text import error_text, printable
 from gan_zoo.errors import UserError
 from gan_zoo.files import user_path
 

@@ -12,7 +12,7 @@ from gan_zoo import images, registry
 from gan_zoo.analysis.audit import Audit
 from gan_zoo.analysis.duplicates import groups_of
 from gan_zoo.datasets.pixels import preprocess
-from gan_zoo.datasets.sources import printable
+from gan_zoo.datasets.text import printable
 
 _SHOWN = 20  # file names in the text; the JSON has all
 _SIZES = 6  # sizes, and endings of other files, in the text

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from gan_zoo.datasets.sources import Contents, Source, error_text, fingerprint, open_zip
+from gan_zoo.datasets.containers import open_zip
+from gan_zoo.datasets.sources import Contents, Source, fingerprint
 from gan_zoo.datasets.store import available_memory
+from gan_zoo.datasets.text import error_text
 from gan_zoo.errors import UserError
 
 _IMAGES = ("x_train", "train_images", "images", "imgs", "data", "x", "arr_0")

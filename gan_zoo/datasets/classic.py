@@ -11,7 +11,8 @@ from gan_zoo.contracts import Dataset, ImageSpec
 from gan_zoo.datasets.load import load
 from gan_zoo.datasets.pixels import Preprocessing
 from gan_zoo.datasets.raw_formats import read_cifar, read_idx
-from gan_zoo.datasets.sources import Contents, Source, error_text, fingerprint, require_path
+from gan_zoo.datasets.sources import Contents, Source, fingerprint, require_path
+from gan_zoo.datasets.text import error_text
 from gan_zoo.errors import UserError
 from gan_zoo.registry import datasets
 

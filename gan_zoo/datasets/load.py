@@ -23,7 +23,8 @@ from tqdm import tqdm
 from gan_zoo.contracts import Dataset
 from gan_zoo.datasets import pixels, store
 from gan_zoo.datasets.pixels import Picture, Preprocessing
-from gan_zoo.datasets.sources import Contents, Source, error_text, fingerprint, printable
+from gan_zoo.datasets.sources import Contents, Source, fingerprint
+from gan_zoo.datasets.text import error_text, printable
 from gan_zoo.errors import UserError
 
 VERSION = 1  # part of the cache key, to be raised whenever a report changes

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from gan_zoo.datasets.sources import error_text
+from gan_zoo.datasets.text import error_text
 from gan_zoo.errors import UserError
 
 _LARGEST = 2**28  # bytes that one file may unpack to

@@ -7,16 +7,14 @@ know that fingerprint.
 from __future__ import annotations
 
 import hashlib
-import os
-import re
-import stat
-import zipfile
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
+from gan_zoo.datasets.class_labels import classes_from_folders
+from gan_zoo.datasets.containers import open_container
 from gan_zoo.errors import UserError
 
 EXTENSIONS = (
@@ -33,10 +31,6 @@ EXTENSIONS = (
     ".tiff",
     ".webp",
 )
-
-_LARGEST = 2**28  # bytes that one image of an archive may unpack to
-# From that many bytes on, an image that is compressed by that factor is taken for a zip bomb.
-_BOMB = (2**25, 200)
 
 Select = Callable[[Sequence[str]], Sequence[str]]
 
@@ -80,21 +74,6 @@ def fingerprint(*parts: object) -> str:
     return hashlib.sha256("\0".join(map(str, parts)).encode("utf-8", "surrogateescape")).hexdigest()
 
 
-def printable(name: str) -> str:
-    """Return a file's name for a terminal: control and undecodable characters become ``?``."""
-    return "".join(c if c.isprintable() else "?" for c in name)
-
-
-def error_text(error: Exception) -> str:
-    """Return an error's text on one line, to be part of a sentence."""
-    text = (
-        (error.strerror if isinstance(error, OSError) else None)
-        or str(error)
-        or type(error).__name__
-    )
-    return printable(" ".join(text.split()))[:200]
-
-
 def require_path(data_dir: Path) -> Path:
     """Return the same path, if it exists.
 
@@ -125,29 +104,6 @@ def all_of(names: Sequence[str]) -> Sequence[str]:
     return names
 
 
-def classes_from_folders(names: Sequence[str]) -> tuple[np.ndarray | None, tuple[str, ...]]:
-    """Return classes by the first folder below the one that holds all images.
-
-    There are none unless every image is in such a folder, and there are at least two of them.
-
-    Args:
-        names: Relative POSIX paths.
-
-    Returns:
-        int32 ``[N]`` or None, and the names of the classes, sorted.
-    """
-    paths = [name.split("/")[:-1] for name in names]
-    first, last = min(paths), max(paths)  # what these two share, all share
-    depth = next(
-        (i for i, (a, b) in enumerate(zip(first, last, strict=False)) if a != b),
-        min(len(first), len(last)),
-    )
-    if any(len(path) <= depth for path in paths):
-        return None, ()
-    values, labels = np.unique([path[depth] for path in paths], return_inverse=True)
-    return labels.astype(np.int32), tuple(map(str, values))
-
-
 def pictures(path: Path, select: Select = all_of) -> Source:
     """A folder or a zip archive of image files.
 
@@ -158,13 +114,16 @@ def pictures(path: Path, select: Select = all_of) -> Source:
     Raises:
         UserError: It is neither, is broken or unsafe, or holds no images.
     """
-    if path.is_dir():
-        return _folder(path, select)
-    if path.is_file() and (zipfile.is_zipfile(path) or path.suffix.lower() == ".zip"):
-        return _archive(path, select)
-    raise UserError(
-        f"{path} is neither a folder nor a .zip nor an .npz; give one of these as --data_dir."
-    )
+    container = open_container(path)
+    names = _selected(container.marks, select, path)
+    for name in names:
+        container.refuse(name)
+    marks = [(name, *container.marks[name]) for name in names]
+
+    def contents() -> Contents:
+        return Contents(names, lambda i: container.read(names[i]), *classes_from_folders(names))
+
+    return Source(str(path), fingerprint(*container.identity, *marks), contents)
 
 
 def _selected(names: Iterable[str], select: Select, where: Path) -> Sequence[str]:
@@ -178,112 +137,3 @@ def _selected(names: Iterable[str], select: Select, where: Path) -> Sequence[str
         )
         raise UserError(f"there are no images in {where}; {hint}.")
     return select(candidates)
-
-
-def _files_below(root: Path) -> Iterable[str]:
-    """Yield the relative POSIX paths of all files; each folder is visited once.
-
-    Raises:
-        UserError: A folder cannot be listed.
-    """
-    seen: set[tuple[int, int]] = set()
-    closed: list[str] = []
-    for folder, subfolders, files in os.walk(
-        root, followlinks=True, onerror=lambda e: closed.append(str(e.filename))
-    ):
-        try:
-            mark = os.stat(folder)
-        except OSError:
-            continue
-        if (mark.st_dev, mark.st_ino) in seen:  # a symbolic link led here again
-            subfolders.clear()
-            continue
-        seen.add((mark.st_dev, mark.st_ino))
-        subfolders.sort()
-        for name in files:
-            yield Path(folder, name).relative_to(root).as_posix()
-    if closed:
-        raise UserError(
-            f"the folder {printable(closed[0])} cannot be listed; change its permissions or move it"
-            f" out of {root}."
-        )
-
-
-def _folder(root: Path, select: Select) -> Source:
-    names = _selected(_files_below(root), select, root)
-    marks, regular = [], []
-    for name in names:
-        try:
-            status = os.stat(root / name)
-        except OSError:  # a dangling link
-            status = None
-        regular.append(status is not None and stat.S_ISREG(status.st_mode))
-        marks.append((name, status and status.st_size, status and status.st_mtime_ns))
-
-    def read(i: int) -> bytes:
-        if not regular[i]:  # opening a pipe would wait for ever
-            raise OSError("not a regular file, or a dangling link")
-        return (root / names[i]).read_bytes()
-
-    return Source(
-        str(root),
-        fingerprint("folder", root.resolve(), *marks),
-        lambda: Contents(names, read, *classes_from_folders(names)),
-    )
-
-
-def open_zip(path: Path) -> zipfile.ZipFile:
-    """Open an archive for reading.
-
-    Raises:
-        UserError: It is broken, or may not be read.
-    """
-    try:
-        return zipfile.ZipFile(path)
-    except OSError as e:
-        raise UserError(
-            f"{path} cannot be read ({error_text(e)}); check its permissions."
-        ) from None
-    except (zipfile.BadZipFile, NotImplementedError, ValueError) as e:
-        raise UserError(
-            f"{path} is not a zip archive, or is damaged ({error_text(e)}); download or pack it"
-            " again."
-        ) from None
-
-
-def _archive(path: Path, select: Select) -> Source:
-    archive = open_zip(path)
-    members = {}
-    for info in archive.infolist():
-        name = info.filename.replace("\\", "/")
-        parts = name.split("/")
-        if re.match("/|[A-Za-z]:", name) or ".." in parts:
-            raise UserError(
-                f"the archive {path} is refused, since its member '{printable(name)}' points out of"
-                " it; pack the images again with plain relative paths."
-            )
-        if not info.is_dir():
-            members["/".join(p for p in parts if p not in ("", "."))] = info
-    names = _selected(members, select, path)
-    for name in names:
-        info = members[name]
-        if info.flag_bits & 1:
-            raise UserError(
-                f"the archive {path} is encrypted; unpack it and give the folder as --data_dir."
-            )
-        size, ratio = info.file_size, info.file_size / max(info.compress_size, 1)
-        if size > _LARGEST or (size > _BOMB[0] and ratio > _BOMB[1]):
-            raise UserError(
-                f"the archive {path} is refused, since its member '{printable(name)}' would unpack"
-                f" to {size / 2**20:,.0f} MiB; leave it out or make that image smaller."
-            )
-    marks = [(name, members[name].CRC, members[name].file_size) for name in names]
-
-    def read(i: int) -> bytes:
-        return archive.read(members[names[i]])  # which checks the CRC
-
-    return Source(
-        str(path),
-        fingerprint("zip", *marks),
-        lambda: Contents(names, read, *classes_from_folders(names)),
-    )
