@@ -430,7 +430,9 @@ def test_our_own_parts_pass(table):
         ours = ["embedded", "random_conv"]  # the others need a file or a network
     needing = {"keras": "keras('Lion', learning_rate=1e-3)", "history_pool": "history_pool(8)"}
     for name in ours:
-        for line in suite.check(contract.Part(table, needing.get(name, name), SHAPE), quick(table)):
+        # At SHAPE, the small D has no batch norm, which some updates refuse.
+        shape = (16, 16, 3) if table == "updates" else SHAPE
+        for line in suite.check(contract.Part(table, needing.get(name, name), shape), quick(table)):
             assert line.state != "FAILED", f"{name}: {line}"
 
 

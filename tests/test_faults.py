@@ -15,6 +15,9 @@ from tests.conftest import SMALL
 from tests.test_replicas import tasks_of_two_workers
 from tests.test_run import EVALUATED, EVERYTHING, ROOT, assert_same_run, log
 
+# The nets do not matter to what starts, ends and writes.
+DENSE = ("--gen=dense((8,))", "--disc=dense((8,))")
+
 
 def written(folder):
     """What changes when the run writes anything."""
@@ -32,13 +35,13 @@ def checkpoints(folder):
 
 @pytest.mark.parametrize("kills", [2, pytest.param(50, marks=pytest.mark.slow)])
 def test_kills_at_any_moment_change_nothing_in_the_end(forks, faces, tmp_path, kills):
-    steps = 20 + 10 * kills
+    steps = 10 + 5 * kills
     words = [
         *SMALL,
         f"--data_dir={faces}",
-        "--gen=dense((8,))",
         *EVERYTHING,
         *EVALUATED,
+        *DENSE,
         f"--steps={steps}",
         "--log_every=1",
         "--save_every=1",
@@ -102,10 +105,6 @@ def test_a_disk_that_fills_ends_the_run_in_a_sentence_and_it_goes_on_when_there_
     ballast.unlink()
     assert train(*flags, workdir=folder) == 0
     assert_same_run(tmp_path / "whole", folder)
-
-
-# The nets do not matter to what starts and ends workers.
-DENSE = ("--gen=dense((8,))", "--disc=dense((8,))")
 
 
 @pytest.mark.distributed

@@ -16,8 +16,8 @@ from gan_zoo.layers import BatchNorm
 
 # Parts that make one size only.
 ONLY = {"conv_noise28": [(28, 28, 1), (28, 28, 3)]}
-SHAPES = [(32, 32, 3), (28, 28, 1), (25, 19, 3)]
-MORE_SHAPES = [(48, 48, 3), (64, 32, 1)]
+SHAPES = [(32, 32, 3), (25, 19, 1)]
+MORE_SHAPES = [(28, 28, 1), (48, 48, 3), (64, 32, 1)]
 NARROW = {
     "conv_noise28": "(width=4, hidden=16)",
     "dense": "((8,))",
@@ -40,7 +40,7 @@ ODD = {nets.gen_saves, nets.disc_saves}
 
 
 # Saved as a SavedModel, TensorFlow traces the net several times; these have all kinds of layers.
-EXPORTED = ("dcgan", "sagan", "unet_noise")
+EXPORTED = ("dcgan", "unet_noise")
 
 
 def nets_of_the_zoo():
@@ -68,6 +68,7 @@ def keep_their_contract(table, name, shapes):
             test
             for test in suite.checks_of(table)
             if test not in contract.CHECKS[contract.TRAINING]
+            and test is not contract.builds  # a game; the tests of pairs and presets build those
             and (k == 0 or test in SIZED or (test in ODD and shape[0] % 2))
             and (test is not nets.gen_exports or name in EXPORTED)
         ]

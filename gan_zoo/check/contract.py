@@ -59,8 +59,10 @@ class Part:
         """
         settings: dict = {
             "gen": "dcgan(width=8)",
-            # Tricks that follow the gradient of single images refuse a D with batch norm.
-            "disc": "dcgan(width=8, norm='none')" if self.table == "tricks" else "dcgan(width=8)",
+            # Penalties on the gradient of single images and one-stage updates refuse batch norm.
+            "disc": "dcgan(width=8, norm='none')"
+            if self.table in ("tricks", "updates")
+            else "dcgan(width=8)",
             "gen_opt": "adam(1e-3, epsilon=1e-2)",
             "disc_opt": "sgd(0.05)",
             "image_size": f"{self.shape[0]}x{self.shape[1]}",

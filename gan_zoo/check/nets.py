@@ -219,8 +219,9 @@ def close_in_bfloat16(part: Part) -> None:
     """In bfloat16, its output equals that of float32 up to rounding."""
     training = part.table == "generators"
     x = _noise(part) if training else _images(part)
-    nets = part.fresh_net(), part.fresh_net(precision="bfloat16")
-    one, two = (net(x, training=training) for net in nets)
+    net = part.fresh_net(precision="bfloat16")
+    net.set_weights(part.net.get_weights())
+    one, two = part.net(x, training=training), net(x, training=training)
     require(
         two.dtype == tf.float32,
         f"under --precision=bfloat16 its output is {two.dtype.name}; make its last layer float32.",
