@@ -88,7 +88,9 @@ def test_settings_in_python_are_checked_like_flags(tmp_path):
     assert not (tmp_path / "run").exists()
 
 
-def test_a_run_in_python_trains_samples_and_resumes(faces, tmp_path, capsys, monkeypatch):
+def test_a_run_in_python_trains_samples_and_resumes(
+    faces, tmp_path, capsys, monkeypatch, idle_step
+):
     monkeypatch.setattr("keras.Model.export", no_saved_model)
     settings = dict(flag[2:].split("=", 1) for flag in SMALL)
     numbers = {k: int(v) if v.isdigit() else v for k, v in settings.items()}

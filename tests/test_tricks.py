@@ -88,7 +88,7 @@ def test_every_trick_is_a_trick_with_a_hook_and_draws_anew_each_step_from_the_se
                 np.testing.assert_array_equal(out, f(value, SEED))
 
 
-@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+@pytest.mark.parametrize("precision", [pytest.param("float32", marks=pytest.mark.slow), "bfloat16"])
 @pytest.mark.parametrize("name", registry.tricks)
 def test_every_trick_trains_in_both_precisions(name, precision):
     game = tiny(name, precision=precision)

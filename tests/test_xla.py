@@ -154,12 +154,13 @@ def test_a_run_by_xla_resumes_exactly(train, tmp_path, monkeypatch):
     whole, parts = (Run(tmp_path / name).restore()[0] for name in ("whole", "parts"))
     for name, value in state(whole).items():
         np.testing.assert_array_equal(value, state(parts)[name], err_msg=name)
-    assert train(*flags, "--jit=off", "--steps=11", workdir=tmp_path / "plain") == 0
-    plain = state(Run(tmp_path / "plain").restore()[0])
-    for name, value in state(whole).items():
-        np.testing.assert_allclose(value, plain[name], atol=2e-4, err_msg=name)
-    logged = [Run(tmp_path / name).metrics[-1]["loss/disc"] for name in ("whole", "plain")]
-    assert logged[0] == pytest.approx(logged[1], rel=1e-3)
+    # The first part again, without XLA.
+    assert train(*flags, "--jit=off", "--steps=6", workdir=tmp_path / "plain") == 0
+    compiled, plain = (Run(tmp_path / name).metrics for name in ("parts", "plain"))
+    for one, other in zip(compiled, plain, strict=False):
+        assert one["step"] == other["step"] and one["loss/disc"] == pytest.approx(
+            other["loss/disc"], rel=1e-3
+        )
 
 
 def test_a_part_that_xla_cannot_compile_makes_the_run_train_without(train, tmp_path, capsys):
