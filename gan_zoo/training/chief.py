@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import time
 
+import numpy as np
+
 from gan_zoo.config import MAX_ROLLBACKS, Config
 from gan_zoo.evaluation.evaluator import Evaluator
 from gan_zoo.game.labels import grid_layout
@@ -46,6 +48,7 @@ class Chief:
         self._grid_labels, self._columns, self.grid_order = grid_layout(game, config.samples)
         self._statistics_step = -1
         self._scored = False
+        self._last_samples: np.ndarray | None = None  # those scored at the last step
 
     def _due(self, every: int, previous: int, step: int) -> bool:
         return every > 0 and (step // every > previous // every or step == self._config.steps)
@@ -76,7 +79,7 @@ class Chief:
     def _evaluate(self, evaluator: Evaluator, step: int) -> dict[str, float]:
         began = time.perf_counter()
         with phase("evaluate"):
-            fake = self._evaluation_samples()
+            fake = self._evaluation_samples(step)
             results, scalars = evaluator.evaluate(step, fake, time.perf_counter() - began)
         self._logger.logs.evaluations(step, results, evaluator.floor)
         if evaluator.best and evaluator.best[1] == step:
@@ -84,8 +87,14 @@ class Chief:
         self._scored = True
         return scalars
 
-    def _evaluation_samples(self):
-        return sample(self._game, self._config.eval_samples, EVALUATION_SEED, tag="evaluation")
+    def _evaluation_samples(self, step: int) -> np.ndarray:
+        """Return the samples to score at a step; those of the last step are drawn once."""
+        if self._last_samples is not None:
+            return self._last_samples
+        drawn = sample(self._game, self._config.eval_samples, EVALUATION_SEED, tag="evaluation")
+        if step == self._config.steps:
+            self._last_samples = drawn
+        return drawn
 
     def log(self, previous: int, step: int, scalars: dict[str, float]) -> None:
         """Log the scalars of a chunk and show progress."""
@@ -148,6 +157,7 @@ class Chief:
             f"rolled back to the weights of step {best}; the run goes on with new batches and"
             " noise."
         )
+        self._last_samples = None  # they are of other weights now
         self._record(step, {"event/rollback": best})
         self._checkpoints.save(step)
 
@@ -166,7 +176,7 @@ class Chief:
             if not evaluator.evaluated(step):
                 self._record(step, self._evaluate(evaluator, step))
             with phase("final evaluation"):
-                results, lines = evaluator.final(step, self._evaluation_samples())
+                results, lines = evaluator.final(step, self._evaluation_samples(step))
             self._logger.logs.evaluations(step, results, evaluator.floor, final=True)
             for line in lines:
                 self._logger.print(line)
