@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 from keras.config import floatx
 
-from gan_zoo import randomness
+from gan_zoo import randomness, registry
 from gan_zoo.contracts import Batch
 from gan_zoo.game.step import SCALARS, Game, sync_moving_statistics, update_ema
 
@@ -20,6 +20,14 @@ def _one_step(game: Game, images: tf.Tensor, labels: tf.Tensor | None = None) ->
     with randomness.version(game.random_version):
         scalars = game.update.run(game, batch)
     return tf.stack([scalars[name] for name in SCALARS])
+
+
+def _needs_autograph() -> bool:
+    """Whether a step may hold Python's ``if`` or ``for`` on tensors, as a part from outside may.
+
+    Our own parts have none, and to look for them takes longer than all the rest of tracing.
+    """
+    return bool(registry.third_party)
 
 
 def compile_chunk(
@@ -37,6 +45,9 @@ def compile_chunk(
 
     def one_step(*fed: tf.Tensor) -> tf.Tensor:
         return _one_step(game, *fed)
+
+    if not _needs_autograph():
+        one_step = tf.autograph.experimental.do_not_convert(one_step)
 
     @tf.function
     def run(iterator: Any, n: tf.Tensor) -> tf.Tensor:
@@ -68,7 +79,7 @@ def compile_program(game: Game) -> Callable[..., tf.Tensor]:
         :data:`gan_zoo.game.step.SCALARS` over the steps.
     """
 
-    @tf.function(jit_compile=True)
+    @tf.function(jit_compile=True, autograph=_needs_autograph())
     def run(
         images: tf.Tensor, labels: tf.Tensor | None, rows: tf.Tensor, n: tf.Tensor
     ) -> tf.Tensor:
