@@ -5,11 +5,29 @@ from __future__ import annotations
 import re
 import shutil
 from pathlib import Path
+from typing import NamedTuple
 
+import numpy as np
 import tensorflow as tf
+from tensorflow.core.protobuf.trackable_object_graph_pb2 import TrackableObjectGraph
 
 from gan_zoo.errors import UserError
 from gan_zoo.game.step import Game
+from gan_zoo.runs.writer import Writer, at_once
+
+_GRAPH = "_CHECKPOINTABLE_OBJECT_GRAPH"
+
+
+class _Names(NamedTuple):
+    """What a checkpoint of TensorFlow holds beside values, which stays the same in a run.
+
+    Attributes:
+        graph: The structure of all objects, serialized.
+        variables: The variables, by their names in the file; {} where that cannot be found out.
+    """
+
+    graph: bytes
+    variables: dict[str, tf.Variable]
 
 
 class Checkpoints:
@@ -23,11 +41,15 @@ class Checkpoints:
 
     Attributes:
         notes: Sentences about checkpoints that could not be read.
-        latest: The step of the newest good checkpoint that this saver wrote or restored, or None.
+        latest: The step of the newest good checkpoint that this saver wrote (or that its writer
+            is to write) or restored, or None.
     """
 
-    def __init__(self, game: Game, folder: Path, keep: int):
-        """Keep the ``keep`` newest checkpoints in ``folder``, the best one in ``folder/best``."""
+    def __init__(self, game: Game, folder: Path, keep: int, writer: Writer | None = None):
+        """Keep the ``keep`` newest checkpoints in ``folder``, the best one in ``folder/best``.
+
+        With a ``writer`` they are written behind the training.
+        """
         nets = {
             "gen": game.gen,
             "disc": game.disc,
@@ -47,6 +69,10 @@ class Checkpoints:
             **nets, **state, tricks=[list(trick.variables) for trick in game.tricks]
         )
         self._folder, self._keep, self._step = folder, keep, game.step
+        self._writer, self._submit = writer, writer.submit if writer else at_once
+        # Of several devices, TensorFlow alone knows what of each to save.
+        self._may_copy = writer is not None and not tf.distribute.has_strategy()
+        self._names = _Names(b"", {})
         self.notes: list[str] = []
         self.latest: int | None = None
 
@@ -80,8 +106,28 @@ class Checkpoints:
         self._write(self._folder / "best", step, 1)
 
     def _write(self, folder: Path, step: int, keep: int) -> None:
+        if self._names.variables:
+            # Copies, since the next steps change the variables.
+            values = {name: v.numpy() for name, v in self._names.variables.items()}
+            size = sum(value.nbytes for value in values.values())
+            self._submit(self._put, folder, step, keep, values, size=size)
+            return
+        if self._writer:
+            self._writer.wait()
+        self._put(folder, step, keep)
+        if self._may_copy:
+            self._names = _names(self._checkpoint, str(folder / f"step-{step}"))
+
+    def _put(
+        self, folder: Path, step: int, keep: int, values: dict[str, np.ndarray] | None = None
+    ) -> None:
+        """Write a checkpoint of ``values``, or else of the variables; drop the oldest."""
+        prefix = str(folder / f"step-{step}")
         try:
-            self._checkpoint.write(str(folder / f"step-{step}"))
+            if values is None:
+                self._checkpoint.write(prefix)
+            else:
+                _save(prefix, values, self._names.graph)
         except (tf.errors.OpError, OSError) as e:
             raise UserError(
                 f"the checkpoint of step {step} cannot be written to {folder} ({_short(e)}); the"
@@ -99,6 +145,8 @@ class Checkpoints:
         Returns:
             The step of that checkpoint, or None where there is none that can be read.
         """
+        if self._writer:
+            self._writer.wait()
         now = self._step.numpy()
         try:
             return self.restore(best=True)
@@ -151,6 +199,39 @@ class Checkpoints:
                 " or start a new run."
             )
         return 0
+
+
+def _names(checkpoint: tf.train.Checkpoint, prefix: str) -> _Names:
+    """Return the names of the variables of ``checkpoint``, which TensorFlow wrote to ``prefix``."""
+    reader = tf.train.load_checkpoint(prefix)
+    graph = reader.get_tensor(_GRAPH)
+    nodes = TrackableObjectGraph.FromString(graph).nodes
+    view = tf.train.TrackableView(checkpoint)
+    objects, todo, variables = {0: checkpoint}, [0], {}
+    while todo:
+        at = todo.pop()
+        for attribute in nodes[at].attributes:
+            if attribute.name == "VARIABLE_VALUE":
+                variables[attribute.checkpoint_key] = objects[at]
+        children = view.children(objects[at])
+        for child in nodes[at].children:
+            if child.node_id not in objects:
+                objects[child.node_id] = children[child.local_name]
+                todo.append(child.node_id)
+    whole = set(reader.get_variable_to_shape_map()) == {*variables, _GRAPH}
+    return _Names(graph, variables if whole else {})
+
+
+def _save(prefix: str, values: dict[str, np.ndarray], graph: bytes) -> None:
+    """Write a checkpoint as :meth:`tf.train.Checkpoint.write` does, of values in memory."""
+    names, tensors = [*values, _GRAPH], [*values.values(), graph]
+    with tf.device("CPU"):
+        tf.raw_ops.SaveV2(
+            prefix=prefix,
+            tensor_names=names,
+            shape_and_slices=[""] * len(names),
+            tensors=[tf.constant(tensor) for tensor in tensors],
+        )
 
 
 def _steps(folder: Path) -> list[int]:

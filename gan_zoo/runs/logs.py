@@ -15,6 +15,7 @@ from typing import Any
 
 from gan_zoo.evaluation.protocol import Result
 from gan_zoo.files import whole_file
+from gan_zoo.runs.writer import at_once
 
 METRICS = "metrics.jsonl"
 EVALUATIONS = "evaluations.jsonl"
@@ -25,12 +26,17 @@ Record = dict[str, Any]
 class LogWriter:
     """Writes both logs of a run."""
 
-    def __init__(self, folder: Path, step: int):
+    def __init__(self, folder: Path, step: int, submit: Callable[..., None] = at_once):
         """Open the logs of a run that goes on from ``step``.
 
         What they hold beyond it is from a run that was killed and is dropped.
+
+        Args:
+            folder: Of the run.
+            step: Steps done.
+            submit: Has a function called, now or behind the training.
         """
-        self._folder = folder
+        self._folder, self._submit = folder, submit
         for name in (METRICS, EVALUATIONS):
             _drop_after(folder / name, step)
 
@@ -39,7 +45,7 @@ class LogWriter:
         # JSON has no word for infinity or NaN; null is what every reader takes.
         safe = {k: (v if math.isfinite(v) else None) for k, v in values.items()}
         record = {"step": step, "images": images, **safe}
-        _append(self._folder / METRICS, [record])
+        self._submit(_append, self._folder / METRICS, [record])
         return record
 
     def evaluations(
@@ -51,18 +57,16 @@ class LogWriter:
         final: bool = False,
     ) -> None:
         """Append results with their protocol and floor to ``evaluations.jsonl``."""
-        _append(
-            self._folder / EVALUATIONS,
-            (
-                {
-                    "step": step,
-                    "final": final,
-                    "floor": floors.get(result.stamp.metric),
-                    **result.as_dict(),
-                }
-                for result in results
-            ),
-        )
+        records = [
+            {
+                "step": step,
+                "final": final,
+                "floor": floors.get(result.stamp.metric),
+                **result.as_dict(),
+            }
+            for result in results
+        ]
+        self._submit(_append, self._folder / EVALUATIONS, records)
 
 
 def append_evaluations(folder: Path, step: int, results: Iterable[Result], by: str) -> None:

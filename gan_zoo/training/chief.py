@@ -17,6 +17,7 @@ from gan_zoo.game.step import Game
 from gan_zoo.phases import phase
 from gan_zoo.runs.checkpoints import Checkpoints
 from gan_zoo.runs.run import Run
+from gan_zoo.runs.writer import Writer
 from gan_zoo.training.export import export
 from gan_zoo.training.logger import Logger
 from gan_zoo.training.outcome import Outcome
@@ -41,8 +42,13 @@ class Chief:
         checkpoints: Checkpoints,
         logger: Logger,
         evaluator: Evaluator | None,
+        writer: Writer,
     ):
-        """Work for a run; ``evaluator`` is None where nothing is evaluated."""
+        """Work for a run; ``evaluator`` is None where nothing is evaluated.
+
+        ``writer`` is the one that ``checkpoints`` and ``logger`` write with.
+        """
+        self._writer = writer
         self._config, self._run, self._game = config, run, game
         self._checkpoints, self._logger, self._evaluator = checkpoints, logger, evaluator
         self._grid_labels, self._columns, self.grid_order = grid_layout(game, config.samples)
@@ -171,6 +177,7 @@ class Chief:
 
     def finish(self, step: int) -> None:
         """Evaluate a trained run by the full protocol, and export it."""
+        self._writer.wait()
         if evaluator := self._evaluator:
             # A run that was stopped between its evaluations may end where it stopped.
             if not evaluator.evaluated(step):
@@ -180,6 +187,7 @@ class Chief:
             self._logger.logs.evaluations(step, results, evaluator.floor, final=True)
             for line in lines:
                 self._logger.print(line)
+        self._writer.wait()  # the export reads the grids, and counts only after the final scores
         with phase("export"):
             export(self._game, self._run, step)
 
@@ -187,9 +195,16 @@ class Chief:
         """Print a line."""
         self._logger.print(text)
 
+    def wait(self) -> None:
+        """Wait until everything is written that is there to be written."""
+        self._writer.wait()
+
     def close(self) -> None:
-        """Finish all files."""
-        self._logger.close()
+        """Finish all files; a second call does nothing."""
+        try:
+            self._writer.close()
+        finally:
+            self._logger.close()
 
 
 class Follower:
@@ -208,4 +223,4 @@ class Follower:
     def begin(self, *_: object, **__: object) -> None:
         """See :class:`Chief`."""
 
-    log = sample = record_rollback = save = finish = print = close = begin
+    log = sample = record_rollback = save = finish = print = wait = close = begin

@@ -20,6 +20,7 @@ with warnings.catch_warnings():
 from gan_zoo import images
 from gan_zoo.runs.logs import LogWriter, Record
 from gan_zoo.runs.run import Run
+from gan_zoo.runs.writer import at_once
 
 OnGrid = Callable[[int, np.ndarray], None]
 QUIET_SECONDS = 60  # without a terminal, a line is printed at least so often
@@ -32,7 +33,15 @@ class Logger:
         logs: The writer of ``metrics.jsonl`` and ``evaluations.jsonl``.
     """
 
-    def __init__(self, run: Run, start: int, steps: int, batch: int, on_grid: OnGrid | None = None):
+    def __init__(
+        self,
+        run: Run,
+        start: int,
+        steps: int,
+        batch: int,
+        on_grid: OnGrid | None = None,
+        submit: Callable[..., None] = at_once,
+    ):
         """Open for steps after ``start``; what the run wrote beyond it before a kill is dropped.
 
         Args:
@@ -41,8 +50,9 @@ class Logger:
             steps: Steps of the whole run.
             batch: Images a step.
             on_grid: Called with the step and the grid, uint8 [H, W, C], for a notebook, say.
+            submit: Has a function called that writes, now or behind the training.
         """
-        self.logs = LogWriter(run.folder, start)
+        self.logs, self._submit = LogWriter(run.folder, start, submit), submit
         self._samples = run.folder / "samples"
         self._samples.mkdir(exist_ok=True)
         for path in run.sample_grids:
@@ -65,11 +75,14 @@ class Logger:
 
     def scalars(self, step: int, values: dict[str, float]) -> Record:
         """Log scalars to TensorBoard and ``metrics.jsonl``; return the record."""
+        self._submit(self._write_scalars, step, dict(values))
+        self._bar.update(step * self._batch - self._bar.n)
+        return self.logs.metrics(step, step * self._batch, values)
+
+    def _write_scalars(self, step: int, values: dict[str, float]) -> None:
         with self._writer.as_default(step=step):
             for name, value in values.items():
                 tf.summary.scalar(name, value)
-        self._bar.update(step * self._batch - self._bar.n)
-        return self.logs.metrics(step, step * self._batch, values)
 
     def progress(
         self, step: int, summary: str, speed: float = math.nan, *, line: bool = False
@@ -84,12 +97,15 @@ class Logger:
     def grid(self, step: int, samples: np.ndarray, columns: int | None = None) -> None:
         """Save a grid of uint8 samples [N, H, W, C] as ``samples/STEP.png`` and in TensorBoard."""
         sheet = images.grid(samples, columns)
+        self._submit(self._write_grid, step, sheet, size=sheet.nbytes)
+        if self._on_grid is not None:
+            self._on_grid(step, sheet.copy())
+
+    def _write_grid(self, step: int, sheet: np.ndarray) -> None:
         images.save_png(self._samples / f"{step:08d}.png", sheet)
         with self._writer.as_default(step=step):
             tf.summary.image("samples", sheet[None])
         self._writer.flush()
-        if self._on_grid is not None:
-            self._on_grid(step, sheet)
 
     def print(self, text: Any) -> None:
         """Print a line above the bar; the run goes on if nobody reads the screen (``| head``)."""

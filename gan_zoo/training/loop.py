@@ -82,6 +82,7 @@ def _train(session: Session) -> tuple[int, Outcome]:
             # Draw samples.
             chief.sample(previous, step)
             # Act on alarms.
+                chief.wait()  # for the checkpoint that the sentence names
             outcome = _agreed(session, chief.check_alarms())
             if outcome is Outcome.ROLL_BACK:
                 outcome = _roll_back(session, step)

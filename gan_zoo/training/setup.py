@@ -22,6 +22,7 @@ from gan_zoo.game.step import Game
 from gan_zoo.phases import phase
 from gan_zoo.runs.checkpoints import Checkpoints
 from gan_zoo.runs.resume import check_resumable, record_resume
+from gan_zoo.runs.writer import Writer
 from gan_zoo.runs.run import Run
 from gan_zoo.training import notes, trainer
 from gan_zoo.training.chief import EVALUATION_SEED, Chief, Follower
@@ -90,7 +91,8 @@ def set_up(
     with phase("build nets"), distribution.scope():
         random_version = run.random_version if run.exists else randomness.NEWEST
         game = build_game(config, data.image_shape, classes, random_version)
-        checkpoints = Checkpoints(game, run.folder / "checkpoints", config.keep)
+        writer = Writer()
+        checkpoints = Checkpoints(game, run.folder / "checkpoints", config.keep, writer)
     if is_chief:
         checkpoints.remove_leftovers()
     start = checkpoints.restore()
@@ -111,7 +113,7 @@ def set_up(
     chief: Chief | Follower = Follower()
     if is_chief:
         # The logger drops what lies beyond `start` before the evaluator reads the metrics.
-        logger = Logger(run, start, config.steps, config.batch, on_grid)
+        logger = Logger(run, start, config.steps, config.batch, on_grid, writer.submit)
         advice = [*notes.early_zero_rates(game, config.steps)]
         if start:
             advice += notes.changed_rates(game, config, before, start)
@@ -122,7 +124,7 @@ def set_up(
             logger.print(line)
         with phase("features of real images"):
             evaluator = extractor and build_evaluator(config, extractor, run, data)
-        chief = Chief(config, run, game, checkpoints, logger, evaluator)
+        chief = Chief(config, run, game, checkpoints, logger, evaluator, writer)
         for line in filter(None, [chief.grid_order, rare_class_warning(classes)]):
             logger.print(line)
     train_chunk = trainer.chunk_trainer(config, game, distribution, data, start, chief.print)
