@@ -12,6 +12,7 @@ import numpy as np
 
 from gan_zoo import cli, images
 from gan_zoo.config import Config, from_settings
+from gan_zoo.datasets.reading import read_ahead
 from gan_zoo.errors import UserError
 from gan_zoo.runs import logs, run
 
@@ -89,12 +90,13 @@ def train(config: str | Path | Config | None = None, *, show: bool = False, **se
         UserError: A setting, the data or the folder is wrong.
     """
     resolved = from_settings(settings, config)
+    read = read_ahead(resolved)
     cli.load_tensorflow(verbose=False)
     from gan_zoo.training import loop
     from gan_zoo.training.outcome import Stopped
 
     try:
-        loop.train(resolved, on_grid=_display() if show else None)
+        loop.train(resolved, on_grid=_display() if show else None, read=read)
     except Stopped as stopped:
         print(stopped)
     return Run(resolved.run_dir)

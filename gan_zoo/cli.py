@@ -10,6 +10,7 @@ import shlex
 import signal
 import sys
 import tempfile
+import threading
 import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -226,11 +227,20 @@ def one_folder(rest: list[str]) -> Path:
     return folder
 
 
+_terminal: bool | None = None  # what on_terminal was, while stderr is held back
+
+
+def on_terminal() -> bool:
+    """Return whether a person may look at what is written to stderr, also while it is held back."""
+    return sys.stderr.isatty() if _terminal is None else _terminal
+
+
 @contextlib.contextmanager
 def suppress_stderr_unless_error() -> Iterator[None]:
     """Hold back what native code writes to descriptor 2, and print it only if the body fails."""
+    global _terminal
     sys.stderr.flush()
-    keep = os.dup(2)
+    _terminal, keep = on_terminal(), os.dup(2)
     with tempfile.TemporaryFile() as held:
         os.dup2(held.fileno(), 2)
         failed = True
@@ -238,12 +248,17 @@ def suppress_stderr_unless_error() -> Iterator[None]:
             yield
             failed = False
         finally:
+            _terminal = None
             sys.stderr.flush()
             os.dup2(keep, 2)
             os.close(keep)
             if failed:
                 held.seek(0)
                 os.write(2, held.read())
+
+
+# Of a module that is imported by two threads at once, one may see a half.
+import_lock = threading.RLock()
 
 
 def load_tensorflow(verbose: bool) -> None:
@@ -256,7 +271,7 @@ def load_tensorflow(verbose: bool) -> None:
     collects = gc.isenabled()
     gc.disable()
     try:
-        with phases.phase("import TensorFlow"):
+        with phases.phase("import TensorFlow"), import_lock:
             _import_tensorflow(verbose)
     finally:
         if collects:

@@ -111,6 +111,7 @@ def test_step_names_no_part():
         (["--gen=dcgn"], 2),
         (["--nonsense"], 2),
         (["--tricks=flip_labels(2,3,4)"], 2),
+        (["--data=files", "--data_dir=nowhere.zip"], 2),
     ],
 )
 def test_light_commands_do_not_pay_for_tensorflow(words, code):

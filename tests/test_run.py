@@ -26,7 +26,7 @@ from gan_zoo.evaluation.evaluator import Evaluator
 from gan_zoo.game import chunk, sampling
 from gan_zoo.runs.checkpoints import Checkpoints
 from gan_zoo.runs.run import Run
-from gan_zoo.training import notes
+from gan_zoo.training import chief, notes
 from gan_zoo.training.logger import Logger
 from tests.conftest import SMALL, idle_chunk
 
@@ -515,6 +515,24 @@ def test_bfloat16_resumes_exactly_and_auto_is_remembered(train, refused, tmp_pat
     assert "precision 'bfloat16' -> 'float32'" in refused(*DENSE, "--precision=float32")
 
 
+@pytest.mark.parametrize("emulated", [True, False])
+def test_bfloat16_is_measured_on_few_images_where_it_is_emulated(monkeypatch, emulated):
+    measured = []
+
+    def operations(dtype, batch=32):
+        return dict.fromkeys(("conv", "filter"), (batch, (dtype, batch)))
+
+    def seconds(operation, repeat):
+        measured.append(operation)
+        dtype, batch = operation
+        return batch * (1 if dtype == "float32" else 20 if emulated else 0.5)
+
+    monkeypatch.setattr(machine, "_operations", operations)
+    monkeypatch.setattr(machine, "_seconds", seconds)
+    assert machine.faster_in_bfloat16.__wrapped__() is not emulated
+    assert (("bfloat16", 32) in measured) is not emulated
+
+
 def test_checkpoints_hold_dropouts_seeds(whole):
     assert any("seeds" in name for name in weights(whole, 6))
 
@@ -543,6 +561,18 @@ def test_a_run_is_evaluated_keeps_its_best_and_says_so(evaluated):
     assert {r["step"] for r in records if not r["final"]} == {2, 4, 6}
     final = {r["metric"]: r["value"] for r in records if r["final"]}
     assert final["FD-random_conv"] == pytest.approx(scores[6], rel=1e-6)  # TF-GAN's is ours
+
+
+def test_the_samples_of_the_last_step_are_drawn_once(train, idle_step, monkeypatch):
+    drawn, sample = [], chief.sample
+
+    def counted(game, number, seed, **settings):
+        drawn.append(settings.get("tag"))
+        return sample(game, number, seed, **settings)
+
+    monkeypatch.setattr(chief, "sample", counted)
+    assert train(*DENSE, *EVALUATED) == 0
+    assert drawn.count("evaluation") == 3  # at steps 2, 4 and 6, and none for the final scores
 
 
 def test_evaluation_changes_no_weight_and_survives_a_resume(whole, evaluated, train):
@@ -577,9 +607,12 @@ def fragile(*, image_shape):
 
 @tricks.register
 def plant(*, step):
-    'Ruins G in step 5 (4 are done), once.'
+    'Ruins G in step 5 (4 are done), once; with an if, which parts from outside may have.'
     kernel = nets[-1].get_layer('scale').kernel
-    return Trick(after_disc=lambda disc: kernel.assign(tf.where(step == 4, 0.0, 1.0) * kernel))
+    def ruin(disc):
+        if step == 4:
+            kernel.assign(0.0 * kernel)
+    return Trick(after_disc=ruin)
 """
 
 

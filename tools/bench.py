@@ -160,28 +160,35 @@ def data_rates(count: int = 2000) -> dict[str, float]:
 
 
 def start_seconds() -> dict[str, float]:
-    """Return seconds from the command to its help, and to the end of one step of the demo."""
+    """Return seconds from the command to its help, and to the end of one step of the demo.
+
+    The phases of the second follow it, as ``--verbose`` prints them.
+    """
     found = {}
     with tempfile.TemporaryDirectory() as folder:
-        step = [
-            "--config=demo",
-            "--steps=1",
-            "--eval_every=0",
-            f"--workdir={folder}/run",
-        ]
+        step = ["--config=demo", "--steps=1", f"--workdir={folder}/run", "--verbose"]
         for name, words in (
             ("--help", ["--help"]),
-            ("the demo's first step, grid, checkpoint and export", step),
+            ("the demo's first step, grid, evaluation, checkpoint and export", step),
         ):
             began = time.perf_counter()
-            subprocess.run(
+            done = subprocess.run(
                 [sys.executable, "-m", "gan_zoo.run", *words],
                 cwd=ROOT,
                 check=True,
                 capture_output=True,
+                text=True,
             )
             found[name] = time.perf_counter() - began
+            found |= _phases(done.stdout)
     return found
+
+
+def _phases(text: str) -> dict[str, float]:
+    """Return the seconds of each phase in the output of a training with ``--verbose``."""
+    lines = (line for line in text.splitlines() if line.startswith("phase "))
+    pairs = (line.removesuffix(" s").rpartition(": ") for line in lines)
+    return {name: float(seconds) for name, _, seconds in pairs}
 
 
 def evaluation_seconds(samples: int = 2000) -> dict[str, float]:

@@ -21,6 +21,7 @@ from absl import flags
 
 from gan_zoo import cli, config, phases
 from gan_zoo.commands.list import show_tables
+from gan_zoo.datasets.reading import read_ahead
 from gan_zoo.errors import ExitCode, UserError
 
 
@@ -70,10 +71,13 @@ def main(values: flags.FlagValues, rest: list[str]) -> int:
         return 0
     settings = config.from_flags(values)
     phases.clear()
-    cli.load_tensorflow(values.verbose)
     if values.dry_run:
+        cli.load_tensorflow(values.verbose)
         _dry_run(settings)
         return 0
+    with phases.phase("begin to read images"):
+        read = read_ahead(settings)
+    cli.load_tensorflow(values.verbose)
     with phases.phase("import gan_zoo"):
         from gan_zoo.distributed import strategy
         from gan_zoo.training import loop
@@ -85,7 +89,7 @@ def main(values: flags.FlagValues, rest: list[str]) -> int:
         Outcome.STOP_TERMINATE: ExitCode.TERMINATED,
     }
     try:
-        folder = loop.train(settings).folder
+        folder = loop.train(settings, read=read).folder
     except Stopped as e:
         if strategy.leads(settings.strategy):
             print(e)

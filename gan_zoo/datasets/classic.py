@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from gan_zoo import cli
 from gan_zoo.contracts import Dataset, ImageSpec
 from gan_zoo.datasets.load import load
 from gan_zoo.datasets.pixels import Preprocessing
@@ -94,7 +95,8 @@ def _downloaded(name: str, split: str, classes: tuple[str, ...], origin: str) ->
 
     def read(part: str) -> Split:
         try:
-            import keras  # here, as it takes seconds and is not needed once the cache is filled
+            with cli.import_lock:
+                import keras  # here, as it takes seconds and the filled cache does without
 
             train, test = getattr(keras.datasets, name).load_data()
         except Exception as e:  # of the network or of the file, in many shapes

@@ -20,6 +20,7 @@ import PIL
 from PIL import Image, UnidentifiedImageError
 from tqdm import tqdm
 
+from gan_zoo import cli
 from gan_zoo.contracts import Dataset
 from gan_zoo.datasets import pixels, store
 from gan_zoo.datasets.pixels import Picture, Preprocessing
@@ -174,12 +175,13 @@ def _preprocess_all(
             for i in range(first, min(first + step, total))
         ]
 
-    with (
-        warnings.catch_warnings(),
-        tqdm(total=total, desc=name, unit=" images", disable=None, delay=1, leave=False) as bar,
-    ):
-        warnings.simplefilter("ignore")  # Pillow's, on metadata
-        warnings.simplefilter("error", Image.DecompressionBombWarning)
+    # Pillow's, on metadata. They are not caught for the time of reading: that is a matter of the
+    # whole process, and this may be one of its threads.
+    warnings.filterwarnings("ignore", module=r"PIL\.")
+    shown = cli.on_terminal()
+    with tqdm(
+        total=total, desc=name, unit=" images", disable=not shown, delay=1, leave=False
+    ) as bar:
         for chunk in _in_order(work, range(0, total, step)):
             yield chunk
             bar.update(len(chunk))
@@ -190,7 +192,7 @@ def _preprocess(contents: Contents, i: int, preprocessing: Preprocessing) -> Pic
         return pixels.preprocess(contents.read(i), preprocessing)
     except UnidentifiedImageError:
         return _Failure("no image")
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+    except Image.DecompressionBombError:
         return _Failure("too many pixels")
     except Exception as e:  # whatever a decoder raises on a file, it is that file's fault
         return _Failure(error_text(e))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -144,6 +145,9 @@ def _decode(data: bytes | np.ndarray) -> Image.Image:
     if not data:
         raise ValueError("empty")
     with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
+        most = Image.MAX_IMAGE_PIXELS  # of twice as many, Pillow only warns
+        if most and math.prod(image.size) > most:
+            raise Image.DecompressionBombError(f"more than {most} pixels")
         image.load()  # raises on truncated files
         with contextlib.suppress(Exception):  # broken metadata do not make the pixels bad
             ImageOps.exif_transpose(image, in_place=True)

@@ -13,9 +13,9 @@ import tensorflow as tf
 from gan_zoo import conditions, randomness, registry
 from gan_zoo.config import Config, held_out
 from gan_zoo.contracts import Classes, Condition, Dataset, FeatureExtractor, Trick
-from gan_zoo.datasets import build_dataset, cache_dir
+from gan_zoo.datasets import cache_dir
+from gan_zoo.datasets.reading import load_data as load_data
 from gan_zoo.errors import UserError
-from gan_zoo.files import user_path
 from gan_zoo.game import step
 from gan_zoo.game.compatibility import Parts, check_compatible
 from gan_zoo.layers import batch_norms_of
@@ -24,26 +24,6 @@ from gan_zoo.layers import batch_norms_of
 def build_extractor(config: Config) -> FeatureExtractor:
     """Return the feature network that the settings name."""
     return registry.extractors.build(config.spec("extractor"), cache_dir=cache_dir())
-
-
-def load_data(config: Config) -> Dataset:
-    """Return the data set that the settings name.
-
-    Raises:
-        UserError: It cannot be loaded, or has fewer images than a batch.
-    """
-    data = build_dataset(
-        config.spec("data"),
-        config.size,
-        config.channels or None,
-        user_path(config.data_dir) if config.data_dir else None,
-    )
-    if len(data.images) < config.batch:
-        raise UserError(
-            f"the data set {data.name} has {len(data.images)} images, fewer than one batch of"
-            f" {config.batch}; give a --batch of at most {len(data.images)}, or more images."
-        )
-    return data
 
 
 def split_rows(config: Config, count: int) -> tuple[np.ndarray, np.ndarray]:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import tensorflow as tf
 
 from gan_zoo import registry
 from gan_zoo.config import Config
+from gan_zoo.contracts import Dataset
 from gan_zoo.datasets import cache_dir
+from gan_zoo.datasets.reading import with_full_data_dir
 from gan_zoo.distributed import machine, strategy
 from gan_zoo.errors import UserError
 from gan_zoo.runs.lock import lock
@@ -23,12 +25,18 @@ from gan_zoo.training.setup import Session, resolve, set_up
 from gan_zoo.training.signals import stop_requests
 
 
-def train(config: Config, on_grid: OnGrid | None = None) -> Run:
+def train(
+    config: Config,
+    on_grid: OnGrid | None = None,
+    read: Callable[[], Dataset] | None = None,
+) -> Run:
     """Train a run, or go on with the one in ``config.run_dir`` where it stopped.
 
     Args:
         config: The settings.
         on_grid: Called with the step and each grid of samples, uint8 [H, W, C].
+        read: Returns the data set, see :func:`gan_zoo.datasets.reading.read_ahead`; by default it
+            is read now.
 
     Returns:
         The run, trained to its end.
@@ -47,8 +55,8 @@ def train(config: Config, on_grid: OnGrid | None = None) -> Run:
         tf.config.experimental.enable_op_determinism()
     locked = lock(run) if is_chief else contextlib.nullcontext()
     with _explained(run.folder), locked, strategy.peers(distribution):
-        config = resolve(config, run, distribution)
-        session = set_up(config, run, distribution, is_chief=is_chief, on_grid=on_grid)
+        config = resolve(with_full_data_dir(config), run, distribution)
+        session = set_up(config, run, distribution, is_chief=is_chief, read=read, on_grid=on_grid)
         if session is not None:
             try:
                 step, outcome = _train(session)
@@ -74,6 +82,7 @@ def _train(session: Session) -> tuple[int, Outcome]:
             previous, step = step, _chunk_end(config, step)
             scalars = session.train_chunk(step - previous)
             if sentence := notes.divergence(scalars, step, session.checkpoints.latest):
+                chief.wait()  # for the checkpoint that the sentence names
                 raise UserError(sentence)
             # Evaluate.
             scalars |= chief.evaluate(previous, step)
@@ -82,7 +91,6 @@ def _train(session: Session) -> tuple[int, Outcome]:
             # Draw samples.
             chief.sample(previous, step)
             # Act on alarms.
-                chief.wait()  # for the checkpoint that the sentence names
             outcome = _agreed(session, chief.check_alarms())
             if outcome is Outcome.ROLL_BACK:
                 outcome = _roll_back(session, step)

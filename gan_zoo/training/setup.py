@@ -15,15 +15,14 @@ from gan_zoo.datasets import cache_dir
 from gan_zoo.distributed import machine, strategy
 from gan_zoo.errors import UserError
 from gan_zoo.evaluation.evaluator import Evaluator
-from gan_zoo.files import user_path
 from gan_zoo.game.build import build_extractor, build_game, data_split, load_data
 from gan_zoo.game.labels import condition_classes, rare_class_warning
 from gan_zoo.game.step import Game
 from gan_zoo.phases import phase
 from gan_zoo.runs.checkpoints import Checkpoints
 from gan_zoo.runs.resume import check_resumable, record_resume
-from gan_zoo.runs.writer import Writer
 from gan_zoo.runs.run import Run
+from gan_zoo.runs.writer import Writer
 from gan_zoo.training import notes, trainer
 from gan_zoo.training.chief import EVALUATION_SEED, Chief, Follower
 from gan_zoo.training.logger import Logger, OnGrid
@@ -54,8 +53,7 @@ class Session(NamedTuple):
 
 
 def resolve(config: Config, run: Run, distribution: tf.distribute.Strategy) -> Config:
-    """Return the settings with full paths and a definite precision."""
-    data_dir = str(user_path(config.data_dir).resolve()) if config.data_dir else ""
+    """Return the settings with a definite precision, and the full paths of plugins."""
     plugins = ",".join(map(str, load_plugins(config.plugins)))
     precision = config.precision
     if precision == "auto":  # what the run began with, else what this machine is faster in
@@ -65,7 +63,7 @@ def resolve(config: Config, run: Run, distribution: tf.distribute.Strategy) -> C
             with phase("measure bfloat16"):
                 faster = strategy.highest(distribution, machine.faster_in_bfloat16())
             precision = "bfloat16" if faster else "float32"
-    return dataclasses.replace(config, plugins=plugins, data_dir=data_dir, precision=precision)
+    return dataclasses.replace(config, plugins=plugins, precision=precision)
 
 
 def set_up(
@@ -74,15 +72,18 @@ def set_up(
     distribution: tf.distribute.Strategy,
     *,
     is_chief: bool,
+    read: Callable[[], Dataset] | None = None,
     on_grid: OnGrid | None = None,
 ) -> Session | None:
     """Build or restore a run; return None where it is trained to its end already.
+
+    ``read`` returns the data set, where its reading began before.
 
     Raises:
         UserError: The settings, the data or the folder do not fit each other.
     """
     with phase("read images"):
-        data = load_data(config)
+        data = read() if read else load_data(config)
     classes = condition_classes(config, data)
     identity = _identity(data, classes)
     resumed = is_chief and check_resumable(run, config, identity)
