@@ -37,6 +37,7 @@ from gan_zoo.analysis.progress import stages
 from gan_zoo.config import Config, from_json
 from gan_zoo.contracts import Dataset
 from gan_zoo.datasets import cache_dir
+from gan_zoo.datasets.class_labels import UnknownSplitError
 from gan_zoo.errors import UserError
 from gan_zoo.runs.run import Run
 
@@ -213,6 +214,8 @@ def load_test_split(config: Config) -> tuple[Dataset | None, list[str]]:
     test = registry.Spec(spec.name, (), {**given, "split": "test"})
     try:
         data = build.load_data(dataclasses.replace(config, data=str(test)))
+    except UnknownSplitError:
+        return None, []
     except UserError as e:
         return None, [
             f"the test split of {spec.name} cannot be loaded ({str(e).rstrip('.')}): a fifth of the"

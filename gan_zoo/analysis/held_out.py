@@ -69,6 +69,8 @@ def other_images(config: Config) -> str:
     if entry.signature is None or not entry.module.startswith("gan_zoo."):
         return ""
     given = data_arguments(config)
+    if spec.name == "files":  # only some folders have parts, and the run's notes name these
+        return ""
     for argument, other in (("split", "test"), ("seed", 1)):
         if argument in entry.signature.parameters and argument not in given:
             return f' or --held_out="{spec._replace(kwargs={**spec.kwargs, argument: other})}"'

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
+from gan_zoo.datasets import array_labels
+from gan_zoo.datasets.class_labels import wanted_parts
 from gan_zoo.datasets.containers import open_zip
 from gan_zoo.datasets.sources import Contents, Source, fingerprint
 from gan_zoo.datasets.store import available_memory
@@ -15,37 +17,52 @@ from gan_zoo.datasets.text import error_text
 from gan_zoo.errors import UserError
 
 _IMAGES = ("x_train", "train_images", "images", "imgs", "data", "x", "arr_0")
-_LABELS = ("y_train", "train_labels", "labels", "label", "y", "targets", "arr_1")
 _READ_HEADER = {
     (1, 0): np.lib.format.read_array_header_1_0,
     (2, 0): np.lib.format.read_array_header_2_0,
 }
 
 
-def npz(path: Path) -> Source:
+def npz(path: Path, classes: str = "auto", split: str = "train") -> Source:
     """The images of an .npz, with its labels where it has as many.
 
+    Args:
+        path: The file.
+        classes: ``auto`` (or ``folders``) for an array of labels by its name, ``none``, or the name
+            of an array.
+        split: ``train``, ``val``, ``test`` or ``all``; several with a plus.
+
     Raises:
-        UserError: It is broken or holds no images.
+        UserError: It is broken, or holds no images, no such part or no such labels.
     """
     with open_zip(path) as archive:
         marks = [(info.filename, info.CRC, info.file_size) for info in archive.infolist()]
         shapes = _shapes(path, archive)
-    key = _choose(path, shapes)
-    count = shapes[key][0]
-    labels = {
-        name: shape for name, shape in shapes.items() if name.lower() in _LABELS and name != key
-    }
-    fit = [name for name, shape in labels.items() if shape in ((count,), (count, 1))]
-    notes = [
-        f"labels are left out, since '{name}' of {path} has the shape {shape}, and there are"
-        f" {count:,} images."
-        for name, shape in labels.items()
-        if not fit
-    ]
+    keys, notes = _part_keys(path, shapes, split)
+    labels, names, told = array_labels.read(path, shapes, keys, classes)
+    given = [] if (classes, split) == ("auto", "train") else [classes, split]
     return Source(
-        str(path), fingerprint("npz", *marks), lambda: _contents(path, key, fit), tuple(notes)
+        str(path),
+        fingerprint("npz", *marks, *given),
+        lambda: _contents(path, keys, labels, names),
+        (*notes, *told),
     )
+
+
+def _part_keys(
+    path: Path, shapes: dict[str, tuple[int, ...]], split: str
+) -> tuple[list[str], list[str]]:
+    """Return the names of the arrays of images in the parts asked for, and sentences on others."""
+    fit = {key: shape for key, shape in shapes.items() if len(shape) in (3, 4)}
+    parts = array_labels.test_parts(fit)
+    if split == "train" or not parts:
+        parts["train"] = _choose(path, shapes)
+    elif own := {key: shapes[key] for key in fit if array_labels.part_of(key) == "train"}:
+        parts["train"] = _choose(path, own)
+    keys = [parts[part] for part in wanted_parts(split, parts, str(path))]
+    left = ", ".join(f"{key} {shape}" for key, shape in fit.items() if key not in keys)
+    note = f"of {path}, {left} is left out; --data='files(split=...)' takes parts."
+    return keys, [note] if left else []
 
 
 def _shapes(path: Path, archive: zipfile.ZipFile) -> dict[str, tuple[int, ...]]:
@@ -92,24 +109,13 @@ def _choose(path: Path, shapes: dict[str, tuple[int, ...]]) -> str:
     )
 
 
-def _contents(path: Path, key: str, columns: list[str]) -> Contents:
-    labels: np.ndarray | None = None
-    classes: tuple[str, ...] = ()
+def _contents(
+    path: Path, keys: list[str], labels: np.ndarray | None, classes: tuple[str, ...]
+) -> Contents:
+    key = keys[0]
     try:
         with np.load(path, allow_pickle=False) as file:
-            images = file[key]
-            for name in sorted(columns, key=lambda k: _LABELS.index(k.lower())):
-                try:
-                    column = file[name]
-                except ValueError:  # objects, which are not read: images without labels are as good
-                    continue
-                if column.dtype.kind in "biuSU":
-                    values, labels = np.unique(column.reshape(-1), return_inverse=True)
-                    classes = tuple(
-                        v.decode("latin1") if isinstance(v, bytes) else str(v)
-                        for v in values.tolist()
-                    )
-                    break
+            images = file[key] if len(keys) == 1 else np.concatenate([file[key] for key in keys])
     except Exception as e:
         raise UserError(
             f"the array '{key}' of {path} cannot be read ({error_text(e)}); save it as uint8."

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import functools
+from pathlib import Path
+
 from gan_zoo.contracts import Dataset, ImageSpec
 from gan_zoo.datasets.arrays import npz
+from gan_zoo.datasets.class_labels import balance_notes, label_pictures
 from gan_zoo.datasets.load import load
 from gan_zoo.datasets.pixels import Preprocessing
-from gan_zoo.datasets.sources import pictures, require_path
+from gan_zoo.datasets.sources import Source, pictures, require_path
 from gan_zoo.errors import UserError
 from gan_zoo.registry import datasets
 
@@ -16,19 +20,25 @@ def files(
     fit: str = "crop",
     resample: str = "lanczos",
     drop_duplicates: bool = False,
+    classes: str = "auto",
+    split: str = "train",
     *,
     images: ImageSpec,
 ) -> Dataset:
     """The images in a folder, a .zip or an .npz given by --data_dir.
 
-    Files count as images by their endings; folders are read with all their subfolders. Where all
-    images lie in two or more subfolders, these are the classes. An .npz holds ``images`` (or
-    ``x_train``), and maybe ``labels`` (or ``y_train``).
+    Files count as images by their endings; folders are read with all their subfolders. Classes come
+    from dataset.json (StyleGAN's) or metadata.csv or metadata.jsonl (ImageFolder's), else from the
+    folders if all images lie in two or more of them, else from a table with a row for each image.
+    An .npz holds ``images`` (or ``x_train``), and maybe ``labels`` (or ``y_train``).
 
     Args:
         fit: How images of another aspect are fitted: crop (the center), pad (white) or stretch.
         resample: lanczos, bicubic, bilinear or box; all antialiased.
         drop_duplicates: Keep only the first of images that are equal once resized.
+        classes: auto; folders (of any name, and masks are images, too); none; or a column of a
+            table beside the images, or an array of the .npz.
+        split: Where there are folders (or arrays) of parts: train, val, test or all.
         images: Their size; with channels of None, there is one if all images are gray.
 
     Raises:
@@ -39,8 +49,20 @@ def files(
             "--data=files needs to know where the images are; give a folder, a .zip or an .npz as"
             " --data_dir."
         )
-    path = require_path(images.data_dir)
-    is_npz = path.suffix.lower() == ".npz" and path.is_file()
-    source = npz(path) if is_npz else pictures(path)
+    source = open_files(require_path(images.data_dir), classes, split)
     preprocessing = Preprocessing(images.size, images.channels, fit, resample)
-    return load("files", source, preprocessing, drop_duplicates, images.cache_dir)
+    data = load("files", source, preprocessing, drop_duplicates, images.cache_dir)
+    uneven = [balance_notes(data.labels[name], data.label_values[name]) for name in data.labels]
+    return data._replace(notes=(*(note for notes in uneven for note in notes), *data.notes))
+
+
+def open_files(path: Path, classes: str = "auto", split: str = "train") -> Source:
+    """Open a folder, a .zip or an .npz, which exists, with its classes; see :func:`files`.
+
+    Raises:
+        UserError: It is neither, is broken, or has no such part or labels.
+    """
+    if path.suffix.lower() == ".npz" and path.is_file():
+        return npz(path, classes, split)
+    label = functools.partial(label_pictures, classes=classes, split=split, where=str(path))
+    return pictures(path, label=label)

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gan_zoo.datasets.class_labels import classes_from_folders
+from gan_zoo.datasets.class_labels import Labeling, label_by_folders
 from gan_zoo.datasets.containers import open_container
 from gan_zoo.errors import UserError
 
@@ -33,6 +33,8 @@ EXTENSIONS = (
 )
 
 Select = Callable[[Sequence[str]], Sequence[str]]
+# Of the pictures, all files, and what reads one of these.
+Label = Callable[[Sequence[str], Iterable[str], Callable[[str], bytes]], Labeling]
 
 
 class Contents(NamedTuple):
@@ -104,26 +106,35 @@ def all_of(names: Sequence[str]) -> Sequence[str]:
     return names
 
 
-def pictures(path: Path, select: Select = all_of) -> Source:
+def pictures(path: Path, select: Select = all_of, label: Label = label_by_folders) -> Source:
     """A folder or a zip archive of image files.
 
     Args:
         path: It exists.
         select: Which of the candidates, given as sorted relative POSIX paths, to take.
+        label: Gives them their classes, and may leave out some of them.
 
     Raises:
         UserError: It is neither, is broken or unsafe, or holds no images.
     """
     container = open_container(path)
-    names = _selected(container.marks, select, path)
+
+    def read(name: str) -> bytes:
+        container.refuse(name)
+        return container.read(name)
+
+    names, labels, classes, notes = label(
+        _selected(container.marks, select, path), container.marks, read
+    )
     for name in names:
         container.refuse(name)
     marks = [(name, *container.marks[name]) for name in names]
+    digest = [] if labels is None else [hashlib.sha256(labels.tobytes()).hexdigest(), *classes]
 
     def contents() -> Contents:
-        return Contents(names, lambda i: container.read(names[i]), *classes_from_folders(names))
+        return Contents(names, lambda i: container.read(names[i]), labels, classes)
 
-    return Source(str(path), fingerprint(*container.identity, *marks), contents)
+    return Source(str(path), fingerprint(*container.identity, *marks, *digest), contents, notes)
 
 
 def _selected(names: Iterable[str], select: Select, where: Path) -> Sequence[str]:

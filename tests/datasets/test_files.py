@@ -674,8 +674,8 @@ def test_npz(read, tmp_path, arrays, shape, labels, save):
     assert {k: v.tolist() for k, v in data.labels.items()} == (
         {} if labels is None else {"class": labels}
     )
-    assert len(data.notes) == ("arr_1" in arrays)
-    if data.notes:
+    assert len(data.notes) == len({"arr_1", "x_test"} & set(arrays))
+    if "arr_1" in arrays:
         assert data.notes[0].endswith("a.npz has the shape (9,), and there are 4 images.")
 
 
@@ -939,7 +939,7 @@ def test_a_disk_that_is_full_from_the_start(read, folder, tmp_path, monkeypatch)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=100))
     data = read(folder)
     assert "No space left on device" in data.notes[-1]
-    assert len(data.notes) == 2  # the one on the bad file is still there
+    assert any("are left out" in note for note in data.notes)  # that on the bad file is there
     assert not list((tmp_path / "cache").iterdir())
     monkeypatch.undo()
     assert read(folder).hash == data.hash

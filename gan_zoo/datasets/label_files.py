@@ -1,0 +1,481 @@
+"""Labels in files beside the pictures: dataset.json of StyleGAN, metadata.jsonl, and tables."""
+
+from __future__ import annotations
+
+import csv
+import io
+import itertools
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from gan_zoo.datasets.folder_names import stem_of
+from gan_zoo.datasets.text import error_text, printable
+
+_LARGEST = 2**26  # bytes of a file that is read
+_MOST = 20  # files that are looked at
+_TABLES = (".csv", ".tsv", ".jsonl")
+_METADATA = ("metadata.csv", "metadata.jsonl")  # of ImageFolder of Hugging Face
+_NAMED = ("label", "labels", "class", "classes", "category", "class_name", "label_name", "target")
+_OF_PICTURES = re.compile("image|img|file|path|pic|photo|^id$|^name$|^column 1$")
+_LOOKED_AT = 500  # rows that tell whether a table is about the pictures
+
+Labels = tuple[np.ndarray, tuple[str, ...]]  # int32 [N], and the names of the classes
+
+
+class Found(NamedTuple):
+    """What files beside the pictures say of their classes.
+
+    Attributes:
+        labels: int32 ``[N]`` and the names of the classes, or None.
+        file: The file that they come from, or that the notes are about; "" if there is none.
+        certain: Whether that file is there to give labels: dataset.json or metadata.
+        notes: Sentences for the user.
+    """
+
+    labels: Labels | None = None
+    file: str = ""
+    certain: bool = False
+    notes: tuple[str, ...] = ()
+
+
+class _Unreadable(Exception):  # noqa: N818 (it is caught here)
+    """Why a file cannot be used, in words that follow its name."""
+
+
+def left_out(why: str) -> str:
+    """Return the sentence for labels that cannot be used.
+
+    Sentences that begin like it are shown again where a condition needs labels.
+    """
+    return f"labels are left out, since {why}."
+
+
+def find_labels(
+    names: Sequence[str], others: Iterable[str], read: Callable[[str], bytes], column: str = ""
+) -> Found:
+    """Return the labels of pictures by the files beside them.
+
+    Args:
+        names: The pictures, as relative POSIX paths.
+        others: All files there.
+        read: Returns the bytes of a file.
+        column: Of a table, to be taken as the classes; "" for one that surely means them.
+    """
+    files = sorted(filter(_is_label_file, others), key=lambda name: (name.count("/"), name))[:_MOST]
+    stylegan = [name for name in files if _base(name) == "dataset.json"]
+    if not files:
+        return Found()
+    index = _Index(names)
+    notes: list[str] = []
+    if stylegan and not column:
+        found = _of_stylegan(index, stylegan, read)
+        if found.certain:
+            return found
+        notes += found.notes
+    tables = [name for name in files if name not in stylegan]
+    metadata = [name for name in tables if _base(name) in _METADATA]
+    # Each part of a split may have a file of its own, and together they are one table.
+    single = [[name] for name in tables if name not in metadata]
+    groups = [metadata, *single] if metadata else single
+    for group in groups:
+        found = _of_tables(index, group, read, column)
+        if found.labels or found.certain:
+            return found._replace(notes=(*notes, *found.notes))
+        notes += found.notes
+    return Found(file=files[-1] if notes else "", notes=tuple(notes))
+
+
+def _is_label_file(name: str) -> bool:
+    base = _base(name)
+    hidden = any(part.startswith((".", "__MACOSX")) for part in name.split("/"))
+    attributes = base.startswith("list_attr") and base.endswith(".txt")
+    return not hidden and (base == "dataset.json" or base.endswith(_TABLES) or attributes)
+
+
+def _base(name: str) -> str:
+    return name.rpartition("/")[2].lower()
+
+
+def _text(name: str, read: Callable[[str], bytes]) -> str:
+    try:
+        data = read(name)
+    except Exception as e:  # whatever a folder or an archive raises on a file
+        raise _Unreadable(f"cannot be read ({error_text(e)})") from None
+    if len(data) > _LARGEST:
+        raise _Unreadable(f"has {len(data) / 2**20:,.0f} MiB, more than is read")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return data.decode("latin1")
+
+
+# ---- which row is of which picture
+
+
+def _join(folder: str, file: str) -> str:
+    """Return a path that a file in ``folder`` gives, relative to the root."""
+    parts = [part for part in file.replace("\\", "/").split("/") if part not in ("", ".")]
+    return "/".join([folder, *parts] if folder else parts)
+
+
+def _stem(name: str) -> str:
+    """Return the name of a file without an ending of letters: 0.7 is none of 0."""
+    file = name.rpartition("/")[2]
+    stem, _, ending = file.rpartition(".")
+    return stem if stem and ending[:1].isalpha() else file
+
+
+class _Index:
+    """The places of pictures by their paths, their file names, or these without the ending."""
+
+    _KEYS: tuple[Callable[[str], str], ...] = (str, lambda name: name.rpartition("/")[2], _stem)
+
+    def __init__(self, names: Sequence[str]) -> None:
+        """Index pictures, relative POSIX paths."""
+        self.names = names
+        self._known: list[dict[str, int]] = []
+        for key in self._KEYS:
+            known: dict[str, int] = {}
+            for i, name in enumerate(names):
+                text = key(name)
+                known[text] = -1 if text in known else i  # -1: several pictures have that name
+            self._known.append(known)
+
+    def places(self, files: Sequence[str]) -> tuple[list[int], int, int]:
+        """Return the place of each file, or -1, by the way that finds the most pictures.
+
+        Returns:
+            The places, how many pictures they are, and the way: 0 for paths, 1 for names of files,
+            2 for names without endings.
+        """
+        ways = []
+        for way, (key, known) in enumerate(zip(self._KEYS, self._known, strict=True)):
+            places = [known.get(key(file), -1) for file in files]
+            ways.append((places, len({*places} - {-1}), way))
+        return max(ways, key=lambda found: found[1])
+
+    def values(self, files: Sequence[str], values: Sequence[str]) -> list[str]:
+        """Return the value of each picture.
+
+        Raises:
+            _Unreadable: Not every picture has one, or one has several.
+        """
+        found: list[str | None] = [None] * len(self.names)
+        for place, value in zip(self.places(files)[0], values, strict=True):
+            if place < 0 or value == "":
+                continue
+            if found[place] not in (None, value):
+                raise _Unreadable(
+                    f"gives {printable(self.names[place])} more than one label"
+                    f" ({printable(str(found[place]))}, {printable(value)})"
+                )
+            found[place] = value
+        missing = [name for name, value in zip(self.names, found, strict=True) if value is None]
+        if missing:
+            count = len(self.names)
+            raise _Unreadable(
+                f"has labels for {count - len(missing):,} of {count:,} pictures (none for"
+                f" {printable(missing[0])})"
+            )
+        return [value for value in found if value is not None]
+
+
+# ---- values to classes
+
+
+def classes_of(values: Sequence[str], sure: bool = True) -> Labels:
+    """Return classes of values: numbers in their order, words by the alphabet.
+
+    Args:
+        values: One for each picture.
+        sure: Whether they surely mean classes. If not, they do only where pictures share them.
+
+    Raises:
+        _Unreadable: They are measurements or texts.
+    """
+    found, labels = np.unique(np.asarray(values, dtype=str), return_inverse=True)
+    try:
+        numbers = [float(value) for value in found]
+    except ValueError:
+        numbers = []
+    if any(number != np.floor(number) for number in numbers) and not sure:
+        raise _Unreadable("has numbers that are not whole, which are no classes")
+    if 2 * len(found) > len(values) and not sure:
+        raise _Unreadable(
+            f"has {len(found):,} values for {len(values):,} pictures, which are no classes"
+        )
+    order = np.argsort(numbers, kind="stable") if numbers else np.arange(len(found))
+    place = np.empty(len(found), np.int32)
+    place[order] = np.arange(len(found))
+    return place[labels.reshape(-1)], tuple(str(found[i]) for i in order)
+
+
+def classes_of_array(array: np.ndarray, count: int) -> Labels | str:
+    """Return the classes in an array of labels, or why there are none, in words after its name.
+
+    Args:
+        array: ``[N]`` or ``[N, 1]`` of whole numbers or text, or one-hot ``[N, classes]``.
+        count: N.
+    """
+    if array.ndim not in (1, 2) or len(array) != count:
+        return f"has the shape {array.shape}, and there are {count:,} images"
+    if array.ndim == 2 and array.shape[1] > 1:
+        if array.dtype.kind in "biuf" and _is_one_hot(array):
+            return array.argmax(axis=1).astype(np.int32), tuple(map(str, range(array.shape[1])))
+        return f"has {array.shape[1]} columns, and is not one-hot (a single 1 in each row)"
+    array = array.reshape(-1)
+    if array.dtype.kind == "f":
+        if not (np.isfinite(array).all() and (array == np.floor(array)).all()):
+            return "has numbers that are not whole"
+        array = array.astype(np.int64)
+    if array.dtype.kind not in "biuSU":
+        return f"has values of type {array.dtype}"
+    values, labels = np.unique(array, return_inverse=True)
+    texts = (v.decode("latin1") if isinstance(v, bytes) else str(v) for v in values.tolist())
+    return labels.astype(np.int32), tuple(texts)
+
+
+def _is_one_hot(array: np.ndarray) -> bool:
+    return bool(((array != 0).sum(axis=1) == 1).all() and (array.max(axis=1) == 1).all())
+
+
+# ---- dataset.json
+
+
+def _of_stylegan(index: _Index, files: Sequence[str], read: Callable[[str], bytes]) -> Found:
+    """Return the labels of dataset.json: ``{"labels": [["00000/img.png", 3], ...]}``, or null."""
+    found: dict[str, str] = {}
+    for file in files:
+        try:
+            given = _stylegan_labels(_text(file, read))
+            if given is None:
+                note = left_out(f"{printable(file)} says that there are none (null)")
+                return Found(None, file, True, (note,))
+            folder = file.rpartition("/")[0]
+            found.update((_join(folder, name), value) for name, value in given)
+        except _Foreign:
+            note = f"{printable(file)} has no labels in the form of StyleGAN and is not read."
+            return Found(None, file, False, (note,))
+        except _Unreadable as e:
+            return Found(None, file, True, (left_out(f"{printable(file)} {e}"),))
+    try:
+        values = index.values(list(found), list(found.values()))
+        note = f"the classes are the labels of {printable(files[0])}."
+        return Found(classes_of(values), files[0], True, (note,))
+    except _Unreadable as e:
+        return Found(None, files[0], True, (left_out(f"{printable(files[0])} {e}"),))
+
+
+class _Foreign(Exception):  # noqa: N818 (it is caught here)
+    """A file of that name, but of another program."""
+
+
+def _stylegan_labels(text: str) -> list[tuple[str, str]] | None:
+    try:
+        content = json.loads(text)
+    except ValueError as e:
+        raise _Unreadable(f"is not valid JSON ({error_text(e)})") from None
+    if not isinstance(content, dict) or "labels" not in content:
+        raise _Foreign
+    labels = content["labels"]
+    if labels is None:
+        return None
+    if isinstance(labels, dict):
+        labels = list(labels.items())
+    pairs = isinstance(labels, list) and all(
+        isinstance(pair, (list, tuple)) and len(pair) == 2 and isinstance(pair[0], str)
+        for pair in labels
+    )
+    if not pairs:
+        raise _Unreadable("does not have its labels as a list of [file, number]")
+    return [(name, _stylegan_value(name, value)) for name, value in labels]
+
+
+def _stylegan_value(name: str, value: Any) -> str:
+    if isinstance(value, list) and all(isinstance(x, (int, float)) for x in value):
+        if value and _is_one_hot(np.asarray([value])):
+            return str(int(np.argmax(value)))
+        raise _Unreadable(f"has {len(value)} numbers for each picture, which are no classes")
+    if isinstance(value, (int, float, str)) and not isinstance(value, bool):
+        return _value_text(value)
+    raise _Unreadable(f"has no number for {printable(name)}, but {printable(str(value))[:40]}")
+
+
+def _value_text(value: Any) -> str:
+    if value is None:
+        return ""
+    whole = isinstance(value, float) and value.is_integer()
+    return str(int(value)) if whole else str(value).strip()
+
+
+# ---- tables
+
+
+class _Table(NamedTuple):
+    """A table with a row for each picture.
+
+    Attributes:
+        folder: In which it lies.
+        titles: Of its columns.
+        at: The column with the paths of the pictures.
+        rows: Starts to read its rows, each with a cell for each column.
+        first: The first of them.
+    """
+
+    folder: str
+    titles: list[str]
+    at: int
+    rows: Callable[[], Iterator[list[str]]]
+    first: list[list[str]]
+
+    @property
+    def others(self) -> list[str]:
+        """The titles of the other columns."""
+        return [title for i, title in enumerate(self.titles) if i != self.at]
+
+    def column(self, title: str) -> tuple[list[str], list[str]]:
+        """Return the paths of the pictures, and the values of a column."""
+        at = self.titles.index(title)
+        pairs = [(_join(self.folder, row[self.at]), row[at]) for row in self.rows()]
+        return [file for file, _ in pairs], [value for _, value in pairs]
+
+    def start(self, title: str) -> list[str]:
+        """Return the first values of a column."""
+        at = self.titles.index(title)
+        return [row[at] for row in self.first]
+
+
+def _of_tables(
+    index: _Index, files: Sequence[str], read: Callable[[str], bytes], column: str
+) -> Found:
+    """Return the classes in tables that have the same columns."""
+    base, certain = _base(files[0]), _base(files[0]) in _METADATA
+    title = printable(files[0])
+    try:
+        opened = [_open(file, _text(file, read), index) for file in files]
+        tables = [table for table in opened if table is not None]
+        if not tables:
+            told = certain or base.startswith(("label", "class", "list_attr"))
+            note = f"{title} names none of the pictures and is not read."
+            return Found(notes=(note,) if told else ())
+        chosen, sure = _class_column(tables[0], column)
+        if not chosen:
+            return Found(notes=() if column else (_columns_note(title, tables[0]),))
+        columns = [table.column(chosen) for table in tables if chosen in table.titles]
+        values = index.values(
+            [file for found, _ in columns for file in found],
+            [value for _, found in columns for value in found],
+        )
+        note = f"the classes are the column '{printable(chosen)}' of {title}."
+        return Found(classes_of(values, sure), files[0], certain or bool(column), (note,))
+    except _Unreadable as e:
+        return Found(None, files[0], certain, (left_out(f"{title} {e}"),))
+
+
+def _class_column(table: _Table, column: str) -> tuple[str, bool]:
+    """Return the column that has the classes, or "", and whether it surely does."""
+    others = table.others
+    if column:
+        return (column, True) if column in others else ("", False)
+    named = [title for title in others if title.strip().lower() in _NAMED]
+    if len(named) > 1:  # a number and a name of the same classes
+        cells = [table.start(title) for title in named]
+        if {len(set(values)) for values in cells} == {len(set(zip(*cells, strict=True)))}:
+            words = [t for t, v in zip(named, cells, strict=True) if not "".join(v).isdigit()]
+            named = (words or named)[:1]
+    if len(named) == 1:
+        values = table.start(named[0])
+        return named[0], len(set(values)) < len(values) or len(values) < 10
+    return (others[0], False) if len(others) == 1 else ("", False)
+
+
+def _columns_note(title: str, table: _Table) -> str:
+    columns = [printable(title) for title in table.others]
+    if not columns:
+        return left_out(f"{title} names the pictures, and nothing else")
+    listed = ", ".join(columns[:5]) + (", ..." if len(columns) > 5 else "")
+    return left_out(
+        f"{title} has {len(columns)} columns ({listed}), and not one of them is named label or"
+        f" class; --data='files(classes=\"{columns[0]}\")' takes that one"
+    )
+
+
+def _open(file: str, text: str, index: _Index) -> _Table | None:
+    """Return a table about the pictures; None for one about other things.
+
+    Raises:
+        _Unreadable: It is broken.
+    """
+    folder = file.rpartition("/")[0]
+
+    def shared(cells: Sequence[str], title: str = "") -> tuple[int, int]:
+        _, count, way = index.places([_join(folder, cell) for cell in cells])
+        # Numbers alone may count anything.
+        weak = way == 2 and all(cell.isdigit() for cell in cells)
+        return (0, 0) if weak and not _OF_PICTURES.search(title.lower()) else (count, -way)
+
+    def rows() -> Iterator[list[str]]:
+        if lines:
+            yield from ([row.get(title, "") for title in titles] for row in _json_rows(text))
+            return
+        for row in itertools.islice(_rows(file, text), 1 if titled else 0, None):
+            yield [*row, *[""] * (len(titles) - len(row))]
+
+    lines, titled = file.lower().endswith(".jsonl"), True
+    if lines:
+        first = itertools.islice(_json_rows(text), _LOOKED_AT)
+        titles = list(dict.fromkeys(key for row in first for key in row))
+    else:
+        titles = next(_rows(file, text), [])
+        titled = not shared(titles)[0]
+        if not titled:  # the first line is of a picture, too
+            columns = len(titles)
+            titles = [f"column {i + 1}" for i in range(columns)]
+            titles[1:] = [stem_of(file)] if columns == 2 else titles[1:]
+    start = list(itertools.islice(rows(), _LOOKED_AT))
+    shares = [shared([row[i] for row in start], title) for i, title in enumerate(titles)]
+    if not any(count for count, _ in shares):
+        return None
+    return _Table(folder, titles, shares.index(max(shares)), rows, start)
+
+
+def _rows(file: str, text: str) -> Iterator[list[str]]:
+    """Yield the cells of each line of a table that is not empty."""
+    if file.lower().endswith(".txt"):  # as list_attr_celeba.txt: a count, titles, then rows
+        lines = (line.split() for line in text.splitlines() if line.strip())
+        head = next(lines, [])
+        head = next(lines, []) if len(head) == 1 and head[0].isdigit() else head
+        second = next(lines, [])
+        yield ["file", *head] if len(head) + 1 == len(second) else head
+        yield from itertools.chain([second], lines)
+        return
+    start = text[:4096].partition("\n")[0]
+    separator = max(",;\t", key=start.count)
+    try:
+        for row in csv.reader(io.StringIO(text, newline=""), delimiter=separator):
+            if row:
+                yield [cell.strip() for cell in row]
+    except csv.Error as e:
+        raise _Unreadable(f"cannot be read as a table ({error_text(e)})") from None
+
+
+def _json_rows(text: str) -> Iterator[dict[str, str]]:
+    """Yield the single values of each line of JSON.
+
+    Raises:
+        _Unreadable: A line is no JSON object.
+    """
+    for number, line in enumerate(text.splitlines(), 1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+        except ValueError as e:
+            raise _Unreadable(f"is not valid JSON in line {number} ({error_text(e)})") from None
+        if not isinstance(row, dict):
+            raise _Unreadable(f"has no object in line {number}")
+        yield {k: _value_text(v) for k, v in row.items() if not isinstance(v, (list, dict))}
