@@ -241,12 +241,14 @@ def _without_masks(pictures: list[_Picture]) -> tuple[list[_Picture], list[str]]
             named = ", ".join(map(printable, sorted(rest)[:_SHOWN])) or "the folder"
             which = f"in {', '.join(map(printable, masks))}"
             return kept, [_masks_note(which, left, f" in {named}")]
+    bases = [folder_names.pictures_of_mask(stem_of(picture.name)) for picture in pictures]
+    if 4 * sum(map(bool, bases)) < len(pictures):
+        return pictures, []
     known = {(tuple(picture.folders), stem_of(picture.name)) for picture in pictures}
     left, kept = [], []
-    for picture in pictures:
-        base = folder_names.pictures_of_mask(stem_of(picture.name))
+    for picture, base in zip(pictures, bases, strict=True):
         (left if (tuple(picture.folders), base) in known else kept).append(picture)
-    if 4 * len(left) < len(pictures) or not left:
+    if not left or 4 * len(left) < len(pictures):
         return pictures, []
     example = printable(left[0].name.rpartition("/")[2])
     return kept, [_masks_note(f"named as {example}", left, "")]

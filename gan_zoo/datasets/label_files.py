@@ -90,6 +90,8 @@ def find_labels(
 
 
 def _is_label_file(name: str) -> bool:
+    if not name.lower().endswith((*_TABLES, "dataset.json", ".txt")):  # quick, as most do not
+        return False
     base = _base(name)
     hidden = any(part.startswith((".", "__MACOSX")) for part in name.split("/"))
     attributes = base.startswith("list_attr") and base.endswith(".txt")
@@ -137,13 +139,15 @@ class _Index:
     def __init__(self, names: Sequence[str]) -> None:
         """Index pictures, relative POSIX paths."""
         self.names = names
-        self._known: list[dict[str, int]] = []
-        for key in self._KEYS:
+        self._known: dict[int, dict[str, int]] = {}
+
+    def _places_by(self, way: int) -> dict[str, int]:
+        if way not in self._known:
             known: dict[str, int] = {}
-            for i, name in enumerate(names):
-                text = key(name)
+            for i, text in enumerate(map(self._KEYS[way], self.names)):
                 known[text] = -1 if text in known else i  # -1: several pictures have that name
-            self._known.append(known)
+            self._known[way] = known
+        return self._known[way]
 
     def places(self, files: Sequence[str]) -> tuple[list[int], int, int]:
         """Return the place of each file, or -1, by the way that finds the most pictures.
@@ -153,9 +157,12 @@ class _Index:
             2 for names without endings.
         """
         ways = []
-        for way, (key, known) in enumerate(zip(self._KEYS, self._known, strict=True)):
+        for way, key in enumerate(self._KEYS):
+            known = self._places_by(way)
             places = [known.get(key(file), -1) for file in files]
             ways.append((places, len({*places} - {-1}), way))
+            if ways[-1][1] == min(len(files), len(self.names)):
+                break  # more cannot be found
         return max(ways, key=lambda found: found[1])
 
     def values(self, files: Sequence[str], values: Sequence[str]) -> list[str]:
