@@ -18,9 +18,11 @@ from tqdm import tqdm
 
 from gan_zoo import registry
 from gan_zoo.analysis.duplicates import THUMB, first_equal, near_duplicates
-from gan_zoo.analysis.pictures import data_arguments, open_pictures
+from gan_zoo.analysis.pictures import about_path, data_arguments
 from gan_zoo.config import Config
 from gan_zoo.datasets import build_dataset
+from gan_zoo.datasets.class_labels import balance_notes
+from gan_zoo.datasets.files import open_files
 from gan_zoo.datasets.pixels import Preprocessing, preprocess
 from gan_zoo.datasets.sources import Contents, is_candidate
 from gan_zoo.datasets.store import Hasher
@@ -114,11 +116,18 @@ def _open_files(where: str, config: Config, preprocessing: Preprocessing) -> Aud
         fit=given.get("fit", "crop"), resample=given.get("resample", "lanczos")
     )
     preprocessing.check()
-    contents = open_pictures(path).open()
-    columns = {} if contents.labels is None else {"class": (contents.labels, contents.classes)}
+    try:
+        source = open_files(path, given.get("classes", "auto"), given.get("split", "train"))
+    except UserError as e:
+        raise about_path(e) from None
+    contents, notes = source.open(), source.notes
+    columns = {}
+    if contents.labels is not None:
+        columns = {"class": (contents.labels, contents.classes)}
+        notes += balance_notes(contents.labels, contents.classes)
     name = path.resolve().stem if path.is_file() else path.resolve().name
     return AuditSource(
-        str(path), name, contents, columns, preprocessing, _other_files(path), (), True, "files"
+        str(path), name, contents, columns, preprocessing, _other_files(path), notes, True, "files"
     )
 
 

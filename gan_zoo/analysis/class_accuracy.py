@@ -174,7 +174,6 @@ def _training_data(run: Run, data_dir: str) -> tuple[Config, Dataset]:
         {
             **{name: saved["config"][name] for name in _DATA if name in saved["config"]},
             **({"data_dir": data_dir} if data_dir else {}),
-            "batch": 2,
         }
     )
     data = build.load_data(config)

@@ -115,9 +115,10 @@ def evaluate_subject(
     )
     progress("real against real")
     floor = real_floor(data, extractor, len(fakes.images), **protocol)
+    omitted = left_out(data, extractor, len(fakes.images))
     if fakes.preprocessing:  # of the fake images alone: part of the protocol, too
         results = [_with_preprocessing(result, fakes.preprocessing) for result in results]
-    return Evaluation(subject, fakes, data, split, results, floor, left_out(data, extractor), notes)
+    return Evaluation(subject, fakes, data, split, results, floor, omitted, notes)
 
 
 def _with_preprocessing(result: Result, preprocessing: str) -> Result:
@@ -141,6 +142,8 @@ def evaluation_lines(evaluation: Evaluation) -> Iterator[str]:
         if result.warning:
             yield f"    {result.warning}"
     yield from (f"  {sentence}" for sentence in evaluation.left_out)
+    if not floor:
+        return
     n, stamp = floor[0].stamp.n_fake, evaluation.results[0].stamp
     difference = ""
     if n < stamp.n_fake:

@@ -60,7 +60,7 @@ def load_pictures(path: Path, data: Dataset, config: Config, most: int, seed: in
         if depth > data.image_shape[2]:
             found = read(preprocessing._replace(channels=1))
     except UserError as e:
-        raise _about_path(e) from None
+        raise about_path(e) from None
     steps = [] if found.resize == "none" else [found.resize]
     notes = list(found.notes)
     height, width, channels = data.image_shape
@@ -99,7 +99,7 @@ def open_pictures(path: Path, most: int | None = None, seed: int = 0) -> Source:
             npz(path) if path.suffix.lower() == ".npz" and path.is_file() else pictures(path, some)
         )
     except UserError as e:
-        raise _about_path(e) from None
+        raise about_path(e) from None
 
 
 def first_size(path: Path) -> tuple[int, int]:
@@ -124,8 +124,8 @@ def first_size(path: Path) -> tuple[int, int]:
     )
 
 
-def _about_path(e: UserError) -> UserError:
-    # The readers name --data_dir, which is a path on the command line here.
+def about_path(e: UserError) -> UserError:
+    """Return an error of a reader, for a command that takes the path without --data_dir."""
     return UserError(str(e).replace("--data_dir", "the path"))
 
 

@@ -181,7 +181,7 @@ def load_images(config: Config, count: int) -> Dataset:
     """Return at most ``count`` training images of the data set, in random order, without labels."""
     from gan_zoo.game import build
 
-    data = build.data_split(build.load_data(dataclasses.replace(config, batch=2)), config, "train")
+    data = build.data_split(build.load_data(config), config, "train")
     rows = np.random.default_rng(config.seed).permutation(len(data.images))[:count]
     return data._replace(images=data.images[rows], labels={}, label_values={})
 

@@ -129,7 +129,7 @@ def load_real(subject: Subject) -> tuple[Dataset, list[str]]:
     """
     from gan_zoo.game import build
 
-    data = build.load_data(dataclasses.replace(subject.config, batch=2))
+    data = build.load_data(subject.config)
     notes = [*subject.notes, *data.notes]
     if subject.training_data and data_changed(subject, data):
         notes.append(data_changed_message(subject, data))

@@ -40,6 +40,13 @@ def measure_variants(plan: Plan, device: Device) -> None:
 
     record, base = plan.record, plan.configs[plan.record["baseline"]]
     data = build.load_data(base)  # problems with the data are reported before the first run
+    for name, config in plan.configs.items():
+        count = len(build.split_rows(config, len(data.images))[0])
+        if (batch := build.fitting_batch(config.batch, count)) < config.batch:
+            raise UserError(
+                f"the variant '{name}' has {count} images to train on, fewer than its batch of"
+                f" {config.batch}; give --batch={batch} for all variants, or more images."
+            )
     shape = "x".join(map(str, data.image_shape))
     record["data"] = f"{data.name} {shape}, {len(data.images):,} images"
     if record.setdefault("data_hash", data.hash) != data.hash:

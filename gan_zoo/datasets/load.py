@@ -28,10 +28,11 @@ from gan_zoo.datasets.sources import Contents, Source, fingerprint
 from gan_zoo.datasets.text import error_text, printable
 from gan_zoo.errors import UserError
 
-VERSION = 1  # part of the cache key, to be raised whenever a report changes
+VERSION = 2  # part of the cache key, to be raised whenever a report changes
 
 _MOST_FAILURES = 1 / 4
 _SHOWN = 3  # files that a message names
+_MANY_EQUAL = 1 / 10  # share of equal images that is told
 
 In = TypeVar("In")
 Out = TypeVar("Out")
@@ -108,7 +109,7 @@ def _blocks(
     depth = preprocessing.channels
     kept: list[int] = []
     failed: list[tuple[str, str]] = []
-    digests: set[bytes] = set()
+    seen: collections.Counter[bytes] = collections.Counter()
     duplicates = 0
     color = resized = False
     for chunk in _preprocess_all(name, contents, preprocessing):
@@ -123,12 +124,11 @@ def _blocks(
             if picture.pixels.shape[-1] > depth:
                 raise _ColorAfterGray
             image = np.broadcast_to(picture.pixels, (*preprocessing.size, depth))
-            if drop_duplicates:
-                digest = hashlib.sha256(image.tobytes()).digest()
-                if digest in digests:
-                    duplicates += 1
-                    continue
-                digests.add(digest)
+            digest = hashlib.sha256(image.tobytes()).digest()
+            seen[digest] += 1
+            if drop_duplicates and seen[digest] > 1:
+                duplicates += 1
+                continue
             block.append(image)
             kept.append(i)
         if block:
@@ -152,11 +152,27 @@ def _blocks(
             f"{duplicates:,} of {total:,} images in {where} repeat an earlier one exactly and are"
             " dropped."
         )
+    equal = max(seen.values(), default=0)
+    if not duplicates and equal > 1 and equal >= _MANY_EQUAL * len(kept):
+        notes.append(_equal_note(where, equal, len(kept)))
     labels = (
         {} if contents.labels is None else {"class": np.asarray(contents.labels)[kept].tolist()}
     )
     label_values = {"class": list(map(printable, contents.classes))} if labels else {}
     return {"labels": labels, "label_values": label_values, "notes": notes, "resized": resized}
+
+
+def _equal_note(where: str, equal: int, total: int) -> str:
+    """Return the sentence for a set of which many images are the same."""
+    if equal == total:
+        return (
+            f"all {total:,} images in {where} are equal at the size of training, so that there is"
+            " only this one to learn; check --data_dir."
+        )
+    return (
+        f"{equal:,} of {total:,} images in {where} are equal at the size of training;"
+        " drop_duplicates=True, as in --data='files(drop_duplicates=True)', keeps one of them."
+    )
 
 
 def _preprocess_all(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +10,12 @@ import numpy as np
 from gan_zoo.contracts import Dataset, FeatureExtractor
 from gan_zoo.errors import UserError
 from gan_zoo.evaluation import protocol, tfgan
+from gan_zoo.evaluation.neighbors import LEAST as LEAST_NEIGHBORS
 from gan_zoo.evaluation.pixels import check_images
 from gan_zoo.evaluation.protocol import Result
 from gan_zoo.evaluation.snapshot import compute_metrics, real_statistics
+
+_LEAST_KERNEL = 8  # images of each kind that the kernel distance needs
 
 
 def evaluate(
@@ -67,7 +70,7 @@ def evaluate(
     first, *others = compute_metrics(real, fake_images, fake, extractor, ema=ema)
     progress("TF-GAN's Frechet distance")
     results = [first._replace(value=tfgan.frechet_distance(real.features, fake))]
-    if min(len(fake), len(real.features)) >= 8:
+    if min(len(fake), len(real.features)) >= _LEAST_KERNEL:
         progress("TF-GAN's kernel distance")
         value, error = tfgan.kernel_distance(real.features, fake, seed=seed)
         results.append(Result(value, error, stamp._replace(metric=protocol.named("KD", extractor))))
@@ -91,8 +94,14 @@ def evaluate(
     return results
 
 
-def left_out(data: Dataset, extractor: FeatureExtractor) -> list[str]:
-    """Return a sentence for each metric that :func:`evaluate` leaves out, with the reason."""
+def left_out(data: Dataset, extractor: FeatureExtractor, fakes: int) -> list[str]:
+    """Return a sentence for each metric that :func:`evaluate` leaves out, with the reason.
+
+    Args:
+        data: The real images.
+        extractor: The feature network.
+        fakes: How many fake images there are.
+    """
     reason = tfgan.sliced_wasserstein_refusal(data.image_shape)
     sentences = [f"SWD is left out: {reason}."] if reason else []
     # Not for the default extractor, where the sentence would be printed in every run.
@@ -100,6 +109,28 @@ def left_out(data: Dataset, extractor: FeatureExtractor) -> list[str]:
         sentences.append(
             f"{protocol.named('CS', extractor)} is left out: {extractor.name} is not a classifier."
         )
+    sentences += _too_few(len(data.images), fakes, extractor)
     if min(data.image_shape[:2]) < 16:
         sentences.append("the spectrum is left out: the images have fewer than 16 pixels a side.")
     return sentences
+
+
+def _too_few(real: int, fakes: int, extractor: FeatureExtractor) -> Iterator[str]:
+    """Yield a sentence for the metrics that need more images than there are."""
+    count = min(real, fakes)
+    there = f"and there are {real:,} real and {fakes:,} generated ones"
+    if count < LEAST_NEIGHBORS:
+        yield (
+            "precision, recall, density and coverage are not computed: they need"
+            f" {LEAST_NEIGHBORS} images of each kind, {there}."
+        )
+    if count < _LEAST_KERNEL:
+        kernel = protocol.named("KD", extractor)
+        yield f"{kernel} is not computed: it needs {_LEAST_KERNEL} images of each kind, {there}."
+    for least, what in ((4, "any metric"), (2 * LEAST_NEIGHBORS, "precision, recall and the like")):
+        if real < least:
+            yield (
+                f"real against real is not computed for {what}: it needs {least} real images, and"
+                f" there are {real:,}."
+            )
+            break

@@ -67,7 +67,7 @@ class Evaluator:
         # would score.
         floor = real_floor(data, extractor, samples, **self._protocol)
         self.floor = {result.stamp.metric: result.value for result in floor}
-        self._floor_count = floor[0].stamp.n_fake
+        self._floor_count = floor[0].stamp.n_fake if floor else 0
         self.score = f"eval/{protocol.named('FD', extractor)}"
         self._history = list(history)
         self.best: tuple[float, int] | None = min(self._scores(), default=None)
@@ -133,7 +133,7 @@ class Evaluator:
         name = self._extractor.name
         keys = {"diversity": f"eval/diversity-{name}", "recall": f"eval/recall-{name}"}
         return alarms.check(
-            self._history, score=self.score, floor=self.floor[self.score_name], **keys
+            self._history, score=self.score, floor=self.floor.get(self.score_name, 0.0), **keys
         )
 
     def new_alarms(self) -> list[alarms.Alarm]:
@@ -161,7 +161,9 @@ class Evaluator:
             lines.append(f"  {result.short()}{beside}")
             if result.warning:
                 lines.append(f"    {result.warning}")
-        lines += [f"  {sentence}" for sentence in left_out(self._data, self._extractor)]
+        lines += [
+            f"  {sentence}" for sentence in left_out(self._data, self._extractor, len(fake_images))
+        ]
         return results, lines + self._summary()
 
     def _summary(self) -> list[str]:

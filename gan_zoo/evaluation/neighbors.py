@@ -14,6 +14,7 @@ import numpy as np
 from gan_zoo.errors import UserError
 from gan_zoo.evaluation.distances import checked
 
+LEAST = 6  # images that :func:`manifold` needs by its defaults
 _BLOCK = 1000
 
 

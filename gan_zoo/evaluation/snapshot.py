@@ -15,6 +15,7 @@ from gan_zoo.contracts import Dataset, FeatureExtractor
 from gan_zoo.errors import UserError
 from gan_zoo.evaluation import distances, protocol
 from gan_zoo.evaluation.cache import cached
+from gan_zoo.evaluation.neighbors import LEAST as LEAST_NEIGHBORS
 from gan_zoo.evaluation.neighbors import manifold
 from gan_zoo.evaluation.pixels import check_images
 from gan_zoo.evaluation.protocol import Result, Stamp
@@ -110,8 +111,9 @@ def score_snapshot(
     """Return all metrics but TF-GAN's, in a second or two at 2,000 images of 64x64.
 
     In this order: ``FD`` (equal to TF-GAN's); ``precision``, ``recall``, ``density``, ``coverage``
-    (of as many real images as fake ones, or the reverse); ``diversity`` (mean pairwise distance of
-    fake images over that of real ones, 1 when equal; left out where all real images are the same);
+    (of as many real images as fake ones, or the reverse; left out of fewer than 6); ``diversity``
+    (mean pairwise distance of fake images over that of real ones, 1 when equal; left out where all
+    real images are the same);
     ``spectrum-high`` and ``spectrum-checkerboard`` (decibel over real images, 0 when equal; see
     :mod:`.spectrum`).
 
@@ -161,8 +163,9 @@ def compute_metrics(
     small = protocol.small_sample_warning(min(len(fake), real.statistics.n), fake.shape[1])
     add("FD", value, distances.frechet_error(real.statistics, fake), small)
     n = min(len(fake), len(real.features))
-    for metric, (value, error) in manifold(real.features[:n], fake[:n])._asdict().items():
-        add(metric, value, error, n_real=n, n_fake=n)
+    if n >= LEAST_NEIGHBORS:
+        for metric, (value, error) in manifold(real.features[:n], fake[:n])._asdict().items():
+            add(metric, value, error, n_real=n, n_fake=n)
     if real.diversity > 0:
         fake_diversity, error = distances.diversity(fake)
         add("diversity", fake_diversity / real.diversity, error / real.diversity)
@@ -201,10 +204,12 @@ def real_floor(
         cache_dir: Where the result is kept, by the hashes of data and extractor; None keeps
             nothing.
 
-    Raises:
-        UserError: Fewer than 12 images.
+    Returns:
+        The results; none for fewer than 4 images, and fewer metrics for fewer than 12.
     """
     n = min(n, len(data.images) // 2)
+    if n < 2:
+        return []
     order = np.random.default_rng(seed).permutation(len(data.images))
     first, second = np.sort(order[:n]), np.sort(order[n : 2 * n])
 

@@ -26,6 +26,25 @@ def build_extractor(config: Config) -> FeatureExtractor:
     return registry.extractors.build(config.spec("extractor"), cache_dir=cache_dir())
 
 
+def fitting_batch(batch: int, count: int, replicas: int = 1) -> int:
+    """Return the batch for so few training images: at most ``batch``.
+
+    A batch that is larger than the set becomes the largest power of two that is not: a real image
+    is then at most once in it, as all images of G are different, and powers of two can be divided
+    into the groups of minibatch statistics. It is a multiple of the replicas and at least 2, so
+    that images repeat in it where there are fewer.
+
+    Args:
+        batch: What the settings ask for.
+        count: Training images.
+        replicas: Among which it is shared out.
+    """
+    if batch <= count:
+        return batch
+    power = 1 << (count.bit_length() - 1)
+    return min(batch, max(power - power % replicas, replicas, 2))
+
+
 def split_rows(config: Config, count: int) -> tuple[np.ndarray, np.ndarray]:
     """Return the rows of a data set for training and those held out by ``--holdout``, both sorted.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import NamedTuple
 
 from gan_zoo.config import Config
@@ -38,6 +39,9 @@ def summarize(settings: Config) -> Summary:
     channels, classes = settings.channels, None
     if settings.condition or not channels:
         data = build.load_data(settings)
+        count = len(build.split_rows(settings, len(data.images))[0])
+        batch = build.fitting_batch(settings.batch, count)
+        settings = dataclasses.replace(settings, batch=batch)
         channels, classes = data.image_shape[-1], game_labels.condition_classes(settings, data)
     elif settings.data_dir:
         require_path(user_path(settings.data_dir))

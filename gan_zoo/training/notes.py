@@ -31,6 +31,27 @@ def opening(config: Config, folder: Path, data: Dataset, step: int) -> str:
     )
 
 
+def few_images(given: Config, config: Config, data: Dataset) -> Iterator[str]:
+    """Yield a sentence for each thing that is done otherwise since there are so few images.
+
+    Args:
+        given: The settings that were asked for.
+        config: Those with which the run trains.
+        data: The data set.
+    """
+    count = len(split_rows(config, len(data.images))[0])
+    there = "there is 1 image" if count == 1 else f"there are {count:,} images"
+    if config.batch < given.batch:
+        yield (
+            f"--batch={given.batch} is made {config.batch}, since {there} to train on; learning"
+            " rates are those of the larger batch, and lower ones may be better."
+        )
+    if config.batch > count:
+        yield f"{there} to train on, so that images repeat within a batch of {config.batch}."
+    if config.eval_every and count < 2:
+        yield f"scores are not computed: they need 2 images or more, and {there} to train on."
+
+
 def unchecked_parts(config: Config) -> Iterator[str]:
     """Yield a sentence for each plugin file of the settings from which parts were built."""
     for file in filter(None, config.plugins.split(",")):

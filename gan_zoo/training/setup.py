@@ -15,7 +15,14 @@ from gan_zoo.datasets import cache_dir
 from gan_zoo.distributed import machine, strategy
 from gan_zoo.errors import UserError
 from gan_zoo.evaluation.evaluator import Evaluator
-from gan_zoo.game.build import build_extractor, build_game, data_split, load_data
+from gan_zoo.game.build import (
+    build_extractor,
+    build_game,
+    data_split,
+    fitting_batch,
+    load_data,
+    split_rows,
+)
 from gan_zoo.game.labels import condition_classes, rare_class_warning
 from gan_zoo.game.step import Game
 from gan_zoo.phases import phase
@@ -84,6 +91,8 @@ def set_up(
     """
     with phase("read images"):
         data = read() if read else load_data(config)
+    given, count = config, len(split_rows(config, len(data.images))[0])
+    config = fit_batch(config, count, run, distribution)
     classes = condition_classes(config, data)
     identity = _identity(data, classes)
     resumed = is_chief and check_resumable(run, config, identity)
@@ -105,7 +114,9 @@ def set_up(
         )
         return None
     # A mistake in the extractor must come before anything is recorded.
-    extractor = build_extractor(config) if config.eval_every and is_chief else None
+    few = notes.few_images(given, config, data)
+    scored = config.eval_every and count > 1
+    extractor = build_extractor(config) if scored and is_chief else None
     before = config.steps
     if resumed:
         before = record_resume(run, config, start)
@@ -121,7 +132,7 @@ def set_up(
         else:
             advice += notes.unchecked_parts(config)
         opening = notes.opening(config, run.folder, data, start)
-        for line in (*data.notes, *checkpoints.notes, *advice, opening):
+        for line in (*data.notes, *few, *checkpoints.notes, *advice, opening):
             logger.print(line)
         with phase("features of real images"):
             evaluator = extractor and build_evaluator(config, extractor, run, data)
@@ -130,6 +141,17 @@ def set_up(
             logger.print(line)
     train_chunk = trainer.chunk_trainer(config, game, distribution, data, start, chief.print)
     return Session(config, run, distribution, game, checkpoints, chief, train_chunk, start)
+
+
+def fit_batch(config: Config, count: int, run: Run, distribution: tf.distribute.Strategy) -> Config:
+    """Return the settings with a batch for so few training images.
+
+    A run that began with a larger batch than that keeps it.
+    """
+    if run.exists and run.record["config"].get("batch") == config.batch:
+        return config
+    batch = fitting_batch(config.batch, count, distribution.num_replicas_in_sync)
+    return dataclasses.replace(config, batch=batch)
 
 
 def _identity(data: Dataset, classes: Classes | None) -> dict:
