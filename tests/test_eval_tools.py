@@ -221,7 +221,7 @@ def test_n_pictures_are_drawn_by_seed(tool, tmp_path):
         (["{text}", "--data_dir={real}"], "give one of these as the path"),
         (["{broken}", "--data_dir={real}"], "none of the 1 pictures in {broken} can be read"),
         (["{broken}", "--data_dir={real}", "--image_size=16"], "or check the path"),
-        (["{few}", "--data_dir={real}", QUICK], "at least"),
+        (["{one}", "--data_dir={real}", QUICK], "needs at least 2 images"),
         (["{trained}", "--step=3"], "there is no checkpoint of step 3; there are: 2, 4"),
         (["{trained}", "--step=2", "--best"], "--best and --step name two checkpoints"),
         (
@@ -240,16 +240,33 @@ def test_evaluate_refuses_in_a_sentence(tool, real, trained, tmp_path, words, sa
     (tmp_path / "text.txt").write_text("no pictures")
     (tmp_path / "broken").mkdir()
     (tmp_path / "broken" / "a.png").write_bytes(b"no picture")
-    save_folder(tmp_path / "few", mosaics(3, 4))
+    save_folder(tmp_path / "one", mosaics(1, 4))
     names = {
         "real": real,
         "trained": trained,
         "empty": tmp_path / "empty",
         "text": tmp_path / "text.txt",
     }
-    names |= {"broken": tmp_path / "broken", "few": tmp_path / "few"}
+    names |= {"broken": tmp_path / "broken", "one": tmp_path / "one"}
     said = tool("evaluate", *(w.format(**names) for w in words), code=2)
     assert says.format(**names) in said
+
+
+def test_scores_of_few_pictures_say_what_is_not_computed(tool, real, tmp_path, no_swd):
+    few = save_folder(tmp_path / "few", mosaics(3, 4))
+    out = tool("evaluate", few, f"--data_dir={few}", QUICK)
+    assert "coverage are not computed: they need 6 images of each kind" in out
+    assert "real against real is not computed for any metric" in out
+
+
+def test_the_audit_has_the_notes_of_a_training(tool, tmp_path):
+    for folder, count in (("train/cat", 3), ("train/dog", 1), ("test/cat", 2)):
+        save_folder(tmp_path / "set" / folder, mosaics(count, 4))
+    out = tool("audit", tmp_path / "set", "--nosheet")
+    assert "4 images" in out and "2 of test are left out" in out
+    assert "1 of 2 classes have a single image (dog)" in out
+    flags = ("--data=files(split='all')", f"--data_dir={tmp_path / 'set'}", "--nosheet")
+    assert "6 images" in tool("audit", *flags)
 
 
 # memorization
