@@ -79,7 +79,7 @@ def test_after_a_mistake_folders_above_go_too_but_for_what_holds_something(
     refused, train, tmp_path
 ):
     (tmp_path / "held" / "notes").mkdir(parents=True)
-    refused("--batch=97", workdir=tmp_path / "held" / "new" / "er" / "run")
+    refused("--condition=projection", workdir=tmp_path / "held" / "new" / "er" / "run")
     assert [path.name for path in (tmp_path / "held").iterdir()] == ["notes"]
     (tmp_path / "mine").mkdir()
     for folder in ("mine", "mine/run", "other/run"):
@@ -89,7 +89,7 @@ def test_after_a_mistake_folders_above_go_too_but_for_what_holds_something(
 
 def test_after_a_mistake_an_empty_folder_of_the_users_stays(refused, train):
     train.folder.mkdir()
-    refused("--batch=97")
+    refused("--condition=projection")
     assert train.folder.is_dir()
     assert not any(train.folder.glob("[!.]*"))
 
