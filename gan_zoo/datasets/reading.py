@@ -12,7 +12,6 @@ from gan_zoo import registry
 from gan_zoo.config import Config
 from gan_zoo.contracts import Dataset
 from gan_zoo.datasets import build_dataset
-from gan_zoo.errors import UserError
 from gan_zoo.files import user_path
 
 FIRST_LOOK = 0.1  # seconds in which a missing folder, say, is found
@@ -22,20 +21,14 @@ def load_data(config: Config) -> Dataset:
     """Return the data set that the settings name.
 
     Raises:
-        UserError: It cannot be loaded, or has fewer images than a batch.
+        UserError: It cannot be loaded.
     """
-    data = build_dataset(
+    return build_dataset(
         config.spec("data"),
         config.size,
         config.channels or None,
         user_path(config.data_dir) if config.data_dir else None,
     )
-    if len(data.images) < config.batch:
-        raise UserError(
-            f"the data set {data.name} has {len(data.images)} images, fewer than one batch of"
-            f" {config.batch}; give a --batch of at most {len(data.images)}, or more images."
-        )
-    return data
 
 
 def with_full_data_dir(config: Config) -> Config:
