@@ -87,7 +87,7 @@ class Config:
     data: str = _field("cartoon_faces", "the data set", registry="datasets")
     data_dir: str = _field(
         "",
-        "where the data lies: folder, zip or npz of images; alone, it means --data=files",
+        "where the data lies: folder, archive or array of images; alone, it means --data=files",
         resumable=True,
     )
     image_size: str = _field("28", "pixels: one side, or HEIGHTxWIDTH")

@@ -203,7 +203,7 @@ def test_n_pictures_are_drawn_by_seed(tool, tmp_path):
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        ([], "one run, or one folder, zip or npz of pictures is needed, but 0 were given"),
+        ([], "one run, or one folder, archive or array of pictures is needed, but 0 were given"),
         (["a", "b"], "but 2 were given"),
         (["nowhere"], "there is no nowhere"),
         (["{real}"], "so the real images to compare them with are needed"),
@@ -647,7 +647,7 @@ def test_audit_does_not_need_tensorflow(real):
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        ([], "one folder, zip or npz is needed, or --data=NAME instead, but 0 were given"),
+        ([], "one folder, archive or array is needed, or --data=NAME instead, but 0 were given"),
         (["{real}", "--data=mnist"], "but 2 were given"),
         (["nowhere"], "there is no nowhere"),
         (["--data=files"], "needs to know where the images are"),

@@ -6,8 +6,7 @@ import collections
 import hashlib
 import io
 import warnings
-import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
@@ -24,6 +23,7 @@ from gan_zoo.datasets import build_dataset
 from gan_zoo.datasets.class_labels import balance_notes
 from gan_zoo.datasets.files import open_files
 from gan_zoo.datasets.pixels import Preprocessing, preprocess
+from gan_zoo.datasets.places import KINDS, open_container
 from gan_zoo.datasets.sources import Contents, is_candidate
 from gan_zoo.datasets.store import Hasher
 from gan_zoo.datasets.text import error_text, printable
@@ -105,12 +105,11 @@ def open_audit_source(
 def _open_files(where: str, config: Config, preprocessing: Preprocessing) -> AuditSource:
     if not where:
         raise UserError(
-            "--data=files needs to know where the images are; give a folder, a .zip or an .npz"
-            " as --data_dir."
+            f"--data=files needs to know where the images are; give {KINDS} as --data_dir."
         )
     path = user_path(where)
     if not path.exists():
-        raise UserError(f"there is no {path}; give a folder, a zip or an npz of images.")
+        raise UserError(f"there is no {path}; give {KINDS}.")
     given = data_arguments(config)
     preprocessing = preprocessing._replace(
         fit=given.get("fit", "crop"), resample=given.get("resample", "lanczos")
@@ -120,7 +119,8 @@ def _open_files(where: str, config: Config, preprocessing: Preprocessing) -> Aud
         source = open_files(path, given.get("classes", "auto"), given.get("split", "train"))
     except UserError as e:
         raise about_path(e) from None
-    contents, notes = source.open(), source.notes
+    contents = source.open()
+    notes = (*source.notes, *contents.notes)
     columns = {}
     if contents.labels is not None:
         columns = {"class": (contents.labels, contents.classes)}
@@ -133,14 +133,9 @@ def _open_files(where: str, config: Config, preprocessing: Preprocessing) -> Aud
 
 def _other_files(path: Path) -> dict[str, int]:
     """Count the files that are no images, by ending, the most frequent first."""
-    names: Iterable[str]
-    if path.is_dir():
-        names = (p.relative_to(path).as_posix() for p in path.rglob("*") if not p.is_dir())
-    elif path.suffix.lower() == ".npz":
+    if path.is_file() and path.suffix.lower() in (".npz", ".npy", ".parquet"):
         return {}
-    else:
-        with zipfile.ZipFile(path) as archive:
-            names = [i.filename.replace("\\", "/") for i in archive.infolist() if not i.is_dir()]
+    names = open_container(path).marks
     endings = (Path(name).suffix.lower() or "none" for name in names if not is_candidate(name))
     return dict(collections.Counter(endings).most_common())
 

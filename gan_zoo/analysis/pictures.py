@@ -14,10 +14,10 @@ from gan_zoo import registry
 from gan_zoo.config import Config
 from gan_zoo.contracts import Dataset
 from gan_zoo.datasets import cache_dir
-from gan_zoo.datasets.arrays import npz
 from gan_zoo.datasets.load import load
+from gan_zoo.datasets.opened import open_source
 from gan_zoo.datasets.pixels import Preprocessing
-from gan_zoo.datasets.sources import Source, pictures
+from gan_zoo.datasets.sources import Source
 from gan_zoo.errors import UserError
 
 
@@ -95,9 +95,7 @@ def open_pictures(path: Path, most: int | None = None, seed: int = 0) -> Source:
         return [names[i] for i in np.sort(rows)]
 
     try:
-        return (
-            npz(path) if path.suffix.lower() == ".npz" and path.is_file() else pictures(path, some)
-        )
+        return open_source(path, some)
     except UserError as e:
         raise about_path(e) from None
 

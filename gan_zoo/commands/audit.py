@@ -55,7 +55,7 @@ def main(values: flags.FlagValues, rest: list[str]) -> None:
     data = values.data or ("files" if values.data_dir else "")
     if len(rest) > 1 or bool(rest) == bool(data):
         raise UserError(
-            "one folder, zip or npz is needed, or --data=NAME instead, but"
+            "one folder, archive or array is needed, or --data=NAME instead, but"
             f" {len(rest) + bool(data)} were given."
         )
     from gan_zoo import images

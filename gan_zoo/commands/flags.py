@@ -73,7 +73,7 @@ def define_image_flags(
         "data", "", "the real images: a data set, as for gan_zoo train", flag_values=values
     )
     flags.DEFINE_string(
-        "data_dir", "", "where they are: a folder, a zip or an npz", flag_values=values
+        "data_dir", "", "where they are: a folder, an archive or an array", flag_values=values
     )
     flags.DEFINE_string(
         "image_size",
@@ -126,7 +126,8 @@ def subject_of(values: flags.FlagValues, rest: list[str]) -> Subject:
 
     if len(rest) != 1:
         raise UserError(
-            f"one run, or one folder, zip or npz of pictures is needed, but {len(rest)} were given."
+            "one run, or one folder, archive or array of pictures is needed, but"
+            f" {len(rest)} were given."
         )
     path = user_path(rest[0])
     if path.exists() and not (path / "config.json").is_file():

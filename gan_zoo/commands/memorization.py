@@ -41,7 +41,7 @@ def define_flags(values: flags.FlagValues) -> None:
     flags.DEFINE_string(
         "held_out_dir",
         "",
-        "where held-out images are: a folder, a zip or an npz",
+        "where held-out images are: a folder, an archive or an array",
         flag_values=values,
     )
     flags.DEFINE_integer(

@@ -35,7 +35,7 @@ def define_flags(values: flags.FlagValues) -> None:
     flags.DEFINE_string(
         "data_dir",
         "",
-        "where the run's data are now: a folder, a zip or an npz",
+        "where the run's data are now: a folder, an archive or an array",
         flag_values=values,
     )
     flags.DEFINE_integer(

@@ -1,4 +1,4 @@
-"""Arrays of images in an .npz file, made uint8."""
+"""Arrays of images in an .npz or .npy file, made uint8."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 
 from gan_zoo.datasets import array_labels
+from gan_zoo.datasets.archives import open_zip
 from gan_zoo.datasets.class_labels import wanted_parts
-from gan_zoo.datasets.containers import open_zip
 from gan_zoo.datasets.sources import Contents, Source, fingerprint
-from gan_zoo.datasets.store import available_memory
+from gan_zoo.datasets.store import available_memory, memory_map
 from gan_zoo.datasets.text import error_text
 from gan_zoo.errors import UserError
 
@@ -63,6 +63,33 @@ def _part_keys(
     left = ", ".join(f"{key} {shape}" for key, shape in fit.items() if key not in keys)
     note = f"of {path}, {left} is left out; --data='files(split=...)' takes parts."
     return keys, [note] if left else []
+
+
+def npy(path: Path) -> Source:
+    """The images of an .npy, which are read from the disk one by one.
+
+    Raises:
+        UserError: It is broken or holds no images.
+    """
+    try:
+        images = memory_map(path)
+        status = path.stat()
+    except Exception as e:  # NumPy raises many types
+        raise UserError(
+            f"{path} is no array of NumPy, is damaged or holds objects ({error_text(e)}); save"
+            " uint8 images [N, H, W] or [N, H, W, C] in it."
+        ) from None
+    if images.ndim not in (3, 4):
+        raise UserError(
+            f"{path} has the shape {images.shape}; save images [N, H, W] or [N, H, W, C] in it."
+        )
+    shape = (images.shape, images.dtype)
+    return Source(
+        str(path),
+        fingerprint("npy", path.resolve(), status.st_size, status.st_mtime_ns, *shape),
+        lambda: _scaled(images, f"the array of {path}"),
+        listing=fingerprint("npy", *shape),
+    )
 
 
 def _shapes(path: Path, archive: zipfile.ZipFile) -> dict[str, tuple[int, ...]]:
@@ -120,10 +147,20 @@ def _contents(
         raise UserError(
             f"the array '{key}' of {path} cannot be read ({error_text(e)}); save it as uint8."
         ) from None
-    scale, offset = _range(images, f"the array '{key}' of {path}")
+    return _scaled(images, f"the array '{key}' of {path}", labels, classes)
+
+
+def _scaled(
+    images: np.ndarray,
+    where: str,
+    labels: np.ndarray | None = None,
+    classes: tuple[str, ...] = (),
+) -> Contents:
+    """Return the images of an array, each made uint8 when it is read."""
+    scale, offset = _range(images, where)
 
     def read(i: int) -> np.ndarray:
-        image = images[i]
+        image = np.asarray(images[i])
         return (
             image if image.dtype == np.uint8 else np.rint(image * scale + offset).astype(np.uint8)
         )

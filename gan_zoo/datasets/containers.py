@@ -1,23 +1,40 @@
-"""Containers of files: a folder or a zip archive as a list of names, read one by one."""
+"""Containers of files: a folder or an archive as a list of names, read one by one.
+
+The archives themselves are in ``archives.py`` and ``tarballs.py``.
+"""
 
 from __future__ import annotations
 
 import os
 import re
 import stat
-import zipfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
-from gan_zoo.datasets.text import error_text, printable
+import numpy as np
+
+from gan_zoo.datasets.text import printable
 from gan_zoo.errors import UserError
 
-_LARGEST = 2**28  # bytes that one file of an archive may unpack to
+LARGEST = 2**28  # bytes that one file of an archive may unpack to
 # From that many bytes on, a file that is compressed by that factor is taken for a zip bomb.
-_BOMB = (2**25, 200)
+BOMB = (2**25, 200)
 
 Mark = tuple[object, ...]
+Classes = tuple[np.ndarray | None, tuple[str, ...]]
+
+
+class OwnLabels(NamedTuple):
+    """Labels that a container itself has for its images.
+
+    Attributes:
+        read: Returns int32 ``[N]`` or None, and the names of the classes.
+        notes: Sentences for :attr:`Dataset.notes`.
+    """
+
+    read: Callable[[], Classes]
+    notes: tuple[str, ...] = ()
 
 
 class Container(NamedTuple):
@@ -26,10 +43,14 @@ class Container(NamedTuple):
     Attributes:
         path: The folder or the archive.
         identity: What, beside the marks of its files, tells it from other containers.
-        marks: By relative POSIX path, what changes whenever that file may have changed.
+        marks: By relative POSIX path, what changes whenever that file may have changed. A copy of
+            the container has the same first element.
         read: Returns the bytes of a path in ``marks``. Threads call it; whatever it raises says
             that this file cannot be read.
         refuse: Raises a UserError if a file with a path in ``marks`` must not be read.
+        file: Returns a file that can be opened as an archive: its path, or the open file.
+        labels: Returns the labels that the container itself has for some paths, or None.
+        notes: Sentences for :attr:`Dataset.notes`.
     """
 
     path: Path
@@ -37,21 +58,51 @@ class Container(NamedTuple):
     marks: Mapping[str, Mark]
     read: Callable[[str], bytes]
     refuse: Callable[[str], None] = lambda name: None
+    file: Callable[[str], Path | BinaryIO] | None = None
+    labels: Callable[[Sequence[str]], OwnLabels | None] = lambda names: None
+    notes: tuple[str, ...] = ()
 
 
-def open_container(path: Path) -> Container:
-    """Open a folder or a zip archive, which exists.
+def member_path(name: str, where: Path) -> str:
+    """Return the relative POSIX path of a member of an archive.
 
     Raises:
-        UserError: It is neither, is broken or unsafe.
+        UserError: It points out of the archive.
     """
-    if path.is_dir():
-        return _folder(path)
-    if path.is_file() and (zipfile.is_zipfile(path) or path.suffix.lower() == ".zip"):
-        return _archive(path)
-    raise UserError(
-        f"{path} is neither a folder nor a .zip nor an .npz; give one of these as --data_dir."
-    )
+    name = name.replace("\\", "/")
+    parts = name.split("/")
+    if re.match("/|[A-Za-z]:", name) or ".." in parts:
+        raise UserError(
+            f"the archive {where} is refused, since its member '{printable(name)}' points out of"
+            " it; pack the images again with plain relative paths."
+        )
+    return "/".join(p for p in parts if p not in ("", "."))
+
+
+def folder(root: Path) -> Container:
+    """The files below a folder.
+
+    Raises:
+        UserError: A folder cannot be listed.
+    """
+    marks: dict[str, Mark] = {}
+    regular: set[str] = set()
+    for name in _files_below(root):
+        try:
+            status = os.stat(f"{root}/{name}")
+        except OSError:  # a dangling link
+            marks[name] = (None, None)
+            continue
+        marks[name] = (status.st_size, status.st_mtime_ns)
+        if stat.S_ISREG(status.st_mode):
+            regular.add(name)
+
+    def read(name: str) -> bytes:
+        if name not in regular:  # opening a pipe would wait for ever
+            raise OSError("not a regular file, or a dangling link")
+        return (root / name).read_bytes()
+
+    return Container(root, ("folder", root.resolve()), marks, read, file=lambda name: root / name)
 
 
 def _files_below(root: Path) -> Iterable[str]:
@@ -74,86 +125,10 @@ def _files_below(root: Path) -> Iterable[str]:
             continue
         seen.add((mark.st_dev, mark.st_ino))
         subfolders.sort()
-        for name in files:
-            yield Path(folder, name).relative_to(root).as_posix()
+        below = os.path.relpath(folder, root).replace(os.sep, "/")
+        yield from (files if below == "." else (f"{below}/{name}" for name in files))
     if closed:
         raise UserError(
             f"the folder {printable(closed[0])} cannot be listed; change its permissions or move it"
             f" out of {root}."
         )
-
-
-def _folder(root: Path) -> Container:
-    marks: dict[str, Mark] = {}
-    regular: set[str] = set()
-    for name in _files_below(root):
-        try:
-            status = os.stat(root / name)
-        except OSError:  # a dangling link
-            marks[name] = (None, None)
-            continue
-        marks[name] = (status.st_size, status.st_mtime_ns)
-        if stat.S_ISREG(status.st_mode):
-            regular.add(name)
-
-    def read(name: str) -> bytes:
-        if name not in regular:  # opening a pipe would wait for ever
-            raise OSError("not a regular file, or a dangling link")
-        return (root / name).read_bytes()
-
-    return Container(root, ("folder", root.resolve()), marks, read)
-
-
-def open_zip(path: Path) -> zipfile.ZipFile:
-    """Open an archive for reading.
-
-    Raises:
-        UserError: It is broken, or may not be read.
-    """
-    try:
-        return zipfile.ZipFile(path)
-    except OSError as e:
-        raise UserError(
-            f"{path} cannot be read ({error_text(e)}); check its permissions."
-        ) from None
-    except (zipfile.BadZipFile, NotImplementedError, ValueError) as e:
-        raise UserError(
-            f"{path} is not a zip archive, or is damaged ({error_text(e)}); download or pack it"
-            " again."
-        ) from None
-
-
-def _archive(path: Path) -> Container:
-    archive = open_zip(path)
-    members = {}
-    for info in archive.infolist():
-        name = info.filename.replace("\\", "/")
-        parts = name.split("/")
-        if re.match("/|[A-Za-z]:", name) or ".." in parts:
-            raise UserError(
-                f"the archive {path} is refused, since its member '{printable(name)}' points out of"
-                " it; pack the images again with plain relative paths."
-            )
-        if not info.is_dir():
-            members["/".join(p for p in parts if p not in ("", "."))] = info
-
-    def refuse(name: str) -> None:
-        info = members[name]
-        if info.flag_bits & 1:
-            raise UserError(
-                f"the archive {path} is encrypted; unpack it and give the folder as --data_dir."
-            )
-        size, ratio = info.file_size, info.file_size / max(info.compress_size, 1)
-        if size > _LARGEST or (size > _BOMB[0] and ratio > _BOMB[1]):
-            raise UserError(
-                f"the archive {path} is refused, since its member '{printable(name)}' would unpack"
-                f" to {size / 2**20:,.0f} MiB; leave it out or make that image smaller."
-            )
-
-    return Container(
-        path,
-        ("zip",),
-        {name: (info.CRC, info.file_size) for name, info in members.items()},
-        lambda name: archive.read(members[name]),  # which checks the CRC
-        refuse,
-    )

@@ -1,4 +1,4 @@
-"""The user's own images: any folder, .zip or .npz."""
+"""The user's own images: a folder, an archive, an array or a table."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ from gan_zoo.contracts import Dataset, ImageSpec
 from gan_zoo.datasets.arrays import npz
 from gan_zoo.datasets.class_labels import balance_notes, label_pictures
 from gan_zoo.datasets.load import load
+from gan_zoo.datasets.opened import open_source
 from gan_zoo.datasets.pixels import Preprocessing
-from gan_zoo.datasets.sources import Source, pictures, require_path
+from gan_zoo.datasets.places import KINDS
+from gan_zoo.datasets.sources import Source, require_path
 from gan_zoo.errors import UserError
 from gan_zoo.registry import datasets
 
@@ -25,12 +27,13 @@ def files(
     *,
     images: ImageSpec,
 ) -> Dataset:
-    """The images in a folder, a .zip or an .npz given by --data_dir.
+    """The images in a folder, .zip, .tar, .npz, .npy or .parquet given by --data_dir.
 
     Files count as images by their endings; folders are read with all their subfolders. Classes come
     from dataset.json (StyleGAN's) or metadata.csv or metadata.jsonl (ImageFolder's), else from the
     folders if all images lie in two or more of them, else from a table with a row for each image.
-    An .npz holds ``images`` (or ``x_train``), and maybe ``labels`` (or ``y_train``).
+    An .npz holds ``images`` (or ``x_train``), and maybe ``labels`` (or ``y_train``). Archives in a
+    folder or a zip that holds no images are taken together.
 
     Args:
         fit: How images of another aspect are fitted: crop (the center), pad (white) or stretch.
@@ -46,8 +49,7 @@ def files(
     """
     if images.data_dir is None:
         raise UserError(
-            "--data=files needs to know where the images are; give a folder, a .zip or an .npz as"
-            " --data_dir."
+            f"--data=files needs to know where the images are; give {KINDS} as --data_dir."
         )
     source = open_files(require_path(images.data_dir), classes, split)
     preprocessing = Preprocessing(images.size, images.channels, fit, resample)
@@ -57,12 +59,12 @@ def files(
 
 
 def open_files(path: Path, classes: str = "auto", split: str = "train") -> Source:
-    """Open a folder, a .zip or an .npz, which exists, with its classes; see :func:`files`.
+    """Open a path, which exists, with its classes; see :func:`files`.
 
     Raises:
-        UserError: It is neither, is broken, or has no such part or labels.
+        UserError: It holds no images, is broken, or has no such part or labels.
     """
-    if path.suffix.lower() == ".npz" and path.is_file():
-        return npz(path, classes, split)
     label = functools.partial(label_pictures, classes=classes, split=split, where=str(path))
-    return pictures(path, label=label)
+    return open_source(
+        path, label=label, arrays=functools.partial(npz, classes=classes, split=split)
+    )

@@ -1,4 +1,4 @@
-"""Sources of images: a folder, a zip archive or an npz file, opened without reading any image.
+"""Sources of images: a folder, an archive or an array, opened without reading any image.
 
 A :class:`Source` has a fingerprint that is cheap to take, and opens only when the cache does not
 know that fingerprint.
@@ -14,7 +14,8 @@ from typing import NamedTuple
 import numpy as np
 
 from gan_zoo.datasets.class_labels import Labeling, label_by_folders
-from gan_zoo.datasets.containers import open_container
+from gan_zoo.datasets.containers import Container
+from gan_zoo.datasets.places import KINDS, open_container
 from gan_zoo.errors import UserError
 
 EXTENSIONS = (
@@ -47,12 +48,14 @@ class Contents(NamedTuple):
             C]``. Threads call it; whatever it raises says that this image cannot be read.
         labels: int ``[N]``, the class of each image, or None.
         classes: The names of the classes.
+        notes: Sentences for :attr:`Dataset.notes` that only an opened source can know.
     """
 
     names: Sequence[str]
     read: Callable[[int], bytes | np.ndarray]
     labels: np.ndarray | None = None
     classes: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 class Source(NamedTuple):
@@ -63,12 +66,16 @@ class Source(NamedTuple):
         fingerprint: Changes whenever the images may have changed.
         open: Makes the images readable.
         notes: Sentences for :attr:`Dataset.notes`.
+        listing: What a copy elsewhere has in common with it, such as names and sizes of files: if
+            it is known to the cache, the images are compared. "" if the fingerprint itself does
+            not depend on the place.
     """
 
     where: str
     fingerprint: str
     open: Callable[[], Contents]
     notes: tuple[str, ...] = ()
+    listing: str = ""
 
 
 def fingerprint(*parts: object) -> str:
@@ -88,8 +95,7 @@ def require_path(data_dir: Path) -> Path:
     except OSError:
         pass
     raise UserError(
-        f"--data_dir={data_dir} does not exist or cannot be reached; give a folder, a .zip or an"
-        " .npz that does."
+        f"--data_dir={data_dir} does not exist or cannot be reached; give {KINDS} that does."
     )
 
 
@@ -107,7 +113,7 @@ def all_of(names: Sequence[str]) -> Sequence[str]:
 
 
 def pictures(path: Path, select: Select = all_of, label: Label = label_by_folders) -> Source:
-    """A folder or a zip archive of image files.
+    """A folder or an archive of image files.
 
     Args:
         path: It exists.
@@ -117,24 +123,38 @@ def pictures(path: Path, select: Select = all_of, label: Label = label_by_folder
     Raises:
         UserError: It is neither, is broken or unsafe, or holds no images.
     """
-    container = open_container(path)
+    return pictures_in(open_container(path), select, label)
+
+
+def pictures_in(
+    container: Container, select: Select = all_of, label: Label = label_by_folders
+) -> Source:
+    """The image files in a container; see :func:`pictures`."""
 
     def read(name: str) -> bytes:
         container.refuse(name)
         return container.read(name)
 
     names, labels, classes, notes = label(
-        _selected(container.marks, select, path), container.marks, read
+        _selected(container.marks, select, container.path), container.marks, read
     )
     for name in names:
         container.refuse(name)
+    own = container.labels(names)  # beside the images, and so more certain than folders
     marks = [(name, *container.marks[name]) for name in names]
     digest = [] if labels is None else [hashlib.sha256(labels.tobytes()).hexdigest(), *classes]
 
     def contents() -> Contents:
-        return Contents(names, lambda i: container.read(names[i]), labels, classes)
+        found = own.read() if own else (labels, classes)
+        return Contents(names, lambda i: container.read(names[i]), *found)
 
-    return Source(str(path), fingerprint(*container.identity, *marks, *digest), contents, notes)
+    return Source(
+        str(container.path),
+        fingerprint(*container.identity, *marks, *digest),
+        contents,
+        (*container.notes, *(own.notes if own else ()), *notes),
+        fingerprint(*(mark[:2] for mark in marks)),
+    )
 
 
 def _selected(names: Iterable[str], select: Select, where: Path) -> Sequence[str]:
