@@ -31,6 +31,7 @@ COMMANDS = {
     "check": "check a part, yours or ours, against its contract",
     "list": "all parts, with their arguments",
     "presets": "all presets, with size, time and results",
+    "cache": "what the cache holds: decoded images, programs; remove it",
     "launch": "start the workers of a run on one or several hosts",
 }
 ALIASES = {"nearest": "memorization", "make_gif": "gif"}

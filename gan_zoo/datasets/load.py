@@ -6,6 +6,7 @@ Images are decoded in parallel, broken ones are skipped, and the result is kept 
 from __future__ import annotations
 
 import collections
+import contextlib
 import hashlib
 import math
 import os
@@ -22,7 +23,8 @@ from tqdm import tqdm
 
 from gan_zoo import cli
 from gan_zoo.contracts import Dataset
-from gan_zoo.datasets import pixels, store
+from gan_zoo.datasets import copies, pixels, store
+from gan_zoo.datasets.copies import ContentHash
 from gan_zoo.datasets.pixels import Picture, Preprocessing
 from gan_zoo.datasets.sources import Contents, Source, fingerprint
 from gan_zoo.datasets.text import error_text, printable
@@ -33,6 +35,9 @@ VERSION = 2  # part of the cache key, to be raised whenever a report changes
 _MOST_FAILURES = 1 / 4
 _SHOWN = 3  # files that a message names
 _MANY_EQUAL = 1 / 10  # share of equal images that is told
+# Stands for the place of the images in a kept note, as a copy at another place has the same notes.
+# No name of a file in a note can hold it.
+_HERE = "\0"
 
 In = TypeVar("In")
 Out = TypeVar("Out")
@@ -66,24 +71,28 @@ def load(
     key = fingerprint(source.fingerprint, preprocessing, drop_duplicates, *versions)[:20]
     stem = f"{name}-{preprocessing.size[0]}x{preprocessing.size[1]}-{key}"
 
+    listing = fingerprint(source.listing, name, preprocessing, drop_duplicates, *versions)[:20]
+
     def produce(channels: int | None) -> Callable[[], store.Producer]:
         def start() -> store.Producer:
             contents = source.open()
-            blocks = _blocks(
-                name,
-                source.where,
-                contents,
-                preprocessing._replace(channels=channels),
-                drop_duplicates,
-            )
+            asked = preprocessing._replace(channels=channels)
+            blocks = _hashed_blocks(name, source, contents, asked, drop_duplicates)
             return store.Producer(len(contents.names), blocks)
 
         return start
 
-    try:
-        entry = store.fetch(cache_dir, stem, produce(preprocessing.channels))
-    except _ColorAfterGray:
-        entry = store.fetch(cache_dir, stem, produce(3))
+    entry = store.find(cache_dir, stem)
+    if entry is None and source.listing:
+        entry = _find_copy(name, source, stem, listing, cache_dir)
+    if entry is None:
+        try:
+            entry = store.fetch(cache_dir, stem, produce(preprocessing.channels))
+        except _ColorAfterGray:
+            entry = store.fetch(cache_dir, stem, produce(3))
+        content = entry.report.get("content")
+        if content and (cache_dir / f"{stem}.npy").exists():  # else it is in memory alone
+            copies.remember(cache_dir, listing, content, stem)
     report = entry.report
     return Dataset(
         name=name,
@@ -94,8 +103,57 @@ def load(
         label_values={column: tuple(values) for column, values in report["label_values"].items()},
         hash=entry.hash,
         resize=preprocessing.describe(report["resized"]),
-        notes=(*source.notes, *report["notes"]),
+        notes=(*source.notes, *(note.replace(_HERE, source.where) for note in report["notes"])),
     )
+
+
+def _find_copy(
+    name: str, source: Source, stem: str, listing: str, cache_dir: Path
+) -> store.Entry | None:
+    """Return the entry with the same images under another path; None if there is none."""
+    known = copies.known_copies(cache_dir, listing)
+    if not any((cache_dir / f"{other}.npy").exists() for other in known.values()):
+        return None
+    hashed = ContentHash(source.open())
+    total = len(hashed.contents.names)
+
+    def read(rows: range) -> int:
+        with contextlib.suppress(Exception):  # then the source is not recognized
+            for i in rows:
+                hashed.contents.read(i)
+        return len(rows)
+
+    text = f"{name}: looking for a copy in the cache"
+    shown = cli.on_terminal()
+    with tqdm(
+        total=total, desc=text, unit=" images", disable=not shown, delay=1, leave=False
+    ) as bar:
+        for count in _in_order(read, _chunks(total, 64)):
+            bar.update(count)
+    other = known.get(hashed.hexdigest() or "")
+    entry = store.find(cache_dir, other) if other else None
+    if entry is not None and other:
+        copies.link(cache_dir, stem, other)
+    return entry
+
+
+def _chunks(total: int, step: int) -> Iterator[range]:
+    return (range(first, min(first + step, total)) for first in range(0, total, step))
+
+
+def _hashed_blocks(
+    name: str,
+    source: Source,
+    contents: Contents,
+    preprocessing: Preprocessing,
+    drop_duplicates: bool,
+) -> Generator[np.ndarray, None, store.Report]:
+    """Yield what :func:`_blocks` yields; its report has the hash of the content, too."""
+    hashed = ContentHash(contents) if source.listing else None
+    contents = hashed.contents if hashed else contents
+    report = yield from _blocks(name, source.where, contents, preprocessing, drop_duplicates)
+    report["notes"] = [*contents.notes, *report["notes"]]
+    return {**report, "where": source.where, "content": hashed and hashed.hexdigest()}
 
 
 def _blocks(
@@ -138,8 +196,9 @@ def _blocks(
         listed = ", ".join(f"{file} ({why})" for file, why in failed[:_SHOWN]) + (
             ", ..." if len(failed) > _SHOWN else ""
         )
-        count = f"{len(failed):,} of {total:,} images in {where} cannot be used"
+        count = f"{len(failed):,} of {total:,} images in {_HERE} cannot be used"
         if len(failed) > _MOST_FAILURES * total:
+            count = count.replace(_HERE, where)
             raise UserError(f"{count}: {listed}; fix or remove these files, or check --data_dir.")
         notes.append(f"{count} and are left out: {listed}.")
     if preprocessing.channels == 3 and not color:
@@ -149,12 +208,12 @@ def _blocks(
         )
     if duplicates:
         notes.append(
-            f"{duplicates:,} of {total:,} images in {where} repeat an earlier one exactly and are"
+            f"{duplicates:,} of {total:,} images in {_HERE} repeat an earlier one exactly and are"
             " dropped."
         )
     equal = max(seen.values(), default=0)
     if not duplicates and equal > 1 and equal >= _MANY_EQUAL * len(kept):
-        notes.append(_equal_note(where, equal, len(kept)))
+        notes.append(_equal_note(_HERE, equal, len(kept)))
     labels = (
         {} if contents.labels is None else {"class": np.asarray(contents.labels)[kept].tolist()}
     )
@@ -185,11 +244,8 @@ def _preprocess_all(
     total = len(contents.names)
     step = max(1, min(64, 2**20 // (3 * math.prod(preprocessing.size))))
 
-    def work(first: int) -> list[tuple[int, Picture | _Failure]]:
-        return [
-            (i, _preprocess(contents, i, preprocessing))
-            for i in range(first, min(first + step, total))
-        ]
+    def work(rows: range) -> list[tuple[int, Picture | _Failure]]:
+        return [(i, _preprocess(contents, i, preprocessing)) for i in rows]
 
     # Pillow's, on metadata. They are not caught for the time of reading: that is a matter of the
     # whole process, and this may be one of its threads.
@@ -198,7 +254,7 @@ def _preprocess_all(
     with tqdm(
         total=total, desc=name, unit=" images", disable=not shown, delay=1, leave=False
     ) as bar:
-        for chunk in _in_order(work, range(0, total, step)):
+        for chunk in _in_order(work, _chunks(total, step)):
             yield chunk
             bar.update(len(chunk))
 

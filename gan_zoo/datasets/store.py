@@ -15,7 +15,6 @@ import math
 import mmap
 import os
 import shutil
-import time
 import zipfile
 from collections.abc import Callable, Generator
 from pathlib import Path
@@ -23,6 +22,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from gan_zoo.datasets import cache, copies
 from gan_zoo.errors import UserError
 from gan_zoo.files import whole_file
 
@@ -100,14 +100,16 @@ def fetch(folder: Path, stem: str, produce: Callable[[], Producer]) -> Entry:
     Raises:
         UserError: The images fit neither on the disk nor in memory; or whatever ``produce`` raises.
     """
-    entry = _read(folder, stem)
+    entry = find(folder, stem)
     if entry is not None:
         return entry
+    cache.cache_limit(folder)  # raises if it is set wrongly
     try:
         _write(folder, stem, produce())
-        entry = _read(folder, stem)
+        entry = find(folder, stem)
         if entry is None:
             raise OSError("what was written could not be read back")
+        cache.trim(folder)  # not this entry, which is in use now
         return entry
     except OSError as e:
         reason = e.strerror or str(e)
@@ -117,6 +119,20 @@ def fetch(folder: Path, stem: str, produce: Callable[[], Producer]) -> Entry:
         " time; set GAN_ZOO_CACHE."
     )
     return entry._replace(report={**entry.report, "notes": [*entry.report["notes"], note]})
+
+
+def find(folder: Path, stem: str) -> Entry | None:
+    """The entry of this name, or the one that holds the same images; None if there is none.
+
+    It counts as used now, and is not removed by other processes while its images are in use.
+    """
+    entry = _read(folder, stem)
+    if entry is None and (other := copies.linked(folder, stem)):
+        stem, entry = other, _read(folder, other)
+    if entry is not None:
+        cache.hold(folder / f"{stem}.json", entry.images)
+        cache.touch(folder / f"{stem}.json")
+    return entry
 
 
 def _drain(producer: Producer, take: Callable[[np.ndarray], None]) -> Report:
@@ -131,10 +147,7 @@ def _drain(producer: Producer, take: Callable[[np.ndarray], None]) -> Report:
 
 def _write(folder: Path, stem: str, producer: Producer) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    for old in folder.glob(".*.part"):  # of runs that were killed
-        with contextlib.suppress(OSError):
-            if time.time() - old.stat().st_mtime > 86400:
-                old.unlink()
+    cache.remove_leftovers(folder)
     hasher = Hasher()
     # Plain writes, not a memory map: where the disk is full, a map kills the process.
     with whole_file(folder / f"{stem}.npy") as part, part.open("xb") as file:
@@ -142,7 +155,10 @@ def _write(folder: Path, stem: str, producer: Producer) -> None:
         def take(block: np.ndarray) -> None:
             if hasher.shape == (0,):
                 file.write(bytes(_HEADER))
-                if shutil.disk_usage(folder).free < producer.limit * block[0].nbytes:
+                need = producer.limit * block[0].nbytes
+                if shutil.disk_usage(folder).free < need:
+                    cache.trim(folder, free=need)
+                if shutil.disk_usage(folder).free < need:
                     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             file.write(np.ascontiguousarray(block).data)
             hasher.add(block)

@@ -12,7 +12,7 @@ import tensorflow as tf
 from gan_zoo import registry
 from gan_zoo.config import Config
 from gan_zoo.contracts import Dataset
-from gan_zoo.datasets import cache_dir
+from gan_zoo.datasets import cache, cache_dir
 from gan_zoo.datasets.reading import with_full_data_dir
 from gan_zoo.distributed import machine, strategy
 from gan_zoo.errors import UserError
@@ -49,6 +49,7 @@ def train(
     run = Run(config.run_dir)
     if config.jit != "off":
         machine.keep_programs(cache_dir())
+    cache.cache_limit(cache_dir())  # raises if it is set wrongly
     distribution = strategy.make(config.strategy)
     is_chief = strategy.leads(config.strategy)
     if config.deterministic:
@@ -63,6 +64,8 @@ def train(
                 _finish(session, step, outcome)
             finally:
                 session.chief.close()
+                if is_chief:  # now that the newest entries are known by their use
+                    cache.trim(cache_dir())
     return run
 
 

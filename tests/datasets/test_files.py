@@ -550,7 +550,7 @@ def test_too_many_bad_files(refused, read, tmp_path, good, bad):
     text = refused(folder)
     assert f"{bad} of {good + bad} images in {folder} cannot be used: x0.png (empty)" in text
     assert ("..." in text) == (bad > 3)
-    assert not list((folder.parent / "cache").glob("*"))
+    assert not list((folder.parent / "cache").glob("*.*"))
 
 
 def test_a_quarter_of_bad_files_is_borne(read, tmp_path):
@@ -570,12 +570,8 @@ def test_no_data_dir(refused):
         (lambda p: p / "nothing", "does not exist"),
         (lambda p: p / ("x" * 300), "does not exist"),
         (lambda p: write(p, {"d/a.txt": b"x"}) / "d", "there are no images in"),
-        (lambda p: zipped(p / "inner.zip", colors(2)).parent, "inner.zip as --data_dir"),
-        (lambda p: write(p, {"a.tar": b"x"}) / "a.tar", "neither a folder nor a .zip nor an .npz"),
-        (
-            lambda p: write(p, {"a.png": noise(8, 8)}) / "a.png",
-            "neither a folder nor a .zip nor an .npz",
-        ),
+        (lambda p: zipped(p / "inner.npz", {}).parent, "inner.npz as --data_dir"),
+        (lambda p: write(p, {"a.png": noise(8, 8)}) / "a.png", "give a folder, a .zip, .tar, .npz"),
         (lambda p: write(p, {"a.zip": b"x"}) / "a.zip", "is not a zip archive, or is damaged"),
         (lambda p: write(p, {"a.zip": b""}) / "a.zip", "is not a zip archive, or is damaged"),
         (
@@ -836,11 +832,14 @@ def test_a_changed_file_is_read_anew(read, folder, decoded):
     content = (folder / "b/1.png").read_bytes()
     os.utime(folder / "b/1.png", ns=(1, 1))
     same(first, read(folder))
-    assert decoded[0] == 8  # another time of change
+    assert decoded[0] == 4  # another time of change, the same bytes
     (folder / "b/1.png").write_bytes(content + b"\0")
     os.utime(folder / "b/1.png", ns=(1, 1))
     read(folder)
-    assert decoded[0] == 12  # another size
+    assert decoded[0] == 8  # another size
+    (folder / "b/1.png").write_bytes(content + b"\1")
+    read(folder)
+    assert decoded[0] == 12  # other bytes
     (folder / "b/1.png").rename(folder / "b/0.png")
     read(folder)
     assert decoded[0] == 16  # another name
@@ -1021,7 +1020,7 @@ def test_processes_do_not_disturb_each_other(tmp_path):
     ]
     assert len({run.communicate()[0] for run in runs}) == 1
     assert [run.returncode for run in runs] == [0, 0]
-    assert sorted(p.suffix for p in (tmp_path / "cache").iterdir()) == [".json", ".npy"]
+    assert sorted(p.suffix for p in (tmp_path / "cache").iterdir()) == ["", ".json", ".npy"]
 
 
 def test_memory_stays_small_while_the_cache_is_written(read, tmp_path, monkeypatch):
