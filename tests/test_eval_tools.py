@@ -654,7 +654,7 @@ def test_audit_does_not_need_tensorflow(real):
         (["--data=mnis"], "did you mean mnist"),
         (["{empty}"], "there are no images in {empty}; put files in it"),
         (["{broken}"], "none of the 1 images in {broken} can be read: a.png (no image)"),
-        (["{text}"], "is neither a folder nor a .zip nor an .npz; give one of these as the path"),
+        (["{text}"], "holds no images that can be read; give a folder, a .zip, .tar, .npz"),
         (["{real}", "--image_size=1"], "--image_size=1 is not a size"),
         (["{real}", "--channels=2"], "--channels=2 is not possible"),
         (["{real}", "--near=2"], "near"),

@@ -233,9 +233,9 @@ def test_an_entry_that_is_read_counts_as_used(read, folder, tmp_path):
     for name in ("a", "b"):
         read(pictures(tmp_path / name))
     reports = {json.loads(p.read_text())["report"]["where"]: p for p in folder.glob("*.json")}
-    for path in folder.glob("files-*"):
-        os.utime(path, (1, 1))
     for name in ("a", "b", "a"):
+        for path in folder.glob("files-*"):
+            os.utime(path, (1, 1))
         read(tmp_path / name)
         used = [e.name for e in cache.cache_entries(folder) if e.kind == "images"]
         assert used[-1] == reports[str(tmp_path / name)].stem
@@ -313,3 +313,11 @@ def test_the_command_says_what_is_in_use(run, read, tmp_path):
     assert "(in use)" in run()
     assert "it is in use" in run("--clear")
     assert len(data.images) == 6
+
+
+def test_a_run_bounds_the_cache_at_its_end(folder, full, train, refused, idle_step, monkeypatch):
+    monkeypatch.setenv(cache.VARIABLE, "many")
+    assert "write it as 50GB" in refused("--steps=2")
+    monkeypatch.setenv(cache.VARIABLE, "0")
+    assert train("--steps=2") == 0
+    assert left(full) == ["download", "mine", "mine too"]
