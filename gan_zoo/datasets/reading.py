@@ -14,6 +14,7 @@ from gan_zoo.contracts import Dataset
 from gan_zoo.datasets import build_dataset
 from gan_zoo.files import user_path
 
+_IMPORT_TENSORFLOW = ("tfds",)
 FIRST_LOOK = 0.1  # seconds in which a missing folder, say, is found
 
 
@@ -44,8 +45,9 @@ def read_ahead(config: Config) -> Callable[[], Dataset]:
         UserError: It cannot be loaded, as far as that shows at once; else the function raises it.
     """
     load = functools.partial(load_data, with_full_data_dir(config))
-    builder = registry.datasets[config.spec("data").name]  # imported here, not in the thread
-    if not builder.__module__.startswith("gan_zoo."):
+    name = config.spec("data").name
+    builder = registry.datasets[name]  # imported here, not in the thread
+    if name in _IMPORT_TENSORFLOW or not builder.__module__.startswith("gan_zoo."):
         return load  # it may import TensorFlow, which two threads must not do at once
     read: concurrent.futures.Future[Dataset] = concurrent.futures.Future()
 
