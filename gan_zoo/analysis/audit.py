@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import collections
 import hashlib
-import io
 import warnings
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -12,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 from tqdm import tqdm
 
 from gan_zoo import registry
@@ -22,11 +20,12 @@ from gan_zoo.config import Config
 from gan_zoo.datasets import build_dataset
 from gan_zoo.datasets.class_labels import balance_notes
 from gan_zoo.datasets.files import open_files
-from gan_zoo.datasets.pixels import Preprocessing, preprocess
+from gan_zoo.datasets.pixels import Preprocessing, open_picture, preprocess
 from gan_zoo.datasets.places import KINDS, open_container
-from gan_zoo.datasets.sources import Contents, is_candidate
+from gan_zoo.datasets.sources import Contents, files_in
 from gan_zoo.datasets.store import Hasher
 from gan_zoo.datasets.text import error_text, printable
+from gan_zoo.datasets.values import Levels, Tally, Values
 from gan_zoo.errors import UserError
 from gan_zoo.files import user_path
 
@@ -112,7 +111,9 @@ def _open_files(where: str, config: Config, preprocessing: Preprocessing) -> Aud
         raise UserError(f"there is no {path}; give {KINDS}.")
     given = data_arguments(config)
     preprocessing = preprocessing._replace(
-        fit=given.get("fit", "crop"), resample=given.get("resample", "lanczos")
+        fit=given.get("fit", "crop"),
+        resample=given.get("resample", "lanczos"),
+        background=given.get("background", "white"),
     )
     preprocessing.check()
     try:
@@ -135,9 +136,7 @@ def _other_files(path: Path) -> dict[str, int]:
     """Count the files that are no images, by ending, the most frequent first."""
     if path.is_file() and path.suffix.lower() in (".npz", ".npy", ".parquet"):
         return {}
-    names = open_container(path).marks
-    endings = (Path(name).suffix.lower() or "none" for name in names if not is_candidate(name))
-    return dict(collections.Counter(endings).most_common())
+    return dict(files_in(open_container(path)).endings)
 
 
 class ImageInfo(NamedTuple):
@@ -153,6 +152,7 @@ class ImageInfo(NamedTuple):
         pixels: Those pixels, uint8 ``[H, W, C]``; empty once they are hashed.
         thumb: float32 ``[256]``: the gray thumbnail.
         mean: float32 ``[3]``: the mean color.
+        values: What the values of the file were.
     """
 
     size: tuple[int, int]
@@ -164,6 +164,7 @@ class ImageInfo(NamedTuple):
     pixels: np.ndarray
     thumb: np.ndarray
     mean: np.ndarray
+    values: Values
 
 
 class Audit(NamedTuple):
@@ -207,11 +208,13 @@ def audit(source: AuditSource, near: float = 0.995) -> Audit:
     rows, broken, infos = [], [], []
     # Whether all images are gray, and so have one channel, is known at the end only.
     hashers = {1: Hasher(), 3: Hasher()}
+    tally = Tally()
     empty = np.empty(0, np.uint8)
     for i, info in _measure_all(source):
         if isinstance(info, str):
             broken.append((printable(source.contents.names[i]), info))
             continue
+        tally.add(info.pixels, info.values)
         if info.pixels.shape[2] == 3:
             hashers.pop(1, None)
         for channels, hasher in hashers.items():
@@ -224,7 +227,13 @@ def audit(source: AuditSource, near: float = 0.995) -> Audit:
             f"none of the {len(broken):,} images in {source.title} can be read: {listed}; check the"
             " path."
         )
-    channels = source.preprocessing.channels or min(hashers)
+    preprocessing, levels = source.preprocessing, tally.levels()
+    if source.raw and preprocessing.levels == Levels() != levels:  # as in training
+        return audit(source._replace(preprocessing=preprocessing._replace(levels=levels)), near)
+    if source.raw:
+        notes = tally.notes(source.title, preprocessing.levels, preprocessing.background)
+        source = source._replace(notes=(*source.notes, *notes))
+    channels = preprocessing.channels or min(hashers)
     exact = first_equal([info.exact for info in infos])
     thumbs, means = (np.stack([getattr(x, name) for x in infos]) for name in ("thumb", "mean"))
     return Audit(
@@ -246,8 +255,6 @@ def _measure_all(source: AuditSource) -> Iterator[tuple[int, ImageInfo | str]]:
     def measure(i: int) -> ImageInfo | str:
         try:
             return _measure(source.contents.read(i), source.preprocessing)
-        except UnidentifiedImageError:
-            return "no image"
         except (Image.DecompressionBombError, Image.DecompressionBombWarning):
             return "too many pixels"
         except Exception as e:  # whatever a decoder raises on a damaged file
@@ -269,7 +276,7 @@ def _measure_all(source: AuditSource) -> Iterator[tuple[int, ImageInfo | str]]:
 
 def _measure(data: bytes | np.ndarray, preprocessing: Preprocessing) -> ImageInfo:
     """Decode one image and measure it."""
-    native, file_format, transparent = _decode(data)
+    native, file_format, transparent, values = _decode(data, preprocessing)
     height, width, depth = native.shape
     pixels = preprocess(native, preprocessing).pixels
     small = preprocess(native, Preprocessing((THUMB, THUMB), None, "stretch", "box")).pixels
@@ -287,23 +294,27 @@ def _measure(data: bytes | np.ndarray, preprocessing: Preprocessing) -> ImageInf
         pixels,
         small.mean(axis=2).reshape(-1),
         np.broadcast_to(small.mean(axis=(0, 1)), (3,)),
+        values,
     )
 
 
-def _decode(data: bytes | np.ndarray) -> tuple[np.ndarray, str, bool]:
-    """Return the pixels at their own size, the format, and whether any is transparent."""
+def _decode(
+    data: bytes | np.ndarray, preprocessing: Preprocessing
+) -> tuple[np.ndarray, str, bool, Values]:
+    """Return the pixels at their own size, the format, if any is transparent, and the values."""
     if isinstance(data, np.ndarray):
-        has_alpha = data.ndim == 3 and data.shape[-1] in (2, 4)
-        pixels = preprocess(data, Preprocessing((len(data), len(data[0])), None)).pixels
-        return pixels, "array", has_alpha and bool((data[..., -1] < 255).any())
-    if not data:
-        raise ValueError("empty")
-    with Image.open(io.BytesIO(data)) as image:
-        width, height = image.size
-        if image.getexif().get(_ORIENTATION) in _SIDEWAYS:
-            width, height = height, width
-        file_format, transparent = image.format or "?", image.has_transparency_data
-        if transparent:
-            transparent = bool(np.asarray(image.convert("RGBA").getchannel("A")).min() < 255)
-    pixels = preprocess(data, Preprocessing((height, width), None)).pixels
-    return pixels, file_format, transparent
+        height, width, file_format = len(data), len(data[0]), "array"
+    else:
+        if not data:
+            raise ValueError("empty")
+        with open_picture(data) as image:
+            width, height = image.size
+            if image.getexif().get(_ORIENTATION) in _SIDEWAYS:
+                width, height = height, width
+            file_format = image.format or "?"
+    own = Preprocessing(
+        (height, width), None, background=preprocessing.background, levels=preprocessing.levels
+    )
+    picture = preprocess(data, own)
+    transparent = "transparent" in picture.values.traits
+    return picture.pixels, file_format, transparent, picture.values

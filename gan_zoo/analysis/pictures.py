@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import ImageOps
 
 from gan_zoo import registry
 from gan_zoo.config import Config
@@ -16,7 +15,7 @@ from gan_zoo.contracts import Dataset
 from gan_zoo.datasets import cache_dir
 from gan_zoo.datasets.load import load
 from gan_zoo.datasets.opened import open_source
-from gan_zoo.datasets.pixels import Preprocessing
+from gan_zoo.datasets.pixels import Preprocessing, open_picture
 from gan_zoo.datasets.sources import Source
 from gan_zoo.errors import UserError
 
@@ -112,7 +111,7 @@ def first_size(path: Path) -> tuple[int, int]:
             picture = contents.read(i)
             if isinstance(picture, np.ndarray):
                 return int(picture.shape[0]), int(picture.shape[1])
-            with Image.open(io.BytesIO(picture)) as image:
+            with open_picture(picture) as image:
                 width, height = ImageOps.exif_transpose(image).size
                 return height, width
         except Exception:  # whatever a decoder raises on a file; loading reports it
@@ -142,4 +141,5 @@ def data_preprocessing(data: Dataset, config: Config) -> Preprocessing:
         None,
         arguments.get("fit", "crop"),
         arguments.get("resample", "lanczos"),
+        background=arguments.get("background", "white"),
     )

@@ -11,7 +11,7 @@ from absl import flags
 
 from gan_zoo import cli
 from gan_zoo.commands.flags import checkpoint_of, define_checkpoint_flags
-from gan_zoo.datasets.sources import EXTENSIONS
+from gan_zoo.datasets.picture_formats import EXTENSIONS
 from gan_zoo.files import file_to_write, new_folder, user_path
 from gan_zoo.runs.run import Run
 

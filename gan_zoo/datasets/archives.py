@@ -14,6 +14,7 @@ from typing import BinaryIO
 
 from gan_zoo.datasets import cache_dir
 from gan_zoo.datasets.containers import BOMB, LARGEST, Container, Mark, member_path
+from gan_zoo.datasets.picture_formats import HEAD
 from gan_zoo.datasets.text import error_text, printable
 from gan_zoo.errors import UserError
 
@@ -100,8 +101,14 @@ def zip_container(where: Path, file: BinaryIO | None = None) -> Container:
             )
         return _seekable(archive, members[name], where)
 
+    def head(name: str) -> bytes:
+        if members[name].compress_type == _DEFLATE64:
+            return read(name)
+        with archive.open(members[name]) as member:
+            return member.read(HEAD)
+
     marks: dict[str, Mark] = {name: (info.CRC, info.file_size) for name, info in members.items()}
-    return Container(where, ("zip",), marks, read, refuse, open_member)
+    return Container(where, ("zip",), marks, read, refuse, open_member, head=head)
 
 
 def _unwrap_offsets(archive: zipfile.ZipFile) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 
 from gan_zoo.datasets import array_labels
 from gan_zoo.datasets.archives import open_zip
+from gan_zoo.datasets.array_values import flat_side, images_of, reshaping
 from gan_zoo.datasets.class_labels import wanted_parts
 from gan_zoo.datasets.sources import Contents, Source, fingerprint
 from gan_zoo.datasets.store import available_memory, memory_map
@@ -129,6 +130,15 @@ def _choose(path: Path, shapes: dict[str, tuple[int, ...]]) -> str:
         return named[0][1]
     if len(fit) == 1:
         return fit[0]
+    flat = [key for key, shape in shapes.items() if len(shape) == 2 and key.lower() in _IMAGES]
+    if not fit and len(flat) == 1:
+        if flat_side(shapes[flat[0]]):
+            return flat[0]
+        if remedy := reshaping(shapes[flat[0]]):
+            raise UserError(
+                f"the array '{flat[0]}' of {path} has the shape {shapes[flat[0]]}, which is flat;"
+                f" save {remedy}."
+            )
     held = ", ".join(f"{key} {shape}" for key, shape in list(shapes.items())[:8]) or "nothing"
     raise UserError(
         f"{path} holds {'more than one array' if fit else 'no array'} that may be images ({held}); "
@@ -157,39 +167,6 @@ def _scaled(
     classes: tuple[str, ...] = (),
 ) -> Contents:
     """Return the images of an array, each made uint8 when it is read."""
-    scale, offset = _range(images, where)
-
-    def read(i: int) -> np.ndarray:
-        image = np.asarray(images[i])
-        return (
-            image if image.dtype == np.uint8 else np.rint(image * scale + offset).astype(np.uint8)
-        )
-
-    return Contents([f"image {i}" for i in range(len(images))], read, labels, classes)
-
-
-def _range(images: np.ndarray, where: str) -> tuple[float, float]:
-    """The factor and the offset that bring the values to 0..255."""
-    if not images.size:
-        raise UserError(f"{where} is empty, {images.shape}; save uint8 images [N, H, W, C] in it.")
-    if images.ndim == 4 and images.shape[-1] not in (1, 2, 3, 4):
-        raise UserError(
-            f"{where} has the shape {images.shape}; save it as [N, H, W, C] with C of 1, 3 or 4."
-        )
-    if images.dtype == bool:
-        return 255.0, 0.0
-    if images.dtype.kind not in "iuf":
-        raise UserError(f"{where} holds values of type {images.dtype}; save it as uint8.")
-    if images.dtype == np.uint8:
-        return 1.0, 0.0
-    low, high = float(images.min()), float(images.max())
-    if images.dtype.kind == "f" and low >= 0 and high <= 1:
-        return 255.0, 0.0
-    if images.dtype.kind == "f" and low >= -1 and high <= 1:
-        return 127.5, 127.5
-    if low >= 0 and high <= 255 and all(np.array_equal(image, np.rint(image)) for image in images):
-        return 1.0, 0.0
-    raise UserError(
-        f"{where} has values from {low:g} to {high:g}; save it as uint8, or as floats in [0, 1] or"
-        " [-1, 1]."
-    )
+    found = images_of(images, where)
+    names = [f"image {i}" for i in range(found.total)]
+    return Contents(names, found.read, labels, classes, found.notes)

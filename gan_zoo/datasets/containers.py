@@ -14,6 +14,7 @@ from typing import BinaryIO, NamedTuple
 
 import numpy as np
 
+from gan_zoo.datasets.picture_formats import HEAD
 from gan_zoo.datasets.text import printable
 from gan_zoo.errors import UserError
 
@@ -51,6 +52,7 @@ class Container(NamedTuple):
         file: Returns a file that can be opened as an archive: its path, or the open file.
         labels: Returns the labels that the container itself has for some paths, or None.
         notes: Sentences for :attr:`Dataset.notes`.
+        head: Returns the first bytes of a path in ``marks``; None if ``read`` is as fast.
     """
 
     path: Path
@@ -61,6 +63,7 @@ class Container(NamedTuple):
     file: Callable[[str], Path | BinaryIO] | None = None
     labels: Callable[[Sequence[str]], OwnLabels | None] = lambda names: None
     notes: tuple[str, ...] = ()
+    head: Callable[[str], bytes] | None = None
 
 
 def member_path(name: str, where: Path) -> str:
@@ -102,7 +105,20 @@ def folder(root: Path) -> Container:
             raise OSError("not a regular file, or a dangling link")
         return (root / name).read_bytes()
 
-    return Container(root, ("folder", root.resolve()), marks, read, file=lambda name: root / name)
+    def head(name: str) -> bytes:
+        if name not in regular:
+            return b""
+        with open(f"{root}/{name}", "rb", buffering=0) as file:
+            return file.read(HEAD)
+
+    return Container(
+        root,
+        ("folder", root.resolve()),
+        marks,
+        read,
+        file=lambda name: root / name,
+        head=head,
+    )
 
 
 def _files_below(root: Path) -> Iterable[str]:

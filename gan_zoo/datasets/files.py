@@ -5,6 +5,8 @@ from __future__ import annotations
 import functools
 from pathlib import Path
 
+import numpy as np
+
 from gan_zoo.contracts import Dataset, ImageSpec
 from gan_zoo.datasets.arrays import npz
 from gan_zoo.datasets.class_labels import balance_notes, label_pictures
@@ -24,24 +26,27 @@ def files(
     drop_duplicates: bool = False,
     classes: str = "auto",
     split: str = "train",
+    background: str = "white",
     *,
     images: ImageSpec,
 ) -> Dataset:
     """The images in a folder, .zip, .tar, .npz, .npy or .parquet given by --data_dir.
 
-    Files count as images by their endings; folders are read with all their subfolders. Classes come
-    from dataset.json (StyleGAN's) or metadata.csv or metadata.jsonl (ImageFolder's), else from the
-    folders if all images lie in two or more of them, else from a table with a row for each image.
-    An .npz holds ``images`` (or ``x_train``), and maybe ``labels`` (or ``y_train``). Archives in a
-    folder or a zip that holds no images are taken together.
+    Files count as images by their endings, or by their content where these tell nothing; folders
+    are read with all their subfolders. Classes come from dataset.json (StyleGAN's) or metadata.csv
+    or metadata.jsonl (ImageFolder's), else from the folders if all images lie in two or more of
+    them, else from a table with a row for each image. An .npz holds ``images`` (or ``x_train``),
+    and maybe ``labels`` (or ``y_train``). Archives in a folder or a zip that holds no images are
+    taken together.
 
     Args:
-        fit: How images of another aspect are fitted: crop (the center), pad (white) or stretch.
+        fit: How images of another aspect are fitted: crop (the center), pad or stretch.
         resample: lanczos, bicubic, bilinear or box; all antialiased.
         drop_duplicates: Keep only the first of images that are equal once resized.
         classes: auto; folders (of any name, and masks are images, too); none; or a column of a
             table beside the images, or an array of the .npz.
         split: Where there are folders (or arrays) of parts: train, val, test or all.
+        background: The color behind transparent pixels and of padding: a name, or as '#ff8800'.
         images: Their size; with channels of None, there is one if all images are gray.
 
     Raises:
@@ -52,8 +57,11 @@ def files(
             f"--data=files needs to know where the images are; give {KINDS} as --data_dir."
         )
     source = open_files(require_path(images.data_dir), classes, split)
-    preprocessing = Preprocessing(images.size, images.channels, fit, resample)
+    preprocessing = Preprocessing(
+        images.size, images.channels, fit, resample, background=background
+    )
     data = load("files", source, preprocessing, drop_duplicates, images.cache_dir)
+    refuse_black(data.images, str(images.data_dir))
     uneven = [balance_notes(data.labels[name], data.label_values[name]) for name in data.labels]
     return data._replace(notes=(*(note for notes in uneven for note in notes), *data.notes))
 
@@ -68,3 +76,20 @@ def open_files(path: Path, classes: str = "auto", split: str = "train") -> Sourc
     return open_source(
         path, label=label, arrays=functools.partial(npz, classes=classes, split=split)
     )
+
+
+def refuse_black(images: np.ndarray, where: str) -> None:
+    """Complain of images that are all black.
+
+    Args:
+        images: uint8 ``[N, H, W, C]``.
+        where: What the message calls their place.
+
+    Raises:
+        UserError: They are, and there are at least two.
+    """
+    if len(images) > 1 and not any(image.any() for image in images):  # the first one has more
+        raise UserError(
+            f"all {len(images):,} images in {where} are black, so that there is nothing to learn;"
+            " check how they were saved, such as floats in [0, 1] that were cut to whole numbers."
+        )

@@ -18,7 +18,7 @@ from typing import NamedTuple, TypeVar
 
 import numpy as np
 import PIL
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 from tqdm import tqdm
 
 from gan_zoo import cli
@@ -28,6 +28,7 @@ from gan_zoo.datasets.copies import ContentHash
 from gan_zoo.datasets.pixels import Picture, Preprocessing
 from gan_zoo.datasets.sources import Contents, Source, fingerprint
 from gan_zoo.datasets.text import error_text, printable
+from gan_zoo.datasets.values import Levels, Tally
 from gan_zoo.errors import UserError
 
 VERSION = 2  # part of the cache key, to be raised whenever a report changes
@@ -47,8 +48,12 @@ class _Failure(NamedTuple):
     reason: str
 
 
-class _ColorAfterGray(Exception):  # noqa: N818 (it is a signal)
-    """The first images were gray, so that one channel seemed enough."""
+class _OnceMore(Exception):  # noqa: N818 (it is a signal)
+    """The images show, once they are seen, that they must be read otherwise."""
+
+    def __init__(self, preprocessing: Preprocessing) -> None:
+        super().__init__()
+        self.preprocessing = preprocessing
 
 
 def load(
@@ -73,10 +78,9 @@ def load(
 
     listing = fingerprint(source.listing, name, preprocessing, drop_duplicates, *versions)[:20]
 
-    def produce(channels: int | None) -> Callable[[], store.Producer]:
+    def produce(asked: Preprocessing) -> Callable[[], store.Producer]:
         def start() -> store.Producer:
             contents = source.open()
-            asked = preprocessing._replace(channels=channels)
             blocks = _hashed_blocks(name, source, contents, asked, drop_duplicates)
             return store.Producer(len(contents.names), blocks)
 
@@ -86,10 +90,7 @@ def load(
     if entry is None and source.listing:
         entry = _find_copy(name, source, stem, listing, cache_dir)
     if entry is None:
-        try:
-            entry = store.fetch(cache_dir, stem, produce(preprocessing.channels))
-        except _ColorAfterGray:
-            entry = store.fetch(cache_dir, stem, produce(3))
+        entry = _fetch(cache_dir, stem, produce, preprocessing)
         content = entry.report.get("content")
         if content and (cache_dir / f"{stem}.npy").exists():  # else it is in memory alone
             copies.remember(cache_dir, listing, content, stem)
@@ -105,6 +106,20 @@ def load(
         resize=preprocessing.describe(report["resized"]),
         notes=(*source.notes, *(note.replace(_HERE, source.where) for note in report["notes"])),
     )
+
+
+def _fetch(
+    cache_dir: Path,
+    stem: str,
+    produce: Callable[[Preprocessing], Callable[[], store.Producer]],
+    preprocessing: Preprocessing,
+) -> store.Entry:
+    """Return the entry, made anew when its images tell that they need another preprocessing."""
+    while True:
+        try:
+            return store.fetch(cache_dir, stem, produce(preprocessing))
+        except _OnceMore as e:
+            preprocessing = e.preprocessing
 
 
 def _find_copy(
@@ -170,6 +185,7 @@ def _blocks(
     seen: collections.Counter[bytes] = collections.Counter()
     duplicates = 0
     color = resized = False
+    tally = Tally()
     for chunk in _preprocess_all(name, contents, preprocessing):
         block = []
         for i, picture in chunk:
@@ -179,8 +195,9 @@ def _blocks(
             color |= not picture.gray
             resized |= picture.resized
             depth = depth or picture.pixels.shape[-1]
-            if picture.pixels.shape[-1] > depth:
-                raise _ColorAfterGray
+            if picture.pixels.shape[-1] > depth:  # the first images were gray
+                raise _OnceMore(preprocessing._replace(channels=3))
+            tally.add(picture.pixels, picture.values)
             image = np.broadcast_to(picture.pixels, (*preprocessing.size, depth))
             digest = hashlib.sha256(image.tobytes()).digest()
             seen[digest] += 1
@@ -191,16 +208,10 @@ def _blocks(
             kept.append(i)
         if block:
             yield np.stack(block)
-    notes = []
-    if failed:
-        listed = ", ".join(f"{file} ({why})" for file, why in failed[:_SHOWN]) + (
-            ", ..." if len(failed) > _SHOWN else ""
-        )
-        count = f"{len(failed):,} of {total:,} images in {_HERE} cannot be used"
-        if len(failed) > _MOST_FAILURES * total:
-            count = count.replace(_HERE, where)
-            raise UserError(f"{count}: {listed}; fix or remove these files, or check --data_dir.")
-        notes.append(f"{count} and are left out: {listed}.")
+    levels = tally.levels()
+    if preprocessing.levels == Levels() != levels:  # what is white was not known before
+        raise _OnceMore(preprocessing._replace(levels=levels))
+    notes = _notes_on_failures(failed, total, where)
     if preprocessing.channels == 3 and not color:
         raise UserError(
             f"all images in {where} are gray, so that color channels would hold nothing new; use"
@@ -214,6 +225,7 @@ def _blocks(
     equal = max(seen.values(), default=0)
     if not duplicates and equal > 1 and equal >= _MANY_EQUAL * len(kept):
         notes.append(_equal_note(_HERE, equal, len(kept)))
+    notes += tally.notes(_HERE, preprocessing.levels, preprocessing.background)
     labels = (
         {} if contents.labels is None else {"class": np.asarray(contents.labels)[kept].tolist()}
     )
@@ -232,6 +244,31 @@ def _equal_note(where: str, equal: int, total: int) -> str:
         f"{equal:,} of {total:,} images in {where} are equal at the size of training;"
         " drop_duplicates=True, as in --data='files(drop_duplicates=True)', keeps one of them."
     )
+
+
+def _notes_on_failures(failed: list[tuple[str, str]], total: int, where: str) -> list[str]:
+    """Return a sentence on the images that cannot be used, if any.
+
+    Args:
+        failed: Their names and the reasons.
+        total: The number of all images.
+        where: Their place.
+
+    Raises:
+        UserError: They are too many.
+    """
+    if not failed:
+        return []
+    listed = ", ".join(f"{file} ({why})" for file, why in failed[:_SHOWN]) + (
+        ", ..." if len(failed) > _SHOWN else ""
+    )
+    count = f"{len(failed):,} of {total:,} images in"
+    if len(failed) > _MOST_FAILURES * total:
+        raise UserError(
+            f"{count} {where} cannot be used: {listed}; fix or remove these files, or check"
+            " --data_dir."
+        )
+    return [f"{count} {_HERE} cannot be used and are left out: {listed}."]
 
 
 def _preprocess_all(
@@ -262,8 +299,6 @@ def _preprocess_all(
 def _preprocess(contents: Contents, i: int, preprocessing: Preprocessing) -> Picture | _Failure:
     try:
         return pixels.preprocess(contents.read(i), preprocessing)
-    except UnidentifiedImageError:
-        return _Failure("no image")
     except Image.DecompressionBombError:
         return _Failure("too many pixels")
     except Exception as e:  # whatever a decoder raises on a file, it is that file's fault

@@ -44,6 +44,10 @@ def archives_in(container: Container) -> Container | None:
         part, member = names[name]
         return part.read(member)
 
+    def head(name: str) -> bytes:
+        part, member = names[name]
+        return (part.head or part.read)(member)
+
     def refuse(name: str) -> None:
         part, member = names[name]
         part.refuse(member)
@@ -60,6 +64,7 @@ def archives_in(container: Container) -> Container | None:
         refuse,
         labels=lambda images: labels_of_shards(images, marks, read),
         notes=(taken_together(container.path, found, "archive"),),
+        head=head,
     )
 
 

@@ -10,7 +10,7 @@ from gan_zoo.datasets.class_labels import label_by_folders
 from gan_zoo.datasets.nested import archives_in, visible
 from gan_zoo.datasets.parquet import parquet
 from gan_zoo.datasets.places import open_container
-from gan_zoo.datasets.sources import Label, Select, Source, all_of, is_candidate, pictures_in
+from gan_zoo.datasets.sources import Label, Select, Source, all_of, files_in, pictures_in
 
 
 def open_source(
@@ -38,9 +38,11 @@ def open_source(
         if opened := by_ending.get(path.suffix.lower()):
             return opened(path)
     container = open_container(path)
-    if not any(map(is_candidate, container.marks)):
+    found = files_in(container)
+    if not found.names:
         tables = sorted(name for name in container.marks if visible(name, (".parquet",)))
         if tables and path.is_dir():
             return parquet(path, [path / name for name in tables])
-        container = archives_in(container) or container
-    return pictures_in(container, select, label)
+        if archives := archives_in(container):
+            return pictures_in(archives, select, label)
+    return pictures_in(container, select, label, found)

@@ -4,24 +4,45 @@ from __future__ import annotations
 
 import contextlib
 import io
-import math
+import threading
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageColor, ImageOps, UnidentifiedImageError
+from PIL.ImageFile import ImageFile
 
+from gan_zoo.datasets import deep
+from gan_zoo.datasets.color import to_srgb
+from gan_zoo.datasets.picture_formats import FORMATS, HEAD, why_unidentified
+from gan_zoo.datasets.store import available_memory
+from gan_zoo.datasets.values import Levels, Values, scale_of, to_8_bits
 from gan_zoo.errors import UserError
 
-VERSION = 1  # part of the cache key, to be raised whenever a pixel changes
+VERSION = 2  # part of the cache key, to be raised whenever a pixel changes
 
-# Pillow loads its rarer formats at first use, and not safely from several threads at once.
-Image.init()
-
-# Raster formats only: Pillow would hand an EPS to Ghostscript.
-_FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
 _GRAY = ("1", "L", "LA", "La", "F")
 _FITS = ("crop", "pad", "stretch")
 _FILTERS = ("lanczos", "bicubic", "bilinear", "box")
+
+# Pixels from which on an image is decoded alone, from which on it is made smaller while decoding
+# (Pillow refuses such by itself), and from which on it is refused.
+_LARGE, _SHRUNK, _MOST = 2**25, 89_478_485, 2**29
+_ONE_LARGE, _LIMIT = threading.Lock(), threading.Lock()
+_STRIP = 2**22  # pixels of a strip of a large image
+_BYTES = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16B": 2}  # of a pixel in memory; 4 in others
+
+_ORIENTATION = 0x0112  # EXIF
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+_GAIN_MAPS = (b"hdrgm:Version", b"HDRGainMap", b"ts:21496")
 
 
 class Crop(NamedTuple):
@@ -44,9 +65,11 @@ class Preprocessing(NamedTuple):
     Attributes:
         size: (H, W) of the result.
         channels: 1, 3 or None, for as many as the image has.
-        fit: How another aspect is met: ``crop`` (the center), ``pad`` (white) or ``stretch``.
+        fit: How another aspect is met: ``crop`` (the center), ``pad`` or ``stretch``.
         resample: The filter: ``lanczos``, ``bicubic``, ``bilinear`` or ``box``, all antialiased.
         crop: What is cut out first.
+        background: The color behind transparent pixels and of padding.
+        levels: What black and white are in values that do not say it.
     """
 
     size: tuple[int, int]
@@ -54,18 +77,27 @@ class Preprocessing(NamedTuple):
     fit: str = "crop"
     resample: str = "lanczos"
     crop: Crop | None = None
+    background: str = "white"
+    levels: Levels = Levels()
 
     def check(self) -> None:
         """Complain of impossible settings.
 
         Raises:
-            UserError: ``fit`` or ``resample`` is unknown.
+            UserError: ``fit``, ``resample`` or ``background`` is unknown.
         """
         for name, value, known in (("fit", self.fit, _FITS), ("resample", self.resample, _FILTERS)):
             if value not in known:
                 raise UserError(
                     f"{name}={value!r} is unknown to --data; choose from: {', '.join(known)}."
                 )
+        try:
+            ImageColor.getrgb(self.background)
+        except (ValueError, AttributeError):
+            raise UserError(
+                f"background={self.background!r} is no color; give a name such as 'black', or"
+                " '#ff8800'."
+            ) from None
 
     def describe(self, resized: bool) -> str:
         """The words for ``Dataset.resize``; ``resized``: whether any image was."""
@@ -81,11 +113,13 @@ class Picture(NamedTuple):
         pixels: uint8 ``[H, W, C]``.
         gray: Whether the original was gray.
         resized: Whether it was resized.
+        values: What the original's values were.
     """
 
     pixels: np.ndarray
     gray: bool
     resized: bool
+    values: Values = Values()
 
 
 def preprocess(data: bytes | np.ndarray, preprocessing: Preprocessing) -> Picture:
@@ -98,7 +132,7 @@ def preprocess(data: bytes | np.ndarray, preprocessing: Preprocessing) -> Pictur
     Raises:
         Exception: Whatever Pillow raises on a file that it cannot decode.
     """
-    image = _decode(data)
+    image, values = _decode(data, preprocessing)
     gray = image.mode == "L"
     mode = {1: "L", 3: "RGB", None: image.mode}[preprocessing.channels]
     image = image if image.mode == mode else image.convert(mode)
@@ -112,7 +146,8 @@ def preprocess(data: bytes | np.ndarray, preprocessing: Preprocessing) -> Pictur
     resized = image.size != preprocessing.size[::-1]
     if resized:
         image = _resize(image, preprocessing)
-    return Picture(np.asarray(image).reshape(*preprocessing.size, -1), gray, resized)
+    pixels = np.asarray(image).reshape(*preprocessing.size, -1)
+    return Picture(pixels, gray, resized, values)
 
 
 def _text(size: tuple[int, int]) -> str:
@@ -124,7 +159,8 @@ def _resize(image: Image.Image, preprocessing: Preprocessing) -> Image.Image:
     height, width = preprocessing.size
     resample = Image.Resampling[preprocessing.resample.upper()]
     if preprocessing.fit == "pad":
-        return ImageOps.pad(image, (width, height), resample, color="white")
+        color = ImageColor.getcolor(preprocessing.background, image.mode)
+        return ImageOps.pad(image, (width, height), resample, color=color)
     if preprocessing.fit == "stretch":
         return image.resize((width, height), resample)
     # The part may have a fractional size, so that nothing is distorted, but starts at a whole
@@ -136,44 +172,186 @@ def _resize(image: Image.Image, preprocessing: Preprocessing) -> Image.Image:
     return image.resize((width, height), resample, box=box)
 
 
-def _decode(data: bytes | np.ndarray) -> Image.Image:
-    """The first frame in mode L or RGB."""
+def _decode(data: bytes | np.ndarray, preprocessing: Preprocessing) -> tuple[Image.Image, Values]:
+    """The first frame in mode L or RGB, and what its values were."""
     if isinstance(data, np.ndarray):
-        return _flat(
-            Image.fromarray(data[..., 0] if data.ndim == 3 and data.shape[-1] == 1 else data)
-        )
+        image = Image.fromarray(data[..., 0] if data.ndim == 3 and data.shape[-1] == 1 else data)
+        return _flat(image, preprocessing)
     if not data:
         raise ValueError("empty")
-    with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
-        most = Image.MAX_IMAGE_PIXELS  # of twice as many, Pillow only warns
-        if most and math.prod(image.size) > most:
-            raise Image.DecompressionBombError(f"more than {most} pixels")
+    with open_picture(data) as image:
+        if image.width * image.height > _LARGE:
+            with _ONE_LARGE:
+                _check_memory(image)
+                return _loaded(image, data, preprocessing)
+        return _loaded(image, data, preprocessing)
+
+
+def open_picture(data: bytes) -> ImageFile:
+    """Open an encoded file of any size that can be decoded, without decoding it.
+
+    Raises:
+        Exception: Whatever Pillow raises on a file that is none, or has too many pixels.
+    """
+    try:
+        try:
+            image = Image.open(io.BytesIO(data), formats=FORMATS)
+        except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+            with _more_pixels():
+                image = Image.open(io.BytesIO(data), formats=FORMATS)
+    except UnidentifiedImageError:
+        raise ValueError(why_unidentified(bytes(data[:HEAD]))) from None
+    if image.width * image.height > _MOST:  # of up to twice as many, Pillow only warns
+        raise Image.DecompressionBombError(f"more than {_MOST} pixels")
+    return image
+
+
+@contextlib.contextmanager
+def _more_pixels() -> Iterator[None]:
+    """Let Pillow open and decode images of more pixels; it knows but one limit for all threads."""
+    with _LIMIT:
+        usual = Image.MAX_IMAGE_PIXELS
+        Image.MAX_IMAGE_PIXELS = max(usual or 0, _MOST)
+        try:
+            yield
+        finally:
+            Image.MAX_IMAGE_PIXELS = usual
+
+
+def _check_memory(image: ImageFile) -> None:
+    """Raise if an image does not fit in memory while it is decoded."""
+    pixels, each = image.width * image.height, _BYTES.get(image.mode, 4)
+    if image.format == "JPEG":
+        each = 6 if "progressive" in image.info else 0  # else it may be decoded in small
+    elif image.format in ("WEBP", "AVIF", "HEIF", "JPEG2000"):
+        each *= 2  # their libraries have a copy of their own
+    if pixels * each > 0.8 * available_memory():
+        raise ValueError(
+            f"{pixels / 1e6:,.0f} megapixels, which need {pixels * each / 2**30:,.1f} GiB of memory"
+        )
+
+
+def _loaded(
+    image: ImageFile, data: bytes, preprocessing: Preprocessing
+) -> tuple[Image.Image, Values]:
+    """Decode an opened file; the result is upright, in mode L or RGB."""
+    traits = _traits(image)
+    if image.width * image.height > _SHRUNK and image.format in ("JPEG", "MPO"):
+        image.draft(None, _enough(image.size, preprocessing))
+    has_deep_color = deep.has_deep_color(image)
+    large = image.width * image.height > _SHRUNK
+    with _more_pixels() if large else contextlib.nullcontext():  # TIFF asks again here
         image.load()  # raises on truncated files
-        with contextlib.suppress(Exception):  # broken metadata do not make the pixels bad
-            ImageOps.exif_transpose(image, in_place=True)
-        return _flat(image)
+    found = Values(traits=traits)
+    decoded: Image.Image = image
+    if has_deep_color:
+        found = found._replace(deep=deep.largest(image))
+        if preprocessing.levels.deep != Levels().deep and not large:
+            decoded = deep.whole_values(image, data, preprocessing.levels.deep)
+    flat, values = (_shrunk if large else _flat)(decoded, preprocessing)
+    values = values.merged(found)
+    if has_deep_color:
+        values = values._replace(small=-1)
+    with contextlib.suppress(Exception):  # broken metadata do not make the pixels bad
+        turn = _TURNS.get(image.getexif().get(_ORIENTATION, 1))
+        flat = flat if turn is None else flat.transpose(turn)
+    return flat, values
 
 
-def _flat(image: Image.Image) -> Image.Image:
-    """To 8 bits, in mode L or RGB, with whatever is transparent on white."""
+def _traits(image: ImageFile) -> frozenset[str]:
+    """Return what the file has beside its picture."""
+    parts = [part for _, part in getattr(image, "applist", ())]
+    auxiliary = " ".join(map(str, image.info.get("aux") or ()))
+    if "gainmap" in auxiliary.lower() or any(mark in p for p in parts for mark in _GAIN_MAPS):
+        return frozenset(["gain map"])
+    with contextlib.suppress(Exception):  # frames that are broken do not make the first one bad
+        if getattr(image, "n_frames", 1) > 1:
+            return frozenset(["frames"])
+    return frozenset()
+
+
+def _enough(size: tuple[int, int], preprocessing: Preprocessing) -> tuple[int, int]:
+    """Return a size from which resizing gives what it gives from a larger one, nearly."""
+    factor = _reduction(size, preprocessing)
+    return size[0] // factor, size[1] // factor
+
+
+def _reduction(size: tuple[int, int], preprocessing: Preprocessing) -> int:
+    """Return by how much a large image may be made smaller before it is resized."""
+    return max(1, int(min(size) / max(preprocessing.size) / 2))
+
+
+def _shrunk(image: Image.Image, preprocessing: Preprocessing) -> tuple[Image.Image, Values]:
+    """Do what :func:`_flat` does strip by strip, and make each smaller at once."""
+    factor = _reduction(image.size, preprocessing)
+    rows = factor * max(1, _STRIP // (image.width * factor))
+    values = Values()
+    whole = None
+    for top in range(0, image.height, rows):
+        bottom = min(top + rows, image.height)
+        strip, found = _flat(image.crop((0, top, image.width, bottom)), preprocessing)
+        values = values.merged(found)
+        strip = strip.reduce(factor)
+        if whole is None:
+            height = -(-image.height // factor)
+            whole = Image.new(strip.mode, (strip.width, height))
+        whole.paste(strip, (0, top // factor))
+    assert whole is not None
+    return whole, values
+
+
+def _flat(image: Image.Image, preprocessing: Preprocessing) -> tuple[Image.Image, Values]:
+    """To 8 bits, in mode L or RGB, with the background behind whatever is transparent."""
+    levels = preprocessing.levels
     if image.mode.startswith("I"):
-        return _from_16_bits(image)
-    target = "L" if image.mode in _GRAY else "RGB"
+        return _from_16_bits(image, levels.deep)
     if image.mode == "F":
-        pixels = np.asarray(image)
-        if not (pixels.min() >= 0 and pixels.max() <= 1):
-            raise ValueError("floating-point pixels outside [0, 1]")
-        return Image.fromarray(np.rint(pixels * 255).astype(np.uint8))
+        return _from_floats(image, levels.real)
+    is_bits, target = image.mode == "1", "L" if image.mode in _GRAY else "RGB"
+    image, profile = to_srgb(image)
+    values = Values(profile=profile)
     if image.has_transparency_data:
         image = image.convert("RGBA")
-        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
-        return image.getchannel(0) if target == "L" else image
-    return image if image.mode == target else image.convert(target)
+        if image.getchannel("A").getextrema()[0] < 255:  # type: ignore[operator]
+            values = values._replace(traits=frozenset(["transparent"]))
+        behind = Image.new("RGBA", image.size, preprocessing.background)
+        is_gray = len(set(ImageColor.getrgb(preprocessing.background)[:3])) == 1
+        image = Image.alpha_composite(behind, image).convert("RGB")
+        return (image.getchannel(0) if target == "L" and is_gray else image), values
+    image = image if image.mode == target else image.convert(target)
+    if is_bits:
+        return image, values
+    values = values._replace(small=_largest(image))
+    if levels.small == 1:
+        image = image.point(([0] + [255] * 255) * len(image.getbands()))
+    return image, values
 
 
-def _from_16_bits(image: Image.Image) -> Image.Image:
+def _largest(image: Image.Image) -> int:
+    extrema = image.getextrema()
+    return int(max(np.ravel(extrema)))
+
+
+def _from_16_bits(image: Image.Image, white: int) -> tuple[Image.Image, Values]:
     """Gray of 16 bits, which Pillow keeps in its integer modes and would clip at 255."""
-    pixels = np.asarray(image).astype(np.int64)
-    if pixels.min() < 0 or pixels.max() > 65535:
-        raise ValueError("integer pixels outside 0..65535")
-    return Image.fromarray(((pixels * 255 + 32767) // 65535).astype(np.uint8))
+    pixels = np.asarray(image).astype(np.int32)
+    low, high = int(pixels.min()), int(pixels.max())
+    if low < 0 or high > 65535:
+        raise ValueError(f"values from {low:,} to {high:,}; save it with 0 to 255 or 0 to 65535")
+    scaled = np.minimum((pixels * 255 + white // 2) // white, 255)
+    return Image.fromarray(scaled.astype(np.uint8)), Values(deep=high)
+
+
+def _from_floats(
+    image: Image.Image, real: tuple[float, float] | None
+) -> tuple[Image.Image, Values]:
+    pixels = np.asarray(image)
+    low, high = float(pixels.min()), float(pixels.max())
+    if not (np.isfinite(low) and np.isfinite(high)):
+        raise ValueError("values that are no finite numbers")
+    if real is None:
+        raise ValueError(
+            f"floating-point values from {low:.6g} to {high:.6g}, outside of [0, 1], [-1, 1] and"
+            " [0, 255]"
+        )
+    return Image.fromarray(to_8_bits(pixels, *scale_of(*real))), Values(real=(low, high))

@@ -15,23 +15,10 @@ import numpy as np
 
 from gan_zoo.datasets.class_labels import Labeling, label_by_folders
 from gan_zoo.datasets.containers import Container
+from gan_zoo.datasets.picture_files import PictureFiles, find_pictures, text_of_endings
 from gan_zoo.datasets.places import KINDS, open_container
+from gan_zoo.datasets.text import printable
 from gan_zoo.errors import UserError
-
-EXTENSIONS = (
-    ".bmp",
-    ".gif",
-    ".jfif",
-    ".jpeg",
-    ".jpg",
-    ".pbm",
-    ".pgm",
-    ".png",
-    ".ppm",
-    ".tif",
-    ".tiff",
-    ".webp",
-)
 
 Select = Callable[[Sequence[str]], Sequence[str]]
 # Of the pictures, all files, and what reads one of these.
@@ -99,14 +86,6 @@ def require_path(data_dir: Path) -> Path:
     )
 
 
-def is_candidate(name: str) -> bool:
-    """Whether a file counts as an image by its relative POSIX path alone."""
-    parts = name.split("/")
-    return parts[-1].lower().endswith(EXTENSIONS) and not any(
-        p.startswith(".") or p == "__MACOSX" for p in parts
-    )
-
-
 def all_of(names: Sequence[str]) -> Sequence[str]:
     """Select all images."""
     return names
@@ -127,16 +106,23 @@ def pictures(path: Path, select: Select = all_of, label: Label = label_by_folder
 
 
 def pictures_in(
-    container: Container, select: Select = all_of, label: Label = label_by_folders
+    container: Container,
+    select: Select = all_of,
+    label: Label = label_by_folders,
+    found: PictureFiles | None = None,
 ) -> Source:
-    """The image files in a container; see :func:`pictures`."""
+    """The image files in a container; see :func:`pictures`.
+
+    ``found`` are its files if they are known, those of :func:`files_in`.
+    """
+    found = found or files_in(container)
 
     def read(name: str) -> bytes:
         container.refuse(name)
         return container.read(name)
 
     names, labels, classes, notes = label(
-        _selected(container.marks, select, container.path), container.marks, read
+        _selected(found, select, container.path), container.marks, read
     )
     for name in names:
         container.refuse(name)
@@ -152,19 +138,26 @@ def pictures_in(
         str(container.path),
         fingerprint(*container.identity, *marks, *digest),
         contents,
-        (*container.notes, *(own.notes if own else ()), *notes),
+        (*container.notes, *found.notes, *(own.notes if own else ()), *notes),
         fingerprint(*(mark[:2] for mark in marks)),
     )
 
 
-def _selected(names: Iterable[str], select: Select, where: Path) -> Sequence[str]:
-    candidates = sorted(filter(is_candidate, names))
-    if not candidates:
+def files_in(container: Container) -> PictureFiles:
+    """Find the pictures among the files of a container."""
+    return find_pictures(
+        container.marks, container.head or container.read, printable(str(container.path))
+    )
+
+
+def _selected(found: PictureFiles, select: Select, where: Path) -> Sequence[str]:
+    if not found.names:
         inside = sorted([*where.glob("*.zip"), *where.glob("*.npz")]) if where.is_dir() else []
         hint = (
             f"give {inside[0]} as --data_dir"
             if inside
-            else f"put files in it that end in {' '.join(EXTENSIONS)}"
+            else "put files in it such as .png, .jpg, .webp or .tif, or check --data_dir"
         )
-        raise UserError(f"there are no images in {where}; {hint}.")
-    return select(candidates)
+        there = f"; it holds {text_of_endings(found.endings)}" if found.endings else ""
+        raise UserError(f"there are no images in {where}{there}; {hint}.")
+    return select(found.names)

@@ -1,0 +1,187 @@
+"""Which files of a folder or an archive are pictures, and a word on those that are not taken."""
+
+from __future__ import annotations
+
+import collections
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
+
+from gan_zoo.datasets.picture_formats import (
+    HEAD,
+    ending_of,
+    is_picture,
+    is_read,
+    is_unknown,
+    remedy,
+    sniff,
+)
+from gan_zoo.datasets.text import printable
+
+_SHOWN = 6  # endings that a message names
+_READERS = 16  # threads, as a file on a network takes its time
+
+# Thumbnails, trash and the like of NAS, Windows, macOS, Linux, Lightroom and Picasa. Whatever
+# begins with a dot is hidden, and so left out, too.
+_LEFT_OUT = re.compile(
+    r"__macosx|@eadir|@tmp|@recycle|@recently-snapshot|#recycle|#snapshot|\$recycle\.bin|recycler"
+    r"|system volume information|lost\+found|found\.\d{3}|thumbs\.db|ehthumbs.*\.db"
+    r"|.*\.lrdata|.*\.lrcat-data|.*\.cocatalogdb|syno(photo|file)_thumb.*",
+    re.IGNORECASE,
+)
+# Folders of tools, if most of their files are also elsewhere; else a class may be called thumb.
+_THUMBNAILS = re.compile(
+    r"(.*[-_ ])?(thumb|thumbnail)s?[-_ ]?(\d+(x\d+)?)?|_thumb.*", re.IGNORECASE
+)
+
+
+class PictureFiles(NamedTuple):
+    """The pictures among some files.
+
+    Attributes:
+        names: Those that are read, sorted relative POSIX paths.
+        notes: Sentences on pictures that are not, and on what was guessed.
+        endings: How many other files there are, by ending, the most frequent first.
+    """
+
+    names: Sequence[str]
+    notes: tuple[str, ...]
+    endings: Mapping[str, int]
+
+
+def is_candidate(name: str) -> bool:
+    """Whether a file counts as a picture by its relative POSIX path alone."""
+    return is_read(ending_of(name)) and not _nuisance(name)
+
+
+def _nuisance(name: str) -> str:
+    """Return the part of a path because of which a file is left out; "" if there is none."""
+    return next(
+        (p for p in name.split("/") if p.startswith(".") or _LEFT_OUT.fullmatch(p)),
+        "",
+    )
+
+
+def find_pictures(names: Iterable[str], head: Callable[[str], bytes], where: str) -> PictureFiles:
+    """Find the pictures, by their endings and, where these tell nothing, by their content.
+
+    Args:
+        names: Relative POSIX paths of files.
+        head: Returns the first bytes of a file; threads call it.
+        where: What messages call the place of the files.
+    """
+    left: collections.Counter[str] = collections.Counter()
+    usual, unread, unknown = [], [], []
+    others: collections.Counter[str] = collections.Counter()
+    for name in names:
+        ending = ending_of(name)
+        if part := _nuisance(name):
+            kind = "hidden files or folders" if part.startswith(".") else printable(part)
+            left[kind] += is_picture(ending) or name.lower().endswith("thumbs.db")
+            others[ending or "none"] += 1
+        elif is_read(ending):
+            usual.append(name)
+        elif is_picture(ending):
+            unread.append(ending)
+        elif is_unknown(ending):
+            unknown.append(name)
+        else:
+            others[ending or "none"] += 1
+    by_content = []
+    for name, ending in zip(unknown, _sniff_all(unknown, head), strict=True):
+        if is_read(ending):
+            by_content.append(name)
+        elif ending:
+            unread.append(ending)
+        else:
+            others[ending_of(name) or "none"] += 1
+    chosen, thumbs = _without_thumbnails(sorted([*usual, *by_content]))
+    left.update(thumbs)
+    not_read = collections.Counter(unread)
+    return PictureFiles(
+        chosen,
+        tuple(_notes(where, not_read, +left, sorted(by_content))),
+        dict((not_read + others).most_common()),
+    )
+
+
+def _sniff_all(names: Sequence[str], head: Callable[[str], bytes]) -> Iterable[str]:
+    """Return the ending that the content of each file has; "" where it is no picture."""
+
+    def ending(name: str) -> str:
+        try:
+            return sniff(head(name)[:HEAD])
+        except Exception:  # whatever a container raises: the file is none that can be read
+            return ""
+
+    if len(names) < 2 * _READERS:
+        return list(map(ending, names))
+    with ThreadPoolExecutor(_READERS) as pool:
+        return list(pool.map(ending, names, chunksize=64))
+
+
+def _without_thumbnails(names: list[str]) -> tuple[list[str], collections.Counter[str]]:
+    """Return the pictures that are in no folder of thumbnails, and the number in each of those."""
+    found: collections.Counter[str] = collections.Counter()
+    rest = []
+    for name in names:
+        folder = next((p for p in name.split("/")[:-1] if _THUMBNAILS.fullmatch(p)), None)
+        if folder is None:
+            rest.append(name)
+        else:
+            found[printable(folder)] += 1
+    stems = {_stem(name) for name in rest}
+    kept = set(rest)
+    others = [name for name in names if name not in kept]
+    if 2 * sum(_stem(name) in stems for name in others) <= len(others):
+        return names, collections.Counter()
+    return rest, found
+
+
+def _stem(name: str) -> str:
+    return name.rpartition("/")[2].partition(".")[0]
+
+
+def _notes(
+    where: str,
+    not_read: Mapping[str, int],
+    left: Mapping[str, int],
+    by_content: Sequence[str],
+) -> Iterable[str]:
+    if not_read:
+        yield f"in {where}, {_files(not_read)} not read: {text_of_endings(not_read)}."
+    if left:
+        listed = _listed([f"{n:,} in {name}" for name, n in _most_common(left)])
+        yield (
+            f"in {where}, {_files(left)} left out as thumbnails, trash or hidden: {listed}; move"
+            " elsewhere what should be read."
+        )
+    if by_content:
+        yield (
+            f"in {where}, {_files({'': len(by_content)})} taken as pictures by content, without the"
+            f" ending of one, such as {printable(by_content[0])}."
+        )
+
+
+def _files(counts: Mapping[str, int]) -> str:
+    count = sum(counts.values())
+    return "1 file is" if count == 1 else f"{count:,} files are"
+
+
+def _most_common(counts: Mapping[str, int]) -> list[tuple[str, int]]:
+    return sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+
+
+def _listed(words: list[str]) -> str:
+    return ", ".join(words[:_SHOWN]) + (", ..." if len(words) > _SHOWN else "")
+
+
+def text_of_endings(counts: Mapping[str, int]) -> str:
+    """Return counts of files by ending as words: ``40 .heic (pip install ...), 3 .mov``."""
+    words = []
+    for ending, count in _most_common(counts):
+        help_ = remedy(ending) if is_picture(ending) and not is_read(ending) else ""
+        shown = "without an ending" if ending == "none" else ending
+        words.append(f"{count:,} {shown}{help_ and f' ({help_})'}")
+    return _listed(words)
