@@ -16,7 +16,7 @@ from keras.config import floatx
 
 from gan_zoo.contracts import Condition
 from gan_zoo.errors import check_positive
-from gan_zoo.layers import ClassEmbedding
+from gan_zoo.layers import CLASS_LOGITS, ClassEmbedding
 from gan_zoo.layers.introspect import FEATURES
 from gan_zoo.registry import conditions
 
@@ -60,7 +60,7 @@ def auxiliary(column: str = "class", weight: float = 1.0) -> Condition:
     check_positive(weight=weight)
 
     def disc(logits, features, label, classes):
-        return [logits, layers.Dense(classes, dtype=floatx(), name="class_logits")(features)]
+        return [logits, layers.Dense(classes, dtype=floatx(), name=CLASS_LOGITS)(features)]
 
     def loss(class_logits, labels):
         return weight * tf.nn.sparse_softmax_cross_entropy_with_logits(

@@ -14,6 +14,7 @@ from gan_zoo.layers import (
     Conv2DTranspose,
     MinibatchStd,
     apply_spectral_norm,
+    frozen_weights,
     full_precision,
 )
 from gan_zoo.runs import checkpoints
@@ -72,9 +73,11 @@ def tiny(tricks, update="alternating", **settings):
 
 @pytest.mark.parametrize("name", registry.tricks)
 def test_every_trick_is_a_trick_with_a_hook_and_draws_anew_each_step_from_the_seed_alone(name):
-    trick = build(name)
+    disc = registry.discriminators.build("dense((6,6,4))", image_shape=(8, 8, 3))
+    trick = build(name, disc=disc)
     assert isinstance(trick, Trick)
-    assert any(hook is not None for hook in trick._replace(metrics=None, variables=None))
+    hooks = trick._replace(metrics=None, variables=None, swaps_targets=None)
+    assert any(hook is not None for hook in hooks) or trick.swaps_targets or frozen_weights(disc)
     for hook, value in (
         ("real_targets", ONES),
         ("images", IMAGES),
@@ -742,7 +745,8 @@ def test_minibatch_std_by_hand():
 def test_a_game_with_stateful_tricks_goes_on_exactly(tmp_path):
     def game():
         return tiny(
-            "history_pool(8),ada(start=0.2),spectral_norm,r1(1.0, every=2),lecam,top_k(0.5, 0.5, every=2)",
+            "history_pool(8),ada(start=0.2),spectral_norm,r1(1.0, every=2),lecam,top_k(0.5, 0.5, every=2),"
+            "freeze_d(1)",
             loss="relativistic_pairing",
             disc="dcgan(width=4, minibatch_std=True)",
             gen_opt="sgd(0.1, schedule='linear', until=8, warmup=2)",

@@ -13,6 +13,7 @@ import tensorflow as tf
 from gan_zoo.check.contract import Part, Skipped, checks, require
 from gan_zoo.check.training import BATCH
 from gan_zoo.contracts import Batch, DiscOutputs, Trick
+from gan_zoo.layers import frozen_weights
 
 TARGETS = ("real_targets", "fake_targets", "gen_targets")
 IMAGES = ("real_images", "fake_images", "images")
@@ -70,7 +71,7 @@ def has_a_hook(part: Part) -> None:
     """It has a hook, and only known ones."""
     given = {name for name in Trick._fields if getattr(trick_of(part), name)}
     require(
-        set(given) - {"swaps_targets", "metrics", "variables"},
+        set(given) - {"swaps_targets", "metrics", "variables"} or frozen_weights(part.game.disc),
         "it has no hook and so changes nothing; set a field of gan_zoo.contracts.Trick.",
     )
     unknown = sorted(given - set(KNOWN))

@@ -15,6 +15,7 @@ from keras.config import floatx
 
 from gan_zoo import randomness, replicas
 from gan_zoo.contracts import Batch, Classes, Condition, DiscOutputs, Loss, Trick, Update
+from gan_zoo.layers import frozen_weights
 
 # What the two updates return, to be averaged over a chunk.
 SCALARS = (
@@ -373,8 +374,10 @@ def sync_moving_statistics(game: Game, strategy: tf.distribute.Strategy) -> None
     (:func:`gan_zoo.game.sampling.compute_standing_statistics`).
     """
     if strategy.num_replicas_in_sync > 1:
+        frozen = {id(v) for v in frozen_weights(game.disc)}
         for variable in (v for net in (game.gen, game.disc) for v in net.non_trainable_variables):
-            if variable.dtype == floatx():  # and not a state of Dropout's random numbers
+            # Neither a state of Dropout's random numbers nor a weight that must not move.
+            if variable.dtype == floatx() and id(variable) not in frozen:
                 each = strategy.run(lambda variable=variable: tf.identity(variable.value))
                 variable.assign(strategy.reduce("MEAN", each, axis=None))
     if game.ema is not None:

@@ -4,7 +4,13 @@ import keras
 
 from gan_zoo.layers.attention import SelfAttention, attention_at
 from gan_zoo.layers.basis import Basis
-from gan_zoo.layers.classes import ClassAffine, ClassEmbedding, label_input
+from gan_zoo.layers.classes import (
+    CLASS_LOGITS,
+    ClassAffine,
+    ClassEmbedding,
+    class_axis,
+    label_input,
+)
 from gan_zoo.layers.conv import Conv2D, Conv2DTranspose, filter_gradient
 from gan_zoo.layers.dropout import Dropout
 from gan_zoo.layers.glu import glu
@@ -12,9 +18,13 @@ from gan_zoo.layers.introspect import (
     batch_norms_of,
     capture_batch_statistics,
     features_of,
+    freeze_first_layers,
+    frozen_weights,
     has_batch_norm,
+    layers_in_order,
     layers_of,
     mixes_images,
+    own_weights,
 )
 from gan_zoo.layers.minibatch_std import MinibatchStd
 from gan_zoo.layers.norm import BatchNorm, norm_kind, normalize
@@ -28,6 +38,7 @@ from gan_zoo.layers.spectral import apply_spectral_norm
 keras.saving.get_custom_objects()["gan_zoo>Dense"] = keras.layers.Dense
 
 __all__ = [
+    "CLASS_LOGITS",
     "Basis",
     "BatchNorm",
     "ClassAffine",
@@ -44,19 +55,24 @@ __all__ = [
     "attention_at",
     "batch_norms_of",
     "capture_batch_statistics",
+    "class_axis",
     "crop_to",
     "dcgan_init",
     "features_of",
     "filter_gradient",
+    "freeze_first_layers",
+    "frozen_weights",
     "full_precision",
     "glu",
     "has_batch_norm",
     "inverted_bottleneck",
     "label_input",
+    "layers_in_order",
     "layers_of",
     "mixes_images",
     "norm_kind",
     "normalize",
+    "own_weights",
     "resolution_schedule",
     "scaled",
 ]

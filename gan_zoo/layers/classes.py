@@ -20,6 +20,16 @@ def pick(table, label):
     return tf.matmul(tf.one_hot(label, table.shape[0], dtype=table.dtype), table)
 
 
+CLASS_LOGITS = "class_logits"  # the name of the layer of D that classifies
+
+
+def class_axis(layer: keras.Layer) -> int | None:
+    """Return the axis of a layer's weights that runs over classes, or None if there is none."""
+    if isinstance(layer, (ClassEmbedding, ClassAffine)):
+        return 0
+    return -1 if layer.name == CLASS_LOGITS else None
+
+
 @keras.saving.register_keras_serializable("gan_zoo")
 class ClassEmbedding(keras.layers.Layer):
     """A learned vector for each class: int32 [B] -> [B, size].

@@ -29,6 +29,52 @@ def features_of(net: keras.Model) -> keras.KerasTensor:
     return named[0].output if named else net.layers[-1].input
 
 
+def layers_in_order(net: keras.Layer) -> list[keras.Layer]:
+    """Return all layers of a net from input to output, each before those inside it."""
+    found: dict[int, keras.Layer] = {}
+    for layer in net._layers:
+        inside = layers_in_order(layer)
+        found |= {id(each): each for each in (layer, *inside) if id(each) not in found}
+    return list(found.values())
+
+
+def own_weights(layer: keras.Layer) -> list[keras.Variable]:
+    """Return the weights and moving statistics of a layer without those of layers inside it.
+
+    States of random numbers are not among them.
+    """
+    return [*layer._trainable_variables, *layer._non_trainable_variables]
+
+
+def freeze_first_layers(net: keras.Model, number: int) -> None:
+    """Let the first layers with a kernel, and all other layers before the next, not train.
+
+    Moving statistics still move.
+
+    Raises:
+        ValueError: No layer with a kernel would be left to train.
+    """
+    owners = [layer for layer in layers_in_order(net) if own_weights(layer)]
+    kernels = [k for k, layer in enumerate(owners) if _has_kernel(layer)]
+    if number >= len(kernels):
+        raise ValueError(
+            f"layers={number} leaves nothing of D to train, which has {len(kernels)} layers with a"
+            f" kernel; give {len(kernels) - 1} or fewer."
+        )
+    for layer in owners[: kernels[number]]:
+        layer.trainable = False
+
+
+def _has_kernel(layer: keras.Layer) -> bool:
+    return isinstance(getattr(layer, "kernel", None), keras.Variable)
+
+
+def frozen_weights(net: keras.Model) -> list[keras.Variable]:
+    """Return the weights of layers that were told not to train."""
+    layers = layers_of(net)
+    return [v for layer in layers if not layer.trainable for v in layer._trainable_variables]
+
+
 def batch_norms_of(net: keras.Model) -> list[BatchNorm]:
     """Return all :class:`BatchNorm` layers of a net, and none of Keras' class."""
     return [layer for layer in layers_of(net) if isinstance(layer, BatchNorm)]

@@ -8,7 +8,7 @@ import tensorflow as tf
 from gan_zoo import replicas
 from gan_zoo.contracts import Trick
 from gan_zoo.errors import check_at_least, check_positive
-from gan_zoo.layers import apply_spectral_norm
+from gan_zoo.layers import apply_spectral_norm, freeze_first_layers
 from gan_zoo.registry import tricks
 
 
@@ -58,6 +58,27 @@ def clip_weights(limit: float = 0.01) -> Trick:
             variable.assign(tf.clip_by_value(variable.value, -limit, limit))
 
     return Trick(after_disc=clip)
+
+
+@tricks.register
+def freeze_d(layers: int = 2, *, disc: keras.Model) -> Trick:
+    """Keep the first layers of D as they are (FreezeD: Mo et al. 2020, arXiv:2002.10964).
+
+    Section 3: for a D that was trained on other images (``--from``), whose first layers, those next
+    to the image, already see what is in most images. Their kernels and biases, and the gains and
+    shifts of norms among them, stay equal to the last bit; moving statistics and the vectors of
+    ``spectral_norm`` still move. It saves the time of their gradients.
+
+    Differs from the paper, which counts blocks: a block of ``resnet`` has three layers with a
+    kernel, one of ``dcgan`` has one.
+
+    Args:
+        layers: How many layers with a kernel are kept, counted from the image.
+        disc: D, from the framework, whose layers are changed.
+    """
+    check_at_least(1, layers=layers)
+    freeze_first_layers(disc, layers)
+    return Trick()
 
 
 @tricks.register
