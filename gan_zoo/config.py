@@ -29,7 +29,14 @@ PRESETS = Path(__file__).parent / "presets"
 MAX_ROLLBACKS = 3  # returns of one run to its best checkpoint, under --on_collapse=rollback
 
 
-def _field(default: Any, text: str, *, resumable: bool = False, registry: str | None = None) -> Any:
+def _field(
+    default: Any,
+    text: str,
+    *,
+    resumable: bool = False,
+    registry: str | None = None,
+    flag: str | None = None,
+) -> Any:
     """Return a field with its help.
 
     Args:
@@ -38,8 +45,9 @@ def _field(default: Any, text: str, *, resumable: bool = False, registry: str | 
         resumable: It may change when a run is resumed, since no weight of the steps done depends
             on it.
         registry: For a spec: the name of the registry that its part is in.
+        flag: The name of its flag, where that is no name in Python.
     """
-    metadata = {"help": text, "resumable": resumable, "registry": registry}
+    metadata = {"help": text, "resumable": resumable, "registry": registry, "flag": flag}
     return dataclasses.field(default=default, metadata=metadata)
 
 
@@ -98,6 +106,12 @@ class Config:
     workdir: str = _field(
         "", "the folder of the run; empty: runs/ and a name made of the settings", resumable=True
     )
+    start_from: str = _field(
+        "",
+        "another run, whose weights are the first ones of this run, as far as they fit: RUN or"
+        " RUN@best for its best checkpoint, RUN@last, or RUN@STEP; in Python start_from",
+        flag="from",
+    )
     log_every: int = _field(
         10, "steps in one compiled chunk, after which scalars are logged", resumable=True
     )
@@ -151,6 +165,8 @@ class Config:
         self._check_ranges()
         self._check_choices()
         _ = self.size
+        if self.start_from:
+            split_checkpoint(self.start_from)
         load_plugins(self.plugins)
         self._check_specs()
 
@@ -232,11 +248,37 @@ class Config:
         if self.workdir:
             return user_path(self.workdir)
         fixed = {k: v for k, v in dataclasses.asdict(self).items() if k not in RESUMABLE}
-        if not self.condition:  # older runs, which had no such setting, keep their folder
-            del fixed["condition"]
+        for name in ("condition", "start_from"):
+            if not fixed[name]:  # older runs, which had no such setting, keep their folder
+                del fixed[name]
         mark = hashlib.sha256(json.dumps(fixed, sort_keys=True).encode()).hexdigest()[:6]
         names = [self.spec(name).name for name in ("data", "gen", "disc")]
         return Path("runs") / "-".join([*names, mark])
+
+
+CHECKPOINTS = ("best", "last")
+
+
+def split_checkpoint(text: str) -> tuple[Path, str]:
+    """Return the folder and the checkpoint that ``--from`` names.
+
+    What follows the last ``@`` is ``best`` (the default), ``last`` or a step; anything else belongs
+    to the folder.
+
+    Raises:
+        UserError: There is no folder in it.
+    """
+    folder, at, checkpoint = text.strip().rpartition("@")
+    if not at or not (checkpoint in CHECKPOINTS or re.fullmatch(r"[0-9]{1,18}", checkpoint)):
+        folder, checkpoint = text.strip(), "best"
+    if not folder:
+        raise UserError(f"--from={text} names no run; give the folder of one, such as runs/NAME.")
+    return user_path(folder), checkpoint
+
+
+def flag_of(name: str) -> str:
+    """Return the name of a setting's flag: its own, but ``from`` for ``start_from``."""
+    return Config.__dataclass_fields__[name].metadata["flag"] or name
 
 
 def load_plugins(paths: str) -> list[Path]:
@@ -268,7 +310,7 @@ def _typed(name: str, value: Any, kind: str) -> Any:
     except (TypeError, ValueError, OverflowError):
         pass
     raise UserError(
-        f"--{name}={value!r} is not of type {kind}; give a value like"
+        f"--{flag_of(name)}={value!r} is not of type {kind}; give a value like"
         f" {Config.__dataclass_fields__[name].default!r}."
     )
 
@@ -305,7 +347,7 @@ def differences(old: dict[str, Any], new: Config) -> list[str]:
     """
     before = dataclasses.asdict(Config()) | old
     return [
-        f"{field.name} {before[field.name]!r} -> {getattr(new, field.name)!r}"
+        f"{flag_of(field.name)} {before[field.name]!r} -> {getattr(new, field.name)!r}"
         for field in dataclasses.fields(new)
         if field.name not in RESUMABLE
         and _spelled(field, before[field.name]) != _spelled(field, getattr(new, field.name))
@@ -335,8 +377,14 @@ def define_flags(values: flags.FlagValues) -> None:
     }
     for field in dataclasses.fields(Config):
         define[str(field.type)](
-            field.name, field.default, field.metadata["help"], flag_values=values
+            flag_of(field.name), field.default, field.metadata["help"], flag_values=values
         )
+
+
+def given_settings(values: flags.FlagValues) -> dict[str, Any]:
+    """Return the settings whose flags were given, by name."""
+    names = [field.name for field in dataclasses.fields(Config)]
+    return {name: values[flag_of(name)].value for name in names if values[flag_of(name)].present}
 
 
 def from_flags(values: flags.FlagValues) -> Config:
@@ -345,9 +393,7 @@ def from_flags(values: flags.FlagValues) -> Config:
     Raises:
         UserError: The preset cannot be read, or a value is wrong.
     """
-    fields = dataclasses.fields(Config)
-    given = {f.name: values[f.name].value for f in fields if values[f.name].present}
-    return from_settings(given, values.config or None)
+    return from_settings(given_settings(values), values.config or None)
 
 
 def from_settings(given: Mapping[str, Any], base: str | Path | Config | None = None) -> Config:
@@ -362,7 +408,8 @@ def from_settings(given: Mapping[str, Any], base: str | Path | Config | None = N
     """
     known = [field.name for field in dataclasses.fields(Config)]
     if unknown := [name for name in given if name not in known]:
-        near = difflib.get_close_matches(unknown[0], known, n=1)
+        near = [name for name in known if flag_of(name) == unknown[0]]
+        near = near or difflib.get_close_matches(unknown[0], known, n=1)
         hint = f"did you mean {near[0]}?" if near else f"there are: {', '.join(known)}."
         raise UserError(f"there is no setting '{unknown[0]}'; {hint}")
     new: dict[str, Any] = {k: str(v) if isinstance(v, Path) else v for k, v in given.items()}

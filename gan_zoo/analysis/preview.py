@@ -11,7 +11,7 @@ import numpy as np
 
 from gan_zoo import images, registry
 from gan_zoo.analysis.leaks import Leak, find_leak
-from gan_zoo.config import Config, load_plugins
+from gan_zoo.config import Config, flag_of, load_plugins
 from gan_zoo.contracts import Batch, Dataset, FeatureExtractor, Trick
 from gan_zoo.errors import UserError
 from gan_zoo.runs.run import Run
@@ -103,7 +103,7 @@ def run_settings(folder: Path, given: dict[str, Any]) -> Config:
     settings = Run(folder).config
     if other := [name for name in given if name not in _WITH_RUN]:
         raise UserError(
-            f"--{other[0]} cannot go with --run, whose settings are known; leave it out."
+            f"--{flag_of(other[0])} cannot go with --run, whose settings are known; leave it out."
         )
     load_plugins(given.get("plugins", ""))
     plugins = ",".join(filter(None, (settings.plugins, given.get("plugins", ""))))

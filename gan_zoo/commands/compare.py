@@ -25,7 +25,7 @@ from pathlib import Path
 from absl import flags
 
 from gan_zoo import config
-from gan_zoo.comparison.study import Settings, given_settings, load_study, parse_variants
+from gan_zoo.comparison.study import Settings, load_study, parse_variants
 from gan_zoo.errors import UserError
 from gan_zoo.files import file_to_write
 
@@ -76,7 +76,7 @@ def main(values: flags.FlagValues, rest: list[str]) -> int:
     variants: dict[str, Settings] = {}
     if values.study:
         question, base, variants = load_study(values.study)
-        base = dataclasses.replace(base, **given_settings(values))
+        base = dataclasses.replace(base, **config.given_settings(values))
     for name, changes in parse_variants(rest).items():
         if name in variants:
             raise UserError(f"two variants have the name '{name}'; rename one of them.")

@@ -12,7 +12,7 @@ import dataclasses
 from absl import flags
 
 from gan_zoo.analysis.presets import describe_presets
-from gan_zoo.config import Config
+from gan_zoo.config import Config, flag_of
 from gan_zoo.errors import UserError
 
 
@@ -35,7 +35,7 @@ def main(values: flags.FlagValues, rest: list[str]) -> None:
         default = Config()
         for field in dataclasses.fields(Config):
             if (value := getattr(known[name].config, field.name)) != getattr(default, field.name):
-                print(f"    --{field.name}={value}")
+                print(f"    --{flag_of(field.name)}={value}")
     if rest:
         return
     head = ("name", "pixels", "time", "result")

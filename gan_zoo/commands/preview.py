@@ -18,7 +18,6 @@ images of which 0, 30 and 100 % were augmented.
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 
 from absl import flags
@@ -69,8 +68,9 @@ def _settings(values: flags.FlagValues) -> config.Config:
         return config.from_flags(values)
     from gan_zoo.analysis.preview import run_settings
 
-    fields = ("config", *(field.name for field in dataclasses.fields(config.Config)))
-    given = {name: values[name].value for name in fields if values[name].present}
+    given = config.given_settings(values)
+    if values["config"].present:
+        given["config"] = values.config
     return run_settings(user_path(values.run), given)
 
 

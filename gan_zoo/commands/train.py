@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import dataclasses
 import sys
+from typing import TYPE_CHECKING
 
 from absl import flags
 
@@ -23,6 +24,9 @@ from gan_zoo import cli, config, phases
 from gan_zoo.commands.list import show_tables
 from gan_zoo.datasets.reading import read_ahead
 from gan_zoo.errors import ExitCode, UserError
+
+if TYPE_CHECKING:
+    from gan_zoo.game.step import Game
 
 
 def define_flags(values: flags.FlagValues) -> None:
@@ -54,8 +58,22 @@ def _dry_run(settings: config.Config) -> None:
         name = settings.spec(field).name
         print(f"{title} {name}: {total:,} parameters ({trainable:,} trainable)")
     print(f"tricks: {settings.tricks or 'none'}")
+    if settings.start_from:
+        print(_first_weights(settings, found.game))
     if classes := found.classes:
         print(f"condition: {settings.condition}, {len(classes.names)} classes by {classes.column}")
+
+
+def _first_weights(settings: config.Config, game: Game) -> str:
+    """Return what the nets would take of another run."""
+    from gan_zoo.runs.run import Run
+    from gan_zoo.training import origin
+
+    start_from = origin.resolve(settings, Run(settings.run_dir))
+    resolved = dataclasses.replace(settings, start_from=start_from)
+    first = origin.FirstWeights(resolved, game.classes)
+    first(game.gen, game.disc, game.ema)
+    return str(first)
 
 
 def refuse_words(rest: list[str]) -> None:

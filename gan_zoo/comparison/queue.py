@@ -19,7 +19,7 @@ import filelock
 from tqdm import tqdm
 
 from gan_zoo.comparison.results import ALARMED, Record, folder_of, outcome, results
-from gan_zoo.config import Config
+from gan_zoo.config import Config, flag_of
 from gan_zoo.errors import ExitCode
 from gan_zoo.files import write_json
 from gan_zoo.runs.logs import last_metrics
@@ -74,7 +74,10 @@ def start(settings: Config, log: Path, device: Device) -> subprocess.Popen:
         sys.executable,
         "-m",
         "gan_zoo.run",
-        *(f"--{k}={str(v).lower() if isinstance(v, bool) else v}" for k, v in changed.items()),
+        *(
+            f"--{flag_of(k)}={str(v).lower() if isinstance(v, bool) else v}"
+            for k, v in changed.items()
+        ),
     ]
 
     def prepare() -> None:  # in the new process

@@ -150,13 +150,4 @@ def _parse_flags(words: Sequence[str], where: str) -> Settings:
     if values.config:
         fields = dataclasses.asdict(config.load_preset(values.config))
         preset = {k: v for k, v in fields.items() if k not in (*SHARED, *CONTROLLED)}
-    return preset | given_settings(values)
-
-
-def given_settings(values: flags.FlagValues) -> Settings:
-    """Return the settings of a run whose flags were given."""
-    return {
-        field.name: values[field.name].value
-        for field in dataclasses.fields(Config)
-        if values[field.name].present
-    }
+    return preset | config.given_settings(values)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import keras
 import numpy as np
@@ -19,6 +19,8 @@ from gan_zoo.errors import UserError
 from gan_zoo.game import step
 from gan_zoo.game.compatibility import Parts, check_compatible
 from gan_zoo.layers import batch_norms_of
+
+Start = Callable[[keras.Model, keras.Model, keras.Model | None], None]
 
 
 def build_extractor(config: Config) -> FeatureExtractor:
@@ -204,6 +206,7 @@ def build_game(
     image_shape: tuple[int, int, int],
     classes: Classes | None = None,
     random_version: int = randomness.NEWEST,
+    start: Start | None = None,
 ) -> step.Game:
     """Return all that a step works with, its weights drawn from the run's seed.
 
@@ -214,6 +217,7 @@ def build_game(
         image_shape: (H, W, C).
         classes: Those of :func:`gan_zoo.game.labels.condition_classes`; needed with a condition.
         random_version: That of the random numbers, see :mod:`gan_zoo.randomness`.
+        start: ``(gen, disc, ema)``: gives the nets other first weights, before tricks see them.
 
     Raises:
         UserError: Parts do not fit each other or the images.
@@ -230,6 +234,8 @@ def build_game(
     if config.ema:
         ema = build_generator(config, image_shape, classes)
         ema.set_weights(gen.get_weights())
+    if start is not None:
+        start(gen, disc, ema)
     steps_done = tf.Variable(
         0, dtype=tf.int64, trainable=False, aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA
     )

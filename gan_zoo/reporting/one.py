@@ -92,6 +92,9 @@ def _summary(run: Run, alarms: Sequence[Alarm]) -> str:
     steps = run.settings.get("steps")
     planned = f" of {steps:,}" if isinstance(steps, int) and run.step < steps else ""
     sentences = [f"Trained for {run.step:,} steps{planned}."]
+    if run.origin:
+        where, at = (run.origin.get(name, "unknown") for name in ("run", "step"))
+        sentences.append(f"Its first weights were those of {where}, step {at}.")
     if run.best:
         sentences.append(_best_sentence(run, *run.best))
     rollbacks = sum("event/rollback" in record for record in run.metrics)
@@ -215,7 +218,7 @@ def _settings(run: Run) -> Html:
         for name in ("started", "commit", "command")
         if name in run.readable_record
     }
-    for kind in ("data", "versions", "machine"):
+    for kind in ("from", "data", "versions", "machine"):
         machine |= {f"{kind}: {k}": v for k, v in dictionary(run.readable_record.get(kind)).items()}
     if machine:
         parts.append(fold("Data, versions and machine", pairs(machine)))

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 from PIL import Image
 
-from gan_zoo.config import Config
+from gan_zoo.config import Config, flag_of
 from gan_zoo.errors import UserError
 from gan_zoo.evaluation import alarms
 from gan_zoo.runs.run import Run
@@ -101,7 +101,7 @@ def command(run: Run) -> str:
         if name in DEFAULTS and name != "workdir" and value != DEFAULTS[name]
     }
     given["workdir"] = f"runs/{run.name}-again"
-    flags = (f"--{name}={_quoted(str(value))}" for name, value in given.items())
+    flags = (f"--{flag_of(name)}={_quoted(str(value))}" for name, value in given.items())
     return " \\\n    ".join(["gan_zoo train", *flags])
 
 

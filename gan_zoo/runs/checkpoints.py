@@ -82,7 +82,7 @@ class Checkpoints:
         Only the process that holds the run's lock may call it.
         """
         for folder in (self._folder, self._folder / "best"):
-            whole = set(_steps(folder))
+            whole = set(stored_steps(folder))
             for path in folder.iterdir() if folder.is_dir() else ():
                 found = re.fullmatch(r"step-(\d+)(_temp|\.data-.*|\.index\.tempstate.*)", path.name)
                 if found and (
@@ -134,7 +134,7 @@ class Checkpoints:
                 " earlier ones are intact: make room, and the same command goes on from the last"
                 " of them."
             ) from e
-        for old in _steps(folder)[:-keep]:
+        for old in stored_steps(folder)[:-keep]:
             for path in (folder / f"step-{old}.index", *folder.iterdir()):
                 if path.name == f"step-{old}.index" or path.name.startswith(f"step-{old}.data-"):
                     path.unlink(missing_ok=True)
@@ -158,7 +158,7 @@ class Checkpoints:
     @property
     def steps(self) -> list[int]:
         """The steps of the checkpoints on disk, oldest first."""
-        return _steps(self._folder)
+        return stored_steps(self._folder)
 
     def restore(self, step: int | None = None, *, best: bool = False) -> int:
         """Restore the newest readable checkpoint, that of ``step``, or the best.
@@ -171,7 +171,7 @@ class Checkpoints:
                 no best one.
         """
         folder = self._folder / "best" if best else self._folder
-        stored = _steps(folder)
+        stored = stored_steps(folder)
         if best and not stored:
             raise UserError(
                 f"there is no best checkpoint in {folder}; the first evaluation (--eval_every)"
@@ -234,7 +234,8 @@ def _save(prefix: str, values: dict[str, np.ndarray], graph: bytes) -> None:
         )
 
 
-def _steps(folder: Path) -> list[int]:
+def stored_steps(folder: Path) -> list[int]:
+    """Return the steps of the checkpoints in a folder, oldest first."""
     if not folder.is_dir():
         return []
     found = (re.fullmatch(r"step-(\d+)\.index", path.name) for path in folder.iterdir())

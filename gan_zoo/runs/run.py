@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
     from gan_zoo.game.step import Game
+    from gan_zoo.game.transfer import Weights
 
 EXPORTS = ("generator.keras", "generator/saved_model.pb", "samples.gif")
 
@@ -301,6 +302,42 @@ class Run:
         Raises:
             UserError: There is no run, or no such checkpoint that can be read.
         """
+        return self._restore(step, best)[:2]
+
+    def weights(self, checkpoint: str) -> tuple[Weights, int, list[str]]:
+        """Return the weights of a checkpoint: ``best``, ``last`` or a step.
+
+        Returns:
+            The weights, their step, and sentences about checkpoints that could not be read.
+
+        Raises:
+            UserError: There is no run, or no such checkpoint that can be read.
+        """
+        from gan_zoo.game.transfer import weights_of
+
+        step = int(checkpoint) if checkpoint.isdigit() else None
+        game, restored, notes = self._restore(step, checkpoint == "best")
+        return weights_of(game), restored, notes
+
+    @property
+    def origin(self) -> Record | None:
+        """Where its first weights came from, or None for a run that began with new ones.
+
+        ``run``, ``checkpoint``, ``step``, ``hash`` of all its weights, and ``taken``: for ``gen``
+        and ``disc`` what was taken of them and which layers stayed new.
+        """
+        origin = self.readable_record.get("from")
+        return origin if isinstance(origin, dict) else None
+
+    @property
+    def has_checkpoint(self) -> bool:
+        """Whether there is a checkpoint to go on from."""
+        from gan_zoo.runs.checkpoints import stored_steps
+
+        return bool(stored_steps(self.folder / "checkpoints"))
+
+    def _restore(self, step: int | None, best: bool) -> tuple[Game, int, list[str]]:
+        """Return what :meth:`restore` does, and sentences about checkpoints that were skipped."""
         from gan_zoo.game.build import build_game
         from gan_zoo.runs.checkpoints import Checkpoints
 
@@ -313,7 +350,7 @@ class Run:
                 f"the run {self.folder} has no checkpoint yet; train it further (the first comes"
                 f" at step {config.save_every})."
             )
-        return game, restored
+        return game, restored, checkpoints.notes
 
     def sample(
         self,
@@ -386,10 +423,19 @@ class Run:
 
     # What the training loop writes.
 
-    def start(self, config: Config, data: Record, machine: Record, random_version: int) -> None:
-        """Write ``config.json`` of a run that begins now."""
+    def start(
+        self,
+        config: Config,
+        data: Record,
+        machine: Record,
+        random_version: int,
+        origin: Record | None = None,
+    ) -> None:
+        """Write ``config.json`` of a run that begins now; ``origin`` is :attr:`origin`."""
         settings = {k: v for k, v in vars(config).items() if k != "workdir"}
         content = {"config": settings, "data": data, "random_version": random_version}
+        if origin:
+            content["from"] = origin
         self.write({**content, "machine": machine, **provenance()})
 
     def write(self, content: Record) -> None:

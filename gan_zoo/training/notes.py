@@ -13,6 +13,7 @@ from gan_zoo.config import Config
 from gan_zoo.contracts import Dataset
 from gan_zoo.game.build import split_rows
 from gan_zoo.game.step import Game
+from gan_zoo.layers import frozen_weights as frozen_weights_of
 
 
 def opening(config: Config, folder: Path, data: Dataset, step: int) -> str:
@@ -60,6 +61,15 @@ def unchecked_parts(config: Config) -> Iterator[str]:
         if names:
             command = shlex.join(["gan_zoo", "check", *names, f"--plugins={file}"])
             yield f"parts of plugin files are not checked here; run this once: {command}"
+
+
+def frozen_weights(game: Game, config: Config) -> Iterator[str]:
+    """Yield a sentence if weights of D stay as they were drawn."""
+    if (frozen := frozen_weights_of(game.disc)) and not config.start_from:
+        yield (
+            f"{len(frozen)} weights of D keep their random values to the end (--tricks="
+            f"{config.tricks}); that is of use with --from=RUN, where they were trained before."
+        )
 
 
 def early_zero_rates(game: Game, steps: int) -> Iterator[str]:

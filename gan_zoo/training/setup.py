@@ -30,7 +30,7 @@ from gan_zoo.runs.checkpoints import Checkpoints
 from gan_zoo.runs.resume import check_resumable, record_resume
 from gan_zoo.runs.run import Run
 from gan_zoo.runs.writer import Writer
-from gan_zoo.training import notes, trainer
+from gan_zoo.training import notes, origin, trainer
 from gan_zoo.training.chief import EVALUATION_SEED, Chief, Follower
 from gan_zoo.training.logger import Logger, OnGrid
 
@@ -70,7 +70,12 @@ def resolve(config: Config, run: Run, distribution: tf.distribute.Strategy) -> C
             with phase("measure bfloat16"):
                 faster = strategy.highest(distribution, machine.faster_in_bfloat16())
             precision = "bfloat16" if faster else "float32"
-    return dataclasses.replace(config, plugins=plugins, precision=precision)
+    return dataclasses.replace(
+        config,
+        plugins=plugins,
+        precision=precision,
+        start_from=origin.resolve(config, run),
+    )
 
 
 def set_up(
@@ -98,9 +103,13 @@ def set_up(
     resumed = is_chief and check_resumable(run, config, identity)
     _check_batch(config, distribution)
     _check_jit(config, distribution)
+    start_weights = None
+    if config.start_from and not run.has_checkpoint:
+        with phase("read the weights of another run"):
+            start_weights = origin.FirstWeights(config, classes, run)
     with phase("build nets"), distribution.scope():
         random_version = run.random_version if run.exists else randomness.NEWEST
-        game = build_game(config, data.image_shape, classes, random_version)
+        game = build_game(config, data.image_shape, classes, random_version, start_weights)
         writer = Writer()
         checkpoints = Checkpoints(game, run.folder / "checkpoints", config.keep, writer)
     if is_chief:
@@ -121,7 +130,10 @@ def set_up(
     if resumed:
         before = record_resume(run, config, start)
     elif is_chief:
-        run.start(config, identity, machine.describe(distribution), random_version)
+        where_from = start_weights.record if start_weights else None
+        run.start(config, identity, machine.describe(distribution), random_version, where_from)
+    if start_weights and is_chief:
+        checkpoints.save(0)  # from here on, the other run may change or go
     chief: Chief | Follower = Follower()
     if is_chief:
         # The logger drops what lies beyond `start` before the evaluator reads the metrics.
@@ -131,6 +143,9 @@ def set_up(
             advice += notes.changed_rates(game, config, before, start)
         else:
             advice += notes.unchecked_parts(config)
+            advice += notes.frozen_weights(game, config)
+        if start_weights:
+            advice += start_weights.notes(data)
         opening = notes.opening(config, run.folder, data, start)
         for line in (*data.notes, *few, *checkpoints.notes, *advice, opening):
             logger.print(line)
