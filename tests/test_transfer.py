@@ -12,8 +12,8 @@ import tensorflow as tf
 from gan_zoo.config import Config, flag_of, from_settings, split_checkpoint
 from gan_zoo.contracts import Batch, Classes
 from gan_zoo.errors import UserError
-from gan_zoo.game import build
-from gan_zoo.game.transfer import LayerWeights, pair, take_weights, weights_of
+from gan_zoo.game import build, transfer
+from gan_zoo.game.transfer import LayerWeights, pair, take_weights
 from gan_zoo.layers import frozen_weights
 from gan_zoo.reporting import make_report
 from gan_zoo.reporting.read import command
@@ -77,6 +77,10 @@ def game(shape=(16, 16, 3), classes=None, **settings):
 
 def classes(*names):
     return Classes("class", names, (1,) * len(names), "made up")
+
+
+def weights_of(game):
+    return transfer.weights_of(game.gen, game.disc, game.ema, game.classes)
 
 
 @pytest.fixture(scope="module")
@@ -333,6 +337,13 @@ def test_what_is_no_source_is_refused_and_leaves_nothing(
 def test_a_source_without_a_best_checkpoint_names_the_way_out(refused, old):
     shutil.rmtree(old / "checkpoints" / "best")
     assert f"give --from={old}@last" in refused(f"--from={old}")
+
+
+def test_other_parts_of_the_source_may_have_changed(train, old, idle_step):
+    record = json.loads((old / "config.json").read_text())
+    record["config"] |= {"tricks": "no_longer_there", "gen_opt": "gone(1)"}
+    (old / "config.json").write_text(json.dumps(record))
+    assert train(f"--from={old}", "--steps=2") == 0
 
 
 def test_a_damaged_source_is_refused(refused, old):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 import keras
 import numpy as np
@@ -201,6 +202,51 @@ def initial_discriminator(
     return build_discriminator(config, image_shape, condition, classes)
 
 
+class Nets(NamedTuple):
+    """The nets of a run.
+
+    Attributes:
+        gen: G.
+        disc: D.
+        ema: A second G for the moving average of its weights, or None.
+    """
+
+    gen: keras.Model
+    disc: keras.Model
+    ema: keras.Model | None
+
+
+def build_nets(
+    config: Config,
+    image_shape: tuple[int, int, int],
+    condition: Condition | None = None,
+    classes: Classes | None = None,
+) -> Nets:
+    """Return the nets of a run, their weights drawn from its seed.
+
+    Args:
+        config: The settings.
+        image_shape: (H, W, C).
+        condition: That of :func:`build_condition`.
+        classes: Those of the run; needed with a condition.
+
+    Raises:
+        UserError: A net does not fit the images or the condition.
+    """
+    gen = initial_generator(config, image_shape, classes)
+    disc = initial_discriminator(config, image_shape, condition, classes)
+    ema = None
+    if config.ema:
+        ema = build_generator(config, image_shape, classes)
+        ema.set_weights(gen.get_weights())
+    return Nets(gen, disc, ema)
+
+
+def build_condition(config: Config) -> Condition | None:
+    """Return the condition that the settings name, or None."""
+    return registry.conditions.build(config.spec("condition")) if config.condition else None
+
+
 def build_game(
     config: Config,
     image_shape: tuple[int, int, int],
@@ -222,18 +268,13 @@ def build_game(
     Raises:
         UserError: Parts do not fit each other or the images.
     """
-    condition = registry.conditions.build(config.spec("condition")) if config.condition else None
+    condition = build_condition(config)
     classes = classes if condition else None
     loss = registry.losses.build(config.spec("loss"))
     update = registry.updates.build(config.spec("update"))
     parts = Parts(config, loss, update, condition, classes)
     check_compatible(parts)  # before the nets are built, which takes time
-    gen = initial_generator(config, image_shape, classes)
-    disc = initial_discriminator(config, image_shape, condition, classes)
-    ema = None
-    if config.ema:
-        ema = build_generator(config, image_shape, classes)
-        ema.set_weights(gen.get_weights())
+    gen, disc, ema = build_nets(config, image_shape, condition, classes)
     if start is not None:
         start(gen, disc, ema)
     steps_done = tf.Variable(

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import keras
 import numpy as np
 
-from gan_zoo.game.step import Game
+from gan_zoo.contracts import Classes
 from gan_zoo.layers import class_axis, layers_in_order, own_weights
 
 
@@ -117,11 +117,12 @@ class Taken(NamedTuple):
         return words
 
 
-def weights_of(game: Game) -> Weights:
-    """Return a copy of a game's weights."""
-    ema = None if game.ema is None else _read(game.ema)
-    classes = tuple(game.classes.names) if game.classes else ()
-    return Weights(_read(game.gen), _read(game.disc), ema, classes)
+def weights_of(
+    gen: keras.Model, disc: keras.Model, ema: keras.Model | None, classes: Classes | None
+) -> Weights:
+    """Return a copy of the weights of nets, which may learn classes."""
+    names = tuple(classes.names) if classes else ()
+    return Weights(_read(gen), _read(disc), None if ema is None else _read(ema), names)
 
 
 def take_weights(

@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 from typing import NamedTuple
 
+import keras
 import numpy as np
 import tensorflow as tf
 from tensorflow.core.protobuf.trackable_object_graph_pb2 import TrackableObjectGraph
@@ -170,35 +171,57 @@ class Checkpoints:
             UserError: There are checkpoints but none can be read, or there is none of ``step``, or
                 no best one.
         """
-        folder = self._folder / "best" if best else self._folder
-        stored = stored_steps(folder)
-        if best and not stored:
-            raise UserError(
-                f"there is no best checkpoint in {folder}; the first evaluation (--eval_every)"
-                " makes it."
-            )
-        if step is not None and step not in stored:
-            raise UserError(
-                f"there is no checkpoint of step {step}; there are:"
-                f" {', '.join(map(str, stored)) or 'none'}."
-            )
-        wanted = [s for s in reversed(stored) if step in (None, s)]
-        for at in wanted:
-            try:
-                self._checkpoint.read(str(folder / f"step-{at}")).assert_existing_objects_matched()
-            except Exception as e:  # for damaged files: OpError, IndexError, RuntimeError ...
-                self.notes.append(
-                    f"the checkpoint step-{at} cannot be read and is skipped ({_short(e)})."
-                )
-            else:
-                self.latest = None if best else at
-                return at
-        if wanted:
-            raise UserError(
-                f"none of the checkpoints in {folder} can be read ({self.notes[-1]}); restore them"
-                " or start a new run."
-            )
-        return 0
+        at = _read(self._checkpoint, self._folder, step, best, self.notes)
+        self.latest = None if best or at is None else at
+        return at or 0
+
+
+def restore_nets(
+    nets: dict[str, keras.Model], folder: Path, step: int | None = None, *, best: bool = False
+) -> tuple[int | None, list[str]]:
+    """Restore nets alone: ``gen``, ``disc`` and, where the run has one, ``ema``.
+
+    Returns:
+        The step, or None if there is no checkpoint; sentences about those that cannot be read.
+
+    Raises:
+        UserError: As :meth:`Checkpoints.restore`.
+    """
+    notes: list[str] = []
+    return _read(tf.train.Checkpoint(**nets), folder, step, best, notes), notes
+
+
+def _read(
+    checkpoint: tf.train.Checkpoint, folder: Path, step: int | None, best: bool, notes: list[str]
+) -> int | None:
+    """Read the newest readable checkpoint, that of ``step``, or the best; return its step."""
+    folder = folder / "best" if best else folder
+    stored = stored_steps(folder)
+    if best and not stored:
+        raise UserError(
+            f"there is no best checkpoint in {folder}; the first evaluation (--eval_every) makes"
+            " it."
+        )
+    if step is not None and step not in stored:
+        raise UserError(
+            f"there is no checkpoint of step {step}; there are:"
+            f" {', '.join(map(str, stored)) or 'none'}."
+        )
+    wanted = [s for s in reversed(stored) if step in (None, s)]
+    for at in wanted:
+        try:
+            status = checkpoint.read(str(folder / f"step-{at}"))
+            status.assert_existing_objects_matched().expect_partial()
+        except Exception as e:  # for damaged files: OpError, IndexError, RuntimeError ...
+            notes.append(f"the checkpoint step-{at} cannot be read and is skipped ({_short(e)}).")
+        else:
+            return at
+    if wanted:
+        raise UserError(
+            f"none of the checkpoints in {folder} can be read ({notes[-1]}); restore them or start"
+            " a new run."
+        )
+    return None
 
 
 def _names(checkpoint: tf.train.Checkpoint, prefix: str) -> _Names:

@@ -41,6 +41,16 @@ if TYPE_CHECKING:
 EXPORTS = ("generator.keras", "generator/saved_model.pb", "samples.gif")
 
 
+# Parts that the weights of G and D do not depend on, at their defaults.
+_WITHOUT_EFFECT_ON_NETS = {
+    name: getattr(Config, name)
+    for name in (
+        "loss", "tricks", "update", "noise", "gen_opt", "disc_opt", "data", "extractor",
+        "start_from",
+    )
+}  # fmt: skip
+
+
 class Records(list):
     """Records of a log, a list of dictionaries."""
 
@@ -302,10 +312,22 @@ class Run:
         Raises:
             UserError: There is no run, or no such checkpoint that can be read.
         """
-        return self._restore(step, best)[:2]
+        from gan_zoo.game.build import build_game
+        from gan_zoo.runs.checkpoints import Checkpoints
+
+        config = self.config
+        game = build_game(config, self.image_shape, self.classes, self.random_version)
+        checkpoints = Checkpoints(game, self.folder / "checkpoints", config.keep)
+        restored = checkpoints.restore(step, best=best)
+        if not best and not checkpoints.steps:
+            raise self._no_checkpoint(config)
+        return game, restored
 
     def weights(self, checkpoint: str) -> tuple[Weights, int, list[str]]:
         """Return the weights of a checkpoint: ``best``, ``last`` or a step.
+
+        Only the nets are built, so that other parts, such as a trick in a plugin, may have changed
+        since.
 
         Returns:
             The weights, their step, and sentences about checkpoints that could not be read.
@@ -313,11 +335,28 @@ class Run:
         Raises:
             UserError: There is no run, or no such checkpoint that can be read.
         """
+        from gan_zoo.game.build import build_condition, build_nets
         from gan_zoo.game.transfer import weights_of
+        from gan_zoo.runs.checkpoints import restore_nets
 
+        saved = self.record["config"]
+        config = from_json({**saved, **_WITHOUT_EFFECT_ON_NETS, "workdir": str(self.folder)})
+        condition = build_condition(config)
+        nets = build_nets(config, self.image_shape, condition, self.classes)
         step = int(checkpoint) if checkpoint.isdigit() else None
-        game, restored, notes = self._restore(step, checkpoint == "best")
-        return weights_of(game), restored, notes
+        built = {name: net for name, net in nets._asdict().items() if net is not None}
+        restored, notes = restore_nets(
+            built, self.folder / "checkpoints", step, best=checkpoint == "best"
+        )
+        if restored is None:
+            raise self._no_checkpoint(config)
+        return weights_of(*nets, self.classes), restored, notes
+
+    def _no_checkpoint(self, config: Config) -> UserError:
+        return UserError(
+            f"the run {self.folder} has no checkpoint yet; train it further (the first comes"
+            f" at step {config.save_every})."
+        )
 
     @property
     def origin(self) -> Record | None:
@@ -335,22 +374,6 @@ class Run:
         from gan_zoo.runs.checkpoints import stored_steps
 
         return bool(stored_steps(self.folder / "checkpoints"))
-
-    def _restore(self, step: int | None, best: bool) -> tuple[Game, int, list[str]]:
-        """Return what :meth:`restore` does, and sentences about checkpoints that were skipped."""
-        from gan_zoo.game.build import build_game
-        from gan_zoo.runs.checkpoints import Checkpoints
-
-        config = self.config
-        game = build_game(config, self.image_shape, self.classes, self.random_version)
-        checkpoints = Checkpoints(game, self.folder / "checkpoints", config.keep)
-        restored = checkpoints.restore(step, best=best)
-        if not best and not checkpoints.steps:
-            raise UserError(
-                f"the run {self.folder} has no checkpoint yet; train it further (the first comes"
-                f" at step {config.save_every})."
-            )
-        return game, restored, checkpoints.notes
 
     def sample(
         self,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
+from typing import Any
 
 import keras
 
@@ -93,7 +95,7 @@ class FirstWeights:
             )
         self.record["taken"] = {name: taken._asdict() for name, taken in self._taken.items()}
 
-    def _settings(self, name: str) -> object:
+    def _settings(self, name: str) -> Any:
         return self._source.settings.get(name)
 
     def __str__(self) -> str:
@@ -131,5 +133,6 @@ class FirstWeights:
         if there.get("hash") != data.hash:
             return 0
         _, held_out = split_rows(self._config, len(data.images))
-        trained, _ = split_rows(self._source.config, len(data.images))
+        earlier = dataclasses.replace(self._config, holdout=self._settings("holdout") or 0.0)
+        trained, _ = split_rows(earlier, len(data.images))
         return len(set(held_out.tolist()) & set(trained.tolist()))
