@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from gan_zoo.comparison import queue, study
 from gan_zoo.config import Config, flag_of, from_settings, split_checkpoint
 from gan_zoo.contracts import Batch, Classes
 from gan_zoo.errors import UserError
@@ -235,6 +236,14 @@ def test_the_setting_is_start_from_in_python_and_from_on_the_command_line():
         from_settings({"from": "runs/a"})
     with pytest.raises(UserError, match="--from=@last names no run"):
         Config(start_from="@last")
+
+
+def test_a_comparison_hands_it_on_by_its_flag(tmp_path, monkeypatch):
+    assert study.parse_variants(["a: --from=runs/a"]) == {"a": {"start_from": "runs/a"}}
+    started = []
+    monkeypatch.setattr(queue.subprocess, "Popen", lambda words, **_: started.extend(words))
+    queue.start(Config(start_from="runs/a"), tmp_path / "log", {})
+    assert "--from=runs/a" in started
 
 
 def test_a_run_without_it_keeps_its_folder():

@@ -39,7 +39,7 @@ def describe_presets() -> list[Preset]:
                 (given["__doc__"] or "").strip(),
             )
         )
-    kinds = ("demo", "quick", "hours", "gpu")
+    kinds = ("demo", "quick", "hours", "few", "gpu")
 
     def order(preset: Preset) -> tuple:
         kind = next((i for i, kind in enumerate(kinds) if preset.name.startswith(kind)), len(kinds))
