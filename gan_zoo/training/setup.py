@@ -103,10 +103,7 @@ def set_up(
     resumed = is_chief and check_resumable(run, config, identity)
     _check_batch(config, distribution)
     _check_jit(config, distribution)
-    start_weights = None
-    if config.start_from and not run.has_checkpoint:
-        with phase("read the weights of another run"):
-            start_weights = origin.FirstWeights(config, classes, run)
+    start_weights = _start_weights(config, classes, run)
     with phase("build nets"), distribution.scope():
         random_version = run.random_version if run.exists else randomness.NEWEST
         game = build_game(config, data.image_shape, classes, random_version, start_weights)
@@ -130,8 +127,13 @@ def set_up(
     if resumed:
         before = record_resume(run, config, start)
     elif is_chief:
-        where_from = start_weights.record if start_weights else None
-        run.start(config, identity, machine.describe(distribution), random_version, where_from)
+        run.start(
+            config,
+            identity,
+            machine.describe(distribution),
+            random_version,
+            start_weights.record if start_weights else None,
+        )
     if start_weights and is_chief:
         checkpoints.save(0)  # from here on, the other run may change or go
     chief: Chief | Follower = Follower()
@@ -167,6 +169,14 @@ def fit_batch(config: Config, count: int, run: Run, distribution: tf.distribute.
         return config
     batch = fitting_batch(config.batch, count, distribution.num_replicas_in_sync)
     return dataclasses.replace(config, batch=batch)
+
+
+def _start_weights(config: Config, classes: Classes | None, run: Run) -> origin.FirstWeights | None:
+    """Return the first weights of a run that starts from another, until it has its own."""
+    if not config.start_from or run.has_checkpoint:
+        return None
+    with phase("read the weights of another run"):
+        return origin.FirstWeights(config, classes, run)
 
 
 def _identity(data: Dataset, classes: Classes | None) -> dict:
