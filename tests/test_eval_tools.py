@@ -218,7 +218,7 @@ def test_n_pictures_are_drawn_by_seed(tool, tmp_path):
         (["{real}", "--data_dir={real}", "--n=5"], "n"),
         (["{real}", "--data_dir={real}", "--image_size=2000"], "--image_size=2000 is not a size"),
         (["{empty}", "--data_dir={real}"], "there are no images in {empty}; put files in it"),
-        (["{text}", "--data_dir={real}"], "give one of these as the path"),
+        (["{text}", "--data_dir={real}"], "or .parquet as the path"),
         (["{broken}", "--data_dir={real}"], "none of the 1 pictures in {broken} can be read"),
         (["{broken}", "--data_dir={real}", "--image_size=16"], "or check the path"),
         (["{one}", "--data_dir={real}", QUICK], "needs at least 2 images"),
