@@ -429,6 +429,7 @@ def test_our_own_parts_pass(table):
     if table == "extractors":
         ours = ["embedded", "random_conv"]  # the others need a file or a network
     needing = {"keras": "keras('Lion', learning_rate=1e-3)", "history_pool": "history_pool(8)"}
+    needing["freeze_d"] = "freeze_d(1)"  # at SHAPE, the small D has two layers
     for name in ours:
         # At SHAPE, the small D has no batch norm, which some updates refuse.
         shape = (16, 16, 3) if table == "updates" else SHAPE

@@ -349,7 +349,7 @@ def test_each_variant_keeps_its_folder_whatever_the_order_of_later_calls(compare
 
 def test_other_data_and_damaged_records_are_refused(compare, faces, tmp_path):
     compare("plain:", "good: --loss=hinge", "--seeds=1")
-    np.savez(tmp_path / "other.npz", images=np.zeros((96, 16, 16, 3), np.uint8))
+    np.savez(tmp_path / "other.npz", images=np.full((96, 16, 16, 3), 9, np.uint8))
     other = f"--data_dir={tmp_path / 'other.npz'}"
     assert "the data changed since" in compare(
         "plain:", "good: --loss=hinge", "--seeds=2", other, code=2

@@ -19,7 +19,9 @@ PRESETS = config.preset_names()
 RECIPES = [name for name in PRESETS if name.startswith(("quick", "hours", "few", "gpu"))]
 # Those to train for two steps: the recipes of other sizes and lengths have no other parts than
 # these two.
-TRAINED = [name for name in PRESETS if name not in RECIPES or name in ("quick64", "quick28", "few64")]
+TRAINED = [
+    name for name in PRESETS if name not in RECIPES or name in ("quick64", "quick28", "few64")
+]
 
 # Generator and discriminator, total and trainable: published (Simpsons, dense) or the sums of their
 # layer lists in test_parts.py.

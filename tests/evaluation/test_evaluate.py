@@ -85,7 +85,7 @@ def test_the_full_protocol_agrees_with_the_quick_one_and_with_references(halves,
     for metric in set(snapshot) - {"FD-embedded"}:
         assert full[metric] == snapshot[metric]
     assert all(r.stamp.versions["tfgan"] == "2.1.0" for r in full.values())
-    assert left_out(data, embedded) == []
+    assert left_out(data, embedded, 100) == []
 
 
 def test_a_classifier_is_scored(halves, monkeypatch):
@@ -112,7 +112,7 @@ def test_gray_images_are_evaluated_and_what_is_left_out_is_said(embedded):
     assert not any(m.startswith("SWD") for m in found) and all(
         np.isfinite(r.value) for r in found.values()
     )
-    assert "3 channels" in left_out(data, embedded)[0]
+    assert "3 channels" in left_out(data, embedded, 100)[0]
     assert "only 30 images for 112 features" in found["FD-embedded"].warning
 
 
