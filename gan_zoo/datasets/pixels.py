@@ -19,7 +19,7 @@ from gan_zoo.datasets.store import available_memory
 from gan_zoo.datasets.values import Levels, Values, scale_of, to_8_bits
 from gan_zoo.errors import UserError
 
-VERSION = 2  # part of the cache key, to be raised whenever a pixel changes
+VERSION = 3  # part of the cache key, to be raised whenever a pixel changes
 
 _GRAY = ("1", "L", "LA", "La", "F")
 _FITS = ("crop", "pad", "stretch")

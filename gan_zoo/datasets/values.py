@@ -15,6 +15,7 @@ _WHITES = (255, 1023, 4095, 16383, 65535)
 _ROUNDING = 0.01  # how far floats may lie outside of [0, 1] or [-1, 1]
 _LEAST_WHITE = 64  # floats beyond 1 but never beyond this are no 0 to 255
 _FLAT_SPAN = 64  # of 255: a set with a smaller one is told
+_DARK, _DARK_SHARE = 16, 0.95  # most pixels of 16-bit files at or below this of 255 are told
 _SHARE = 1 / 2  # of the images that must have 16 bits, so that these decide what white is
 
 
@@ -22,7 +23,7 @@ class Levels(NamedTuple):
     """What becomes black and white.
 
     Attributes:
-        deep: White in files of 16 bits.
+        deep: White in files of 16 bits: up to 65535, or 1 for masks.
         real: Black and white in files of floats; None if these are refused.
         small: White in files of 8 bits: 255, or 1 for masks.
     """
@@ -100,8 +101,10 @@ class Tally:
         """Start without images."""
         self._count = self._flat = 0
         self._deep: list[int] = []
+        self._deep_pixels = np.zeros(256, np.int64)  # how many have each value, as they are used
         self._real: list[tuple[float, float]] = []
-        self._small = [256, -1]  # the smallest and the largest of the images' largest values
+        self._small = -1  # the largest of 8 bits; 256 with images of another kind
+        self._ones = 0  # images of 8 bits that hold no value above 1, but 1
         self._span = [255, 0]
         self._traits: collections.Counter[str] = collections.Counter()
         self._profiles: collections.Counter[str] = collections.Counter()
@@ -119,10 +122,11 @@ class Tally:
         self._flat += low == high
         if values.deep >= 0:
             self._deep.append(values.deep)
+            self._deep_pixels += np.bincount(pixels.reshape(-1), minlength=256)
         if values.real:
             self._real.append(values.real)
-        small = values.small if values.small >= 0 else 256
-        self._small = [min(self._small[0], small), max(self._small[1], small)]
+        self._small = max(self._small, values.small if values.small >= 0 else 256)
+        self._ones += values.small == 1
         self._traits.update(values.traits)
         self._profiles.update([values.profile] if values.profile else [])
 
@@ -130,10 +134,11 @@ class Tally:
         """What is black and white in this set."""
         levels = Levels()
         if self._deep and len(self._deep) >= _SHARE * self._count:
-            levels = levels._replace(deep=white_of(max(self._deep)))
+            deep = max(self._deep)
+            levels = levels._replace(deep=1 if deep == 1 else white_of(deep))
         if self._real:
             levels = levels._replace(real=black_and_white(*self._range()))
-        if self._small[1] == 1:
+        if self._small == 1:
             levels = levels._replace(small=1)
         return levels
 
@@ -150,13 +155,19 @@ class Tally:
         """
         return [
             *self._notes_on_levels(where, levels),
+            *self._notes_on_darkness(where, levels),
             *self._notes_on_traits(where, background),
             *self._notes_on_sameness(where),
         ]
 
     def _notes_on_levels(self, where: str, levels: Levels) -> Iterator[str]:
         deep = max(self._deep, default=-1)
-        if self._deep and levels.deep != 65535:
+        if levels.deep == 1:
+            yield (
+                f"the 16-bit files in {where} hold only 0 and 1, so they are taken as masks: 1"
+                " becomes white (255)."
+            )
+        elif self._deep and levels.deep != 65535:
             bits = levels.deep.bit_length()
             yield (
                 f"the 16-bit files in {where} hold values up to {deep:,}, so they are taken as"
@@ -179,6 +190,24 @@ class Tally:
             yield (
                 f"the images in {where} hold only 0 and 1, so they are taken as masks: 1 becomes"
                 " white (255)."
+            )
+        elif self._ones:
+            yield (
+                f"{self._ones:,} of {self._count:,} images in {where} hold no value above 1 of 0"
+                " to 255 and are taken as black; save them as 0 and 255 if they are masks."
+            )
+
+    def _notes_on_darkness(self, where: str, levels: Levels) -> Iterator[str]:
+        if levels.deep < 256 or len(self._deep) < _SHARE * self._count or not self._deep:
+            return
+        shares = np.cumsum(self._deep_pixels) / max(1, self._deep_pixels.sum())
+        most = int(np.searchsorted(shares, _DARK_SHARE))
+        if most <= _DARK and self._span[1] - self._span[0] >= _FLAT_SPAN:
+            yield (
+                f"{_DARK_SHARE:.0%} or more of the pixels of the 16-bit files in {where} are at most"
+                f" {_DARK} of 255, nearly black, where {levels.deep:,} is white, as their largest"
+                f" value is {max(self._deep):,}; if a few pixels are broken or a mark for no data,"
+                " clip these and scale the rest to 0 to 65,535."
             )
 
     def _notes_on_traits(self, where: str, background: str) -> Iterator[str]:

@@ -255,6 +255,22 @@ def test_full_color_of_16_bits_stays_as_it_was(read):
     assert data.notes == ()
 
 
+@pytest.mark.parametrize("hot", [65535, 16000, 0])
+def test_12_bits_with_hot_pixels_are_told(read, hot):
+    images = [noise(8, 8, high=4096, dtype=np.uint16) // (4 if hot == 16000 else 1) for _ in "abc"]
+    for image in images:
+        image[0, 0] = hot
+    notes = " ".join(read({f"{i}.png": image for i, image in enumerate(images)}).notes)
+    assert ("of the 16-bit files in" in notes and "nearly black" in notes) == (hot > 0)
+
+
+def test_0_and_1_in_16_bits_are_masks(read):
+    bits = [noise(8, 8, high=2, dtype=np.uint16) for _ in range(3)]
+    data = read({f"{i}.png": image for i, image in enumerate(bits)})
+    np.testing.assert_array_equal(data.images[..., 0], np.stack(bits) * 255)
+    assert len(data.notes) == 1 and "16-bit files" in data.notes[0] and "masks" in data.notes[0]
+
+
 # ---- other values
 
 
@@ -265,6 +281,7 @@ def test_masks_of_0_and_1(read):
     assert "hold only 0 and 1" in data.notes[0]
     mixed = read({"0.png": bits[0], "1.png": noise(8, 8)})
     assert mixed.images[0].max() == 1  # among others, it is a black image
+    assert "1 of 2 images" in mixed.notes[0] and "no value above 1" in mixed.notes[0]
 
 
 @pytest.mark.parametrize(
