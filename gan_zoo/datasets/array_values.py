@@ -13,6 +13,7 @@ from gan_zoo.errors import UserError
 
 _CHANNELS = (1, 2, 3, 4)
 _LEAST_SIDE = 8  # of the images in flat arrays
+_MOST_ASPECT = 16  # of images whose number is their height, else the last axis counts them
 
 
 class ArrayImages(NamedTuple):
@@ -82,7 +83,9 @@ def _with_channels_last(array: np.ndarray, where: str) -> tuple[np.ndarray, list
             f"{where} has the shape {shape}, which looks like one image; save several as"
             " [N, H, W, C], or this one as array[None]."
         )
-    if array.ndim == 3 or shape[-1] in _CHANNELS:
+    if array.ndim == 3:
+        return array, _notes_on_order(shape, where)
+    if shape[-1] in _CHANNELS:
         return array, []
     if shape[1] in (1, 3, 4):
         note = f"{where} has the shape {shape} and is taken as [N, C, H, W]."
@@ -91,6 +94,27 @@ def _with_channels_last(array: np.ndarray, where: str) -> tuple[np.ndarray, list
     if shape[2] in (1, 3) and shape[0] == shape[1]:
         remedy = "save it with the images first: np.transpose(array, (3, 0, 1, 2))"
     raise UserError(f"{where} has the shape {shape}; {remedy}.")
+
+
+def _notes_on_order(shape: tuple[int, ...], where: str) -> list[str]:
+    """Return a sentence on an array ``[N, H, W]`` that may be [H, W, N], as MATLAB has it.
+
+    Raises:
+        UserError: It is that for certain.
+    """
+    count, height, width = shape
+    if count != height or height == width or height < _LEAST_SIDE:
+        return []
+    remedy = "np.transpose(array, (2, 0, 1))"
+    if width > _MOST_ASPECT * height:
+        raise UserError(
+            f"{where} has the shape {shape}, which looks like {width:,} images of"
+            f" {height}x{height}; save it with the images first: {remedy}."
+        )
+    return [
+        f"{where} has the shape {shape} and is taken as {count:,} images of {height}x{width}; if it"
+        f" holds {width:,} of {height}x{height}, save {remedy}."
+    ]
 
 
 def _scale(array: np.ndarray, where: str) -> tuple[float, float, str]:

@@ -19,6 +19,8 @@ from gan_zoo.datasets.picture_formats import (
 )
 from gan_zoo.datasets.text import printable
 
+_BINARY = "binary"  # stands for the ending of files that are neither pictures nor text
+_MANY = 1 / 4  # as many of them as pictures, times this, are told
 _SHOWN = 6  # endings that a message names
 # Threads, as a file on a network takes its time; on a local disk, more of them only wait for each
 # other. Each takes many files at once, as to hand over one takes as long as to open it.
@@ -44,7 +46,8 @@ class PictureFiles(NamedTuple):
     Attributes:
         names: Those that are read, sorted relative POSIX paths.
         notes: Sentences on pictures that are not, and on what was guessed.
-        endings: How many other files there are, by ending, the most frequent first.
+        endings: How many other files there are, by ending, the most frequent first. Those of
+            pictures that are left out have the reason behind the ending.
     """
 
     names: Sequence[str]
@@ -81,7 +84,7 @@ def find_pictures(names: Iterable[str], head: Callable[[str], bytes], where: str
         if part := _nuisance(name):
             kind = "hidden files or folders" if part.startswith(".") else printable(part)
             left[kind] += is_picture(ending) or name.lower().endswith("thumbs.db")
-            others[ending or "none"] += 1
+            others[f"{ending} in {kind}" if is_picture(ending) else ending or "none"] += 1
         elif is_read(ending):
             usual.append(name)
         elif is_picture(ending):
@@ -91,29 +94,37 @@ def find_pictures(names: Iterable[str], head: Callable[[str], bytes], where: str
         else:
             others[ending or "none"] += 1
     by_content = []
+    binary: collections.Counter[str] = collections.Counter()
     for name, ending in zip(unknown, _sniff_all(unknown, head), strict=True):
         if is_read(ending):
             by_content.append(name)
-        elif ending:
+        elif ending and ending != _BINARY:
             unread.append(ending)
         else:
             others[ending_of(name) or "none"] += 1
+            binary[ending_of(name) or "none"] += ending == _BINARY
     chosen, thumbs = _without_thumbnails(sorted([*usual, *by_content]))
     left.update(thumbs)
     not_read = collections.Counter(unread)
+    if binary.total() < _MANY * len(chosen):
+        binary.clear()
     return PictureFiles(
         chosen,
-        tuple(_notes(where, not_read, +left, sorted(by_content))),
+        tuple(_notes(where, not_read, +left, sorted(by_content), +binary)),
         dict((not_read + others).most_common()),
     )
 
 
 def _sniff_all(names: Sequence[str], head: Callable[[str], bytes]) -> Iterable[str]:
-    """Return the ending that the content of each file has; "" where it is no picture."""
+    """Return the ending that the content of each file has.
+
+    It is :data:`_BINARY` where it is neither a picture nor text, "" for other files.
+    """
 
     def ending(name: str) -> str:
         try:
-            return sniff(head(name)[:HEAD])
+            first = head(name)[:HEAD]
+            return sniff(first) or (_BINARY if b"\0" in first else "")
         except Exception:  # whatever a container raises: the file is none that can be read
             return ""
 
@@ -152,6 +163,7 @@ def _notes(
     not_read: Mapping[str, int],
     left: Mapping[str, int],
     by_content: Sequence[str],
+    binary: Mapping[str, int],
 ) -> Iterable[str]:
     if not_read:
         yield f"in {where}, {_files(not_read)} not read: {text_of_endings(not_read)}."
@@ -165,6 +177,11 @@ def _notes(
         yield (
             f"in {where}, {_files({'': len(by_content)})} taken as pictures by content, without the"
             f" ending of one, such as {printable(by_content[0])}."
+        )
+    if binary:
+        yield (
+            f"in {where}, {_files(binary)} of an unknown kind and not read:"
+            f" {text_of_endings(binary)}; save them as .png if they are pictures."
         )
 
 

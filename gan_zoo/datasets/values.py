@@ -204,7 +204,7 @@ class Tally:
         most = int(np.searchsorted(shares, _DARK_SHARE))
         if most <= _DARK and self._span[1] - self._span[0] >= _FLAT_SPAN:
             yield (
-                f"{_DARK_SHARE:.0%} or more of the pixels of the 16-bit files in {where} are at most"
+                f"{_DARK_SHARE:.0%} or more of the pixels of 16-bit files in {where} are at most"
                 f" {_DARK} of 255, nearly black, where {levels.deep:,} is white, as their largest"
                 f" value is {max(self._deep):,}; if a few pixels are broken or a mark for no data,"
                 " clip these and scale the rest to 0 to 65,535."

@@ -140,6 +140,23 @@ def test_no_images_says_what_there_is(read):
     assert "it holds 3 .psd (save them as .png), 1 .mov, 1 .txt;" in str(e.value)
 
 
+def test_pictures_in_hidden_folders_alone(read):
+    with pytest.raises(UserError, match=r"it holds 2 \.png in hidden files or folders, 1 \.txt;"):
+        read({".hidden/1.png": b"", ".hidden/2.png": b"", "a.txt": b""})
+
+
+def test_unknown_binary_files_are_told_if_they_are_many():
+    pictures = [f"{i}.png" for i in range(8)]
+    for names, content, told in (
+        (["a.xyz", "b"], b"\1\0\0\2", True),
+        (["a.xyz"], b"\1\0\0\2", False),
+        (["a.xyz", "b"], b"text", False),
+    ):
+        found = find_pictures([*pictures, *names], lambda _, content=content: content, "X")
+        says = "in X, 2 files are of an unknown kind and not read: 1 .xyz, 1 without an ending"
+        assert (says in " ".join(found.notes), bool(found.notes)) == (told, told)
+
+
 @pytest.mark.parametrize(
     "name",
     [
@@ -261,7 +278,7 @@ def test_12_bits_with_hot_pixels_are_told(read, hot):
     for image in images:
         image[0, 0] = hot
     notes = " ".join(read({f"{i}.png": image for i, image in enumerate(images)}).notes)
-    assert ("of the 16-bit files in" in notes and "nearly black" in notes) == (hot > 0)
+    assert ("of 16-bit files in" in notes and "nearly black" in notes) == (hot > 0)
 
 
 def test_0_and_1_in_16_bits_are_masks(read):
@@ -362,11 +379,20 @@ def test_flat_arrays(read_array):
 
 
 @pytest.mark.parametrize(
+    ("shape", "told"), [((40, 40, 5), True), ((9, 9, 9), False), ((5, 9, 9), False)]
+)
+def test_an_array_with_the_images_last_is_told(read_array, shape, told):
+    notes = " ".join(read_array(noise(*shape)).notes)
+    assert ("if it holds 5 of 40x40, save np.transpose(array, (2, 0, 1))" in notes) == told
+
+
+@pytest.mark.parametrize(
     ("array", "says"),
     [
         (noise(5, 192), "save array.reshape(-1, 8, 8, 3), or array.reshape(-1, 3, 8, 8)"),
         (noise(5, 785), "no array that may be images"),
         (noise(40, 40, 3), "looks like one image"),
+        (noise(9, 9, 200), "looks like 200 images of 9x9; save it with the images first"),
         (noise(32, 32, 3, 50), "np.transpose(array, (3, 0, 1, 2))"),
         (noise(5, 8, 8) / 255 / 255, "divided by 255 twice"),
         (noise(5, 8, 8) - np.float32(128.5), "save it as uint8"),
