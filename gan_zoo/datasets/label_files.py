@@ -284,7 +284,7 @@ class _Foreign(Exception):  # noqa: N818 (it is caught here)
 def _stylegan_labels(text: str) -> list[tuple[str, str]] | None:
     try:
         content = json.loads(text)
-    except ValueError as e:
+    except (ValueError, RecursionError) as e:
         raise _Unreadable(f"is not valid JSON ({error_text(e)})") from None
     if not isinstance(content, dict) or "labels" not in content:
         raise _Foreign
@@ -481,7 +481,7 @@ def _json_rows(text: str) -> Iterator[dict[str, str]]:
             continue
         try:
             row = json.loads(line)
-        except ValueError as e:
+        except (ValueError, RecursionError) as e:
             raise _Unreadable(f"is not valid JSON in line {number} ({error_text(e)})") from None
         if not isinstance(row, dict):
             raise _Unreadable(f"has no object in line {number}")

@@ -164,7 +164,9 @@ def why_unidentified(head: bytes) -> str:
         head: Its first bytes.
     """
     ending = sniff(head)
-    if not ending or is_read(ending):
+    if not ending:
         return next((text for mark, text in _TEXTS if mark.match(head)), "no image")
+    if is_read(ending):
+        return f"a {ending} that is damaged or of a kind that is not read"
     help_ = remedy(ending).replace("save them", "save it")
     return f"in truth {ending}{help_ and f': {help_}'}"

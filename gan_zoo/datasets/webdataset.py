@@ -63,7 +63,7 @@ def _field(data: bytes) -> str | None:
     """Return the label in a JSON record, or None."""
     try:
         record = json.loads(data)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     if not isinstance(record, dict):
         return None

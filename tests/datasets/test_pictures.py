@@ -223,6 +223,21 @@ def test_what_hides_behind_a_wrong_ending_is_named(read):
         assert text in note
 
 
+def test_a_kind_of_tiff_that_is_not_read_is_no_mere_text(read):
+    files = {f"{i}.png": noise(8, 8, 3) for i in range(9)}
+    unusual = encoded(noise(8, 8), "TIFF").replace(
+        b"\2\1\3\0\1\0\0\0\x08\0", b"\2\1\3\0\1\0\0\0\x07\0"
+    )
+    (note,) = read({**files, "a.tif": unusual}).notes
+    assert "a.tif (a .tif that is damaged or of a kind that is not read)" in note
+
+
+def test_a_label_file_that_nests_too_deeply_is_left_out(read):
+    files = {f"{i}.png": noise(8, 8, 3) for i in range(3)}
+    notes = read({**files, "dataset.json": b"[" * 100_000}).notes
+    assert "labels are left out, since dataset.json is not valid JSON" in " ".join(notes)
+
+
 @pytest.mark.parametrize("name", FORMATS)
 def test_formats_are_raster_formats_only(name):
     assert name not in ("EPS", "PDF", "PSD", "WMF", "FLI", "MPEG", "HDF5", "GRIB", "BUFR")
