@@ -7,6 +7,7 @@ from pathlib import Path
 from gan_zoo.datasets.archives import zip_container
 from gan_zoo.datasets.containers import Container, folder
 from gan_zoo.datasets.nested import TARS
+from gan_zoo.datasets.picture_formats import is_read, sniff
 from gan_zoo.datasets.tarballs import is_tar, packing, tar_container
 from gan_zoo.datasets.text import error_text
 from gan_zoo.errors import UserError
@@ -64,4 +65,6 @@ def open_container(path: Path) -> Container:
         what, remedy = "a packed file but no tar archive", "unpack it"
     if what:
         raise UserError(f"{path} is {what}, which is not read; {remedy} and give that instead.")
+    if is_read(sniff(head)):
+        raise UserError(f"{path} is a single picture; give the folder that it is in as --data_dir.")
     raise UserError(f"{path} holds no images that can be read; give {KINDS} as --data_dir.")

@@ -231,9 +231,10 @@ def test_a_tar_that_does_not_fit_on_the_disk(refused, tmp_path, pets, monkeypatc
         (b"\x80\x04\x95" + bytes(99), "which can run any code"),
         (b"hello", "holds no images that can be read; give a folder"),
         (b"", "holds no images that can be read"),
+        (b"\xff\xd8\xff\xe0", "is a single picture; give the folder that it is in"),
     ],
     # Two processes must give a case the same name, and gzip writes the time of day.
-    ids=["gz", "bz2", "7z", "rar", "zst", "hdf5", "pickle", "text", "empty"],
+    ids=["gz", "bz2", "7z", "rar", "zst", "hdf5", "pickle", "text", "empty", "jpg"],
 )
 def test_other_files_are_named(refused, tmp_path, content, says):
     (tmp_path / "file").write_bytes(content)
