@@ -517,7 +517,7 @@ def test_audit_finds_what_was_planted(tool, messy):
     out = tool("audit", messy, "--image_size=64", "--json=x.json")
     record = json.loads(Path("x.json").read_text())
     assert (record["candidates"], record["readable"]) == (70, 67)
-    assert record["other_files"] == {".txt": 1, ".png": 1}
+    assert record["other_files"] == {".txt": 1, ".png in hidden files or folders": 1}
     assert {b["file"]: b["reason"] for b in record["broken"]}.keys() == {
         "half.jpg",
         "empty.png",
