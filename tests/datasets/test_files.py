@@ -578,7 +578,10 @@ def test_no_data_dir(refused):
         (lambda p: p / ("x" * 300), "does not exist"),
         (lambda p: write(p, {"d/a.txt": b"x"}) / "d", "there are no images in"),
         (lambda p: zipped(p / "inner.npz", {}).parent, "inner.npz as --data_dir"),
-        (lambda p: write(p, {"a.png": noise(8, 8)}) / "a.png", "is a single picture; give the folder that it is in"),
+        (
+            lambda p: write(p, {"a.png": noise(8, 8)}) / "a.png",
+            "is a single picture; give the folder that it is in",
+        ),
         (lambda p: write(p, {"a.zip": b"x"}) / "a.zip", "is not a zip archive, or is damaged"),
         (lambda p: write(p, {"a.zip": b""}) / "a.zip", "is not a zip archive, or is damaged"),
         (
