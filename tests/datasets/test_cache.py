@@ -12,7 +12,7 @@ from PIL import Image
 
 from gan_zoo import cli
 from gan_zoo.commands import cache as command
-from gan_zoo.datasets import build_dataset, cache, pixels, store
+from gan_zoo.datasets import build_dataset, cache, store
 from gan_zoo.errors import UserError
 
 RNG = np.random.default_rng(0)
@@ -42,19 +42,6 @@ def folder(tmp_path, monkeypatch):
 @pytest.fixture
 def read(folder):
     return lambda path, size=(8, 8): build_dataset("files", size, None, path)
-
-
-@pytest.fixture
-def decoded(monkeypatch):
-    """The number of images that were decoded, in a list of one."""
-    count, preprocess = [0], pixels.preprocess
-
-    def counting(*args):
-        count[0] += 1
-        return preprocess(*args)
-
-    monkeypatch.setattr(pixels, "preprocess", counting)
-    return count
 
 
 # ---- copies

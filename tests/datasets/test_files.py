@@ -766,19 +766,6 @@ def test_duplicates(read, tmp_path, drop):
 # ---- the cache
 
 
-@pytest.fixture
-def decoded(monkeypatch):
-    """The number of images that were decoded, in a list of one."""
-    count, preprocess = [0], pixels.preprocess
-
-    def counting(*args):
-        count[0] += 1
-        return preprocess(*args)
-
-    monkeypatch.setattr(pixels, "preprocess", counting)
-    return count
-
-
 def same(a, b):
     assert (a.name, a.hash, a.resize, a.notes, a.label_values) == (
         b.name,
