@@ -66,10 +66,7 @@ def _hub_source(name: str, split: str, column: str, label: str, config: str) -> 
     arrays = [k for k, v in features.items() if v["_type"] in ("Array2D", "Array3D")]
     column = _chosen("column", column, [*fit, *arrays], list(features), where)
     plain = {k for k, v in features.items() if v["dtype"].startswith(("int", "uint", "str"))}
-    found = label_column(features, plain)
-    if label and label != "none":
-        found = _chosen("label", label, list(features), list(features), where)
-    found = None if label == "none" else found
+    found = _chosen_label(label, features, plain, where)
     if not len(table):
         raise UserError(f"the split {split} of {where} is empty; choose another.")
     others = [key for key in fit if key != column]
@@ -161,6 +158,17 @@ def _chosen(what: str, wanted: str, fit: list[str], columns: list[str], where: s
     return [*usual, *fit][0]
 
 
+def _chosen_label(
+    wanted: str, features: dict[str, dict], plain: set[str], where: str
+) -> str | None:
+    """Return the column of the classes that was asked for, or the likeliest one; None for none."""
+    if wanted == "none":
+        return None
+    if wanted:
+        return _chosen("label", wanted, list(features), list(features), where)
+    return label_column(features, plain)
+
+
 @datasets.register
 def tfds(
     name: str,
@@ -202,10 +210,7 @@ def _tfds_source(name: str, split: str, column: str, label: str, data_dir: Path 
     fit = [key for key, value in features.items() if value["_type"] == "Image"]
     column = _chosen("column", column, fit, list(features), where)
     plain = {k for k, v in features.items() if v["_type"] == "Text"}
-    found = label_column(features, plain)
-    if label and label != "none":
-        found = _chosen("label", label, list(features), list(features), where)
-    found = None if label == "none" else found
+    found = _chosen_label(label, features, plain, where)
 
     def rows(wanted: str, first: int = 0) -> Iterator[Any]:
         import tensorflow_datasets as library
