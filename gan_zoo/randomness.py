@@ -3,10 +3,11 @@
 Every draw is made for the global batch and each replica takes its slice, so that two replicas use
 the same numbers as one device.
 
-There are two versions of the numbers. Version 1 takes TensorFlow's stateless floats, which XLA
-draws otherwise. Version 2 takes the bits of the stateless Philox generator, which are the same on
-every device, also under XLA, and makes floats of them here. A run records its version and resumes
-with it; runs without a record have version 1.
+There are three versions of a run's numbers. Version 1 takes TensorFlow's stateless floats, which
+XLA draws otherwise. Version 2 takes the bits of the stateless Philox generator, which are the same
+on every device, also under XLA, and makes floats of them here. Version 3 draws the same, and only
+sums the gradients of biases in another way, see :func:`gan_zoo.layers.bias.add_bias`. A run records
+its version and resumes with it; runs without a record have version 1.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from collections.abc import Callable, Iterator, Sequence
 import tensorflow as tf
 from keras.config import floatx
 
-NEWEST = 2  # the version of new runs
+NEWEST = 3  # the version of new runs
 
 # Of the step that is being traced. Replicas are traced in threads of their own.
 _tracing = threading.local()
@@ -28,8 +29,8 @@ _tracing = threading.local()
 
 @contextlib.contextmanager
 def version(number: int) -> Iterator[None]:
-    """Draw with this version of the random numbers within the ``with`` block, in this thread."""
-    before = _version()
+    """Compute with this version of the numbers within the ``with`` block, in this thread."""
+    before = current_version()
     _tracing.version = number
     try:
         yield
@@ -37,7 +38,8 @@ def version(number: int) -> Iterator[None]:
         _tracing.version = before
 
 
-def _version() -> int:
+def current_version() -> int:
+    """Return the version of the ``with`` block around, in this thread; the newest without one."""
     return getattr(_tracing, "version", NEWEST)
 
 
@@ -62,7 +64,7 @@ def split(seed: tf.Tensor, k: int) -> tf.Tensor:
 
 def permutation(count: int, seed: tf.Tensor) -> tf.Tensor:
     """Return a random order of ``range(count)``, the same on all replicas."""
-    if _version() == 1:
+    if current_version() == 1:
         return tf.argsort(tf.random.stateless_uniform([count], seed, alg="philox"))
     return tf.argsort(_bits([count], seed), stable=True)
 
@@ -102,7 +104,7 @@ def _bits(shape: Sequence[int], seed: tf.Tensor) -> tf.Tensor:
 
 def _unit(shape: Sequence[int], seed: tf.Tensor) -> tf.Tensor:
     """Draw float32 from U[0, 1)."""
-    if _version() == 1:
+    if current_version() == 1:
         return tf.random.stateless_uniform(shape, seed, alg="philox")
     # The lower 24 bits are all that float32 holds, so that this is exact on every device.
     lower = tf.bitwise.bitwise_and(_bits(shape, seed), (1 << 24) - 1)
@@ -111,7 +113,7 @@ def _unit(shape: Sequence[int], seed: tf.Tensor) -> tf.Tensor:
 
 def _standard_normal(shape: Sequence[int], seed: tf.Tensor) -> tf.Tensor:
     """Draw float32 from N(0, 1)."""
-    if _version() == 1:
+    if current_version() == 1:
         return tf.random.stateless_normal(shape, seed, alg="philox")
     # Box and Muller 1958: two numbers from each pair of uniform ones.
     count = math.prod(shape)

@@ -543,6 +543,6 @@ def test_a_net_saved_with_the_dense_layer_of_earlier_versions_loads(tmp_path):
                 data = json.dumps(config).encode()
             old.writestr(name, data)
     loaded = keras.saving.load_model(tmp_path / "old.keras")
-    assert type(loaded.get_layer("out")) is keras.layers.Dense
+    assert type(loaded.get_layer("out")) is layers.Dense
     for a, b in zip(loaded.get_weights(), net.get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)

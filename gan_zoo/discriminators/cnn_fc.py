@@ -7,7 +7,7 @@ from keras import layers
 from keras.config import floatx
 
 from gan_zoo.errors import check_at_least
-from gan_zoo.layers import Conv2D, Dropout
+from gan_zoo.layers import Conv2D, Dense, Dropout
 from gan_zoo.registry import discriminators
 
 
@@ -35,6 +35,6 @@ def cnn_fc(width: int = 64, hidden: tuple = (4096, 1024), dropout: float = 0.0, 
         x = layers.LeakyReLU(0.2)(Conv2D(filters, 3, stride, "same")(x))
     x = layers.Flatten()(x)
     for values in hidden:
-        x = layers.LeakyReLU(0.2)(layers.Dense(values)(x))
+        x = layers.LeakyReLU(0.2)(Dense(values)(x))
         x = Dropout(dropout)(x) if dropout else x
     return keras.Model(image, layers.Dense(1, dtype=floatx())(x), name="cnn_fc")

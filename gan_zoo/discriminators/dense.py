@@ -6,6 +6,7 @@ import keras
 from keras import layers
 from keras.config import floatx
 
+from gan_zoo.layers import Dense
 from gan_zoo.registry import discriminators
 
 
@@ -23,5 +24,5 @@ def dense(widths: tuple = (512, 256), *, image_shape):
     image = keras.Input(image_shape, name="image")
     x = layers.Flatten()(image)
     for values in widths:
-        x = layers.LeakyReLU(0.2)(layers.Dense(values)(x))
+        x = layers.LeakyReLU(0.2)(Dense(values)(x))
     return keras.Model(image, layers.Dense(1, dtype=floatx())(x), name="dense_discriminator")

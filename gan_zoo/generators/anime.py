@@ -9,7 +9,7 @@ from keras import layers
 from keras.config import floatx
 
 from gan_zoo.errors import check_at_least
-from gan_zoo.layers import BatchNorm, Conv2DTranspose, crop_to, resolution_schedule
+from gan_zoo.layers import BatchNorm, Conv2DTranspose, Dense, crop_to, resolution_schedule
 from gan_zoo.registry import generators
 
 
@@ -32,7 +32,7 @@ def anime_dcgan(width: int = 32, latent: int = 100, slope: float = 0.3, *, image
     check_at_least(1, width=width, latent=latent)
     sizes = resolution_schedule(image_shape[0], image_shape[1], steps=4)
     z = keras.Input((latent,), name="noise")
-    x = BatchNorm()(layers.LeakyReLU(slope)(layers.Dense(math.prod(sizes[0]) * 8 * width)(z)))
+    x = BatchNorm()(layers.LeakyReLU(slope)(Dense(math.prod(sizes[0]) * 8 * width)(z)))
     x = layers.Reshape((*sizes[0], 8 * width))(x)
     for size, factor in zip(sizes[1:-1], (4, 2, 1), strict=True):
         x = layers.ReLU()(Conv2DTranspose(factor * width, 5, 2, "same")(x))

@@ -10,6 +10,7 @@ from gan_zoo.errors import check_at_least
 from gan_zoo.layers import (
     Conv2D,
     Conv2DTranspose,
+    Dense,
     UpConv2D,
     Upsample2D,
     crop_to,
@@ -73,7 +74,7 @@ def dcgan(
         )
 
     z, label = keras.Input((latent,), name="noise"), label_input(classes)
-    x = layers.Dense(
+    x = Dense(
         sizes[0][0] * sizes[0][1] * widths[0],
         use_bias=norm == "none",
         kernel_initializer=dcgan_init(),

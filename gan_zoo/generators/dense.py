@@ -9,7 +9,7 @@ from keras import layers
 from keras.config import floatx
 
 from gan_zoo.errors import check_at_least
-from gan_zoo.layers import BatchNorm
+from gan_zoo.layers import BatchNorm, Dense
 from gan_zoo.registry import generators
 
 
@@ -28,7 +28,7 @@ def dense(widths: tuple = (256, 512, 1024), latent: int = 100, *, image_shape):
     check_at_least(1, latent=latent)
     z = x = keras.Input((latent,), name="noise")
     for values in widths:
-        x = BatchNorm(momentum=0.8)(layers.LeakyReLU(0.2)(layers.Dense(values)(x)))
+        x = BatchNorm(momentum=0.8)(layers.LeakyReLU(0.2)(Dense(values)(x)))
     x = layers.Dense(math.prod(image_shape), dtype=floatx())(x)
     x = layers.Activation("tanh", dtype=floatx())(layers.Reshape(image_shape, dtype=floatx())(x))
     return keras.Model(z, x, name="dense_generator")

@@ -12,6 +12,7 @@ from keras.config import floatx
 from gan_zoo.errors import check_at_least
 from gan_zoo.layers import (
     Conv2D,
+    Dense,
     SelfAttention,
     UpConv2D,
     Upsample2D,
@@ -98,7 +99,7 @@ def _residual(width, latent, max_width, attention, image_shape, classes, name):
     attentive = attention_at(sizes[1:], attention) if attention else None
 
     z, label = keras.Input((latent,), name="noise"), label_input(classes)
-    x = layers.Dense(math.prod(sizes[0]) * widths[0])(z)
+    x = Dense(math.prod(sizes[0]) * widths[0])(z)
     x = layers.Reshape((*sizes[0], widths[0]))(x)
     for size, filters in zip(sizes[1:], widths[1:], strict=True):
         x = residual_up(x, filters, size, lambda y: normalize(y, "batch", label, classes))

@@ -13,6 +13,7 @@ from gan_zoo.layers import (
     BatchNorm,
     Conv2D,
     Conv2DTranspose,
+    Dense,
     crop_to,
     dcgan_init,
     resolution_schedule,
@@ -71,7 +72,7 @@ def _four_doublings(width, latent, image_shape, first, norm, last, name):
     """
     sizes = resolution_schedule(image_shape[0], image_shape[1], steps=4)
     z = keras.Input((latent,), name="noise")
-    x = layers.Dense(math.prod(sizes[0]) * 16 * width, **first)(z)
+    x = Dense(math.prod(sizes[0]) * 16 * width, **first)(z)
     x = layers.Reshape((*sizes[0], 16 * width))(x)
     for layer in (*norm, layers.LeakyReLU(0.2)):
         x = layer(x)

@@ -1,9 +1,8 @@
 """The Keras layers and shapes that several families share."""
 
-import keras
-
 from gan_zoo.layers.attention import SelfAttention, attention_at
 from gan_zoo.layers.basis import Basis
+from gan_zoo.layers.bias import Dense, add_bias
 from gan_zoo.layers.classes import (
     CLASS_LOGITS,
     ClassAffine,
@@ -34,9 +33,6 @@ from gan_zoo.layers.resize import DownConv2D, UpConv2D, Upsample2D
 from gan_zoo.layers.shapes import crop_to, dcgan_init, resolution_schedule
 from gan_zoo.layers.spectral import apply_spectral_norm
 
-# Nets of earlier versions were saved with a subclass of Keras' dense layer that added nothing.
-keras.saving.get_custom_objects()["gan_zoo>Dense"] = keras.layers.Dense
-
 __all__ = [
     "CLASS_LOGITS",
     "Basis",
@@ -45,12 +41,14 @@ __all__ = [
     "ClassEmbedding",
     "Conv2D",
     "Conv2DTranspose",
+    "Dense",
     "DownConv2D",
     "Dropout",
     "MinibatchStd",
     "SelfAttention",
     "UpConv2D",
     "Upsample2D",
+    "add_bias",
     "apply_spectral_norm",
     "attention_at",
     "batch_norms_of",

@@ -5,6 +5,8 @@ from __future__ import annotations
 import keras
 import tensorflow as tf
 
+from gan_zoo.layers.bias import add_bias
+
 
 @keras.saving.register_keras_serializable("gan_zoo")
 class Conv2D(keras.layers.Conv2D):
@@ -19,6 +21,13 @@ class Conv2D(keras.layers.Conv2D):
     to 300 times as long as these, and longer than a convolution without groups (measured with
     groups of 16, for 128 and 256 channels).
     """
+
+    def call(self, inputs):
+        """Convolve, see ``keras.layers.Conv2D``."""
+        if not self.use_bias or self.data_format != "channels_last":
+            return super().call(inputs)
+        y = self.convolution_op(inputs, self.kernel)
+        return self.activation(add_bias(y, tf.convert_to_tensor(self.bias)))
 
     def convolution_op(self, inputs, kernel):
         """Convolve, see ``keras.layers.Conv2D``."""
@@ -43,10 +52,15 @@ class Conv2DTranspose(keras.layers.Conv2DTranspose):
         stride, kernel = self.strides[0], tf.convert_to_tensor(self.kernel)
         _, height, width, _ = inputs.shape
         positions = height * width
-        if not (_plain(self, kernel) and _faster_by_products(inputs, kernel, stride, positions)):
+        if _plain(self, kernel) and _faster_by_products(inputs, kernel, stride, positions):
+            y = convolve_transpose(inputs, kernel, stride)
+            return self.activation(y + self.bias if self.use_bias else y)
+        if not self.use_bias or self.data_format != "channels_last":
             return super().call(inputs)
-        y = convolve_transpose(inputs, kernel, stride)
-        return self.activation(y + self.bias if self.use_bias else y)
+        names = ("strides", "padding", "output_padding", "data_format", "dilation_rate")
+        settings = {name: getattr(self, name) for name in names}
+        y = keras.ops.conv_transpose(inputs, self.kernel, **settings)
+        return self.activation(add_bias(y, tf.convert_to_tensor(self.bias)))
 
 
 def convolve(inputs, kernel, stride: int):
