@@ -5,9 +5,9 @@ the same numbers as one device.
 
 There are three versions of a run's numbers. Version 1 takes TensorFlow's stateless floats, which
 XLA draws otherwise. Version 2 takes the bits of the stateless Philox generator, which are the same
-on every device, also under XLA, and makes floats of them here. Version 3 draws the same, and only
-sums the gradients of biases in another way, see :func:`gan_zoo.layers.bias.add_bias`. A run records
-its version and resumes with it; runs without a record have version 1.
+on every device, also under XLA, and makes floats of them here. Version 3 draws the same, and has
+other arithmetic: the gradients of biases (:func:`gan_zoo.layers.bias.add_bias`) and the constants
+of ``rmsprop``. A run records its version and resumes with it; runs without a record have version 1.
 """
 
 from __future__ import annotations

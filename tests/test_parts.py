@@ -12,6 +12,7 @@ from gan_zoo.contracts import Batch, Loss
 from gan_zoo.errors import UserError
 from gan_zoo.evaluation import tfgan
 from gan_zoo.game import build
+from gan_zoo.game.build import build_game
 from gan_zoo.layers import BatchNorm
 
 # Parts that make one size only.
@@ -482,3 +483,67 @@ def test_the_one_pass_adam_is_keras_adam():
         ended.append(variable.numpy())
     np.testing.assert_allclose(*ended, rtol=1e-5, atol=1e-6)
     assert np.abs(ended[0] - start).max() > 0.01
+
+
+# By torch.optim of PyTorch 2.13.0 in float64, whose Adam adds epsilon as algorithm 1 does. For the
+# last one, betas and lr are set before each step to cosines, as in R3GAN's training loop.
+TORCH_GRADIENTS = (3e-3, -1e-5, 2e-6, 4e-7, -1e-5, 5e-6)
+TORCH_WEIGHTS = {
+    "rmsprop(1)": (-9.99966667, -9.96616672, -9.97290046, -9.97425400, -9.94024541, -9.95733534),
+    "adam(1, 0.5, 0.999, 1e-6, epsilon_hat=False)": (
+        -0.99966667, -1.46782242, -1.71424809, -1.84720067, -1.91528991, -1.95407299,
+    ),
+    "adam(1, 0, 0.9, schedule='cosine', until=4, final_rate=0.25, final_beta_2=0.99,"
+    " epsilon_hat=False)": (
+        -0.99999666, -0.99599487, -0.99655525, -0.99660470, -0.99596609, -0.99631676,
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("spec", TORCH_WEIGHTS)
+def test_optimizers_are_those_of_pytorch(spec):
+    optimizer, variable = registry.optimizers.build(spec), keras.Variable([0.0])
+    optimizer.build([variable])
+    weights = []
+    for gradient in TORCH_GRADIENTS:
+        optimizer.apply([tf.constant([gradient])], [variable])
+        weights.append(variable.numpy()[0])
+    moves, expected = (np.diff(w, prepend=0.0) for w in (weights, TORCH_WEIGHTS[spec]))
+    np.testing.assert_allclose(moves, expected, rtol=2e-3, atol=1e-6)
+
+
+def test_adam_adds_epsilon_hat_unless_told_otherwise():
+    moves = []
+    for spec in ("adam(1.0)", "adam(1.0, epsilon_hat=False)"):
+        optimizer, variable = registry.optimizers.build(spec), keras.Variable([0.0])
+        optimizer.build([variable])
+        optimizer.apply([tf.constant([1e-6])], [variable])
+        moves.append(variable.numpy()[0])
+    np.testing.assert_allclose(moves, [-0.7597, -0.9901], atol=1e-3)  # g / (g + epsilon / 0.0316)
+
+
+def test_rmsprop_of_earlier_runs_is_that_of_keras():
+    for spec, rho in (("rmsprop(0.1)", 0.9), ("rmsprop(0.1, 0.95)", 0.95)):
+        old = registry.optimizers.build(spec, random_version=2)
+        assert type(old) is keras.optimizers.RMSprop and (old.rho, old.epsilon) == (rho, 1e-7)
+    settings = Config(gen="dense((8,))", disc="dense((8,))", gen_opt="rmsprop", disc_opt="rmsprop")
+    old, new = (build_game(settings, (8, 8, 1), random_version=version) for version in (2, 3))
+    assert (
+        [g.disc_opt.rho for g in (old, new)] == [g.gen_opt.rho for g in (old, new)] == [0.9, 0.99]
+    )
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        "adam(final_rate=1e-5)",
+        "sgd(final_rate=-1, schedule='linear', until=3)",
+        "adam(final_beta_2=0.99)",
+        "adam(final_beta_2=1, schedule='cosine', until=3)",
+        "rmsprop(rho=1)",
+        "rmsprop(epsilon=0)",
+    ],
+)
+def test_impossible_constants_of_optimizers_are_refused(spec):
+    with pytest.raises(UserError, match=r"final_rate|final_beta_2|rho|epsilon"):
+        registry.optimizers.build(spec)

@@ -262,7 +262,7 @@ def build_game(
         config: The settings.
         image_shape: (H, W, C).
         classes: Those of :func:`gan_zoo.game.labels.condition_classes`; needed with a condition.
-        random_version: That of the random numbers, see :mod:`gan_zoo.randomness`.
+        random_version: That of the run's numbers, see :mod:`gan_zoo.randomness`.
         start: ``(gen, disc, ema)``: gives the nets other first weights, before tricks see them.
 
     Raises:
@@ -283,9 +283,11 @@ def build_game(
     tricks = _build_tricks(config, image_shape, disc, steps_done)
     specs = config.specs("tricks")
     check_compatible(parts._replace(disc=disc), list(zip(specs, tricks, strict=True)))
-    gen_opt = registry.optimizers.build(config.spec("gen_opt"), updates=config.steps)
-    disc_opt = registry.optimizers.build(
-        config.spec("disc_opt"), updates=config.steps * update.batches
+    gen_opt, disc_opt = (
+        registry.optimizers.build(
+            config.spec(name), updates=config.steps * batches, random_version=random_version
+        )
+        for name, batches in (("gen_opt", 1), ("disc_opt", update.batches))
     )
     gen_opt.build(gen.trainable_variables)
     disc_opt.build(disc.trainable_variables)
