@@ -16,6 +16,9 @@ from gan_zoo.evaluation.distances import checked
 
 LEAST = 6  # images that :func:`manifold` needs by its defaults
 _BLOCK = 1000
+# A radius and a distance that are equal differ by rounding, since they are computed about different
+# centers and radii are roots that are squared again.
+_CLOSED = 1 + 1e-9
 
 
 def _squared_distances(a: np.ndarray, b: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:
@@ -93,7 +96,8 @@ def manifold(real: np.ndarray, fake: np.ndarray, *, k: int = 3, k_coverage: int 
     Precision and recall are defined as in Kynkäänniemi et al. (2019, arXiv 1904.06991, section 2),
     density and coverage as in Naeem et al. (2020, arXiv 2002.09797, section 3). All four depend
     on the number of images: compare only at equal N. Neighborhoods are closed balls here (``<=``),
-    so that copies of one image count as neighbors; Naeem's code has open balls.
+    so that copies of one image count as neighbors; Naeem's code has open balls. Distances that
+    differ by less than 1e-9 of themselves are equal.
 
     Args:
         real: Features ``[N, D]``.
@@ -105,9 +109,9 @@ def manifold(real: np.ndarray, fake: np.ndarray, *, k: int = 3, k_coverage: int 
         UserError: Fewer than ``k_coverage + 1`` rows, differing D, or values that are not finite.
     """
     real, fake = checked(real, fake, least=max(k, k_coverage) + 1)
-    radii = nearest(real, real, k=max(k, k_coverage), same=True)[0] ** 2
+    radii = nearest(real, real, k=max(k, k_coverage), same=True)[0] ** 2 * _CLOSED
     real_radius, real_radius_coverage = radii[:, k - 1, None], radii[:, k_coverage - 1, None]
-    fake_radius = nearest(fake, fake, k=k, same=True)[0][:, -1] ** 2
+    fake_radius = nearest(fake, fake, k=k, same=True)[0][:, -1] ** 2 * _CLOSED
     in_real = np.zeros(len(fake), bool)
     in_fake, covered = np.zeros(len(real), bool), np.zeros(len(real), bool)
     around = np.zeros(len(fake))
@@ -136,4 +140,5 @@ def covers(real: np.ndarray, fake: np.ndarray, *, k: int = 3) -> np.ndarray:
         UserError: See :func:`manifold`.
     """
     real, fake = checked(real, fake, least=k + 1)
-    return nearest(real, fake)[0][:, 0] <= nearest(real, real, k=k, same=True)[0][:, -1]
+    radius = nearest(real, real, k=k, same=True)[0][:, -1]
+    return nearest(real, fake)[0][:, 0] <= radius * _CLOSED

@@ -5,7 +5,7 @@ import references
 from gan_zoo.errors import UserError
 from gan_zoo.evaluation import tfgan
 from gan_zoo.evaluation.distances import Statistics, diversity, frechet, frechet_error
-from gan_zoo.evaluation.neighbors import manifold, nearest
+from gan_zoo.evaluation.neighbors import covers, manifold, nearest
 
 CASES = [(64, 500), (64, 40), (264, 600), (264, 100)]  # on both sides of distances.SMALL
 SLOW = [
@@ -152,6 +152,26 @@ def test_manifold_metrics_of_disjoint_and_of_equal_sets():
         and copies.recall[0] == pytest.approx(1 / 60)
         and copies.coverage[0] < 0.3
     )
+
+
+def test_the_balls_of_a_manifold_are_closed():
+    # The copy of a real image lies in its own ball, and in those of which it is the 5th neighbor:
+    # 6 / 5 on average. The open balls of PyPI prdc 0.2 give 1.
+    real = references.features(400, 16, 0)
+    assert manifold(real, real.copy()).density[0] == pytest.approx(1.2, abs=1e-12)
+    # On a grid many distances are equal: whole numbers, which the brute force has exactly.
+    rng = np.random.default_rng(0)
+    real, fake = rng.integers(0, 6, (300, 4)), rng.integers(0, 6, (200, 4))
+
+    def squares(a, b):
+        return ((a[:, None] - b[None]) ** 2).sum(-1)
+
+    radius = np.sort(squares(real, real), axis=1)[:, 5]
+    inside = squares(real, fake) <= radius[:, None]
+    found = manifold(real * 0.1 + 3, fake * 0.1 + 3)
+    assert found.density[0] == pytest.approx(inside.sum() / 5 / 200, abs=1e-12)
+    assert found.coverage[0] == pytest.approx(inside.any(axis=1).mean(), abs=1e-12)
+    assert covers(real * 0.1 + 3, fake * 0.1 + 3, k=5).mean() == found.coverage[0]
 
 
 def test_nearest_finds_duplicates_at_distance_zero():
