@@ -9,7 +9,7 @@ import numpy as np
 
 from gan_zoo.contracts import Dataset, FeatureExtractor
 from gan_zoo.errors import UserError
-from gan_zoo.evaluation import protocol, tfgan
+from gan_zoo.evaluation import protocol, sliced_wasserstein, tfgan
 from gan_zoo.evaluation.neighbors import LEAST as LEAST_NEIGHBORS
 from gan_zoo.evaluation.pixels import check_images
 from gan_zoo.evaluation.protocol import Result
@@ -32,8 +32,8 @@ def evaluate(
 ) -> list[Result]:
     """Score images by the full protocol.
 
-    It has TF-GAN's Frechet and kernel distance, classifier score and sliced Wasserstein distance,
-    and the metrics of :func:`score_snapshot`.
+    It has TF-GAN's Frechet and kernel distance and classifier score, the sliced Wasserstein
+    distance, and the metrics of :func:`score_snapshot`.
 
     Args:
         data: The real images.
@@ -79,16 +79,19 @@ def evaluate(
         value, error = tfgan.classifier_score(extractor.logits(fake_images))
         results.append(Result(value, error, stamp._replace(metric=protocol.named("CS", extractor))))
     results += others
-    if not tfgan.sliced_wasserstein_refusal(data.image_shape):
-        progress("TF-GAN's sliced Wasserstein distance")
-        n = min(len(fake_images), len(data.images), 512)  # 64 patches of each image are sorted
+    if not sliced_wasserstein.refusal(data.image_shape):
+        progress("sliced Wasserstein distance")
+        n = min(len(fake_images), len(data.images), 512)  # 128 patches of each image are sorted
         rows = np.sort(np.random.default_rng(seed).permutation(len(data.images))[:n])
         pixels = stamp._replace(
             extractor="", extractor_hash="", resize=data.resize, n_real=n, n_fake=n
         )
-        levels = tfgan.sliced_wasserstein(data.images[rows], fake_images[:n], seed=seed)
+        levels = sliced_wasserstein.sliced_wasserstein(
+            data.images[rows], fake_images[:n], seed=seed
+        )
+        # Earlier runs have TF-GAN's form as SWD-64px and so on: other numbers, another name.
         results += [
-            Result(value, None, pixels._replace(metric=f"SWD-{side}px"))
+            Result(value, None, pixels._replace(metric=f"SWD-paper-{side}px"))
             for side, value in levels.items()
         ]
     return results
@@ -102,7 +105,7 @@ def left_out(data: Dataset, extractor: FeatureExtractor, fakes: int) -> list[str
         extractor: The feature network.
         fakes: How many fake images there are.
     """
-    reason = tfgan.sliced_wasserstein_refusal(data.image_shape)
+    reason = sliced_wasserstein.refusal(data.image_shape)
     sentences = [f"SWD is left out: {reason}."] if reason else []
     # Not for the default extractor, where the sentence would be printed in every run.
     if extractor.logits is None and extractor.name != "embedded":

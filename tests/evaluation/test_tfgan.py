@@ -1,9 +1,7 @@
 import numpy as np
 import pytest
 import references
-import tensorflow as tf
 
-from gan_zoo.errors import UserError
 from gan_zoo.evaluation import tfgan
 
 
@@ -100,73 +98,3 @@ def test_classifier_score_equals_plain_numpy(scale):
         rel=1e-6,
         abs=1e-12,
     )
-
-
-def test_sliced_wasserstein_sees_noise_and_bears_flat_images():
-    rng = np.random.default_rng(0)
-    real = np.zeros((64, 32, 32, 3), np.uint8)
-    real[:, 20:28, 20:28] = rng.integers(0, 255, (64, 1, 1, 3))
-    other = np.zeros((64, 32, 32, 3), np.uint8)
-    other[:, 20:28, 20:28] = rng.integers(0, 255, (64, 1, 1, 3))
-    noisy = np.clip(other + rng.normal(size=other.shape) * 40, 0, 255).astype(np.uint8)
-    np.random.seed(5)
-    alike = tfgan.sliced_wasserstein(real, other)
-    drawn = np.random.uniform()
-    np.random.seed(5)
-    assert drawn == np.random.uniform()  # the global generator is as if it had not been used
-    far = tfgan.sliced_wasserstein(real, noisy)
-    assert list(alike) == list(far) == [32, 16]
-    assert 0 <= 2 * alike[32] < far[32]
-    assert tfgan.sliced_wasserstein(real, other) == alike
-    assert tfgan.sliced_wasserstein(real, other, seed=1) != alike
-
-
-def test_sliced_wasserstein_is_that_of_tfgan():
-    rng = np.random.default_rng(0)
-    real = rng.integers(0, 255, (16, 32, 32, 3), np.uint8)
-    fake = (real // 2 + rng.integers(0, 99, real.shape, np.uint8)).astype(np.uint8)
-    ours = tfgan.sliced_wasserstein(real, fake, seed=3)
-    noise = np.random.default_rng(3)
-    noisy = [
-        x.astype(np.float32) / 127.5
-        - 1
-        + noise.uniform(-0.5, 0.5, x.shape).astype(np.float32) / 127.5
-        for x in (real, fake)
-    ]
-    with tf.Graph().as_default() as graph, tf.compat.v1.Session(graph=graph) as session:
-        tf.compat.v1.set_random_seed(3)
-        levels = tfgan.load().eval.sliced_wasserstein_distance(*map(tf.constant, noisy))
-        np.random.seed(3)
-        draws = [op.outputs[0] for op in graph.get_operations() if op.type.startswith("PyFunc")]
-        patches = {draw: session.run(draw) for draw in draws}
-        theirs = session.run([fake_value for _, fake_value in levels], patches)
-    assert list(ours.values()) == pytest.approx([1e3 * float(v) for v in theirs], rel=1e-5)
-
-
-@pytest.mark.parametrize(
-    ("shape", "words"),
-    [
-        ((4, 32, 32, 1), "3 channels"),
-        ((4, 32, 48, 3), "square"),
-        ((4, 75, 75, 3), "halved"),
-        ((4, 8, 8, 3), "16 pixels"),
-    ],
-)
-def test_sliced_wasserstein_says_what_it_cannot_do(shape, words):
-    images = np.zeros(shape, np.uint8)
-    with pytest.raises(UserError, match=words):
-        tfgan.sliced_wasserstein(images, images)
-    assert words in tfgan.sliced_wasserstein_refusal(shape[1:])
-    with pytest.raises(UserError, match="as many"):
-        tfgan.sliced_wasserstein(images, images[:3])
-
-
-@pytest.mark.parametrize(
-    "size", [16, 28, 48, 100, *(pytest.param(n, marks=pytest.mark.slow) for n in (64, 96, 128))]
-)
-def test_sliced_wasserstein_accepts_what_it_does_not_refuse(size):
-    images = np.random.default_rng(0).integers(0, 255, (8, size, size, 3), np.uint8)
-    if tfgan.sliced_wasserstein_refusal((size, size, 3)) is None:
-        assert all(np.isfinite(v) for v in tfgan.sliced_wasserstein(images, images).values())
-    else:
-        assert size == 100 or size == 28
