@@ -8,12 +8,13 @@ from gan_zoo.config import Config
 from gan_zoo.contracts import Batch, DiscOutputs, Trick
 from gan_zoo.errors import UserError
 from gan_zoo.game import build as builder
-from gan_zoo.game.step import gen_loss
+from gan_zoo.game.step import gen_loss, update_ema
 from gan_zoo.layers import (
     Conv2D,
     Conv2DTranspose,
     MinibatchStd,
     apply_spectral_norm,
+    folded,
     frozen_weights,
     full_precision,
 )
@@ -781,3 +782,40 @@ def test_a_game_with_stateful_tricks_goes_on_exactly(tmp_path):
     assert sum((early[name] != ended[name]).any() for name in state) >= 8
     for name, value in ended.items():
         np.testing.assert_array_equal(value, resumed[name], err_msg=name)
+
+
+def test_spectral_norm_of_both_divides_g_and_its_average_and_the_exported_weights():
+    game = tiny("spectral_norm(both=True)", gen="dcgan(width=4, latent=3)", ema=0.9)
+    game.update.run(game, Batch(IMAGES[:4]))
+    update_ema(game)
+    for _ in range(200):
+        game.tricks[0].after_disc(game.disc)
+    z = tf.random.stateless_normal([4, 3], [0, 0])
+    for net in (game.gen, game.ema):
+        twin = registry.generators.build("dcgan(width=4, latent=3)", image_shape=(8, 8, 3))
+        plain = net.get_weights()
+        with folded(net):
+            twin.set_weights(net.get_weights())
+            np.testing.assert_allclose(net(z), twin(z), atol=1e-5)
+        np.testing.assert_allclose(net(z), twin(z), atol=1e-5)
+        for before, after in zip(plain, net.get_weights(), strict=True):
+            np.testing.assert_array_equal(before, after)
+        dense, conv = (layer.kernel.numpy() for layer in twin.layers if hasattr(layer, "kernel"))
+        for matrix in (dense, conv.transpose(0, 1, 3, 2).reshape(-1, 3)):
+            assert np.linalg.svd(matrix, compute_uv=False)[0] == pytest.approx(1, rel=1e-4)
+
+
+@pytest.mark.parametrize("name", ["r1", "r2"])
+def test_gamma_falls_by_half_a_wave_as_in_r3gan(name):
+    now = tf.Variable(0, dtype=tf.int64)
+    disc = linear_disc(np.ones(192))
+    outputs = DiscOutputs(IMAGES[:4], IMAGES[4:8], None, None)
+    trick = registry.tricks.build(f"{name}(2, final_gamma=0.2, until=4)", step=now, disc=disc)
+    found = []
+    for at in (0, 1, 2, 4, 9):
+        now.assign(at)
+        found.append(float(trick.penalty(disc, outputs, SEED)) / (192 / 2))
+    np.testing.assert_allclose(found, [2, 1.1 + 0.9 * 0.5**0.5, 1.1, 0.2, 0.2], rtol=1e-5)
+    for bad in ("final_gamma=0.2", "until=4", "final_gamma=-1, until=3"):
+        with pytest.raises(UserError, match=r"until|final_gamma"):
+            registry.tricks.build(f"{name}({bad})", step=now, disc=disc)

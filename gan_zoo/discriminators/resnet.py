@@ -31,7 +31,8 @@ def resnet(
     arXiv:1704.00028, appendix F); the first one has no ReLU at its start. At 128x128 the blocks are
     those of the paper's table 6b: 64 to 1024 channels and one more of 1024; at 48x48 those of table
     5; at 32x32 those of table 4 with ``width=128, max_width=128, smallest=8, flat=2``. Kernels
-    start as in the authors' code.
+    start as in the authors' code. Their net for 64x64 (snresnet_64) is
+    ``resnet(smallest=2, flat=0)``: its last block halves, too.
 
     Differs from the paper: its spectral normalization is not part of the net here, which has no
     normalization at all. Otherwise it computes the same, see :class:`gan_zoo.layers.DownConv2D`.

@@ -21,6 +21,7 @@ from gan_zoo.export.formats import FORMATS, TOLERANCE, difference
 from gan_zoo.export.handover import model_record, readme
 from gan_zoo.files import free_path, write_json
 from gan_zoo.game import build, sampling
+from gan_zoo.layers import folded
 from gan_zoo.runs.run import Run
 
 CHECKED = 16  # images
@@ -74,7 +75,8 @@ def export_run(
     # In float32 also where the run trained in bfloat16: other runtimes lack it.
     config = dataclasses.replace(run.config, precision="float32")
     net = build.build_generator(config, run.image_shape, game.classes)
-    net.set_weights(trained.get_weights())
+    with folded(trained):
+        net.set_weights(trained.get_weights())
     z: Any = sampling.sample_noise(game, CHECKED, 0)
     if game.classes is not None:
         z = [z, np.arange(CHECKED, dtype=np.int32) % len(game.classes.names)]

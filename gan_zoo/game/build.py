@@ -280,7 +280,8 @@ def build_game(
     steps_done = tf.Variable(
         0, dtype=tf.int64, trainable=False, aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA
     )
-    tricks = _build_tricks(config, image_shape, disc, steps_done)
+    gens = (gen,) if ema is None else (gen, ema)
+    tricks = _build_tricks(config, image_shape, disc, gens, steps_done)
     specs = config.specs("tricks")
     check_compatible(parts._replace(disc=disc), list(zip(specs, tricks, strict=True)))
     gen_opt, disc_opt = (
@@ -302,6 +303,7 @@ def _build_tricks(
     config: Config,
     image_shape: tuple[int, int, int],
     disc: keras.Model,
+    gens: tuple[keras.Model, ...],
     steps_done: tf.Variable,
 ) -> tuple[Trick, ...]:
     offered = {
@@ -310,5 +312,6 @@ def _build_tricks(
         "seed": config.seed,
         "batch": config.batch,
         "disc": disc,
+        "gens": gens,
     }
     return tuple(registry.tricks.build(spec, **offered) for spec in config.specs("tricks"))

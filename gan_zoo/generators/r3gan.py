@@ -37,8 +37,11 @@ def r3gan(
     doubling and, where the width changes, a 1x1 convolution -> 1x1 convolution -> tanh [B, H, W,
     C].
 
-    Differs from the paper: narrower (its nets for CIFAR-10 have 768 channels at every size), and a
-    tanh. The paper trains the pair under a relativistic loss with the penalties R1 and R2 and Adam
+    Differs from the paper: narrower (its nets for CIFAR-10 have 768 channels at every size); a
+    tanh; and the doubling repeats the pixels at the edges, where the authors' code has zeros beyond
+    them, so that ones become 0.75 there and 0.5625 in corners.
+
+    The paper trains the pair under a relativistic loss with the penalties R1 and R2 and Adam
     without momentum, beta_1 = 0. Without a GPU, grouped convolutions are computed group by group,
     see :class:`gan_zoo.layers.Conv2D`.
 

@@ -31,7 +31,7 @@ from gan_zoo.layers.precision import full_precision
 from gan_zoo.layers.residual import inverted_bottleneck, scaled
 from gan_zoo.layers.resize import DownConv2D, UpConv2D, Upsample2D
 from gan_zoo.layers.shapes import crop_to, dcgan_init, resolution_schedule
-from gan_zoo.layers.spectral import apply_spectral_norm
+from gan_zoo.layers.spectral import apply_spectral_norm, folded
 
 __all__ = [
     "CLASS_LOGITS",
@@ -58,6 +58,7 @@ __all__ = [
     "dcgan_init",
     "features_of",
     "filter_gradient",
+    "folded",
     "freeze_first_layers",
     "frozen_weights",
     "full_precision",

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import keras
@@ -85,5 +86,24 @@ def _normalize(layer: keras.Layer) -> NormalizedKernel:
         with keras.StatelessScope([(kernel, normed.kernel / normed.sigma())]):
             return plain(*args, **kwargs)
 
+    call.normalized = normed  # type: ignore[attr-defined]
     layer.call = call
     return normed
+
+
+@contextlib.contextmanager
+def folded(net: keras.Model) -> Iterator[None]:
+    """Have the kernels of a net divided already, so that its weights say all, in a file, say.
+
+    Without :func:`apply_spectral_norm` nothing changes. What the net computes stays the same.
+    """
+    calls = [layer.call for layer in layers_of(net)]
+    normed = [call.normalized for call in calls if hasattr(call, "normalized")]
+    before = [each.kernel.numpy() for each in normed]
+    try:
+        for each in normed:
+            each.kernel.assign(each.kernel / each.sigma())
+        yield
+    finally:
+        for each, kernel in zip(normed, before, strict=True):
+            each.kernel.assign(kernel)

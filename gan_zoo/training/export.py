@@ -6,6 +6,7 @@ import shutil
 
 from gan_zoo import images
 from gan_zoo.game.step import Game
+from gan_zoo.layers import folded
 from gan_zoo.runs.run import Run
 
 
@@ -19,8 +20,9 @@ def export(game: Game, run: Run, step: int) -> None:
     aside = run.folder / ".export"
     shutil.rmtree(aside, ignore_errors=True)
     aside.mkdir()
-    net.save(aside / "generator.keras")
-    net.export(aside / "generator", verbose=False)
+    with folded(net):
+        net.save(aside / "generator.keras")
+        net.export(aside / "generator", verbose=False)
     images.gif_of(run.sample_grids, aside / "samples.gif")
     shutil.rmtree(run.folder / "generator", ignore_errors=True)
     for made in list(aside.iterdir()):

@@ -102,8 +102,9 @@ def ada(
     under ``swap_labels``.
 
     The transforms follow the paper's appendix B: mirroring, rotation by 90 degrees (square images
-    only), whole-pixel translation (to 1/8 of the sides), isotropic scaling (2^N(0, 0.2^2));
-    brightness N(0, 0.2^2), contrast 2^N(0, 0.5^2), saturation 2^N(0, 1). Left out are free
+    only), whole-pixel translation (to 1/8 of the sides, each distance equally likely; in the
+    authors' code, which rounds, the two ends are half as likely), isotropic scaling (2^N(0,
+    0.2^2)); brightness N(0, 0.2^2), contrast 2^N(0, 0.5^2), saturation 2^N(0, 1). Left out are free
     rotation, anisotropic scaling, fractional translation, luma flip, hue, and the filters, noise
     and cutout that the paper does not use by default. Scaling is bilinear, without the paper's
     wavelet filters.

@@ -9,6 +9,7 @@ the loss in that step.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import keras
@@ -75,35 +76,77 @@ def dragan(weight: float = 10.0, stddev: float = 0.25, every: int = 1, *, step, 
 
 
 @tricks.register
-def r1(gamma: float = 10.0, every: int = 1, *, step, disc=None) -> Trick:
+def r1(
+    gamma: float = 10.0,
+    every: int = 1,
+    final_gamma: float | None = None,
+    until: int = 0,
+    *,
+    step,
+    disc=None,
+) -> Trick:
     """Add gamma / 2 * |D'(x)|^2 at real images (Mescheder et al. 2018, arXiv:1801.04406).
 
-    Equation 9.
+    Equation 9. The images are as D sees them, and so is the gradient: by the augmented image, as in
+    DiffAugment's code for CIFAR and FFHQ. StyleGAN2-ADA and R3GAN take it by the image before the
+    augmentation, which makes the mean penalty 0.7 (``translation,cutout``) to 1.3 times (``color``,
+    ``ada``) as large.
 
     Args:
         gamma: The weight, larger for larger images: StyleGAN2 takes 10 at 1024 pixels, and the code
             of its successor ADA proposes 0.0002 * side^2 / batch, 0.013 at 64 pixels and 64 images;
-            R3GAN's code lowers it from 2 to 0.2 at 64 pixels, for ``r1`` and ``r2``.
+            R3GAN's code lowers it from 0.05 to 0.005 on CIFAR-10, from 2 to 0.2 at 64 pixels and
+            from 150 to 15 at 256, for ``r1`` and ``r2``.
         every: Steps from one penalty to the next; StyleGAN2 takes 16.
+        final_gamma: The weight at step ``until``, to which it goes by half a wave of a cosine, as
+            in R3GAN's code; None leaves it.
+        until: The step from which the weight stays; needed with ``final_gamma``.
         step: The step variable, from the framework.
         disc: D, from the framework; one with batch norm is refused.
     """
-    check_non_negative(gamma=gamma)
+    weight = _moving_weight(gamma, final_gamma, until, step)
     return _gradient_penalty(
-        lambda outputs, _: outputs.real, lambda g: gamma / 2 * _square(g), every, step, disc
+        lambda outputs, _: outputs.real, lambda g: weight() / 2 * _square(g), every, step, disc
     )
 
 
 @tricks.register
-def r2(gamma: float = 10.0, every: int = 1, *, step, disc=None) -> Trick:
+def r2(
+    gamma: float = 10.0,
+    every: int = 1,
+    final_gamma: float | None = None,
+    until: int = 0,
+    *,
+    step,
+    disc=None,
+) -> Trick:
     """Add gamma / 2 * |D'(x)|^2 at fake images (Mescheder et al. 2018, arXiv:1801.04406).
 
     Equation 10; see ``r1`` for the arguments.
     """
-    check_non_negative(gamma=gamma)
+    weight = _moving_weight(gamma, final_gamma, until, step)
     return _gradient_penalty(
-        lambda outputs, _: outputs.fake, lambda g: gamma / 2 * _square(g), every, step, disc
+        lambda outputs, _: outputs.fake, lambda g: weight() / 2 * _square(g), every, step, disc
     )
+
+
+def _moving_weight(
+    gamma: float, final: float | None, until: int, step: tf.Variable
+) -> Callable[[], float | tf.Tensor]:
+    """Return ``() -> weight`` at the current step, a number where it does not move."""
+    check_non_negative(gamma=gamma)
+    if final is None:
+        if until:
+            raise ValueError(f"until={until} does nothing without final_gamma; give both or none.")
+        return lambda: gamma
+    check_non_negative(final_gamma=final)
+    check_at_least(1, until=until)
+
+    def current():
+        progress = tf.minimum(tf.cast(step, floatx()) / until, 1.0)
+        return final + (gamma - final) * (0.5 + 0.5 * tf.cos(math.pi * progress))
+
+    return current
 
 
 @tricks.register
@@ -119,7 +162,8 @@ def lecam(weight: float = 0.3, decay: float = 0.99, start: int = 0, *, step) -> 
     penalized.
 
     Args:
-        weight: The paper's lambda.
+        weight: The paper's lambda. 0.3 is that of their BigGAN on CIFAR, under ``hinge``; their
+            StyleGAN2, under ``non_saturating``, has 1e-6 on CIFAR and 3e-7 on FFHQ.
         decay: Share of the averages that a step keeps: 0.99 in their StyleGAN2, 0.9 in their
             BigGAN, which starts at 1000.
         start: The step at which the penalty begins; the averages are kept from step 0.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import keras
 import tensorflow as tf
 
@@ -13,7 +15,9 @@ from gan_zoo.registry import tricks
 
 
 @tricks.register
-def spectral_norm(*, disc: keras.Model) -> Trick:
+def spectral_norm(
+    both: bool = False, *, disc: keras.Model, gens: Sequence[keras.Model] = ()
+) -> Trick:
     """Divide each of D's kernels by its largest singular value (Miyato et al. 2018).
 
     arXiv:1802.05957, algorithm 1. It begins with 20 power iterations and does one after each update
@@ -24,15 +28,24 @@ def spectral_norm(*, disc: keras.Model) -> Trick:
     outputs], with the inputs of one group.
 
     Args:
+        both: Whether G's kernels are divided, too, as in SAGAN (Zhang et al. 2019,
+            arXiv:1805.08318, section 3). Those of its moving average are divided by their own
+            largest singular values. G's, too, move after each update of D.
         disc: D, from the framework, whose layers are changed.
+        gens: G and its moving average, if there is one, from the framework.
     """
-    normed = apply_spectral_norm(disc)
-    if not normed:
-        raise ValueError("D has no layer with a kernel to normalize; leave the trick out.")
-    if not all(float(kernel.sigma()) for kernel in normed):
-        raise ValueError(
-            "a kernel of D begins at 0, as in r3gan, and cannot be divided by that; use another D."
-        )
+    nets = [("D", disc), *(("G", gen) for gen in gens if both)]
+    normed = []
+    for name, net in nets:
+        kernels = apply_spectral_norm(net)
+        if not kernels:
+            raise ValueError(f"{name} has no layer with a kernel to normalize; leave it out.")
+        if not all(float(kernel.sigma()) for kernel in kernels):
+            raise ValueError(
+                f"a kernel of {name} begins at 0, as in r3gan, and cannot be divided by that; use"
+                f" another {name}."
+            )
+        normed += kernels
 
     def iterate(disc):
         for kernel in normed:
