@@ -28,6 +28,7 @@ def dcgan(
     dropout: float = 0.0,
     max_width: int = 512,
     minibatch_std: bool = False,
+    bias: bool = True,
     *,
     image_shape,
 ):
@@ -48,6 +49,8 @@ def dcgan(
         max_width: The doubling ends here.
         minibatch_std: Whether the last layer also sees the standard deviation over images, see
             :class:`gan_zoo.layers.MinibatchStd`.
+        bias: Whether layers without a norm, the first and the last, have a bias; in the Torch code
+            of one of the authors and in PyTorch's example they have none.
         image_shape: (H, W, C), any.
     """
     check_at_least(1, width=width, kernel=kernel, max_width=max_width)
@@ -62,10 +65,11 @@ def dcgan(
     for i in range(steps):
         bare = i == 0 or norm == "none"  # without a norm
         filters = min(max_width, width * 2**i)
-        conv = Conv2D(filters, kernel, 2, "same", use_bias=bare, kernel_initializer=dcgan_init())
-        x = conv(x)
+        settings = {"use_bias": bare and bias, "kernel_initializer": dcgan_init()}
+        x = Conv2D(filters, kernel, 2, "same", **settings)(x)
         x = layers.LeakyReLU(slope)(x if bare else normalize(x, norm))
         x = Dropout(dropout)(x) if dropout else x
     x = MinibatchStd()(x) if minibatch_std else x
-    logits = layers.Dense(1, kernel_initializer=dcgan_init(), dtype=floatx())(layers.Flatten()(x))
+    settings = {"use_bias": bias, "kernel_initializer": dcgan_init()}
+    logits = layers.Dense(1, dtype=floatx(), **settings)(layers.Flatten()(x))
     return keras.Model(image, logits, name="dcgan_discriminator")

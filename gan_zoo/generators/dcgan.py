@@ -32,6 +32,7 @@ def dcgan(
     max_width: int = 512,
     up: str = "transposed",
     norm: str = "batch",
+    bias: bool = True,
     *,
     image_shape,
     classes: int = 0,
@@ -56,6 +57,8 @@ def dcgan(
             doubling and then a convolution of stride 1, which has no checkerboard (Odena et al.
             2016, distill.pub/2016/deconv-checkerboard; with it, use ``kernel=3``).
         norm: ``batch``, ``layer``, ``instance`` or ``none``, see :func:`gan_zoo.layers.normalize`.
+        bias: Whether layers without a norm, such as the last one, have a bias; in the Torch code
+            and in PyTorch's example they have none.
         image_shape: (H, W, C), any.
         classes: The number of classes, with a condition: then gain and shift after each norm are
             those of the image's class.
@@ -76,15 +79,15 @@ def dcgan(
     z, label = keras.Input((latent,), name="noise"), label_input(classes)
     x = Dense(
         sizes[0][0] * sizes[0][1] * widths[0],
-        use_bias=norm == "none",
+        use_bias=bias and norm == "none",
         kernel_initializer=dcgan_init(),
     )(z)
     x = layers.Reshape((*sizes[0], widths[0]))(x)
     x = layers.LeakyReLU(slope)(normalize(x, norm, label, classes))
     for size, filters in zip(sizes[1:-1], widths[1:], strict=True):
-        x = _double(x, up, filters, kernel, use_bias=norm == "none")
+        x = _double(x, up, filters, kernel, use_bias=bias and norm == "none")
         x = layers.LeakyReLU(slope)(normalize(crop_to(x, size), norm, label, classes))
-    x = _double(x, up, channels, kernel, dtype=floatx())
+    x = _double(x, up, channels, kernel, use_bias=bias, dtype=floatx())
     x = layers.Activation("tanh", dtype=floatx())(crop_to(x, sizes[-1]))
     return keras.Model([z, label] if classes else z, x, name="dcgan_generator")
 
