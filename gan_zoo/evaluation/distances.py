@@ -138,6 +138,62 @@ def frechet_error(
     )
 
 
+def kernel_distance(real: np.ndarray, fake: np.ndarray) -> tuple[float, float]:
+    """Return the kernel distance, with the cubic polynomial kernel, and its standard error.
+
+    Bińkowski et al. 2018, arXiv 1801.01401, section 4: the unbiased squared MMD under the kernel
+    (x . y / D + 1)^3. All pairs of images count once. Papers take the mean over subsets of 1,000,
+    and TF-GAN over a few blocks: estimates of the same number, near 0 with the same noise (100
+    subsets) and with twice as much (4 blocks).
+
+    Args:
+        real: Features ``[N, D]``.
+        fake: Features ``[M, D]``.
+
+    Returns:
+        The distance, which is unbiased and therefore may lie a little below 0, and its standard
+        error over the choice of images, by the jackknife. Where the distributions are equal it is
+        up to 1.4 times too large.
+
+    Raises:
+        UserError: Fewer than 8 rows, differing D, or values that are not finite.
+    """
+    real, fake = checked(real, fake, least=8)
+    n, m = len(real), len(fake)
+    (a, _), (b, _) = _kernel_sums(real, real), _kernel_sums(fake, fake)
+    c_real, c_fake = _kernel_sums(real, fake)
+    # The image with itself does not count.
+    a, b = (s - _cubic((x**2).sum(axis=1), x.shape[1]) for s, x in ((a, real), (b, fake)))
+    within = a.sum() / (n * (n - 1)), b.sum() / (m * (m - 1))
+    value = within[0] + within[1] - 2 * c_real.sum() / (n * m)
+    variance = 0.0
+    for own, crossed, count, others, rest in (
+        (a, c_real, n, m, within[1]),
+        (b, c_fake, m, n, within[0]),
+    ):
+        # The distance without each one of the images.
+        without = (own.sum() - 2 * own) / ((count - 1) * (count - 2)) + rest
+        without -= 2 * (crossed.sum() - crossed) / ((count - 1) * others)
+        variance += (count - 1) * float(without.var())
+    return float(value), float(np.sqrt(variance))
+
+
+def _cubic(products: np.ndarray, dimensions: int) -> np.ndarray:
+    """Return the kernel less 1, which cancels in the distance and would cost digits."""
+    u = products / dimensions
+    return u * (u * (u + 3) + 3)
+
+
+def _kernel_sums(one: np.ndarray, two: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the sums of the kernel over all of ``two`` for each of ``one``, and inversely."""
+    rows, columns = np.empty(len(one)), np.zeros(len(two))
+    for start in range(0, len(one), 1000):
+        kernel = _cubic(one[start : start + 1000] @ two.T, one.shape[1])
+        rows[start : start + 1000] = kernel.sum(axis=1)
+        columns += kernel.sum(axis=0)
+    return rows, columns
+
+
 def diversity(features: np.ndarray, *, at_most: int = 2000) -> tuple[float, float]:
     """Return the mean Euclidean distance of two images in feature space.
 

@@ -10,6 +10,7 @@ import numpy as np
 from gan_zoo.contracts import Dataset, FeatureExtractor
 from gan_zoo.errors import UserError
 from gan_zoo.evaluation import protocol, sliced_wasserstein, tfgan
+from gan_zoo.evaluation.distances import kernel_distance
 from gan_zoo.evaluation.neighbors import LEAST as LEAST_NEIGHBORS
 from gan_zoo.evaluation.pixels import check_images
 from gan_zoo.evaluation.protocol import Result
@@ -32,7 +33,7 @@ def evaluate(
 ) -> list[Result]:
     """Score images by the full protocol.
 
-    It has TF-GAN's Frechet and kernel distance and classifier score, the sliced Wasserstein
+    It has TF-GAN's Frechet distance and classifier score, the kernel and the sliced Wasserstein
     distance, and the metrics of :func:`score_snapshot`.
 
     Args:
@@ -71,8 +72,8 @@ def evaluate(
     progress("TF-GAN's Frechet distance")
     results = [first._replace(value=tfgan.frechet_distance(real.features, fake))]
     if min(len(fake), len(real.features)) >= _LEAST_KERNEL:
-        progress("TF-GAN's kernel distance")
-        value, error = tfgan.kernel_distance(real.features, fake, seed=seed)
+        progress("kernel distance")
+        value, error = kernel_distance(real.features, fake)
         results.append(Result(value, error, stamp._replace(metric=protocol.named("KD", extractor))))
     if extractor.logits is not None:
         progress("TF-GAN's classifier score")

@@ -4,7 +4,7 @@ TF-GAN 2.1.0 (2021) does not import on TensorFlow >= 2.16 as it is. :func:`load`
 modules that cannot run there by stubs and imports the rest unchanged. ``tf`` itself is not changed,
 and ``tf.keras`` stays Keras 3.
 
-FID, KID and classifier score are computed by TF-GAN's own functions. Their arguments are checked
+FID and classifier score are computed by TF-GAN's own functions. Their arguments are checked
 first, which TF-GAN does not do: the result is the true value or an error, never NaN.
 """
 
@@ -104,43 +104,6 @@ def frechet_distance(real: np.ndarray, fake: np.ndarray) -> float:
         scale = 1.0
     value = load().eval.frechet_classifier_distance_from_activations(real * scale, fake * scale)
     return max(0.0, float(value) / float(scale) ** 2)
-
-
-def kernel_distance(
-    real: np.ndarray, fake: np.ndarray, *, block: int = 1000, seed: int = 0
-) -> tuple[float, float]:
-    """Return TF-GAN's kernel distance, with the cubic polynomial kernel, and its standard error.
-
-    Bińkowski et al. 2018, arXiv 1801.01401, section 4. TF-GAN averages over blocks and gives no
-    standard error (NaN) for one block. Here the blocks are made smaller until there are four (three
-    at odd small N), which does not bias the estimate. Rows are shuffled, since TF-GAN takes blocks
-    in the order of the rows.
-
-    Args:
-        real: Features ``[N, D]``.
-        fake: Features ``[M, D]``.
-        block: The largest number of rows a block.
-        seed: Of the shuffle.
-
-    Returns:
-        The distance, which is unbiased and therefore may lie a little below 0, and its standard
-        error (over blocks).
-
-    Raises:
-        UserError: Fewer than 8 rows, differing D, or values that are not finite.
-    """
-    import tensorflow as tf
-
-    real, fake = checked(real, fake, least=8)
-    rng = np.random.default_rng(seed)
-    real, fake = real[rng.permutation(len(real))], fake[rng.permutation(len(fake))]
-    larger, smaller = max(len(real), len(fake)), min(len(real), len(fake))
-    blocks = min(max(4, -(-larger // block)), smaller // 2)
-    block = -(-larger // blocks)
-    value, error = load().eval.kernel_classifier_distance_and_std_from_activations(
-        tf.constant(real), tf.constant(fake), max_block_size=block
-    )
-    return float(value), float(error)
 
 
 def classifier_score(logits: np.ndarray, *, splits: int = 10) -> tuple[float, float]:

@@ -4,7 +4,13 @@ import references
 
 from gan_zoo.errors import UserError
 from gan_zoo.evaluation import tfgan
-from gan_zoo.evaluation.distances import Statistics, diversity, frechet, frechet_error
+from gan_zoo.evaluation.distances import (
+    Statistics,
+    diversity,
+    frechet,
+    frechet_error,
+    kernel_distance,
+)
 from gan_zoo.evaluation.neighbors import covers, manifold, nearest
 
 CASES = [(64, 500), (64, 40), (264, 600), (264, 100)]  # on both sides of distances.SMALL
@@ -83,7 +89,7 @@ BAD = {
     "function",
     [
         tfgan.frechet_distance,
-        tfgan.kernel_distance,
+        kernel_distance,
         lambda a, b: frechet(Statistics.of(a), Statistics.of(b)),
         lambda a, b: diversity(a),
         lambda a, b: tfgan.classifier_score(a),
@@ -122,6 +128,44 @@ def test_frechet_error_is_the_spread_over_draws_of_fakes():
     errors = [frechet_error(real, x, seed=i) for i, x in enumerate(draws[:10])]
     assert np.mean(errors) == pytest.approx(spread, rel=0.35)
     assert frechet_error(Statistics.of(np.eye(300)), np.eye(300)) is None
+
+
+@pytest.mark.parametrize(("d", "n", "m"), [(64, 900, 900), (64, 40, 50), (16, 1100, 8)])
+@pytest.mark.parametrize("scale", [1e-3, 1.0, 1e3])
+def test_kernel_distance_equals_plain_numpy(d, n, m, scale):
+    real = references.features(n, d, 0, scale)
+    fake = references.features(m, d, 1, scale, gain=1.2, shift=0.05)
+    value, _ = kernel_distance(real, fake)
+    # It is a difference: at scale 1e-3 of 1 + 1e-6.
+    assert value == pytest.approx(references.kernel(real, fake), rel=1e-7, abs=1e-13)
+
+
+def test_the_error_of_the_kernel_distance_is_that_of_leaving_out_each_image():
+    real, fake = references.features(9, 3, 0), references.features(12, 3, 1, gain=1.3)
+    variance = 0.0
+    for k, count in enumerate((9, 12)):
+        without = []
+        for i in range(count):
+            sets = [real, fake]
+            sets[k] = np.delete(sets[k], i, axis=0)
+            without.append(references.kernel(*sets))
+        variance += (count - 1) / count * np.sum((without - np.mean(without)) ** 2)
+    assert kernel_distance(real, fake)[1] == pytest.approx(np.sqrt(variance), rel=1e-9)
+
+
+def test_kernel_distance_is_unbiased_and_its_error_the_spread_of_draws():
+    def draws(gain):
+        sets = ((references.features(150, 5, i), i + 1000) for i in range(150))
+        return np.array(
+            [kernel_distance(x, references.features(120, 5, j, gain=gain)) for x, j in sets]
+        ).T
+
+    values, errors = draws(1.0)
+    assert abs(values.mean()) < 3 * values.std() / np.sqrt(150)
+    assert values.min() < 0  # clipping it would bias it
+    assert 0.9 < errors.mean() / values.std() < 1.6
+    values, errors = draws(1.5)
+    assert errors.mean() == pytest.approx(values.std(), rel=0.2)
 
 
 def test_diversity_is_the_mean_distance_of_pairs():
