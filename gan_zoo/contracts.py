@@ -80,6 +80,11 @@ class DiscOutputs(NamedTuple):
         real_classes: D's second output for the real images, if a condition gives it one; else
             None.
         fake_classes: The same for the fake ones.
+        plain_real: ``[B, H, W, C]``, the real images before the hooks ``images``; None in an update
+            of G alone.
+        plain_fake: The same for the fake ones.
+        augment: ``(images [B, H, W, C], "real" or "fake") -> [B, H, W, C]``: the hooks ``images``
+            with the draws of this update, differentiable; None in an update of G alone.
     """
 
     real: Tensor
@@ -88,6 +93,9 @@ class DiscOutputs(NamedTuple):
     fake_logits: Tensor
     real_classes: Tensor | None = None
     fake_classes: Tensor | None = None
+    plain_real: Tensor | None = None
+    plain_fake: Tensor | None = None
+    augment: Callable[[Tensor, str], Tensor] | None = None
 
 
 PenaltyHook = Callable[[Any, DiscOutputs, Seed], Tensor]

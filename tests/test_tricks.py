@@ -819,3 +819,46 @@ def test_gamma_falls_by_half_a_wave_as_in_r3gan(name):
     for bad in ("final_gamma=0.2", "until=4", "final_gamma=-1, until=3"):
         with pytest.raises(UserError, match=r"until|final_gamma"):
             registry.tricks.build(f"{name}({bad})", step=now, disc=disc)
+
+
+@pytest.mark.parametrize("name", ["r1", "r2"])
+def test_a_penalty_through_the_augmentation_has_its_gradient_too(name):
+    weights = np.random.default_rng(1).normal(size=192)
+    disc = linear_disc(weights)
+
+    def augment(images, kind):
+        factor = {"real": 0.5, "fake": 3.0}[kind]
+        return factor * images * (IMAGES[:4] > 0).numpy()  # half of the pixels are covered
+
+    outputs = DiscOutputs(IMAGES[:4], IMAGES[4:8], None, None, None, None, IMAGES[8:12], IMAGES[12:], augment)  # fmt: skip
+    square = np.square(weights.astype(np.float32)).reshape(8, 8, 3) * (IMAGES[:4] > 0).numpy()
+    factor = {"r1": 0.5, "r2": 3.0}[name]
+    found = float(build(f"{name}(2, through=True)", disc=disc).penalty(disc, outputs, SEED))
+    assert found == pytest.approx(factor**2 * square.sum() / 4, rel=1e-5)
+    plain = float(build(f"{name}(2)", disc=disc).penalty(disc, outputs, SEED))
+    assert plain == pytest.approx(np.square(weights).sum(), rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("update", "tricks"),
+    [
+        ("alternating", "flip_images, diff_augment, history_pool(8)"),
+        ("simultaneous", "diff_augment"),
+    ],
+)
+def test_the_augmentation_that_a_penalty_goes_through_is_that_of_the_update(update, tricks):
+    seen = []
+
+    def penalty(disc, outputs, seed):
+        for kind in ("real", "fake"):
+            plain = getattr(outputs, f"plain_{kind}")
+            seen.append((getattr(outputs, kind), outputs.augment(plain, kind), plain))
+        return tf.zeros([])
+
+    game = tiny(tricks, update)
+    game = game._replace(tricks=(*game.tricks, Trick(penalty=penalty)))
+    game.update.run(game, Batch(IMAGES[:4]))
+    assert len(seen) == 2
+    for augmented, again, plain in seen:
+        np.testing.assert_array_equal(augmented, again)
+        assert np.abs(augmented - plain).max() > 0.1

@@ -171,10 +171,10 @@ def disc_update(game: Game, batch: Batch) -> dict[str, tf.Tensor]:
     """Update D on a batch of real images and as many of G's; return scalars to log."""
     # Outside the tape: G does not move.
     fake = game.generate(batch, game.sample_noise(batch, "disc"))
-    fake = game.apply_hook(batch, "fake_images", fake, "disc", "fake")
-    fake = game.apply_hook(batch, "images", fake, "disc", "fake")
+    plain = game.apply_hook(batch, "fake_images", fake, "disc", "fake")
+    fake = game.apply_hook(batch, "images", plain, "disc", "fake")
     with tf.GradientTape() as tape:
-        loss, _, scalars = disc_loss(game, batch, fake)
+        loss, _, scalars = disc_loss(game, batch, plain, fake, "disc")
     gradients = compute_gradients(tape, loss, game.disc)
     return scalars | {"grad_norm/disc": apply_disc_gradients(game, gradients)}
 
@@ -241,8 +241,9 @@ def _simultaneous(
     """Update both nets by ``gradients(tape, D's loss, G's loss, D's outputs)``."""
     z = game.sample_noise(batch, "gen")
     with tf.GradientTape(persistent=True) as tape:
-        fake = game.apply_hook(batch, "images", game.generate(batch, z), "gen", "fake")
-        loss, outputs, scalars = disc_loss(game, batch, fake)
+        plain = game.generate(batch, z)
+        fake = game.apply_hook(batch, "images", plain, "gen", "fake")
+        loss, outputs, scalars = disc_loss(game, batch, plain, fake, "gen")
         loss_of_gen = gen_loss(game, batch, outputs)
     # Both, before either net moves.
     disc_grads, gen_grads = gradients(tape, loss, loss_of_gen, outputs)
@@ -254,21 +255,32 @@ def _simultaneous(
 
 
 def disc_loss(
-    game: Game, batch: Batch, fake: tf.Tensor
+    game: Game, batch: Batch, plain: tf.Tensor, fake: tf.Tensor, drawn_for: str
 ) -> tuple[tf.Tensor, DiscOutputs, dict[str, tf.Tensor]]:
     """Return D's loss on a batch of real images, and on fake ones as D sees them.
+
+    ``plain`` are the fake ones before the hooks ``images``, and ``drawn_for`` is the net in whose
+    update these hooks drew for ``fake``.
 
     Returns:
         The loss, a mean over the batch, penalties included; D's outputs; scalars to log.
     """
     size = batch.images.shape[0]
-    real = game.augment_real(batch, "disc")
+    plain_real = game.apply_hook(batch, "real_images", batch.images)
+
+    def augment(images: tf.Tensor, kind: str) -> tf.Tensor:
+        net = "disc" if kind == "real" else drawn_for
+        return game.apply_hook(batch, "images", images, net, kind)
+
+    real = augment(plain_real, "real")
     ones, zeros = tf.ones([size, 1], floatx()), tf.zeros([size, 1], floatx())
     real_targets = game.apply_hook(batch, "real_targets", ones, "real")
     fake_targets = game.apply_hook(batch, "fake_targets", zeros, "fake")
     real_logits, real_classes = game.disc_outputs(batch, real)
     fake_logits, fake_classes = game.disc_outputs(batch, fake)
-    outputs = DiscOutputs(real, fake, real_logits, fake_logits, real_classes, fake_classes)
+    outputs = DiscOutputs(
+        real, fake, real_logits, fake_logits, real_classes, fake_classes, plain_real, plain, augment
+    )
     loss = tf.reduce_mean(game.loss.disc(real_logits, fake_logits, real_targets, fake_targets))
     for trick in game.tricks:
         if trick.observe is not None:

@@ -8,10 +8,10 @@ groups, 64 values of noise, the relativistic pairing loss, R1 and R2 with a gamm
 all by half a wave of a cosine over 20 million images: 39,063 steps of 512. The moving average of G
 has a half-life of 5 million images. 20,732,160 parameters in G and 20,683,777 in D.
 
-Differs: no augmentation, where the code's grows to a probability of 0.55 and R1 and R2 go through
-it; the average has its whole half-life from the first steps on, where the code's grows; D's last
-layer has a bias; and see the generator r3gan. Until 200,000 steps, about 100 million images. Not
-run.
+Differs: no augmentation, where the code's grows to a probability of 0.55 (with one, take
+through=True for r1 and r2); the average has its whole half-life from the first steps on, where the
+code's grows; D's last layer has a bias; and see the generator r3gan. It ends after 200,000 steps,
+about 100 million images. Not run.
 """
 
 from gan_zoo.config import Config

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -81,16 +82,14 @@ def r1(
     every: int = 1,
     final_gamma: float | None = None,
     until: int = 0,
+    through: bool = False,
     *,
     step,
     disc=None,
 ) -> Trick:
     """Add gamma / 2 * |D'(x)|^2 at real images (Mescheder et al. 2018, arXiv:1801.04406).
 
-    Equation 9. The images are as D sees them, and so is the gradient: by the augmented image, as in
-    DiffAugment's code for CIFAR and FFHQ. StyleGAN2-ADA and R3GAN take it by the image before the
-    augmentation, which makes the mean penalty 0.7 (``translation,cutout``) to 1.3 times (``color``,
-    ``ada``) as large.
+    Equation 9. The images are as D sees them, see ``through``.
 
     Args:
         gamma: The weight, larger for larger images: StyleGAN2 takes 10 at 1024 pixels, and the code
@@ -101,13 +100,15 @@ def r1(
         final_gamma: The weight at step ``until``, to which it goes by half a wave of a cosine, as
             in R3GAN's code; None leaves it.
         until: The step from which the weight stays; needed with ``final_gamma``.
+        through: Whether the gradient is by the image before its augmentation (``ada``,
+            ``diff_augment``), through it, as in StyleGAN2-ADA and R3GAN; without, it is by the
+            augmented image, as in DiffAugment's code for CIFAR and FFHQ. With it the mean penalty
+            is 0.7 (``translation,cutout``) to 1.3 times (``color``, ``ada``) as large.
         step: The step variable, from the framework.
         disc: D, from the framework; one with batch norm is refused.
     """
     weight = _moving_weight(gamma, final_gamma, until, step)
-    return _gradient_penalty(
-        lambda outputs, _: outputs.real, lambda g: weight() / 2 * _square(g), every, step, disc
-    )
+    return _centered_at_zero("real", weight, through, every, step, disc)
 
 
 @tricks.register
@@ -116,6 +117,7 @@ def r2(
     every: int = 1,
     final_gamma: float | None = None,
     until: int = 0,
+    through: bool = False,
     *,
     step,
     disc=None,
@@ -125,9 +127,28 @@ def r2(
     Equation 10; see ``r1`` for the arguments.
     """
     weight = _moving_weight(gamma, final_gamma, until, step)
-    return _gradient_penalty(
-        lambda outputs, _: outputs.fake, lambda g: weight() / 2 * _square(g), every, step, disc
-    )
+    return _centered_at_zero("fake", weight, through, every, step, disc)
+
+
+def _centered_at_zero(
+    kind: str, weight: Callable, through: bool, every: int, step: tf.Variable, disc: Any
+) -> Trick:
+    """Return the penalty of R1, whose ``kind`` of images is ``real``, or R2, ``fake``.
+
+    ``weight()`` is gamma at the current step. The gradient goes ``through`` the augmentation or is
+    by the augmented images.
+    """
+
+    def points(outputs, seed):
+        return getattr(outputs, f"plain_{kind}" if through else kind)
+
+    def augment(outputs, images):
+        return outputs.augment(images, kind) if through else images
+
+    def cost(gradient):
+        return weight() / 2 * _square(gradient)
+
+    return _gradient_penalty(points, cost, every, step, disc, augment)
 
 
 def _moving_weight(
@@ -263,11 +284,16 @@ def feature_matching(weight: float = 1.0, alone: bool = True) -> Trick:
 
 
 def _gradient_penalty(
-    points: Callable, cost: Callable, every: int, step: tf.Variable, disc: keras.Model | None
+    points: Callable,
+    cost: Callable,
+    every: int,
+    step: tf.Variable,
+    disc: keras.Model | None,
+    augment: Callable = lambda outputs, images: images,
 ) -> Trick:
     """Return the penalty ``cost(D's gradient)`` at the images ``points(outputs, seed)``.
 
-    In every ``every``-th step it counts ``every`` times.
+    D sees ``augment(outputs, images)``. In every ``every``-th step it counts ``every`` times.
     """
     check_at_least(1, every=every)
     if disc and has_batch_norm(disc):
@@ -280,7 +306,7 @@ def _gradient_penalty(
         images = tf.stop_gradient(points(outputs, seed))
         with full_precision(disc), tf.GradientTape() as tape:
             tape.watch(images)
-            logits = disc(images, training=False)
+            logits = disc(augment(outputs, images), training=False)
         # The gradient of the sum of logits is one gradient for each image.
         return every * tf.reduce_mean(cost(tape.gradient(logits, images)))
 
