@@ -242,6 +242,66 @@ def test_a_loss_is_flat_where_it_says_so(loss):
     assert built.has_zero_gradient == bool((tape.gradient(fake, logits).numpy() == 0).any())
 
 
+def adam(weights, gradient, state, t, rate, beta_2, hat):
+    """One step of Adam without momentum, in float64: algorithm 1, or with "epsilon hat"."""
+    state[:] = beta_2 * state + (1 - beta_2) * gradient**2
+    correction = 1 - beta_2 ** (t + 1)
+    root = np.sqrt(state) if hat else np.sqrt(state / correction)
+    weights -= rate * (np.sqrt(correction) if hat else 1) * gradient / (root + 1e-8)
+
+
+def prepared(loss, tricks, optimizer, update="alternating"):
+    """The game of two linear nets, with other parts."""
+    g = game(loss=registry.losses.build(loss), update=update)
+    built = [registry.tricks.build(spec, step=g.step, disc=g.disc) for spec in tricks]
+    optimizers = [registry.optimizers.build(optimizer) for _ in range(2)]
+    for each, net in zip(optimizers, (g.gen, g.disc), strict=True):
+        each.build(net.trainable_variables)
+    return g._replace(tricks=tuple(built), gen_opt=optimizers[0], disc_opt=optimizers[1])
+
+
+def assert_weights(g, gen, disc):
+    np.testing.assert_allclose(g.gen.get_weights()[0][0], gen, rtol=2e-5)
+    np.testing.assert_allclose(g.disc.get_weights()[0][:, 0], disc, rtol=2e-5)
+
+
+def test_steps_of_r3gan_are_the_arithmetic_of_its_code():
+    moving = "schedule='cosine', until=3, final_rate=0.025, final_beta_2=0.99, epsilon_hat=False"
+    penalties = [f"{name}(0.5, final_gamma=0.05, until=3)" for name in ("r1", "r2")]
+    g = prepared("relativistic_pairing", penalties, f"adam(0.1, 0, 0.9, {moving})")
+    real, gen, disc = REAL.numpy()[:, 0, 0].astype(float), np.array([1.0, 2]), np.array([3.0, -1])
+    squares = np.zeros((2, 2))
+    for t in range(5):
+        wave = 0.5 + 0.5 * np.cos(np.pi * min(t / 3, 1))
+        gamma, rate, beta_2 = 0.05 + 0.45 * wave, 0.025 + 0.075 * wave, 0.99 - 0.09 * wave
+        # The derivative of softplus(fake - real); each penalty's of gamma / 2 |disc|^2.
+        share = 1 / (1 + np.exp(real @ disc - gen @ disc))
+        gradient = np.mean(share[:, None] * (gen - real), axis=0) + 2 * gamma * disc
+        adam(disc, gradient, squares[0], t, rate, beta_2, hat=False)
+        share = 1 / (1 + np.exp(gen @ disc - real @ disc))
+        adam(gen, -np.mean(share) * disc, squares[1], t, rate, beta_2, hat=False)
+        g.update.run(g, Batch(REAL))
+        g.step.assign_add(1)
+        assert_weights(g, gen, disc)
+
+
+def test_steps_of_wgan_gp_are_the_arithmetic_of_algorithm_1():
+    optimizer, updates = "adam(0.1, beta_1=0, beta_2=0.9)", "alternating(2)"
+    g = prepared("wasserstein", ["gradient_penalty(10)"], optimizer, updates)
+    gen, disc, squares = np.array([1.0, 2]), np.array([3.0, -1]), np.zeros((2, 2))
+    images = np.random.default_rng(0).normal(size=(3, 2, 2, 2))
+    for t in range(3):
+        for k in range(2):
+            norm = np.linalg.norm(disc)
+            gradient = gen - images[t, k].mean(axis=0) + 20 * (norm - 1) * disc / norm
+            adam(disc, gradient, squares[0], 2 * t + k, 0.1, 0.9, hat=True)
+        adam(gen, -disc, squares[1], t, 0.1, 0.9, hat=True)
+        batch = images[t].reshape(4, 1, 1, 2).astype(np.float32)
+        g.update.run(g, Batch(tf.constant(batch)))
+        g.step.assign_add(1)
+        assert_weights(g, gen, disc)
+
+
 def test_alternating_updates_by_hand():
     g = game()
     assert set(g.update.run(g, Batch(REAL))) == set(step.SCALARS)
