@@ -30,7 +30,8 @@ def spectral_norm(
     Args:
         both: Whether G's kernels are divided, too, as in SAGAN (Zhang et al. 2019,
             arXiv:1805.08318, section 3). Those of its moving average are divided by their own
-            largest singular values. G's, too, move after each update of D.
+            largest singular values. G's, too, move after each update of D. A run that starts from
+            such a G (``--from``) needs it as well.
         disc: D, from the framework, whose layers are changed.
         gens: G and its moving average, if there is one, from the framework.
     """
