@@ -27,6 +27,7 @@ NARROW = {
     "sagan": "(width=4, attention=13)",
 }
 WIDTH = ("dcgan", "simpsons_dcgan", "simpsons_stages", "anime_dcgan", "tutorial_dcgan")
+NARROW["stylegan2"] = "(width=2, max_width=8)"
 NARROW |= dict.fromkeys((*WIDTH, "unet_noise", "resnet", "lightweight", "patch"), "(width=4)")
 # What may depend on the size of the images; the other checks run at the first size of a net. All
 # of these make the net of that size, which is most of their time.

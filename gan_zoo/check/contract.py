@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import functools
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import keras
@@ -14,9 +14,12 @@ import tensorflow as tf
 from gan_zoo import cli, registry
 from gan_zoo.config import Config
 from gan_zoo.contracts import Classes
+from gan_zoo.errors import UserError
 from gan_zoo.game import build, step
 from gan_zoo.spec import Spec, parse_spec
 
+# G of the games; a trick may need the second one's networks of styles.
+PLAIN, STYLED = "dcgan(width=8)", "stylegan2(width=8, max_width=16, latent=16)"
 # Of the images, where there is a condition.
 CLASSES = Classes("class", ("one", "two", "three"), (22, 21, 21), "made up")
 
@@ -58,7 +61,7 @@ class Part:
         Their optimizers do not magnify the rounding errors of tiny gradients, as Adam does.
         """
         settings: dict = {
-            "gen": "dcgan(width=8)",
+            "gen": more.get("gen") or self._gen,
             # Penalties on the gradient of single images and one-stage updates refuse batch norm.
             "disc": "dcgan(width=8, norm='none')"
             if self.table in ("tricks", "updates")
@@ -85,6 +88,24 @@ class Part:
         return build.initial_discriminator(config, self.shape, condition, CLASSES)
 
     @functools.cached_property
+    def _gen(self) -> str:
+        """The G of the game: a style-based one for a trick that refuses another."""
+        if self.table != "tricks" or not self._asks_for("gens"):
+            return PLAIN
+        try:
+            self.fresh(gen=PLAIN)
+        except UserError:
+            return STYLED
+        return PLAIN
+
+    def _asks_for(self, name: str) -> bool:
+        """Return whether the part's builder takes ``name`` from the framework."""
+        table = registry.tables[self.table]
+        signature = table.entry(self.spec.name).signature if self.spec.name in table else None
+        parameter = signature.parameters.get(name) if signature else None
+        return parameter is not None and parameter.kind is parameter.KEYWORD_ONLY
+
+    @functools.cached_property
     def net(self) -> keras.Model:
         """One net for all checks that leave it as it was; it is built faster than a game."""
         return self.fresh_net()
@@ -92,8 +113,8 @@ class Part:
     @functools.cached_property
     def game(self) -> step.Game:
         """One game for all checks that change nothing in it."""
-        with self._counting_variables():
-            return self.fresh()
+        game, self._created = self.counting_variables()
+        return game
 
     @functools.cached_property
     def variables_created(self) -> int:
@@ -101,16 +122,18 @@ class Part:
         _ = self.game
         return self._created
 
-    @contextlib.contextmanager
-    def _counting_variables(self) -> Iterator[None]:
-        self._created = 0
+    def counting_variables(self, **more: object) -> tuple[step.Game, int]:
+        """Return :meth:`fresh`'s game, and how many variables were created with it."""
+        created = 0
 
         def creator(create: Callable[..., tf.Variable], **kwargs: Any) -> tf.Variable:
-            self._created += 1
+            nonlocal created
+            created += 1
             return create(**kwargs)
 
         with tf.variable_creator_scope(creator):
-            yield
+            game = self.fresh(**more)
+        return game, created
 
 
 Check = Callable[[Part], None]

@@ -220,7 +220,8 @@ def close_in_bfloat16(part: Part) -> None:
     training = part.table == "generators"
     x = _noise(part) if training else _images(part)
     net = part.fresh_net(precision="bfloat16")
-    net.set_weights(part.net.get_weights())
+    for variable, value in zip(net.variables, part.net.variables, strict=True):
+        variable.assign(value)  # the states of random numbers, too
     one, two = part.net(x, training=training), net(x, training=training)
     require(
         two.dtype == tf.float32,

@@ -231,7 +231,7 @@ def penalty_is_a_number(part: Part) -> None:
 
 @checks("tricks")
 def gen_penalty_is_a_number(part: Part) -> None:
-    """Its gen_penalty is one finite number, with a gradient for G's images."""
+    """Its gen_penalty is one finite number, with a gradient for G's images or weights."""
     _hooks(part, ("gen_penalty",))
     fake = 0.5 * _argument(part, "images")[::-1]
     with _restoring_state(part), tf.GradientTape() as tape:
@@ -239,13 +239,14 @@ def gen_penalty_is_a_number(part: Part) -> None:
         seen = _outputs(part, fake=fake)._replace(real_logits=None)  # as in an update of G alone
         value = trick_of(part).gen_penalty(part.game.disc, seen, part.game.seed_at(0, "check"))
     _require_number("gen_penalty", value)
-    gradient = tape.gradient(value, fake)
+    weights = [v.value for v in part.game.gen.trainable_variables]
+    gradients = [g for g in tape.gradient(value, [fake, *weights]) if g is not None]
     require(
-        gradient is not None,
+        gradients,
         "its gen_penalty does not depend on G's images; compute it from `seen.fake` or its logits.",
     )
     require(
-        np.isfinite(gradient).all(),
+        all(np.isfinite(gradient).all() for gradient in gradients),
         "the gradient of its gen_penalty is NaN or infinite; add a small number.",
     )
 
@@ -340,7 +341,7 @@ def metrics_are_numbers(part: Part) -> None:
 @checks("tricks")
 def state_is_listed(part: Part) -> None:
     """All variables that it creates are in `variables`, and so in checkpoints."""
-    plain = _variables_without_tricks(part.shape)
+    plain = _variables_without_tricks(part.shape, part.config().gen)
     extra = part.variables_created - plain - len(trick_of(part).variables)
     require(
         extra <= 0,
@@ -354,5 +355,6 @@ def state_is_listed(part: Part) -> None:
 
 
 @functools.lru_cache(maxsize=4)
-def _variables_without_tricks(shape: tuple[int, int, int]) -> int:
-    return Part("tricks", "swap_labels", shape).variables_created  # it creates none
+def _variables_without_tricks(shape: tuple[int, int, int], gen: str) -> int:
+    # This trick creates none.
+    return Part("tricks", "swap_labels", shape).counting_variables(gen=gen)[1]

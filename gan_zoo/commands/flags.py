@@ -57,6 +57,31 @@ def checkpoint_of(values: flags.FlagValues) -> Checkpoint:
     return Checkpoint(values.step, values.best, values.ema)
 
 
+def define_truncation(values: flags.FlagValues) -> None:
+    """Define ``--truncation``; read it with :func:`truncation_of`."""
+    flags.DEFINE_float(
+        "truncation",
+        1,
+        "from 0 to 2: below 1, images are less varied and more typical; a style-based generator"
+        " brings its styles nearer to their average, any other one gets less noise",
+        flag_values=values,
+    )
+
+
+def truncation_of(values: flags.FlagValues) -> float:
+    """Return ``--truncation``.
+
+    Raises:
+        UserError: It is not from 0 to 2.
+    """
+    if not 0 <= values.truncation <= 2:  # also not a number
+        raise UserError(
+            f"--truncation={values.truncation} is not possible; give a number from 0 to 2, such as"
+            " 0.7."
+        )
+    return values.truncation
+
+
 def define_image_flags(
     values: flags.FlagValues,
     image_size: str = "",

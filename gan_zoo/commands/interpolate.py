@@ -16,7 +16,12 @@ from __future__ import annotations
 from absl import flags
 
 from gan_zoo import cli
-from gan_zoo.commands.flags import checkpoint_of, define_checkpoint_flags
+from gan_zoo.commands.flags import (
+    checkpoint_of,
+    define_checkpoint_flags,
+    define_truncation,
+    truncation_of,
+)
 from gan_zoo.errors import UserError
 from gan_zoo.files import file_to_write
 from gan_zoo.media import interpolate
@@ -64,6 +69,7 @@ def define_flags(values: flags.FlagValues) -> None:
         "the class of all images, its name or number; the first by default",
         flag_values=values,
     )
+    define_truncation(values)
     define_checkpoint_flags(values)
 
 
@@ -102,6 +108,7 @@ def main(values: flags.FlagValues, rest: list[str]) -> None:
         step=step,
         best=best,
         ema=ema,
+        truncation=truncation_of(values),
         **{name: getattr(values, name) for name in names},
     )
     of_class = f"class {found.class_name}, " if found.class_name else ""

@@ -10,7 +10,12 @@ from __future__ import annotations
 from absl import flags
 
 from gan_zoo import cli
-from gan_zoo.commands.flags import checkpoint_of, define_checkpoint_flags
+from gan_zoo.commands.flags import (
+    checkpoint_of,
+    define_checkpoint_flags,
+    define_truncation,
+    truncation_of,
+)
 from gan_zoo.datasets.picture_formats import EXTENSIONS
 from gan_zoo.files import file_to_write, new_folder, user_path
 from gan_zoo.runs.run import Run
@@ -38,6 +43,7 @@ def define_flags(values: flags.FlagValues) -> None:
         flag_values=values,
     )
     flags.DEFINE_integer("columns", None, "images in a row of the grid", 1, flag_values=values)
+    define_truncation(values)
     define_checkpoint_flags(values)
 
 
@@ -60,6 +66,7 @@ def main(values: flags.FlagValues, rest: list[str]) -> None:
         step=step,
         best=best,
         ema=ema,
+        truncation=truncation_of(values),
     )
     order = f"; {found.order}" if found.order else ""
     print(f"{found.path}: {found.images} images of step {found.step}{order}")

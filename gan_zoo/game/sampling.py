@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from gan_zoo import images, randomness
 from gan_zoo.game import step
-from gan_zoo.layers import capture_batch_statistics, has_batch_norm
+from gan_zoo.layers import capture_batch_statistics, has_batch_norm, truncated
 
 
 class _Compiled:
@@ -109,15 +109,25 @@ def generate(
     *,
     ema: bool = True,
     batch: int = 64,
+    truncation: float = 1.0,
 ) -> np.ndarray:
     """Return the images uint8 ``[N, H, W, C]`` of noise ``[N, ...]``, in inference mode.
 
     They come from the EMA generator if there is one and ``ema`` is true, else from G. With a
-    condition, ``labels`` int32 ``[N]`` are their classes.
+    condition, ``labels`` int32 ``[N]`` are their classes. With a ``truncation`` below 1, images
+    are less varied and more typical: a style-based G brings its styles nearer to their average by
+    that factor (Karras et al. 2018, arXiv:1812.04948, appendix B), and the noise of any other G is
+    multiplied by it.
     """
     if (labels is None) != (game.classes is None):
         raise ValueError("labels must be given for a G with a condition, and for no other")
     net = game.ema if game.ema is not None and ema else game.gen
+    with truncated(net, truncation) as has_styles:
+        z = z if has_styles or truncation == 1 else (z * truncation).astype(z.dtype)
+        return _generate(net, z, labels, batch)
+
+
+def _generate(net: keras.Model, z: np.ndarray, labels: np.ndarray | None, batch: int) -> np.ndarray:
     blocks = []
     for first in range(0, len(z), batch):
         inputs = [rows[first : first + batch] for rows in ((z,) if labels is None else (z, labels))]
@@ -174,6 +184,7 @@ def sample_blocks(
     ema: bool = True,
     tag: str = "sample",
     batch: int = 64,
+    truncation: float = 1.0,
 ) -> Iterator[tuple[np.ndarray, np.ndarray | None]]:
     """Draw samples in blocks, in inference mode, so that all images need not be in memory at once.
 
@@ -189,6 +200,7 @@ def sample_blocks(
         ema: Whether to sample from the EMA generator, if there is one.
         tag: The name of the random stream; each tag has its own noise.
         batch: Images of a block.
+        truncation: See :func:`generate`.
 
     Yields:
         Images uint8 ``[B, H, W, C]``, and their labels int32 ``[B]``, None without a condition.
@@ -199,7 +211,7 @@ def sample_blocks(
         if labels is not None:
             block_labels = np.resize(labels[first : first + batch], batch)
         count = min(batch, number - first)
-        samples = generate(game, z, block_labels, ema=ema, batch=batch)
+        samples = generate(game, z, block_labels, ema=ema, batch=batch, truncation=truncation)
         yield samples[:count], None if block_labels is None else block_labels[:count]
 
 

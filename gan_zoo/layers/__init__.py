@@ -32,6 +32,7 @@ from gan_zoo.layers.residual import inverted_bottleneck, scaled
 from gan_zoo.layers.resize import DownConv2D, UpConv2D, Upsample2D
 from gan_zoo.layers.shapes import crop_to, dcgan_init, resolution_schedule
 from gan_zoo.layers.spectral import apply_spectral_norm, folded
+from gan_zoo.layers.style import networks_of_styles, truncated
 
 __all__ = [
     "CLASS_LOGITS",
@@ -69,9 +70,11 @@ __all__ = [
     "layers_in_order",
     "layers_of",
     "mixes_images",
+    "networks_of_styles",
     "norm_kind",
     "normalize",
     "own_weights",
     "resolution_schedule",
     "scaled",
+    "truncated",
 ]

@@ -115,6 +115,7 @@ def interpolate_run(
     step: int | None = None,
     best: bool = False,
     ema: bool = True,
+    truncation: float = 1.0,
 ) -> Walk:
     """Write a film or a sheet of the images on walks between noises of a run.
 
@@ -134,6 +135,7 @@ def interpolate_run(
         step: Of the checkpoint; the newest by default.
         best: Whether to take the best checkpoint.
         ema: Whether to draw from the moving average, if there is one.
+        truncation: See :func:`gan_zoo.game.sampling.generate`.
 
     Raises:
         UserError: There is no run, no such checkpoint or class, or no program that writes a .mp4.
@@ -147,7 +149,7 @@ def interpolate_run(
     game, step = run.restore(step, best=best)
     corners = _corners(game, n, seed, from_seeds, walks)
     noises = np.stack([walk(one, steps, METHODS[method], loop) for one in corners])
-    made, class_name = _generate(game, noises, label, ema)
+    made, class_name = _generate(game, noises, label, ema, truncation)
     if out.suffix.lower() == ".png":
         count = save_sheet(out, made, corners.shape[1], steps, loop, size)
     else:
@@ -179,7 +181,9 @@ def _corners(game: Game, n: int, seed: int, from_seeds: Sequence[int], walks: in
     return drawn.reshape(walks, n, *drawn.shape[1:])
 
 
-def _generate(game: Game, noises: np.ndarray, label: str, ema: bool) -> tuple[np.ndarray, str]:
+def _generate(
+    game: Game, noises: np.ndarray, label: str, ema: bool, truncation: float
+) -> tuple[np.ndarray, str]:
     """Return the images ``[walks, F, H, W, C]`` of noises ``[walks, F, ...]``, and their class."""
     from gan_zoo.game import sampling
     from gan_zoo.game.labels import parse_label
@@ -188,7 +192,7 @@ def _generate(game: Game, noises: np.ndarray, label: str, ema: bool) -> tuple[np
     number = parse_label(game, label) if label else 0
     if game.classes is not None:
         labels, class_name = np.full(len(z), number, np.int32), game.classes.names[number]
-    made = sampling.generate(game, z, labels, ema=ema)
+    made = sampling.generate(game, z, labels, ema=ema, truncation=truncation)
     return made.reshape(*noises.shape[:2], *made.shape[1:]), class_name
 
 

@@ -45,6 +45,7 @@ def sample_run(
     step: int | None = None,
     best: bool = False,
     ema: bool = True,
+    truncation: float = 1.0,
 ) -> Samples:
     """Draw samples from a run and write them.
 
@@ -61,12 +62,14 @@ def sample_run(
         step: Of the checkpoint; the newest by default.
         best: Whether to take the best checkpoint.
         ema: Whether to draw from the moving average, if there is one.
+        truncation: See :func:`gan_zoo.game.sampling.generate`.
 
     Raises:
         UserError: There is no run, checkpoint or class of that name, or too little memory.
     """
     game, at = Run(folder).restore(step, best=best)
-    path = out or folder / f"samples-seed{seed}.png"
+    less = "" if truncation == 1 else f"-truncation{truncation:g}"
+    path = out or folder / f"samples-seed{seed}{less}.png"
     number = 64 if n is None else n
     labels, order = None, ""
     _require_memory(game, number, path)
@@ -79,7 +82,9 @@ def sample_run(
         if labels is not None and columns and n is None:
             number -= number % columns  # whole rows, so that all classes have as many
             labels = labels[:number]
-    blocks = sampling.sample_blocks(game, number, seed, labels=labels, ema=ema)
+    blocks = sampling.sample_blocks(
+        game, number, seed, labels=labels, ema=ema, truncation=truncation
+    )
     write_samples(path, blocks, columns)
     return Samples(path, number, at, order)
 

@@ -384,6 +384,7 @@ class Run:
         best: bool = False,
         step: int | None = None,
         ema: bool = True,
+        truncation: float = 1.0,
     ) -> np.ndarray:
         """Draw images, uint8 ``[n, H, W, C]``.
 
@@ -395,6 +396,8 @@ class Run:
             best: From the best checkpoint by the run's evaluations, not from the newest.
             step: From the checkpoint of this step.
             ema: From the moving average of G's weights, if the run has one.
+            truncation: Below 1, images are less varied and more typical, see
+                :func:`gan_zoo.game.sampling.generate`.
 
         Raises:
             UserError: There is no such checkpoint or class, or ``n`` is below 1.
@@ -407,7 +410,7 @@ class Run:
         labels = None
         if label is not None:
             labels = np.full(n, parse_label(game, str(label)), np.int32)
-        return sampling.sample(game, n, seed, labels=labels, ema=ema)
+        return sampling.sample(game, n, seed, labels=labels, ema=ema, truncation=truncation)
 
     def grid(
         self, n: int = 36, seed: int = 1, *, best: bool = False, step: int | None = None

@@ -20,7 +20,7 @@ from keras.config import floatx
 from gan_zoo import randomness, replicas
 from gan_zoo.contracts import Trick
 from gan_zoo.errors import check_at_least, check_decay, check_non_negative, check_share
-from gan_zoo.layers import features_of, full_precision, has_batch_norm
+from gan_zoo.layers import features_of, full_precision, has_batch_norm, networks_of_styles
 from gan_zoo.registry import tricks
 from gan_zoo.tricks import transforms
 
@@ -281,6 +281,68 @@ def feature_matching(weight: float = 1.0, alone: bool = True) -> Trick:
         return weight * tf.reduce_sum(tf.square(mean(outputs.real) - mean(outputs.fake)))
 
     return Trick(gen_penalty=gen_penalty, gen_weights=tf.zeros_like if alone else None)
+
+
+@tricks.register
+def path_length(
+    weight: float = 2.0, decay: float = 0.99, every: int = 4, *, step, gens=()
+) -> Trick:
+    """A step in style space changes the image by as much everywhere (Karras et al. 2019).
+
+    StyleGAN2, arXiv:1912.04958, section 3.2, equation 4. weight * mean((|J^T y| - a)^2) over half
+    as many new noises as the batch has images: J is the derivative of G's image by the style w, y
+    is normal noise divided by the square root of the number of pixels, and a is the moving average
+    of |J^T y|. The square of |J^T y| is a mean over the layers' styles, as in the authors' code.
+    The noises are normal, and with a condition they have no class.
+
+    Args:
+        weight: The paper's gamma_pl.
+        decay: The share of the average that an update keeps.
+        every: Steps from one penalty to the next, which counts ``every`` times.
+        step: The step variable, from the framework.
+        gens: G and its moving average, from the framework; a G without a mapping network is
+            refused.
+    """
+    check_non_negative(weight=weight)
+    check_decay(decay=decay)
+    check_at_least(1, every=every)
+    networks = networks_of_styles(gens[0]) if gens else None
+    if gens and networks is None:
+        raise ValueError(
+            "it needs a style-based G, with a mapping and a synthesis network; take one, such as"
+            " --gen=stylegan2."
+        )
+    average = transforms.state(0.0)
+
+    def penalty(seed, count):
+        assert networks is not None  # there is a G in every game
+        mapping, synthesis = networks
+        z = randomness.normal([count, *mapping.inputs[0].shape[1:]], randomness.split(seed, 1))
+        with full_precision(gens[0]), tf.GradientTape() as tape:
+            w = tf.repeat(mapping(z, training=True)[:, None], synthesis.inputs[0].shape[1], 1)
+            tape.watch(w)
+            images = synthesis(w, training=True)
+            y = randomness.normal(images.shape, randomness.split(seed, 2))
+            product = tf.reduce_sum(images * y) / math.prod(images.shape[1:3]) ** 0.5
+        squares = tf.reduce_sum(tf.square(tape.gradient(product, w)), 2)
+        lengths = tf.sqrt(tf.maximum(tf.reduce_mean(squares, 1), 1e-12))
+        new = replicas.mean(tf.reduce_mean(tf.stop_gradient(lengths)))
+        average.assign(average * decay + new * (1.0 - decay))
+        return every * weight * tf.reduce_mean(tf.square(lengths - average))
+
+    def gen_penalty(disc, outputs, seed):
+        count = max(1, outputs.fake.shape[0] // 2)
+        if every == 1:
+            return penalty(seed, count)
+        return tf.cond(
+            step % every == 0, lambda: penalty(seed, count), lambda: tf.zeros([], floatx())
+        )
+
+    return Trick(
+        gen_penalty=gen_penalty,
+        metrics=lambda: {"average": tf.identity(average)},
+        variables=(average,),
+    )
 
 
 def _gradient_penalty(
