@@ -23,6 +23,7 @@ COMMANDS = {
     "report": "one HTML page about a run, several runs or a comparison",
     "gif": "an animation of a run's grids of samples, or of several runs side by side",
     "interpolate": "an animation of images that change into others: paths between noises",
+    "directions": "what changes in the images along the main directions of noise or style",
     "export": "SavedModel, Keras, TFLite or ONNX, each checked against the run",
     "audit": "look at a data set before training: duplicates, broken files, sizes",
     "memorization": "does a run copy its training images?",

@@ -11,8 +11,10 @@ from __future__ import annotations
 import contextlib
 import math
 from collections.abc import Iterator
+from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from gan_zoo import randomness, replicas
@@ -323,8 +325,8 @@ class Styles(keras.layers.Layer):
     In training, with a probability ``mixing``, the layers from a random one on take the style of
     another noise vector (style mixing, Karras et al. 2018, arXiv:1812.04948, section 3.1). It keeps
     a moving average of w. In inference, w is brought nearer to that average by the factor
-    ``truncation`` (appendix B there), a weight that does not train; it is 1 unless
-    :func:`truncated` sets it.
+    ``truncation`` (appendix B there), and moved by ``offset``: weights that do not train, 1 and 0
+    unless :func:`truncated` and :func:`moved` set them.
     """
 
     def __init__(self, layers: int, mixing: float = 0.9, decay: float = 0.998, **kwargs):
@@ -336,21 +338,24 @@ class Styles(keras.layers.Layer):
         self.seed_generator = keras.random.SeedGenerator()
 
     def build(self, w_shape, other_shape=None):
-        """Create the average [D] and the truncation."""
+        """Create the average [D], the truncation and the offset [D]."""
         size = {"dtype": self.variable_dtype, "autocast": False, "trainable": False}
         self.mean = self.add_weight(name="mean", shape=(w_shape[-1],), initializer="zeros", **size)
         self.truncation = self.add_weight(name="truncation", shape=(), initializer="ones", **size)
+        self.offset = self.add_weight(
+            name="offset", shape=(w_shape[-1],), initializer="zeros", **size
+        )
 
     def call(self, w, other=None, training=False):
         """Return the styles; ``other`` [B, D] are those to mix with."""
         if not training:
             mean = self.mean.value
-            w = tf.cast(mean + self.truncation.value * (tf.cast(w, mean.dtype) - mean), w.dtype)
-            return self._for_each_layer(w)
+            nearer = mean + self.truncation.value * (tf.cast(w, mean.dtype) - mean)
+            return for_each_layer(tf.cast(nearer + self.offset.value, w.dtype), self.layers)
         new = replicas.mean(tf.reduce_mean(tf.cast(w, self.mean.dtype), 0))
         self.mean.assign(self.mean * self.decay + tf.stop_gradient(new) * (1.0 - self.decay))
         if other is None:
-            return self._for_each_layer(w)
+            return for_each_layer(w, self.layers)
         seed = tf.cast(self.seed_generator.next(), tf.int64)
         share, place = (
             randomness.uniform([_batch(w), 1, 1], randomness.split(seed, k)) for k in (1, 2)
@@ -360,9 +365,6 @@ class Styles(keras.layers.Layer):
         first = tf.where(share < self.mixing, first, tf.cast(self.layers, first.dtype))
         layer = tf.cast(tf.range(self.layers), first.dtype)[None, :, None]
         return tf.where(layer < first, w[:, None], other[:, None])
-
-    def _for_each_layer(self, w):
-        return tf.repeat(w[:, None], self.layers, 1)
 
     def compute_output_shape(self, w_shape, other_shape=None):
         """Return [B, layers, D]."""
@@ -378,11 +380,21 @@ class Styles(keras.layers.Layer):
         }
 
 
+def for_each_layer(w, layers: int):
+    """Return the same style for each layer: [B, D] -> [B, layers, D]."""
+    return w[:, None] * tf.ones([1, layers, 1], w.dtype)  # XLA cannot compile tf.repeat's gradient
+
+
 def networks_of_styles(net: keras.Model) -> tuple[keras.Model, keras.Model] | None:
     """Return the networks ``mapping`` and ``synthesis`` of a style-based G; None for another G."""
     found = {layer.name: layer for layer in layers_of(net) if isinstance(layer, keras.Model)}
     mapping, synthesis = found.get(MAPPING), found.get(SYNTHESIS)
     return None if mapping is None or synthesis is None else (mapping, synthesis)
+
+
+def styles_of(net: keras.Model) -> list[Styles]:
+    """Return the layer of styles of a net, if it has one."""
+    return [layer for layer in layers_of(net) if isinstance(layer, Styles)]
 
 
 @contextlib.contextmanager
@@ -392,12 +404,25 @@ def truncated(net: keras.Model, truncation: float) -> Iterator[bool]:
     Yields:
         Whether the net has styles.
     """
-    found = [layer for layer in layers_of(net) if isinstance(layer, Styles)]
-    before = [float(layer.truncation.value) for layer in found]
+    with _set([(layer.truncation, truncation) for layer in styles_of(net)]) as number:
+        yield number > 0
+
+
+@contextlib.contextmanager
+def moved(net: keras.Model, offset: np.ndarray) -> Iterator[None]:
+    """Add ``offset`` [D] to all styles within the ``with`` block, in inference."""
+    with _set([(layer.offset, offset) for layer in styles_of(net)]):
+        yield
+
+
+@contextlib.contextmanager
+def _set(values: list[tuple[keras.Variable, Any]]) -> Iterator[int]:
+    """Set variables within the ``with`` block; yields how many."""
+    before = [variable.numpy() for variable, _ in values]
     try:
-        for layer in found:
-            layer.truncation.assign(truncation)
-        yield bool(found)
+        for variable, value in values:
+            variable.assign(value)
+        yield len(values)
     finally:
-        for layer, value in zip(found, before, strict=True):
-            layer.truncation.assign(value)
+        for (variable, _), value in zip(values, before, strict=True):
+            variable.assign(value)

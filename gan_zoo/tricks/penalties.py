@@ -21,6 +21,7 @@ from gan_zoo import randomness, replicas
 from gan_zoo.contracts import Trick
 from gan_zoo.errors import check_at_least, check_decay, check_non_negative, check_share
 from gan_zoo.layers import features_of, full_precision, has_batch_norm, networks_of_styles
+from gan_zoo.layers.style import for_each_layer
 from gan_zoo.registry import tricks
 from gan_zoo.tricks import transforms
 
@@ -319,7 +320,7 @@ def path_length(
         mapping, synthesis = networks
         z = randomness.normal([count, *mapping.inputs[0].shape[1:]], randomness.split(seed, 1))
         with full_precision(gens[0]), tf.GradientTape() as tape:
-            w = tf.repeat(mapping(z, training=True)[:, None], synthesis.inputs[0].shape[1], 1)
+            w = for_each_layer(mapping(z, training=True), synthesis.inputs[0].shape[1])
             tape.watch(w)
             images = synthesis(w, training=True)
             y = randomness.normal(images.shape, randomness.split(seed, 2))
