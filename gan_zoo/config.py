@@ -99,7 +99,9 @@ class Config:
         resumable=True,
     )
     image_size: str = _field("28", "pixels: one side, or HEIGHTxWIDTH")
-    channels: int = _field(0, "1 for gray, 3 for color, 0 for as many as the data has")
+    channels: int = _field(
+        0, "1 for gray, 3 for color, 4 for color with transparency, 0 for 1 or 3, as the data has"
+    )
     batch: int = _field(64, "images a step, over all replicas")
     steps: int = _field(3000, "updates of the generator in the whole run", resumable=True)
     seed: int = _field(0, "from which all randomness of the run comes")
@@ -196,10 +198,10 @@ class Config:
                     f"--{name}={getattr(self, name)} is unknown; give {', '.join(known[:-1])} or"
                     f" {known[-1]}."
                 )
-        if self.channels not in (0, 1, 3):
+        if self.channels not in (0, 1, 3, 4):
             raise UserError(
-                f"--channels={self.channels} is not possible; give 1 (gray), 3 (color) or 0 (as in"
-                " the data)."
+                f"--channels={self.channels} is not possible; give 1 (gray), 3 (color), 4 (color"
+                " with transparency) or 0 (gray or color, as in the data)."
             )
 
     def _check_specs(self) -> None:

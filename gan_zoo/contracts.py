@@ -209,7 +209,7 @@ class ImageSpec(NamedTuple):
 
     Attributes:
         size: (H, W) in pixels.
-        channels: 1, 3, or None for as many as the data has.
+        channels: 1, 3, 4 for color with transparency (RGBA), or None: 1 or 3, as the data has.
         data_dir: Where the images are: a folder, a zip, an npz; None if ``--data_dir`` is empty.
         cache_dir: The folder for decoded images.
     """
@@ -225,7 +225,8 @@ class Dataset(NamedTuple):
 
     Attributes:
         name: The public name, such as ``cartoon_faces``.
-        images: uint8 ``[N, H, W, C]`` with C 1 or 3; an array or a read-only memory map.
+        images: uint8 ``[N, H, W, C]`` with C 1, 3 or 4 (RGBA, with colors of 0 where they are fully
+            transparent); an array or a read-only memory map.
         labels: Named columns of class numbers, int32 ``[N]`` each: ``{"class": ...}``, or one
             column an attribute.
         label_values: For each column, the names of its classes.

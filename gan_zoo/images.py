@@ -1,4 +1,9 @@
-"""Pictures: [-1, 1] <-> uint8, grids, PNG and GIF. No TensorFlow here."""
+"""Pictures: [-1, 1] <-> uint8, grids, PNG and GIF. No TensorFlow here.
+
+Pictures of four channels have an opacity (alpha). As uint8 they are RGBA as in a PNG. As floats,
+which nets make and see, their colors are multiplied by the opacity, that is, over black: a fully
+transparent pixel is -1 in all channels, whatever color a file hides there.
+"""
 
 from __future__ import annotations
 
@@ -14,33 +19,75 @@ from PIL import Image, ImageDraw, ImageFont
 from gan_zoo.files import whole_file
 
 LINE = 15  # height of a line of text in pixels
+RGBA = 4  # channels of pictures with transparency
+
+_SQUARES = 8  # of a checkerboard, along the longer side of a picture
+_DARK, _LIGHT = 112, 160  # its grays: black and white both stand out, and so does either gray
 
 
 def to_uint8(images: np.ndarray) -> np.ndarray:
     """From [-1, 1] to 0..255, rounded; what lies outside is clipped.
 
+    Colors of four channels are divided by the opacity. Where that is 0, they are 0.
+
     Args:
         images: Float ``[..., C]``.
     """
-    return np.clip(np.rint((np.asarray(images, np.float32) + 1.0) * 127.5), 0, 255).astype(np.uint8)
+    made = np.clip(np.rint((np.asarray(images, np.float32) + 1.0) * 127.5), 0, 255)
+    if made.shape[-1:] == (RGBA,):
+        opacity = made[..., 3:]
+        colors = (np.asarray(images, np.float32)[..., :3] + 1.0) * (127.5 * 255)
+        straight = np.clip(np.rint(colors / np.maximum(opacity, 1)), 0, 255)
+        made = np.concatenate([np.where(opacity > 0, straight, 0), opacity], axis=-1)
+    return made.astype(np.uint8)
 
 
 def to_float(images: np.ndarray) -> np.ndarray:
     """From uint8 to float32 in [-1, 1]; the inverse of :func:`to_uint8`."""
-    return np.asarray(images, np.float32) / 127.5 - 1.0
+    made = np.asarray(images, np.float32) / 127.5 - 1.0
+    if made.shape[-1:] == (RGBA,):
+        opacity = (made[..., 3:] + 1.0) / 2.0
+        made = np.concatenate([(made[..., :3] + 1.0) * opacity - 1.0, made[..., 3:]], axis=-1)
+    return made
+
+
+def over(images: np.ndarray, background: np.ndarray | int) -> np.ndarray:
+    """Return RGBA uint8 ``[..., H, W, 4]`` over a background, uint8 ``[..., H, W, 3]``.
+
+    Args:
+        images: The pictures.
+        background: One gray from 0 to 255, or gray levels ``[H, W, 1]``.
+    """
+    opacity = images[..., 3:].astype(np.float32) / 255.0
+    return np.rint(images[..., :3] * opacity + background * (1.0 - opacity)).astype(np.uint8)
+
+
+def shown(images: np.ndarray) -> np.ndarray:
+    """Return pictures that look alike on any page: RGBA ones over a gray checkerboard.
+
+    Args:
+        images: uint8 ``[..., H, W, C]``; they are returned as they are but for C of 4.
+    """
+    if images.shape[-1] != RGBA:
+        return images
+    height, width = images.shape[-3:-1]
+    side = max(1, max(height, width) // _SQUARES)
+    odd = (np.arange(height)[:, None] // side + np.arange(width) // side) % 2
+    return over(images, np.where(odd, _DARK, _LIGHT)[..., None])
 
 
 def grid(images: np.ndarray, columns: int | None = None, gap: int = 2) -> np.ndarray:
-    """Lay images out in rows on white.
+    """Lay images out in rows on white, those with transparency over a checkerboard.
 
     Args:
-        images: uint8 ``[N, H, W, C]``, C 1 or 3.
+        images: uint8 ``[N, H, W, C]``, C 1, 3 or 4.
         columns: Images in a row; about the square root of N by default.
         gap: White pixels between images and around them.
 
     Returns:
-        uint8 ``[rows, columns, C]`` pixels.
+        uint8 ``[rows, columns, C]`` pixels, C 3 for 4.
     """
+    images = shown(images)
     n, height, width, channels = images.shape
     columns = columns or math.ceil(math.sqrt(n))
     rows = math.ceil(n / columns)
@@ -120,7 +167,7 @@ def enlarge(image: np.ndarray, least: int) -> np.ndarray:
 
 
 def as_pil(image: np.ndarray) -> Image.Image:
-    """A Pillow image of uint8 ``[H, W, C]``, C 1 or 3."""
+    """A Pillow image of uint8 ``[H, W, C]``, C 1, 3 or 4."""
     return Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image)
 
 

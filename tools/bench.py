@@ -204,7 +204,8 @@ def evaluation_seconds(samples: int = 2000) -> dict[str, float]:
     data = build.load_data(settings)
     game = build.build_game(settings, data.image_shape)
     with tempfile.TemporaryDirectory() as folder:
-        evaluator = build_evaluator(settings, build.build_extractor(settings), Run(folder), data)
+        extractor = build.build_extractor(settings, data.image_shape[2])
+        evaluator = build_evaluator(settings, extractor, Run(folder), data)
         times = []
         for _ in range(3):  # the first compiles
             began = time.perf_counter()

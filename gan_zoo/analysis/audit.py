@@ -28,6 +28,7 @@ from gan_zoo.datasets.text import error_text, printable
 from gan_zoo.datasets.values import Levels, Tally, Values
 from gan_zoo.errors import UserError
 from gan_zoo.files import user_path
+from gan_zoo.images import RGBA, over
 
 _ORIENTATION = 0x0112  # EXIF
 _SIDEWAYS = (5, 6, 7, 8)
@@ -74,7 +75,7 @@ def open_audit_source(
         data: The data set; ``files`` by default.
         data_dir: Where its files are.
         image_size: The size of training: one side or HEIGHTxWIDTH.
-        channels: 1 for gray, 3 for color, 0 for those of the images.
+        channels: 1 for gray, 3 for color, 4 with transparency, 0 for gray or color, as the images.
 
     Raises:
         UserError: There is none, or the arguments do not fit it.
@@ -150,7 +151,8 @@ class ImageInfo(NamedTuple):
         exact: Digest of the decoded pixels.
         resized: Digest of the pixels at the size of training.
         pixels: Those pixels, uint8 ``[H, W, C]``; empty once they are hashed.
-        thumb: float32 ``[256]``: the gray thumbnail.
+        thumb: float32 ``[256]``: the gray thumbnail; ``[512]`` with transparency, over black and
+            over white.
         mean: float32 ``[3]``: the mean color.
         values: What the values of the file were.
     """
@@ -207,7 +209,8 @@ def audit(source: AuditSource, near: float = 0.995) -> Audit:
     size = source.preprocessing.size
     rows, broken, infos = [], [], []
     # Whether all images are gray, and so have one channel, is known at the end only.
-    hashers = {1: Hasher(), 3: Hasher()}
+    kinds = (RGBA,) if source.preprocessing.channels == RGBA else (1, 3)
+    hashers = {channels: Hasher() for channels in kinds}
     tally = Tally()
     empty = np.empty(0, np.uint8)
     for i, info in _measure_all(source):
@@ -231,7 +234,7 @@ def audit(source: AuditSource, near: float = 0.995) -> Audit:
     if source.raw and preprocessing.levels == Levels() != levels:  # as in training
         return audit(source._replace(preprocessing=preprocessing._replace(levels=levels)), near)
     if source.raw:
-        notes = tally.notes(source.title, preprocessing.levels, preprocessing.background)
+        notes = tally.notes(source.title, preprocessing.levels, preprocessing.flattened_on)
         source = source._replace(notes=(*source.notes, *notes))
     channels = preprocessing.channels or min(hashers)
     exact = first_equal([info.exact for info in infos])
@@ -280,10 +283,15 @@ def _measure(data: bytes | np.ndarray, preprocessing: Preprocessing) -> ImageInf
     height, width, depth = native.shape
     pixels = preprocess(native, preprocessing).pixels
     small = preprocess(native, Preprocessing((THUMB, THUMB), None, "stretch", "box")).pixels
+    if depth == RGBA:  # what has the color of one background shows over the other
+        small = preprocess(native, Preprocessing((THUMB, THUMB), RGBA, "stretch", "box")).pixels
+        small = np.concatenate([over(small, 0), over(small, 255)])
     small = small.astype(np.float32)
-    color = "gray in color channels" if (native == native[..., :1]).all() else "color"
-    exact = f"{width}x{height}".encode() + np.broadcast_to(native, (height, width, 3)).tobytes()
-    resized = np.broadcast_to(pixels, (*pixels.shape[:2], 3)).tobytes()
+    is_gray = (native[..., :3] == native[..., :1]).all()
+    color = "gray in color channels" if is_gray else "color"
+    wide = (height, width, max(depth, 3))
+    exact = f"{width}x{height}".encode() + np.broadcast_to(native, wide).tobytes()
+    resized = np.broadcast_to(pixels, (*pixels.shape[:2], max(depth, 3))).tobytes()
     return ImageInfo(
         (width, height),
         "gray" if depth == 1 else color,
@@ -313,7 +321,10 @@ def _decode(
                 width, height = height, width
             file_format = image.format or "?"
     own = Preprocessing(
-        (height, width), None, background=preprocessing.background, levels=preprocessing.levels
+        (height, width),
+        RGBA if preprocessing.channels == RGBA else None,
+        background=preprocessing.background,
+        levels=preprocessing.levels,
     )
     picture = preprocess(data, own)
     transparent = "transparent" in picture.values.traits

@@ -111,6 +111,8 @@ def _advice_on_files(found: Audit, record: dict[str, Any]) -> Iterator[str]:
 
 def _advice_on_pixels(record: dict[str, Any]) -> Iterator[str]:
     readable, colors, channels = record["readable"], record["colors"], record["shape"][2]
+    if channels == images.RGBA and not record["transparent"]:
+        yield "no image has transparent parts, and training refuses --channels=4 then; use 3."
     if channels == 3 and set(colors) <= {"gray", "gray in color channels"}:
         yield "all images are gray: --channels=1 trains the same faster."
     elif channels == 3 and (gray := readable - colors.get("color", 0)):
@@ -212,7 +214,9 @@ def contact_sheet(found: Audit, seed: int = 0) -> np.ndarray:
     if len(pairs):
         both = np.stack([found.near[pairs], pairs], axis=1).ravel()
         blocks[f"{len(pairs)} near duplicates, each right of the image it repeats"] = both
-    preprocessing = found.source.preprocessing._replace(channels=3)
+    preprocessing = found.source.preprocessing
+    if preprocessing.channels != images.RGBA:
+        preprocessing = preprocessing._replace(channels=3)
     factor = max(1, 64 // max(preprocessing.size))
     parts = []
     for title, places in blocks.items():

@@ -358,6 +358,7 @@ def class_accuracy_picture(
     Returns:
         uint8 ``[H', W', 3]``.
     """
+    drawn = images.shown(drawn)
     height, width = (side + 2 * _FRAME for side in images.enlarge(drawn[0], _CELL).shape[:2])
     names = [
         name if len(name) <= 24 else f"{name[:23]}\N{HORIZONTAL ELLIPSIS}"

@@ -17,7 +17,7 @@ from gan_zoo.analysis.confusion import Confusion, count_confusion
 from gan_zoo.contracts import Dataset
 from gan_zoo.errors import UserError
 from gan_zoo.evaluation.cache import cached
-from gan_zoo.evaluation.pixels import check_images, hash_of_arrays
+from gan_zoo.evaluation.pixels import check_images, hash_of_arrays, seen
 
 if TYPE_CHECKING:
     import keras
@@ -116,7 +116,8 @@ def fit_network(
         progress: Called with a few words at each stage.
 
     Returns:
-        A model from uint8 ``[B, H, W, C]`` to logits ``[B, classes]``.
+        A model from uint8 ``[B, H, W, C]`` to logits ``[B, classes]``; of RGBA images it takes
+        :func:`seen`.
 
     Raises:
         UserError: A class has fewer than 2 images, or these are no images.
@@ -124,7 +125,7 @@ def fit_network(
     import keras
 
     check_images(images)
-    labels = np.asarray(labels, np.int32)
+    images, labels = seen(images), np.asarray(labels, np.int32)
     counts = np.bincount(labels, minlength=classes)
     if len(counts) > classes or counts.min() < 2:
         raise UserError(
@@ -172,7 +173,7 @@ def fit_network(
 def classify(model: keras.Model, images: np.ndarray) -> np.ndarray:
     """Return the class numbers int64 ``[N]`` that a model predicts for uint8 ``[N, H, W, C]``."""
     check_images(images)
-    return model.predict(np.asarray(images), batch_size=500, verbose=0).argmax(axis=1)
+    return model.predict(np.asarray(seen(images)), batch_size=500, verbose=0).argmax(axis=1)
 
 
 class Classifier(NamedTuple):
@@ -248,7 +249,7 @@ def train_classifier(
     marks = hash_of_arrays([labels, split.test_labels, numbers])[:16]
     hashes = f"{data.hash[:16]}-{split.test_data.hash[:16]}"
     arrays = cached(cache_dir, f"classifier-{VERSION}-{hashes}-{marks}-{seed}-{epochs}", compute)
-    model = _net(data.image_shape, len(numbers))
+    model = _net(seen(data.images[:1]).shape[1:], len(numbers))
     model.set_weights([arrays[f"w{i}"] for i in range(len(arrays) - 1)])
     real = count_confusion(arrays["taken"], asked, classes)
     return Classifier(model, numbers, classes, real, notes)

@@ -22,6 +22,8 @@ not fail the test by one chance. No TensorFlow.
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -29,7 +31,9 @@ import numpy as np
 from gan_zoo.contracts import FeatureExtractor
 from gan_zoo.errors import UserError
 from gan_zoo.evaluation.neighbors import nearest
-from gan_zoo.evaluation.pixels import resized
+from gan_zoo.evaluation.pixels import pixel_vectors
+
+PIXELS = 32  # the side at which pixels are compared
 
 
 class Copies(NamedTuple):
@@ -112,7 +116,9 @@ def find_copies(
     Raises:
         UserError: No held-out images.
     """
-    spaces = {"pixels": lambda x: resized(x, 32).reshape(len(x), -1).astype(np.float32)}
+    spaces: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+        "pixels": functools.partial(pixel_vectors, size=PIXELS)
+    }
     if extractor is not None:
         spaces[f"features of {extractor.name}"] = extractor.features
     if not len(held_out):

@@ -100,7 +100,7 @@ def evaluate_subject(
     if split == "held-out" and subject.training_data and data_changed(subject, whole):
         raise UserError(data_changed_message(subject, whole))
     data = split_of(whole, subject, split)
-    extractor = build_extractor(subject.config)
+    extractor = build_extractor(subject.config, data.image_shape[2])
     fakes = load_fakes(subject, data, n, step=step, best=best, ema=ema)
     notes += fakes.notes
     protocol: dict[str, Any] = {"split": split, "seed": subject.seed, "cache_dir": cache_dir()}

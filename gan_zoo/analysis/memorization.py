@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import sys
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -10,7 +11,7 @@ import numpy as np
 
 from gan_zoo import images
 from gan_zoo.analysis import near_copies
-from gan_zoo.analysis.copies import Copies, find_copies
+from gan_zoo.analysis.copies import PIXELS, Copies, find_copies
 from gan_zoo.analysis.disc_memorization import DiscMemorization, compare_logits
 from gan_zoo.analysis.held_out import MAXIMUM, HeldOut, choose_rows, load_held_out
 from gan_zoo.analysis.near_copies import NearCopies, Nearest, Space
@@ -25,7 +26,7 @@ from gan_zoo.analysis.subject import (
 )
 from gan_zoo.contracts import Dataset, FeatureExtractor
 from gan_zoo.errors import UserError
-from gan_zoo.evaluation.pixels import resized
+from gan_zoo.evaluation.pixels import pixel_vectors
 
 _SCALE = 1000  # held-out images whose nearest training images are found as a scale
 
@@ -126,7 +127,7 @@ def find_memorization(
         raise UserError(data_changed_message(subject, data))
     train, held_out_rows = build.split_rows(subject.config, len(data.images))
     unseen = load_held_out(subject, data, held_out_rows, held_out, held_out_dir)
-    extractor = build_extractor(subject.config)
+    extractor = build_extractor(subject.config, data.image_shape[2])
     fakes = load_fakes(subject, data, n, step=step, best=best, ema=ema)
     notes = [*_held_out_notes(unseen, data, train), *notes, *unseen.notes, *fakes.notes]
 
@@ -138,7 +139,7 @@ def find_memorization(
     )
     spaces = [
         _in_space(space, copies, fakes.images, unseen.images, scale, data, train)
-        for space, copies in zip(_spaces(extractor, data), found, strict=True)
+        for space, copies in zip(_spaces(extractor), found, strict=True)
     ]
     disc, disc_broken = None, False
     if fakes.game is not None and unseen.own:  # others may differ in ways that D can see
@@ -196,13 +197,11 @@ def _held_out_notes(held_out: HeldOut, data: Dataset, train: np.ndarray) -> list
     return notes
 
 
-def _spaces(extractor: FeatureExtractor, data: Dataset) -> list[Space]:
-    channels = data.image_shape[2]
-
-    def pixels(x: np.ndarray) -> np.ndarray:
-        return resized(x, 32)[..., :channels].reshape(len(x), -1).astype(np.float32)
-
-    return [Space("pixels", pixels), Space(f"features of {extractor.name}", extractor.features)]
+def _spaces(extractor: FeatureExtractor) -> list[Space]:
+    return [
+        Space("pixels", functools.partial(pixel_vectors, size=PIXELS)),
+        Space(f"features of {extractor.name}", extractor.features),
+    ]
 
 
 def _in_space(
@@ -216,7 +215,8 @@ def _in_space(
 ) -> SpaceResult:
     found = near_copies.nearest_training_images(space, samples, held_out, scale, data.images, train)
     # The root mean square in gray levels is easier to read than the norm of a difference.
-    unit = np.sqrt(32 * 32 * data.image_shape[2]) if space.name == "pixels" else 1.0
+    numbers = pixel_vectors(held_out[:1], PIXELS).shape[1]
+    unit = np.sqrt(numbers) if space.name == "pixels" else 1.0
     medians = [float(np.median(each.distance) / unit) for each in found]
     return SpaceResult(copies, near_copies.near_copies(found), medians[0], medians[1], found)
 

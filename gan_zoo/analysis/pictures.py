@@ -18,6 +18,7 @@ from gan_zoo.datasets.opened import open_source
 from gan_zoo.datasets.pixels import Preprocessing, open_picture
 from gan_zoo.datasets.sources import Source
 from gan_zoo.errors import UserError
+from gan_zoo.images import RGBA
 
 
 class Pictures(NamedTuple):
@@ -138,7 +139,7 @@ def data_preprocessing(data: Dataset, config: Config) -> Preprocessing:
     arguments = data_arguments(config)
     return Preprocessing(
         data.image_shape[:2],
-        None,
+        RGBA if data.image_shape[2] == RGBA else None,
         arguments.get("fit", "crop"),
         arguments.get("resample", "lanczos"),
         background=arguments.get("background", "white"),

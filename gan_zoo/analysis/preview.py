@@ -375,7 +375,7 @@ def find_leaks(preview: Preview, n: int = 2000) -> Leaks | None:
     from gan_zoo.game import build, sampling
 
     samples = sampling.sample(preview.trained, n, preview.config.seed, tag="preview")
-    extractor = build.build_extractor(preview.config)
+    extractor = build.build_extractor(preview.config, real.shape[3])
     steps = preview.steps[::-1]
     found = trick_leaks(preview.game, preview.specs, real, samples, extractor, steps)
     return Leaks(len(samples), preview.done, steps, extractor.name, list(found))

@@ -247,11 +247,16 @@ def _resized(
     return np.stack([preprocess(image, preprocessing).pixels for image in drawn]), steps, (note,)
 
 
-def build_extractor(config: Config) -> FeatureExtractor:
-    """Return the extractor that the settings name, with a progress bar."""
+def build_extractor(config: Config, channels: int) -> FeatureExtractor:
+    """Return the extractor that the settings name, with a progress bar.
+
+    Args:
+        config: The settings.
+        channels: Of the images.
+    """
     from gan_zoo.game import build
 
-    extractor = build.build_extractor(config)
+    extractor = build.build_extractor(config, channels)
     last: list[Any] = [None, None]  # the images of the last call and their logits
 
     def features(images: np.ndarray) -> np.ndarray:

@@ -32,7 +32,9 @@ def define_flags(values: flags.FlagValues) -> None:
         "table", "", "the part's table, such as generators; all by default", flag_values=values
     )
     flags.DEFINE_string("image_size", "32", "pixels: one side, or HEIGHTxWIDTH", flag_values=values)
-    flags.DEFINE_integer("channels", 3, "1 for gray, 3 for color", flag_values=values)
+    flags.DEFINE_integer(
+        "channels", 3, "1 for gray, 3 for color, 4 with transparency", flag_values=values
+    )
     flags.DEFINE_string("data_dir", "", "where the images of a data set are", flag_values=values)
 
 
@@ -78,9 +80,10 @@ def main(values: flags.FlagValues, rest: list[str]) -> int:
             "no part was given; give one or more, such as 'two_layers(width=64)'; --help shows"
             " more."
         )
-    if values.channels not in (1, 3):
+    if values.channels not in (1, 3, 4):
         raise UserError(
-            f"--channels={values.channels} is not possible; give 1 (gray) or 3 (color)."
+            f"--channels={values.channels} is not possible; give 1 (gray), 3 (color) or 4 (color"
+            " with transparency)."
         )
     config.load_plugins(values.plugins)
     shape = (*config.Config(image_size=values.image_size).size, values.channels)

@@ -107,7 +107,10 @@ def define_image_flags(
         flag_values=values,
     )
     flags.DEFINE_integer(
-        "channels", 0, "1 for gray, 3 for color, 0 for what the data has", flag_values=values
+        "channels",
+        0,
+        "1 for gray, 3 for color, 4 for color with transparency, 0 for 1 or 3, as the data has",
+        flag_values=values,
     )
     flags.DEFINE_string(
         "plugins", "", "Python files with your own parts, separated by commas", flag_values=values

@@ -69,4 +69,4 @@ def main(values: flags.FlagValues, rest: list[str]) -> None:
         truncation=truncation_of(values),
     )
     order = f"; {found.order}" if found.order else ""
-    print(f"{found.path}: {found.images} images of step {found.step}{order}")
+    print(f"{found.path}: {found.images} images of step {found.step}{order}{found.transparency}")

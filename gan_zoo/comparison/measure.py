@@ -54,7 +54,7 @@ def measure_variants(plan: Plan, device: Device) -> None:
             "the data changed since this comparison began, and scores on other data are not"
             " comparable; restore the data, or choose another --workdir."
         )
-    record["score"] = protocol.named("FD", build.build_extractor(base))
+    record["score"] = protocol.named("FD", build.build_extractor(base, data.image_shape[2]))
     for name, variant in record["variants"].items():
         if "steps" in variant:
             continue

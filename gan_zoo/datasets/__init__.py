@@ -32,7 +32,7 @@ def build_dataset(
     Args:
         spec: Such as ``files(fit="pad")``.
         size: (H, W) in pixels.
-        channels: 1, 3, or None for as many as the data has.
+        channels: 1, 3, 4 (with transparency), or None: 1 or 3, as the data has.
         data_dir: Where the images are, for data sets that are read from files.
         cache: The folder for decoded images; that of :func:`cache_dir` by default.
 

@@ -30,8 +30,9 @@ from gan_zoo.datasets.sources import Contents, Source, fingerprint
 from gan_zoo.datasets.text import error_text, printable
 from gan_zoo.datasets.values import Levels, Tally
 from gan_zoo.errors import UserError
+from gan_zoo.images import RGBA
 
-VERSION = 3  # part of the cache key, to be raised whenever a report changes
+VERSION = 4  # part of the cache key, to be raised whenever a report changes
 
 _MOST_FAILURES = 1 / 4
 _SHOWN = 3  # files that a message names
@@ -217,6 +218,11 @@ def _blocks(
             f"all images in {where} are gray, so that color channels would hold nothing new; use"
             " --channels=1."
         )
+    if preprocessing.channels == RGBA and kept and not tally.has_transparency:
+        raise UserError(
+            f"no image in {where} has transparent parts, so that a fourth channel would hold"
+            " nothing new; use --channels=3."
+        )
     if duplicates:
         notes.append(
             f"{duplicates:,} of {total:,} images in {_HERE} repeat an earlier one exactly and are"
@@ -225,7 +231,7 @@ def _blocks(
     equal = max(seen.values(), default=0)
     if not duplicates and equal > 1 and equal >= _MANY_EQUAL * len(kept):
         notes.append(_equal_note(_HERE, equal, len(kept)))
-    notes += tally.notes(_HERE, preprocessing.levels, preprocessing.background)
+    notes += tally.notes(_HERE, preprocessing.levels, preprocessing.flattened_on)
     labels = (
         {} if contents.labels is None else {"class": np.asarray(contents.labels)[kept].tolist()}
     )

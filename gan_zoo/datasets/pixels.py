@@ -1,4 +1,4 @@
-"""Preprocess one image file: upright, transparency on white, 8 bits, at the size of training."""
+"""Preprocess one image file: upright, 8 bits, at the size of training, and flat or transparent."""
 
 from __future__ import annotations
 
@@ -18,8 +18,9 @@ from gan_zoo.datasets.picture_formats import FORMATS, HEAD, why_unidentified
 from gan_zoo.datasets.store import available_memory
 from gan_zoo.datasets.values import Levels, Values, scale_of, to_8_bits
 from gan_zoo.errors import UserError
+from gan_zoo.images import RGBA
 
-VERSION = 3  # part of the cache key, to be raised whenever a pixel changes
+VERSION = 4  # part of the cache key, to be raised whenever a pixel changes
 
 _GRAY = ("1", "L", "LA", "La", "F")
 _FITS = ("crop", "pad", "stretch")
@@ -64,11 +65,12 @@ class Preprocessing(NamedTuple):
 
     Attributes:
         size: (H, W) of the result.
-        channels: 1, 3 or None, for as many as the image has.
+        channels: 1, 3, 4 (transparency is kept) or None: 1 or 3, as the image has.
         fit: How another aspect is met: ``crop`` (the center), ``pad`` or ``stretch``.
         resample: The filter: ``lanczos``, ``bicubic``, ``bilinear`` or ``box``, all antialiased.
         crop: What is cut out first.
-        background: The color behind transparent pixels and of padding.
+        background: The color behind transparent pixels and of padding; with 4 channels, padding is
+            transparent.
         levels: What black and white are in values that do not say it.
     """
 
@@ -98,6 +100,16 @@ class Preprocessing(NamedTuple):
                 f"background={self.background!r} is no color; give a name such as 'black', or"
                 " '#ff8800'."
             ) from None
+        if self.channels == RGBA and self.background != Preprocessing._field_defaults["background"]:
+            raise UserError(
+                f"--channels=4 keeps transparency, so that nothing stands on background="
+                f"{self.background!r}; leave one of them out."
+            )
+
+    @property
+    def flattened_on(self) -> str:
+        """The color behind transparent pixels, or "" if they are kept."""
+        return "" if self.channels == RGBA else self.background
 
     def describe(self, resized: bool) -> str:
         """The words for ``Dataset.resize``; ``resized``: whether any image was."""
@@ -110,7 +122,7 @@ class Picture(NamedTuple):
     """One preprocessed image.
 
     Attributes:
-        pixels: uint8 ``[H, W, C]``.
+        pixels: uint8 ``[H, W, C]``; of 4 channels RGBA, where fully transparent pixels are 0.
         gray: Whether the original was gray.
         resized: Whether it was resized.
         values: What the original's values were.
@@ -127,14 +139,15 @@ def preprocess(data: bytes | np.ndarray, preprocessing: Preprocessing) -> Pictur
 
     Args:
         data: An encoded file, or uint8 ``[H, W]`` or ``[H, W, C]``.
-        preprocessing: What to do.
+        preprocessing: What to do. With 4 channels, Pillow weighs colors with their opacity when it
+            resizes, so that colors hidden in transparent pixels leave no fringe.
 
     Raises:
         Exception: Whatever Pillow raises on a file that it cannot decode.
     """
     image, values = _decode(data, preprocessing)
     gray = image.mode == "L"
-    mode = {1: "L", 3: "RGB", None: image.mode}[preprocessing.channels]
+    mode = {1: "L", 3: "RGB", RGBA: "RGBA", None: image.mode}[preprocessing.channels]
     image = image if image.mode == mode else image.convert(mode)
     if preprocessing.crop:
         if image.size != preprocessing.crop.whole:
@@ -147,6 +160,8 @@ def preprocess(data: bytes | np.ndarray, preprocessing: Preprocessing) -> Pictur
     if resized:
         image = _resize(image, preprocessing)
     pixels = np.asarray(image).reshape(*preprocessing.size, -1)
+    if mode == "RGBA":  # one color where none is seen, so that G need not learn what is hidden
+        pixels = np.where(pixels[..., 3:] > 0, pixels, np.uint8(0))
     return Picture(pixels, gray, resized, values)
 
 
@@ -159,7 +174,8 @@ def _resize(image: Image.Image, preprocessing: Preprocessing) -> Image.Image:
     height, width = preprocessing.size
     resample = Image.Resampling[preprocessing.resample.upper()]
     if preprocessing.fit == "pad":
-        color = ImageColor.getcolor(preprocessing.background, image.mode)
+        is_flat = image.mode != "RGBA"
+        color = ImageColor.getcolor(preprocessing.background, image.mode) if is_flat else (0,) * 4
         return ImageOps.pad(image, (width, height), resample, color=color)
     if preprocessing.fit == "stretch":
         return image.resize((width, height), resample)
@@ -173,7 +189,7 @@ def _resize(image: Image.Image, preprocessing: Preprocessing) -> Image.Image:
 
 
 def _decode(data: bytes | np.ndarray, preprocessing: Preprocessing) -> tuple[Image.Image, Values]:
-    """The first frame in mode L or RGB, and what its values were."""
+    """The first frame in mode L, RGB or RGBA, and what its values were."""
     if isinstance(data, np.ndarray):
         image = Image.fromarray(data[..., 0] if data.ndim == 3 and data.shape[-1] == 1 else data)
         return _flat(image, preprocessing)
@@ -234,7 +250,7 @@ def _check_memory(image: ImageFile) -> None:
 def _loaded(
     image: ImageFile, data: bytes, preprocessing: Preprocessing
 ) -> tuple[Image.Image, Values]:
-    """Decode an opened file; the result is upright, in mode L or RGB."""
+    """Decode an opened file; the result is upright, in mode L, RGB or RGBA."""
     traits = _traits(image)
     if image.width * image.height > _SHRUNK and image.format in ("JPEG", "MPO"):
         image.draft(None, _enough(image.size, preprocessing))
@@ -246,6 +262,8 @@ def _loaded(
     decoded: Image.Image = image
     if has_deep_color:
         found = found._replace(deep=deep.largest(image))
+        if isinstance(key := image.info.get("transparency"), tuple):
+            image.info["transparency"] = tuple(value >> 8 for value in key)
         if preprocessing.levels.deep != Levels().deep and not large:
             decoded = deep.whole_values(image, data, preprocessing.levels.deep)
     flat, values = (_shrunk if large else _flat)(decoded, preprocessing)
@@ -301,23 +319,24 @@ def _shrunk(image: Image.Image, preprocessing: Preprocessing) -> tuple[Image.Ima
 
 
 def _flat(image: Image.Image, preprocessing: Preprocessing) -> tuple[Image.Image, Values]:
-    """To 8 bits, in mode L or RGB, with the background behind whatever is transparent."""
+    """To 8 bits, in mode L or RGB with the background behind what is transparent, or in RGBA."""
     levels = preprocessing.levels
-    if image.mode.startswith("I"):
-        return _from_16_bits(image, levels.deep)
     if image.mode == "F":
         return _from_floats(image, levels.real)
-    is_bits, target = image.mode == "1", "L" if image.mode in _GRAY else "RGB"
-    image, profile = to_srgb(image)
-    values = Values(profile=profile)
+    is_deep, is_bits = image.mode.startswith("I"), image.mode == "1"
+    target = "L" if is_deep or image.mode in _GRAY else "RGB"
+    if is_deep:
+        image, values = _from_16_bits(image, levels.deep)
+    else:
+        image, profile = to_srgb(image)
+        values = Values(profile=profile)
     if image.has_transparency_data:
         image = image.convert("RGBA")
         if image.getchannel("A").getextrema()[0] < 255:  # type: ignore[operator]
             values = values._replace(traits=frozenset(["transparent"]))
-        behind = Image.new("RGBA", image.size, preprocessing.background)
-        is_gray = len(set(ImageColor.getrgb(preprocessing.background)[:3])) == 1
-        image = Image.alpha_composite(behind, image).convert("RGB")
-        return (image.getchannel(0) if target == "L" and is_gray else image), values
+        return _without_transparency(image, target, preprocessing), values
+    if is_deep:
+        return image, values
     image = image if image.mode == target else image.convert(target)
     if is_bits:
         return image, values
@@ -327,19 +346,37 @@ def _flat(image: Image.Image, preprocessing: Preprocessing) -> tuple[Image.Image
     return image, values
 
 
+def _without_transparency(
+    image: Image.Image, target: str, preprocessing: Preprocessing
+) -> Image.Image:
+    """Return an image of mode RGBA over the background, or as it is if transparency is kept."""
+    if preprocessing.channels == RGBA:
+        return image
+    behind = Image.new("RGBA", image.size, preprocessing.background)
+    is_gray = len(set(ImageColor.getrgb(preprocessing.background)[:3])) == 1
+    image = Image.alpha_composite(behind, image).convert("RGB")
+    return image.getchannel(0) if target == "L" and is_gray else image
+
+
 def _largest(image: Image.Image) -> int:
     extrema = image.getextrema()
     return int(max(np.ravel(extrema)))
 
 
 def _from_16_bits(image: Image.Image, white: int) -> tuple[Image.Image, Values]:
-    """Gray of 16 bits, which Pillow keeps in its integer modes and would clip at 255."""
+    """Gray of 16 bits, which Pillow keeps in its integer modes and would clip at 255.
+
+    It has an opacity, too, if one of its values stands for transparent pixels.
+    """
     pixels = np.asarray(image).astype(np.int32)
     low, high = int(pixels.min()), int(pixels.max())
     if low < 0 or high > 65535:
         raise ValueError(f"values from {low:,} to {high:,}; save it with 0 to 255 or 0 to 65535")
     scaled = np.minimum((pixels * 255 + white // 2) // white, 255)
-    return Image.fromarray(scaled.astype(np.uint8)), Values(deep=high)
+    gray = Image.fromarray(scaled.astype(np.uint8))
+    if (key := image.info.get("transparency")) is not None:
+        gray = Image.merge("LA", (gray, Image.fromarray(np.uint8(255) * (pixels != key))))
+    return gray, Values(deep=high)
 
 
 def _from_floats(

@@ -11,6 +11,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from gan_zoo.images import RGBA
+
 _WHITES = (255, 1023, 4095, 16383, 65535)
 _ROUNDING = 0.01  # how far floats may lie outside of [0, 1] or [-1, 1]
 _LEAST_WHITE = 64  # floats beyond 1 but never beyond this are no 0 to 255
@@ -119,7 +121,11 @@ class Tally:
         self._count += 1
         low, high = int(pixels.min()), int(pixels.max())
         self._span = [min(self._span[0], low), max(self._span[1], high)]
-        self._flat += low == high
+        if pixels.shape[-1] == RGBA:  # an opaque image has two values: its color, and 255
+            self._flat += int((pixels == pixels[:1, :1]).all())
+            pixels = pixels[pixels[..., 3] > 0][:, :3]  # nobody sees the others
+        else:
+            self._flat += low == high
         if values.deep >= 0:
             self._deep.append(values.deep)
             self._deep_pixels += np.bincount(pixels.reshape(-1), minlength=256)
@@ -145,13 +151,18 @@ class Tally:
     def _range(self) -> tuple[float, float]:
         return min(low for low, _ in self._real), max(high for _, high in self._real)
 
+    @property
+    def has_transparency(self) -> bool:
+        """Whether any image has transparent parts."""
+        return self._traits["transparent"] > 0
+
     def notes(self, where: str, levels: Levels, background: str = "white") -> list[str]:
         """Sentences on what was converted, and on what makes a set useless.
 
         Args:
             where: What they call the place of the images.
             levels: What was taken as black and white.
-            background: The color behind transparent pixels.
+            background: The color behind transparent pixels; "" if they stay transparent.
         """
         return [
             *self._notes_on_levels(where, levels),
@@ -224,11 +235,14 @@ class Tally:
         if count := self._profiles.total():
             names = ", ".join(name for name, _ in self._profiles.most_common(3))
             yield f"{share(count)} have another color profile ({names}) and are converted to sRGB."
-        if count := self._traits["transparent"]:
+        if background and (count := self._traits["transparent"]):
             yield (
                 f"{share(count)} have transparent parts, which become {background};"
-                " --data='files(background=...)' takes another color."
+                " --data='files(background=...)' takes another color, and --channels=4 trains"
+                " transparency."
             )
+        if not background and (count := self._count - self._traits["transparent"]):
+            yield f"{share(count)} have no transparent parts and are opaque in training, too."
 
     def _notes_on_sameness(self, where: str) -> Iterator[str]:
         if self._count < 2:

@@ -15,6 +15,7 @@ from gan_zoo.evaluation.neighbors import LEAST as LEAST_NEIGHBORS
 from gan_zoo.evaluation.pixels import check_images
 from gan_zoo.evaluation.protocol import Result
 from gan_zoo.evaluation.snapshot import compute_metrics, real_statistics
+from gan_zoo.images import RGBA
 
 _LEAST_KERNEL = 8  # images of each kind that the kernel distance needs
 
@@ -109,10 +110,11 @@ def left_out(data: Dataset, extractor: FeatureExtractor, fakes: int) -> list[str
     reason = sliced_wasserstein.refusal(data.image_shape)
     sentences = [f"SWD is left out: {reason}."] if reason else []
     # Not for the default extractor, where the sentence would be printed in every run.
-    if extractor.logits is None and extractor.name != "embedded":
-        sentences.append(
-            f"{protocol.named('CS', extractor)} is left out: {extractor.name} is not a classifier."
-        )
+    if extractor.logits is None and not extractor.name.startswith("embedded"):
+        why = f"{extractor.name} is not a classifier"
+        if data.image_shape[2] == RGBA:
+            why = "transparent images are scored over two backgrounds, and have no one class"
+        sentences.append(f"{protocol.named('CS', extractor)} is left out: {why}.")
     sentences += _too_few(len(data.images), fakes, extractor)
     if min(data.image_shape[:2]) < 16:
         sentences.append("the spectrum is left out: the images have fewer than 16 pixels a side.")

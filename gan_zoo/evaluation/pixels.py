@@ -3,26 +3,69 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
+from gan_zoo.contracts import FeatureExtractor
 from gan_zoo.errors import UserError
+from gan_zoo.images import RGBA, over
 
 
-def check_images(images: np.ndarray) -> None:
-    """Check that images are uint8 ``[N, H, W, C]`` with C 1 or 3.
+def check_images(images: np.ndarray, channels: Sequence[int] = (1, 3, RGBA)) -> None:
+    """Check that images are uint8 ``[N, H, W, C]`` with C among ``channels``.
 
     Raises:
         UserError: They are not.
     """
-    if images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] not in (1, 3):
+    if images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] not in channels:
+        known = " or ".join(map(str, channels))
         raise UserError(
-            f"images to evaluate must be uint8 [N, H, W, 1 or 3], but got {images.dtype}"
+            f"images to evaluate must be uint8 [N, H, W, {known}], but got {images.dtype}"
             f" {list(images.shape)}; convert them with gan_zoo.images."
         )
+
+
+def flattened(images: np.ndarray) -> list[np.ndarray]:
+    """Return all that is seen of images uint8 ``[N, H, W, C]``, as images of C 1 or 3.
+
+    RGBA images are seen over black and over white. Together, both tell color and opacity; each
+    alone would hide faults: over black, a black smear; over white, a white one.
+    """
+    return [over(images, 0), over(images, 255)] if images.shape[3] == RGBA else [images]
+
+
+def seen(images: np.ndarray) -> np.ndarray:
+    """Return images as they are, or of RGBA ones :func:`flattened` as uint8 ``[N, H, W, 6]``."""
+    views = flattened(images)
+    return views[0] if len(views) == 1 else np.concatenate(views, axis=3)
+
+
+def over_black_and_white(extractor: FeatureExtractor) -> FeatureExtractor:
+    """Return an extractor for RGBA images: its features over black, and then those over white.
+
+    Scores with it have another name, and never stand beside those of opaque images. It gives no
+    logits, as a picture has two of them.
+    """
+
+    def features(images: np.ndarray) -> np.ndarray:
+        check_images(images, (RGBA,))
+        return np.concatenate([extractor.features(view) for view in flattened(images)], axis=1)
+
+    return extractor._replace(
+        name=f"{extractor.name}-rgba",
+        resize=f"{extractor.resize} over black and white",
+        features=features,
+        logits=None,
+    )
+
+
+def pixel_vectors(images: np.ndarray, size: int) -> np.ndarray:
+    """Return the pixels of images at ``size``, as far as they are seen, as float32 ``[N, D]``."""
+    views = [resized(view, size)[..., : view.shape[3]] for view in flattened(images)]
+    return np.concatenate(views, axis=3).reshape(len(images), -1).astype(np.float32)
 
 
 def resized(images: np.ndarray, size: int) -> np.ndarray:
@@ -36,7 +79,7 @@ def resized(images: np.ndarray, size: int) -> np.ndarray:
         images: uint8 ``[N, H, W, C]``, C 1 or 3.
         size: Height and width wanted, in pixels.
     """
-    check_images(images)
+    check_images(images, (1, 3))
     if images.shape[1:3] != (size, size):
         planes = images[..., 0] if images.shape[3] == 1 else images
         small = [
@@ -55,7 +98,7 @@ def in_batches(
     Raises:
         UserError: See :func:`check_images`; or there is no image.
     """
-    check_images(images)
+    check_images(images, (1, 3))
     if not len(images):
         raise UserError("there are no images to evaluate; give at least 2.")
     return np.concatenate(

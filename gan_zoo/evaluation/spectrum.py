@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from gan_zoo.errors import UserError
+from gan_zoo.evaluation.pixels import flattened
 
 
 class Spectrum(NamedTuple):
@@ -43,7 +44,8 @@ class Excess(NamedTuple):
 def spectrum(images: np.ndarray) -> Spectrum:
     """Compute the spectrum of uint8 images ``[N, H, W, C]`` under a Hann window.
 
-    Channels are averaged first.
+    Channels are averaged first. Of RGBA images it is the mean of the spectra over black and over
+    white.
 
     Raises:
         UserError: Fewer than 16 pixels a side.
@@ -57,9 +59,11 @@ def spectrum(images: np.ndarray) -> Spectrum:
     window = np.hanning(height + 2)[1:-1, None] * np.hanning(width + 2)[1:-1]
     power = np.zeros((height, width))
     for start in range(0, len(images), 256):
-        gray = images[start : start + 256].mean(axis=3, dtype=np.float64)
-        gray -= gray.mean(axis=(1, 2), keepdims=True)
-        power += (np.abs(np.fft.fft2(gray * window)) ** 2).sum(axis=0)
+        views = flattened(images[start : start + 256])
+        for view in views:
+            gray = view.mean(axis=3, dtype=np.float64)
+            gray -= gray.mean(axis=(1, 2), keepdims=True)
+            power += (np.abs(np.fft.fft2(gray * window)) ** 2).sum(axis=0) / len(views)
     power = power / len(images) + 1e-12 * height * width  # flat images have no logarithm
     side = min(height, width)
     radius = side * np.hypot(np.fft.fftfreq(height)[:, None], np.fft.fftfreq(width))

@@ -9,8 +9,25 @@ from typing import Any
 from gan_zoo import registry
 from gan_zoo.config import held_out
 from gan_zoo.export.formats import FORMATS
+from gan_zoo.images import RGBA
 from gan_zoo.spec import Spec
 from gan_zoo.version import __version__
+
+_TO_PNG = """
+Their channels are red, green and blue, each times the opacity (as over black), and the opacity. A
+PNG has colors without it:
+
+```python
+import numpy
+from PIL import Image
+
+opacity = numpy.clip(numpy.round((images[..., 3:] + 1) * 127.5), 0, 255)
+colors = (images[..., :3] + 1) * 127.5 * 255 / numpy.maximum(opacity, 1)
+rgba = numpy.concatenate([numpy.clip(numpy.round(colors), 0, 255), opacity], axis=-1)
+rgba = rgba.astype("uint8")
+Image.fromarray(rgba[0]).save("image.png")
+```
+"""
 
 _NUMPY = {"normal": "normal(0, {stddev}, {size})", "uniform": "uniform({low}, {high}, {size})"}
 
@@ -66,13 +83,23 @@ def model_record(
             "dtype": "float32",
             "layout": "NHWC",
             "range": [-1, 1],
-            "to_uint8": "round((x + 1) * 127.5)",
+            **_values_record(net.output_shape[-1]),
         },
         "formats": {
             name: {"path": FORMATS[name].path, "differs_by": value}
             for name, value in differences.items()
         },
         "versions": _versions(list(differences)),
+    }
+
+
+def _values_record(channels: int) -> dict[str, str]:
+    """Return how the values of images become those of a file."""
+    if channels != RGBA:
+        return {"to_uint8": "round((x + 1) * 127.5)"}
+    return {
+        "channels": "red, green and blue, each times the opacity; the opacity",
+        "to_uint8": "opacity: round((x + 1) * 127.5); colors: (x + 1) * 127.5 * 255 / opacity",
     }
 
 
@@ -120,6 +147,10 @@ def readme(record: dict[str, Any]) -> str:
     shown = "\n".join(
         f"{heading}:\n\n```python\n{lines}\n```\n" for heading, lines in uses.items() if lines
     )
+    values = "`round((images + 1) * 127.5)` has them in 0 to 255."
+    if record["output"]["shape"][-1] == RGBA:
+        values = "they have transparency, and the last lines below make a PNG of them."
+        shown += _TO_PNG
     data = record["trained_on"].get("name", "images")
     return f"""# {record["generator"]}, step {record["step"]}
 
@@ -127,7 +158,7 @@ A generator of images, trained by gan_zoo on {data}; `model.json` has the detail
 
 It takes noise `z`, float32 `[{size}]`, drawn as `{noise["spec"]}`: {noise["meaning"]}
 {classes}It makes images, float32 `[{made}]` in [-1, 1];
-`round((images + 1) * 127.5)` has them in 0 to 255.
+{values}
 
 {shown}"""
 

@@ -17,16 +17,19 @@ from gan_zoo.contracts import Classes, Condition, Dataset, FeatureExtractor, Tri
 from gan_zoo.datasets import cache_dir
 from gan_zoo.datasets.reading import load_data as load_data
 from gan_zoo.errors import UserError
+from gan_zoo.evaluation.pixels import over_black_and_white
 from gan_zoo.game import step
 from gan_zoo.game.compatibility import Parts, check_compatible
+from gan_zoo.images import RGBA
 from gan_zoo.layers import batch_norms_of
 
 Start = Callable[[keras.Model, keras.Model, keras.Model | None], None]
 
 
-def build_extractor(config: Config) -> FeatureExtractor:
-    """Return the feature network that the settings name."""
-    return registry.extractors.build(config.spec("extractor"), cache_dir=cache_dir())
+def build_extractor(config: Config, channels: int) -> FeatureExtractor:
+    """Return the feature network that the settings name, for images of so many channels."""
+    extractor = registry.extractors.build(config.spec("extractor"), cache_dir=cache_dir())
+    return over_black_and_white(extractor) if channels == RGBA else extractor
 
 
 def fitting_batch(batch: int, count: int, replicas: int = 1) -> int:

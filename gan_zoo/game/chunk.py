@@ -12,14 +12,24 @@ from keras.config import floatx
 from gan_zoo import randomness, registry
 from gan_zoo.contracts import Batch
 from gan_zoo.game.step import SCALARS, Game, sync_moving_statistics, update_ema
+from gan_zoo.images import RGBA
 
 
 def _one_step(game: Game, images: tf.Tensor, labels: tf.Tensor | None = None) -> tf.Tensor:
     """Update both nets from uint8 images; return the scalars of the step, in their order."""
-    batch = Batch(tf.cast(images, floatx()) / 127.5 - 1.0, labels)
+    batch = Batch(_to_float(images), labels)
     with randomness.version(game.random_version):
         scalars = game.update.run(game, batch)
     return tf.stack([scalars[name] for name in SCALARS])
+
+
+def _to_float(images: tf.Tensor) -> tf.Tensor:
+    """Return uint8 images ``[B, H, W, C]`` as :func:`gan_zoo.images.to_float` does."""
+    made = tf.cast(images, floatx()) / 127.5 - 1.0
+    if images.shape[-1] == RGBA:
+        colors, opacity = made[..., :3], made[..., 3:]
+        made = tf.concat([(colors + 1.0) * (opacity + 1.0) / 2.0 - 1.0, opacity], -1)
+    return made
 
 
 def _needs_autograph() -> bool:

@@ -153,7 +153,10 @@ def interpolate_run(
     if out.suffix.lower() == ".png":
         count = save_sheet(out, made, corners.shape[1], steps, loop, size)
     else:
-        frames = [images.grid(made[:, i]) if walks > 1 else made[0, i] for i in range(len(made[0]))]
+        frames = [
+            images.grid(made[:, i]) if walks > 1 else images.shown(made[0, i])
+            for i in range(len(made[0]))
+        ]
         frames = [images.enlarge(frame, size) if size else frame for frame in frames]
         count = len(frames)
         if out.suffix.lower() == ".mp4":

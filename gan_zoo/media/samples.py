@@ -15,6 +15,8 @@ from gan_zoo.game import labels as game_labels
 from gan_zoo.game import sampling, step
 from gan_zoo.runs.run import Run
 
+_ON_CHECKERBOARD = "; over a checkerboard, and with --out=FOLDER or a .npz with transparency"
+
 Blocks = Iterable[tuple[np.ndarray, np.ndarray | None]]
 
 
@@ -26,12 +28,14 @@ class Samples(NamedTuple):
         images: How many.
         step: Of the checkpoint.
         order: How the classes are arranged, in words; empty without a condition.
+        transparency: A remark on a grid of images with transparency, or "".
     """
 
     path: Path
     images: int
     step: int
     order: str
+    transparency: str = ""
 
 
 def sample_run(
@@ -86,7 +90,8 @@ def sample_run(
         game, number, seed, labels=labels, ema=ema, truncation=truncation
     )
     write_samples(path, blocks, columns)
-    return Samples(path, number, at, order)
+    is_flat = path.suffix.lower() == ".png" and game.disc.input_shape[-1] == images.RGBA
+    return Samples(path, number, at, order, _ON_CHECKERBOARD if is_flat else "")
 
 
 def write_samples(path: Path, blocks: Blocks, columns: int | None = None) -> None:

@@ -122,7 +122,7 @@ def set_up(
     # A mistake in the extractor must come before anything is recorded.
     few = notes.few_images(given, config, data)
     scored = config.eval_every and count > 1
-    extractor = build_extractor(config) if scored and is_chief else None
+    extractor = build_extractor(config, data.image_shape[2]) if scored and is_chief else None
     before = config.steps
     if resumed:
         before = record_resume(run, config, start)

@@ -52,7 +52,8 @@ def diff_augment(policy: str = "color,translation,cutout") -> Trick:
     arXiv:2006.10738, section 3. The draws differ for each image, as in the authors' code. ``color``
     adds U(-0.5, 0.5) to the brightness, multiplies the saturation by U(0, 2) and the contrast by
     U(0.5, 1.5); ``translation`` moves by up to 1/8 of the sides; ``cutout`` covers a rectangle of
-    half the sides. Both fill with 0, the gray in the middle of the range.
+    half the sides. Both fill with 0, the gray in the middle of the range. Of images with
+    transparency, ``color`` changes no opacity, and the others fill with transparent pixels.
 
     Args:
         policy: Which of ``color``, ``translation``, ``cutout``, with commas.
