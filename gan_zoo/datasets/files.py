@@ -47,6 +47,7 @@ def files(
             table beside the images, or an array of the .npz.
         split: Where there are folders (or arrays) of parts: train, val, test or all.
         background: The color behind transparent pixels and of padding: a name, or as '#ff8800'.
+            With --channels=4, both are transparent.
         images: Their size; with channels of None, there is one if all images are gray.
 
     Raises:

@@ -283,10 +283,12 @@ def _loaded(
     decoded: Image.Image = image
     if has_deep_color:
         found = found._replace(deep=deep.largest(image))
-        if isinstance(key := image.info.get("transparency"), tuple):
-            image.info["transparency"] = tuple(value >> 8 for value in key)
         if preprocessing.levels.deep != Levels().deep and not large:
             decoded = deep.whole_values(image, data, preprocessing.levels.deep)
+        if isinstance(key := image.info.get("transparency"), tuple):
+            whole = to_8_bits(np.array(key), *scale_of(0, preprocessing.levels.deep))
+            upper = tuple(value >> 8 for value in key)
+            decoded.info["transparency"] = upper if decoded is image else tuple(whole.tolist())
     flat, values = (_shrunk if large else _flat)(decoded, preprocessing)
     values = values.merged(found)
     if has_deep_color:

@@ -107,6 +107,13 @@ def test_every_kind_of_transparency_is_read(kind):
     assert picture.values.traits == {"transparent"}
 
 
+def test_a_transparent_color_of_12_bits_is_found_after_scaling():
+    data = png_by_hand(2, with_key().astype(np.uint16) * 16, [7 * 16] * 3)
+    found = preprocess(data, Preprocessing((8, 8), 4, levels=Levels(deep=4095))).pixels
+    np.testing.assert_array_equal(found[..., 3], half_sprite()[..., 3])
+    np.testing.assert_allclose(found[0, 0, :3], COLOR, atol=1)
+
+
 def test_half_transparency_of_multiplied_colors_is_undone():
     pixels = np.zeros((8, 8, 4), np.uint8)
     pixels[:] = (100, 50, 0, 128)
