@@ -12,7 +12,7 @@ from gan_zoo.analysis.audit import audit, open_audit_source
 from gan_zoo.analysis.audit_report import audit_json, contact_sheet
 from gan_zoo.datasets import build_dataset
 from gan_zoo.datasets.pixels import Preprocessing, preprocess
-from gan_zoo.datasets.values import Levels, Tally
+from gan_zoo.datasets.values import Levels, Tally, Values
 from gan_zoo.errors import UserError
 
 RGBA8 = Preprocessing((8, 8), 4)
@@ -202,6 +202,11 @@ def test_black_shapes_are_not_called_flat_and_not_dark():
     for k in range(3):
         tally.add(np.roll(shape, k, 0), preprocess(shape, RGBA8).values)
     assert not list(tally.notes("here", Levels(), ""))
+    deep, small = Tally(), np.zeros((8, 8, 4), np.uint8)
+    small[3, 3:6] = (250, 40, 90, 255)
+    for _ in range(3):
+        deep.add(small, Values(deep=65535, traits=frozenset(["transparent"])))
+    assert not list(deep.notes("here", Levels(), ""))  # hidden pixels are not dark ones
     flat = Tally()
     for _ in range(3):
         flat.add(np.full((8, 8, 4), (9, 9, 9, 255), np.uint8), preprocess(shape, RGBA8).values)
