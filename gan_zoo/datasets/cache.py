@@ -85,6 +85,8 @@ def _entries(folder: Path) -> Iterator[CacheEntry]:
                 for machine in _scan(Path(item)):
                     if _MACHINE.fullmatch(machine.name):
                         yield from _files(machine, "programs", re.compile(r".+"), "xla/")
+            elif item.name == "downloads":
+                yield from _files(item, "download", re.compile(r"[^.].*"))
             elif item.name.startswith("inception"):
                 files = [f for f in Path(item).rglob("*") if f.is_file()]
                 yield _entry(item.name, "download", [Path(item)], [f.stat() for f in files])

@@ -136,6 +136,15 @@ def hash_of_arrays(arrays: Iterable[np.ndarray]) -> str:
     return digest.hexdigest()
 
 
+def hash_of_file(path: Path) -> str:
+    """Return the SHA-256 (hex) of a file's content."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while piece := file.read(1 << 20):
+            digest.update(piece)
+    return digest.hexdigest()
+
+
 def hash_of_folder(folder: Path) -> str:
     """Return the SHA-256 (hex) of the names and contents of all files under a folder."""
     digest = hashlib.sha256()

@@ -10,21 +10,28 @@ import numpy as np
 
 from gan_zoo.contracts import FeatureExtractor
 from gan_zoo.errors import UserError
+from gan_zoo.evaluation.fid_inception import Resize
 from gan_zoo.evaluation.pixels import hash_of_folder, in_batches, remembering
 
 
 def extractor_of(
-    name: str, folder: Path, *, size: int, features: str, logits: str
+    name: str,
+    folder: Path,
+    *,
+    size: int,
+    features: str,
+    logits: str,
+    resize: Resize | None = None,
 ) -> FeatureExtractor:
     """Load a SavedModel as a feature network. TF-GAN would load it once a batch.
 
     Args:
         name: The extractor's public name.
         folder: Where its ``saved_model.pb`` lies.
-        size: To which images are resized (TensorFlow's bilinear filter, as in TF-GAN), in pixels;
-            they come as [-1, 1], RGB.
+        size: To which images are resized, in pixels; they come as [-1, 1], RGB.
         features: Name of the output that gives features; may be empty where there is only one.
         logits: Name of the output that gives logits; empty where there are none.
+        resize: How they are resized; by TensorFlow's bilinear filter by default, as in TF-GAN.
 
     Raises:
         UserError: There is no SavedModel, it does not load, or it lacks an output.
@@ -37,9 +44,13 @@ def extractor_of(
 
     wanted = (features, logits) if logits else (features,)
 
+    def bilinear(batch: np.ndarray) -> Any:
+        return tf.image.resize(tf.constant(batch, tf.float32) / 127.5 - 1.0, (size, size))
+
+    way = resize or Resize(f"bilinear {size} (TF)", bilinear)
+
     def one(batch: np.ndarray) -> Any:
-        x = tf.constant(np.repeat(batch, 3 // batch.shape[3], axis=3), tf.float32) / 127.5 - 1.0
-        outputs = network(tf.image.resize(x, (size, size)))
+        outputs = network(way.apply(np.repeat(batch, 3 // batch.shape[3], axis=3)))
         return tf.concat(
             [tf.reshape(_pick(outputs, output, folder), [len(batch), -1]) for output in wanted],
             axis=1,
@@ -54,7 +65,7 @@ def extractor_of(
     return FeatureExtractor(
         name,
         hash_of_folder(folder),
-        f"bilinear {size} (TF)",
+        way.words,
         lambda images: run(images)[:, :width],
         (lambda images: run(images)[:, width:]) if logits else None,
     )

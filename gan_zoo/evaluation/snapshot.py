@@ -6,6 +6,7 @@ No TensorFlow but the extractor's.
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -74,7 +75,7 @@ def real_statistics(
             "features": np.asarray(extractor.features(data.images[rows])[rows_shuffled], np.float32)
         }
 
-    key = f"real-{data.hash[:16]}-{extractor.name}-{extractor.hash[:16]}-{n}-{seed}"
+    key = f"real-{data.hash[:16]}-{_key(extractor)}-{n}-{seed}"
     features = cached(cache_dir, key, compute)["features"]
     resize = f"{data.resize}, {extractor.resize}"
     stamp = Stamp(
@@ -105,6 +106,13 @@ def real_statistics(
     )
 
 
+def _key(extractor: FeatureExtractor) -> str:
+    """Return what features depend on beside the images, for the name of a file."""
+    # One network may be given several resizes.
+    resize = re.sub(r"\W+", "_", extractor.resize)
+    return f"{extractor.name}-{extractor.hash[:16]}-{resize}"
+
+
 def score_snapshot(
     real: Real, fake_images: np.ndarray, extractor: FeatureExtractor, *, ema: bool | None = None
 ) -> list[Result]:
@@ -126,7 +134,9 @@ def score_snapshot(
     Raises:
         UserError: Too few images, or another extractor than that of ``real``.
     """
-    if extractor.hash != real.stamp.extractor_hash:
+    if extractor.hash != real.stamp.extractor_hash or not real.stamp.resize.endswith(
+        extractor.resize
+    ):
         raise UserError(
             f"the real statistics are of {real.stamp.extractor}, not of this {extractor.name};"
             " compute them again."
@@ -221,7 +231,7 @@ def real_floor(
         )
         return {"records": np.array(json.dumps([r.as_dict() for r in results]))}
 
-    key = f"floor-{data.hash[:16]}-{extractor.name}-{extractor.hash[:16]}-{n}-{seed}-{split}"
+    key = f"floor-{data.hash[:16]}-{_key(extractor)}-{n}-{seed}-{split}"
     return [
         Result.from_dict(r) for r in json.loads(str(cached(cache_dir, key, compute)["records"]))
     ]

@@ -1,4 +1,4 @@
-"""Inception: TF-GAN's module, which gives FID and KID, and Keras' weights, which do not."""
+"""Inception: of PyTorch's file or TF-GAN's module for FID, and of Keras, which gives no FID."""
 
 from __future__ import annotations
 
@@ -14,37 +14,103 @@ import numpy as np
 
 from gan_zoo.contracts import FeatureExtractor
 from gan_zoo.errors import UserError
-from gan_zoo.evaluation.pixels import hash_of_arrays, in_batches, remembering
+from gan_zoo.evaluation.downloads import PublicFile, downloaded
+from gan_zoo.evaluation.fid_inception import FEATURES, RESIZES, SIZE, check_weights, network
+from gan_zoo.evaluation.pixels import hash_of_arrays, hash_of_file, in_batches, remembering
 from gan_zoo.evaluation.savedmodels import extractor_of
+from gan_zoo.evaluation.torch_weights import read_weights
 from gan_zoo.files import user_path
 from gan_zoo.registry import extractors
 
 _ADDRESS = "https://tfhub.dev/tensorflow/tfgan/eval/inception/1?tf-hub-format=compressed"
 _PAGE = "kaggle.com/models/tensorflow/inception/tensorFlow1/tfgan-eval-inception/1"
+_WORD = "pt_inception"
+# The same file under two names.
+WEIGHTS = PublicFile(
+    "pt_inception-2015-12-05-6726825d.pth",
+    (
+        "https://github.com/mseitzer/pytorch-fid/releases/download/fid_weights/"
+        "pt_inception-2015-12-05-6726825d.pth",
+        "https://github.com/toshas/torch-fidelity/releases/download/v0.2.0/"
+        "weights-inception-2015-12-05-6726825d.pth",
+    ),
+    95_628_359,
+    "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2",
+)
+_BATCH = 50
 
 
 @extractors.register
-def inception(path: str = "", *, cache_dir: str) -> FeatureExtractor:
-    """TF-GAN's Inception module of 2015, the one whose Frechet distance is called FID.
+def inception(path: str = "", resize: str = "", *, cache_dir: str) -> FeatureExtractor:
+    """Inception of 2015, whose Frechet distance is called FID; from PyTorch's file or TF-GAN's.
 
-    Images are resized to 299x299 by TensorFlow's bilinear filter and brought to [-1, 1], as TF-GAN
-    does. Features are ``pool_3`` (2048), logits are ``logits``. Both the TF2 SavedModel and the TF1
-    hub format are read.
+    The network is one, in two files. One is the weights file of pytorch-fid and torch-fidelity,
+    which most papers use today; its logits are those of the Inception score, without bias. The
+    other is TF-GAN's module: the TF2 SavedModel or the TF1 hub format, with the outputs ``pool_3``
+    and ``logits``. Features have 2048 dimensions.
+
+    Another file of weights in PyTorch's form is called ``other_inception``, since its distance is
+    no FID.
 
     Args:
-        path: The unpacked folder, or the archive (.tar.gz). When empty, the cache is looked at,
-            then the network.
-        cache_dir: Where the archive is unpacked.
+        path: The weights file, ``pt_inception`` to download it, or TF-GAN's module: the unpacked
+            folder or the archive (.tar.gz). When empty, TF-GAN's module is looked for in the cache,
+            then in the network.
+        resize: The program whose way to 299x299 is taken: ``torch-fidelity`` (bilinear as
+            TensorFlow 1 had it, as in the papers of Heusel et al. and of StyleGAN),
+            ``pytorch-fid`` (bilinear of half pixels) or ``clean-fid`` (Pillow's bicubic). When
+            empty, ``torch-fidelity`` for the weights file, and TF-GAN's way (TensorFlow 2's
+            bilinear, of half pixels) for its module.
+        cache_dir: Where downloads are kept, and the archive is unpacked.
 
     Raises:
-        UserError: There is no module at ``path``, or it cannot be downloaded.
+        UserError: There is no network of this kind at ``path``, or it cannot be downloaded.
     """
+    if resize and resize not in RESIZES:
+        raise UserError(
+            f"there is no resize '{resize}' for Inception; choose one of {', '.join(RESIZES)}."
+        )
+    if path == _WORD:
+        return _from_weights(downloaded(WEIGHTS, Path(cache_dir) / "downloads"), resize)
+    if path and _is_weights(user_path(path)):
+        return _from_weights(user_path(path), resize)
     return extractor_of(
         "inception",
         _folder(path, Path(cache_dir) / "inception"),
-        size=299,
+        size=SIZE,
         features="pool_3",
         logits="logits",
+        resize=RESIZES.get(resize),
+    )
+
+
+def _is_weights(path: Path) -> bool:
+    """Whether a path is a file, and by its name or beginning no archive."""
+    if path.suffix in (".pth", ".pt"):
+        return True
+    if not path.is_file() or path.suffix in (".gz", ".tgz", ".tar"):
+        return False
+    with path.open("rb") as file:
+        return file.read(2)[:2] in (b"PK", b"\x80\2")
+
+
+def _from_weights(path: Path, resize: str) -> FeatureExtractor:
+    """Return the network of a weights file of PyTorch."""
+    weights = read_weights(path)
+    check_weights(weights, str(path))
+    digest = hash_of_file(path)
+    run, way = network(weights), RESIZES[resize or "torch-fidelity"]
+
+    def one(batch: np.ndarray) -> Any:
+        return run(way.apply(np.repeat(batch, 3 // batch.shape[3], axis=3)))
+
+    both = remembering(lambda images: in_batches(one, images, _BATCH))
+    return FeatureExtractor(
+        "inception" if digest == WEIGHTS.sha256 else "other_inception",
+        digest,
+        way.words,
+        lambda images: both(images)[:, :FEATURES],
+        lambda images: both(images)[:, FEATURES:],
     )
 
 
@@ -65,7 +131,10 @@ def _folder(path: str, cache: Path) -> Path:
 
 
 def _remedy() -> str:
-    return f"get the archive from {_PAGE} and name it: inception('/path/to/archive.tar.gz')."
+    return (
+        f"inception('{_WORD}') downloads the weights of pytorch-fid; or get the archive from"
+        f" {_PAGE} and name it: inception('/path/to/archive.tar.gz')."
+    )
 
 
 def _download(cache: Path) -> None:
