@@ -187,6 +187,35 @@ def test_pictures_of_other_sizes_and_colors_are_resized_with_a_note(tool, real, 
     )
 
 
+def test_statistics_of_real_images_stand_for_them(tool, real, trained, tmp_path, no_swd):
+    """The distance by a saved file is that of the images themselves, for pictures and for a run."""
+    pictures = save_npz(tmp_path / "fake.npz", mosaics(60, 5))
+    out = tool(
+        "evaluate",
+        pictures,
+        f"--data_dir={real}",
+        "--save_statistics=stats.npz",
+        "--out=a.json",
+        QUICK,
+    )
+    assert "stats.npz: mean and covariance of the features of 240 real images" in out
+    out = tool("evaluate", pictures, "--real_statistics=stats.npz", "--out=b.json", QUICK)
+    assert "against statistics of stats.npz" in out and "they need real images" in out
+    a, b = (json.loads(Path(name).read_text())["results"] for name in ("a.json", "b.json"))
+    assert [r["metric"] for r in b] == ["FD-random_conv"]
+    assert b[0]["value"] == pytest.approx(a[0]["value"], rel=1e-5)
+    assert (b[0]["n_real"], b[0]["n_fake"], b[0]["split"]) == (240, 60, "of stats.npz")
+    out = tool("evaluate", trained, "--real_statistics=stats.npz", "--n=24", "--nolog")
+    assert "step 4 (EMA), against statistics of stats.npz" in out
+    with np.load("stats.npz") as z:
+        np.savez("theirs.npz", mu=z["mu"], sigma=z["sigma"])
+    out = tool("evaluate", pictures, "--real_statistics=theirs.npz", QUICK)
+    assert "theirs.npz does not say which network" in out
+    assert "(60 fake/? real of theirs.npz, none, lanczos 64)" in out
+    said = tool("evaluate", pictures, "--real_statistics=stats.npz", code=2)
+    assert "give the --extractor that they were made with" in said
+
+
 def test_n_pictures_are_drawn_by_seed(tool, tmp_path):
     real = save_npz(tmp_path / "real.npz", mosaics(80, 0, channels=1))
     folder = save_folder(tmp_path / "many", mosaics(60, 3, channels=1))
@@ -217,6 +246,10 @@ def test_n_pictures_are_drawn_by_seed(tool, tmp_path):
         (["{real}", "--data_dir={real}", "--extractor=inceptoin"], "did you mean inception"),
         (["{real}", "--data_dir={real}", "--split=held-out"], "--holdout is 0"),
         (["{real}", "--data_dir={real}", "--out=x.txt"], "must end in .json"),
+        (["{real}", "--data_dir={real}", "--save_statistics=x"], "must end in .npz"),
+        (["{real}", "--real_statistics={real}", "--data_dir={real}"], "takes the place of"),
+        (["{real}", "--real_statistics={real}"], "mu or sigma is missing"),
+        (["{real}", "--real_statistics=nowhere.npz"], "there is no file nowhere.npz"),
         (["{real}", "--data_dir={real}", "--n=5"], "n"),
         (["{real}", "--data_dir={real}", "--image_size=2000"], "--image_size=2000 is not a size"),
         (["{empty}", "--data_dir={real}"], "there are no images in {empty}; put files in it"),

@@ -5,7 +5,10 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any, NamedTuple
+
+import numpy as np
 
 from gan_zoo.analysis.subject import (
     Fakes,
@@ -75,6 +78,7 @@ def evaluate_subject(
     step: int | None = None,
     best: bool = False,
     ema: bool = True,
+    save_statistics: Path | None = None,
     progress: Callable[[str], None] = lambda stage: None,
 ) -> Evaluation:
     """Score a run or pictures by the full protocol.
@@ -87,13 +91,15 @@ def evaluate_subject(
         step: Of a run: the step of the checkpoint; None for the newest one.
         best: Of a run: the best checkpoint instead.
         ema: Of a run: whether to draw from the moving average, if it has one.
+        save_statistics: An ``.npz`` for mean and covariance of the real images.
         progress: Called with a few words before each stage.
 
     Raises:
         UserError: Data, checkpoint or pictures cannot be loaded, or are too few.
     """
     from gan_zoo.evaluation.evaluate import evaluate, left_out
-    from gan_zoo.evaluation.snapshot import real_floor
+    from gan_zoo.evaluation.snapshot import real_floor, real_statistics
+    from gan_zoo.evaluation.statistics_files import write_statistics
 
     check_split(subject, split)
     whole, notes = load_real(subject)
@@ -113,12 +119,82 @@ def evaluate_subject(
         progress=progress,
         **protocol,
     )
+    if save_statistics:
+        real = real_statistics(data, extractor, n=n_real, **protocol)
+        write_statistics(save_statistics, real.features, extractor)
+        notes.append(
+            f"{save_statistics}: mean and covariance of the features of"
+            f" {len(real.features):,} real images ({extractor.name}, {extractor.resize})."
+        )
     progress("real against real")
     floor = real_floor(data, extractor, len(fakes.images), **protocol)
     omitted = left_out(data, extractor, len(fakes.images))
     if fakes.preprocessing:  # of the fake images alone: part of the protocol, too
         results = [_with_preprocessing(result, fakes.preprocessing) for result in results]
     return Evaluation(subject, fakes, data, split, results, floor, omitted, notes)
+
+
+def evaluate_by_statistics(
+    subject: Subject,
+    path: Path,
+    *,
+    n: int = SAMPLES,
+    step: int | None = None,
+    best: bool = False,
+    ema: bool = True,
+    progress: Callable[[str], None] = lambda stage: None,
+) -> Evaluation:
+    """Score a run or pictures against mean and covariance of real images in a file.
+
+    Args:
+        subject: From :func:`~gan_zoo.analysis.subject.find_subject`; no real images are needed.
+        path: The ``.npz``; see :func:`~gan_zoo.evaluation.statistics_files.read_statistics`.
+        n: How many fake images; pictures may be fewer.
+        step: Of a run: the step of the checkpoint; None for the newest one.
+        best: Of a run: the best checkpoint instead.
+        ema: Of a run: whether to draw from the moving average, if it has one.
+        progress: Called with a few words before each stage.
+
+    Raises:
+        UserError: Statistics, checkpoint or pictures cannot be loaded, or do not fit.
+    """
+    from gan_zoo.evaluation import protocol
+    from gan_zoo.evaluation.evaluate import score_by_statistics
+    from gan_zoo.evaluation.statistics_files import read_statistics
+
+    stored = read_statistics(path)
+    height, width = subject.config.size
+    shape = (height, width, subject.config.channels or 3)
+    if subject.run:
+        shape = tuple(subject.run.record["data"]["shape"])
+    extractor = build_extractor(subject.config, shape[2])
+    unknown = stored.check(extractor)
+    # Only the size of the images counts.
+    data = Dataset(str(path), np.empty((0, *shape), np.uint8), {}, {}, stored.hash, "none")
+    fakes = load_fakes(subject, data, n, step=step, best=best, ema=ema)
+    stamp = protocol.Stamp(
+        "",
+        extractor.name,
+        extractor.hash,
+        f"none, {extractor.resize}",
+        stored.n,
+        0,
+        f"of {path.name}",
+        fakes.ema,
+        stored.hash,
+        subject.seed,
+        protocol.versions(),
+    )
+    progress("fake features")
+    results = score_by_statistics(stored, fakes.images, extractor, stamp=stamp)
+    if fakes.preprocessing:
+        results = [_with_preprocessing(result, fakes.preprocessing) for result in results]
+    omitted = [
+        "all other metrics are left out: they need real images, and only their statistics are known"
+        " (--data_dir gives images)."
+    ]
+    notes = [*subject.notes, *([unknown] if unknown else []), *fakes.notes]
+    return Evaluation(subject, fakes, data, stamp.split, results, [], omitted, notes)
 
 
 def _with_preprocessing(result: Result, preprocessing: str) -> Result:
@@ -130,10 +206,10 @@ def evaluation_lines(evaluation: Evaluation) -> Iterator[str]:
     """Yield the notes and the table of scores, line by line."""
     yield from evaluation.notes
     data, floor = evaluation.data, evaluation.floor
-    yield (
-        f"{evaluation.fakes.title}, against {len(data.images):,} images"
-        f" {'x'.join(map(str, data.image_shape))} of {data.name} ({evaluation.split}):"
-    )
+    against = "statistics"
+    if len(data.images):
+        against = f"{len(data.images):,} images {'x'.join(map(str, data.image_shape))}"
+    yield f"{evaluation.fakes.title}, against {against} of {data.name} ({evaluation.split}):"
     values = {result.stamp.metric: result.value for result in floor}
     for result in evaluation.results:
         value = values.get(result.stamp.metric)

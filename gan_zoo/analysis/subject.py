@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -45,7 +47,11 @@ class Subject(NamedTuple):
 
 
 def find_subject(
-    path: str | Path, settings: Mapping[str, Any] | None = None, seed: int = 0
+    path: str | Path,
+    settings: Mapping[str, Any] | None = None,
+    seed: int = 0,
+    *,
+    needs_data: bool = True,
 ) -> Subject:
     """Return what is judged, from its path and from settings alone: no images are loaded.
 
@@ -56,6 +62,7 @@ def find_subject(
             ``plugins``); a run's own are used where they are missing. Pictures need ``data`` or
             ``data_dir``.
         seed: Of all choices.
+        needs_data: Whether pictures need real images beside them.
 
     Raises:
         UserError: It does not exist, or settings are missing or contradict each other.
@@ -68,7 +75,7 @@ def find_subject(
         )
     load_plugins(given.get("plugins", ""))
     if not (path / "config.json").is_file():
-        return _pictures_subject(path, given, seed)
+        return _pictures_subject(path, given, seed, needs_data)
     run = open_run(path)
     old = run.record["config"]
     if "data" in given and _name(given["data"]) != _name(old["data"]):
@@ -92,8 +99,8 @@ def find_subject(
     return Subject(path, run, config, same, seed)
 
 
-def _pictures_subject(path: Path, given: dict[str, Any], seed: int) -> Subject:
-    if not given.get("data") and not given.get("data_dir"):
+def _pictures_subject(path: Path, given: dict[str, Any], seed: int, needs_data: bool) -> Subject:
+    if needs_data and not given.get("data") and not given.get("data_dir"):
         raise UserError(
             f"{path} holds pictures and no run (no config.json), so the real images to compare"
             " them with are needed; give --data_dir=FOLDER, zip or npz, or --data=NAME."
@@ -247,6 +254,26 @@ def _resized(
     return np.stack([preprocess(image, preprocessing).pixels for image in drawn]), steps, (note,)
 
 
+_FEW = 16  # images by which the time of all is estimated
+_LONG = 20.0  # seconds that need no word
+
+
+def _tell_time(extractor: FeatureExtractor, images: np.ndarray) -> None:
+    """Print how long the features of many images will take, if it is long."""
+    if len(images) < 4 * _FEW:
+        return
+    extractor.features(images[:1])  # the first call compiles
+    start = time.perf_counter()
+    extractor.features(images[-_FEW:])
+    seconds = (time.perf_counter() - start) / _FEW * len(images)
+    if seconds > _LONG:
+        words = f"{seconds:.0f} s" if seconds < 180 else f"{seconds / 60:.0f} minutes"
+        tqdm.write(
+            f"features of {len(images):,} images by {extractor.name} take about {words} here.",
+            file=sys.stderr,
+        )
+
+
 def build_extractor(config: Config, channels: int) -> FeatureExtractor:
     """Return the extractor that the settings name, with a progress bar.
 
@@ -261,6 +288,7 @@ def build_extractor(config: Config, channels: int) -> FeatureExtractor:
 
     def features(images: np.ndarray) -> np.ndarray:
         rows, logits = [], []
+        _tell_time(extractor, images)
         starts = range(0, len(images), 1024)
         for i in tqdm(
             starts,

@@ -3,6 +3,7 @@
     gan_zoo evaluate runs/mine --n=5000                     its newest checkpoint, by its data
     gan_zoo evaluate runs/mine --step=2000 --split=held-out an older one, by held-out images
     gan_zoo evaluate their_pictures/ --data_dir=mine.zip    pictures of another program
+    gan_zoo evaluate pictures/ --real_statistics=stats.npz  by mu and sigma of pytorch-fid, say
 
 Frechet and kernel distance, classifier score and sliced Wasserstein distance are computed by
 TF-GAN. Next to a score stands the score of real images against other real images, if it is known.
@@ -14,11 +15,14 @@ evaluation.
 
 from __future__ import annotations
 
+from typing import Any
+
 from absl import flags
 
 from gan_zoo import cli
 from gan_zoo.commands.flags import checkpoint_of, define_subject_flags, subject_of
-from gan_zoo.files import file_to_write, write_json
+from gan_zoo.errors import UserError
+from gan_zoo.files import file_to_write, user_path, write_json
 
 _SAMPLES = 10_000
 
@@ -39,17 +43,41 @@ def define_flags(values: flags.FlagValues) -> None:
     flags.DEFINE_string(
         "out", "", "a .json file for the results and their protocol", flag_values=values
     )
+    flags.DEFINE_string(
+        "real_statistics",
+        "",
+        "an .npz with mu and sigma of real images, of this or another program, in place of data",
+        flag_values=values,
+    )
+    flags.DEFINE_string(
+        "save_statistics", "", "an .npz for mu and sigma of the real images", flag_values=values
+    )
     flags.DEFINE_bool(
         "log", True, "append the results of a run to its evaluations.jsonl", flag_values=values
     )
 
 
+def _check_statistics(values: flags.FlagValues) -> None:
+    """Check that no flag asks for real images beside ``--real_statistics``."""
+    if not values.real_statistics:
+        return
+    for name in ("data", "data_dir", "holdout", "split", "n_real", "save_statistics"):
+        if values[name].present:
+            raise UserError(
+                f"--real_statistics takes the place of the real images, which --{name} speaks of;"
+                " leave one of them out."
+            )
+
+
 def main(values: flags.FlagValues, rest: list[str]) -> None:
-    subject = subject_of(values, rest)
+    _check_statistics(values)
+    subject = subject_of(values, rest, needs_data=not values.real_statistics)
     step, best, ema = checkpoint_of(values)
     out = file_to_write(values.out, ".json")
+    save_statistics = file_to_write(values.save_statistics, ".npz")
     from gan_zoo.analysis.evaluate import (
         check_split,
+        evaluate_by_statistics,
         evaluate_subject,
         evaluation_json,
         evaluation_lines,
@@ -59,17 +87,23 @@ def main(values: flags.FlagValues, rest: list[str]) -> None:
 
     check_split(subject, values.split)
     cli.load_tensorflow(values.verbose)
+    checkpoint: dict[str, Any] = {"step": step, "best": best, "ema": ema}
     with stages() as progress:
-        evaluation = evaluate_subject(
-            subject,
-            n=values.n,
-            n_real=values.n_real,
-            split=values.split,
-            step=step,
-            best=best,
-            ema=ema,
-            progress=progress,
-        )
+        if values.real_statistics:
+            path = user_path(values.real_statistics)
+            evaluation = evaluate_by_statistics(
+                subject, path, n=values.n, progress=progress, **checkpoint
+            )
+        else:
+            evaluation = evaluate_subject(
+                subject,
+                n=values.n,
+                n_real=values.n_real,
+                split=values.split,
+                save_statistics=save_statistics,
+                progress=progress,
+                **checkpoint,
+            )
     count = len(evaluation.fakes.images)
     if count < values.n and values["n"].present:
         evaluation.notes.append(f"there are {count:,} pictures, fewer than --n={values.n}.")

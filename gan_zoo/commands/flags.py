@@ -143,8 +143,13 @@ def define_subject_flags(values: flags.FlagValues) -> None:
     flags.DEFINE_integer("seed", 0, "of the choice of images and of noise", 0, flag_values=values)
 
 
-def subject_of(values: flags.FlagValues, rest: list[str]) -> Subject:
+def subject_of(values: flags.FlagValues, rest: list[str], *, needs_data: bool = True) -> Subject:
     """Return what the command line names to be judged: a run or pictures. Nothing is loaded.
+
+    Args:
+        values: The flags.
+        rest: The other words.
+        needs_data: Whether pictures need real images beside them.
 
     Raises:
         UserError: It does not exist, or flags are missing or contradict each other.
@@ -165,4 +170,4 @@ def subject_of(values: flags.FlagValues, rest: list[str]) -> Subject:
                     f"--{name} is for a run, but {path} holds no run (no config.json); leave it"
                     " out."
                 )
-    return find_subject(path, data_flags_given(values), values.seed)
+    return find_subject(path, data_flags_given(values), values.seed, needs_data=needs_data)

@@ -9,15 +9,17 @@ import numpy as np
 
 from gan_zoo.contracts import Dataset, FeatureExtractor
 from gan_zoo.errors import UserError
-from gan_zoo.evaluation import protocol, sliced_wasserstein, tfgan
+from gan_zoo.evaluation import distances, protocol, sliced_wasserstein, tfgan
 from gan_zoo.evaluation.distances import kernel_distance
 from gan_zoo.evaluation.neighbors import LEAST as LEAST_NEIGHBORS
 from gan_zoo.evaluation.pixels import check_images
-from gan_zoo.evaluation.protocol import Result
+from gan_zoo.evaluation.protocol import Result, Stamp
 from gan_zoo.evaluation.snapshot import compute_metrics, real_statistics
+from gan_zoo.evaluation.statistics_files import StoredStatistics
 from gan_zoo.images import RGBA
 
 _LEAST_KERNEL = 8  # images of each kind that the kernel distance needs
+_LEAST_PARTS = 20  # images that the classifier score of 10 parts needs
 
 
 def evaluate(
@@ -78,8 +80,7 @@ def evaluate(
         results.append(Result(value, error, stamp._replace(metric=protocol.named("KD", extractor))))
     if extractor.logits is not None:
         progress("TF-GAN's classifier score")
-        value, error = tfgan.classifier_score(extractor.logits(fake_images))
-        results.append(Result(value, error, stamp._replace(metric=protocol.named("CS", extractor))))
+        results += classifier_scores(extractor.logits(fake_images), extractor, stamp)
     results += others
     if not sliced_wasserstein.refusal(data.image_shape):
         progress("sliced Wasserstein distance")
@@ -96,6 +97,48 @@ def evaluate(
             Result(value, None, pixels._replace(metric=f"SWD-paper-{side}px"))
             for side, value in levels.items()
         ]
+    return results
+
+
+def classifier_scores(
+    logits: np.ndarray, extractor: FeatureExtractor, stamp: Stamp
+) -> list[Result]:
+    """Return the classifier score of all images, and the mean of 10 parts, as papers have it."""
+    scores = {"CS": tfgan.classifier_score(logits)}
+    if len(logits) >= _LEAST_PARTS:
+        scores["CS-10-parts"] = tfgan.classifier_score_of_parts(logits)
+    return [
+        Result(value, error, stamp._replace(metric=protocol.named(metric, extractor)))
+        for metric, (value, error) in scores.items()
+    ]
+
+
+def score_by_statistics(
+    stored: StoredStatistics, fake_images: np.ndarray, extractor: FeatureExtractor, *, stamp: Stamp
+) -> list[Result]:
+    """Score images where only mean and covariance of the real ones are known.
+
+    Args:
+        stored: The statistics.
+        fake_images: uint8 ``[N, H, W, C]``, in random order.
+        extractor: The feature network.
+        stamp: Of the results, without ``metric`` and numbers.
+
+    Returns:
+        ``FD`` by our own formula (TF-GAN's needs the features), and the classifier scores.
+
+    Raises:
+        UserError: Features of another dimension, or not finite.
+    """
+    check_images(fake_images)
+    fake = extractor.features(fake_images)
+    stamp = stamp._replace(n_real=stored.n, n_fake=len(fake))
+    value = distances.frechet(stored.statistics, distances.Statistics.of(fake))
+    small = protocol.small_sample_warning(len(fake), fake.shape[1])
+    named = stamp._replace(metric=protocol.named("FD", extractor))
+    results = [Result(value, distances.frechet_error(stored.statistics, fake), named, small)]
+    if extractor.logits is not None:
+        results += classifier_scores(extractor.logits(fake_images), extractor, stamp)
     return results
 
 

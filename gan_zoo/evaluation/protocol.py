@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from gan_zoo.contracts import FeatureExtractor
 from gan_zoo.version import __version__
 
-INCEPTION_NAMES = {"FD": "FID", "KD": "KID", "CS": "IS"}
+INCEPTION_NAMES = {"FD": "FID", "KD": "KID", "CS": "IS", "CS-10-parts": "IS-10-parts"}
 
 
 class Stamp(NamedTuple):
@@ -26,7 +26,7 @@ class Stamp(NamedTuple):
         extractor: Name of the feature network, or "" where the metric is of pixels.
         extractor_hash: SHA-256 (hex) of its weights.
         resize: How the data set and then the extractor brought images to their size.
-        n_real: Number of real images.
+        n_real: Number of real images; 0 where a file of statistics does not say it.
         n_fake: Number of generated images.
         split: Which part of the data: ``train``, ``held-out``, ``all`` ...
         ema: Whether the generator's averaged weights drew the images; None where that is not known
@@ -101,7 +101,7 @@ class Result(NamedTuple):
 
 
 def named(metric: str, extractor: FeatureExtractor) -> str:
-    """Return the public name of a metric: only TF-GAN's Inception gives FID, KID and IS.
+    """Return the public name of a metric: only the Inception of 2015 gives FID, KID and IS.
 
     Args:
         metric: ``FD`` (Frechet distance), ``KD`` (kernel distance), ``CS`` (classifier score),
@@ -176,4 +176,6 @@ def package_version(package: str) -> str | None:
 
 
 def _count(n: int) -> str:
+    if not n:
+        return "?"
     return f"{n / 1000:g}k" if n >= 1000 and n % 100 == 0 else str(n)

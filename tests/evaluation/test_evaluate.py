@@ -99,8 +99,11 @@ def test_a_classifier_is_scored(halves, monkeypatch):
         "inception", "77", "none", features, lambda x: np.eye(4)[np.arange(len(x)) % 4] * 100
     )
     found = by_metric(evaluate(data, fake, classes))
-    assert list(found)[:3] == ["FID", "KID", "IS"]
+    assert list(found)[:4] == ["FID", "KID", "IS", "IS-10-parts"]
     assert found["IS"].value == pytest.approx(4)
+    assert 3.5 < found["IS-10-parts"].value < 3.99, "10 images have 4 classes unevenly"
+    few = by_metric(evaluate(data, fake[:19], classes))
+    assert "IS" in few and "IS-10-parts" not in few
 
 
 def test_gray_images_are_evaluated_and_what_is_left_out_is_said(embedded):
@@ -154,6 +157,16 @@ def test_real_features_are_kept_by_data_extractor_number_and_seed(halves, embedd
     assert np.array_equal(
         real_statistics(data, e, n=50, cache_dir=tmp_path).features, first.features
     )
+
+
+def test_features_by_another_resize_are_not_taken_from_the_cache(halves, embedded, tmp_path):
+    data, _ = halves
+    first = real_statistics(data, embedded, n=50, cache_dir=tmp_path)
+    other = embedded._replace(features=lambda x: 2 * embedded.features(x), resize="bicubic 64")
+    second = real_statistics(data, other, n=50, cache_dir=tmp_path)
+    assert np.array_equal(second.features, 2 * first.features)
+    with pytest.raises(UserError, match="compute them again"):
+        score_snapshot(first, data.images[:50], other)
 
 
 def test_the_floor_is_real_against_real_at_the_same_number(halves, embedded, tmp_path):

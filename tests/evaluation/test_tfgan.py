@@ -58,3 +58,7 @@ def test_classifier_score_equals_plain_numpy(scale):
         rel=1e-6,
         abs=1e-12,
     )
+    mean, deviation = tfgan.classifier_score_of_parts(logits)
+    parts = [references.classifier_score(x) for x in np.array_split(logits, 10)]
+    assert mean == pytest.approx(np.mean(parts), rel=1e-12)
+    assert deviation == pytest.approx(np.std(parts), rel=1e-6, abs=1e-12)
