@@ -6,6 +6,7 @@ import http.client
 import os
 import ssl
 import urllib.error
+import urllib.parse
 import urllib.request
 from collections.abc import Sequence
 from pathlib import Path
@@ -73,22 +74,24 @@ def _download(file: PublicFile, path: Path) -> None:
     part = path.with_name(f"{file.name}.part")
     problems = []
     for address in file.addresses:
+        host = urllib.parse.urlsplit(address).netloc
         try:
             _fetch(address, part, file.size)
         except _CutError as e:
-            problems.append(f"{address}: {e}")
+            problems.append(f"{host}: {e}")
             continue
         if part.stat().st_size == file.size and hash_of_file(part) == file.sha256:
             os.replace(part, path)
             return
-        problems.append(f"{address}: another file of {part.stat().st_size:,} bytes came")
+        problems.append(f"{host}: another file of {part.stat().st_size:,} bytes came")
         part.unlink()
     kept = ""
     if part.is_file():
         done = part.stat().st_size
         kept = f"; {done / 1e6:.1f} of {file.size / 1e6:.1f} MB are here, and the next try goes on"
+    reasons = "; ".join(dict.fromkeys(problems))
     raise UserError(
-        f"{file.name} cannot be downloaded ({'; '.join(problems)}{kept}); check the network, or get"
+        f"{file.name} cannot be downloaded ({reasons}{kept}); check the network, or get"
         f" the file elsewhere and put it at {path}."
     )
 
