@@ -13,7 +13,14 @@ from pathlib import Path
 from typing import BinaryIO
 
 from gan_zoo.datasets import cache_dir
-from gan_zoo.datasets.containers import BOMB, LARGEST, Container, Mark, member_path
+from gan_zoo.datasets.containers import (
+    BOMB,
+    LARGEST,
+    Container,
+    Mark,
+    member_path,
+    repeated_notes,
+)
 from gan_zoo.datasets.picture_formats import HEAD
 from gan_zoo.datasets.text import error_text, printable
 from gan_zoo.errors import UserError
@@ -76,10 +83,12 @@ def zip_container(where: Path, file: BinaryIO | None = None) -> Container:
     """
     archive = open_zip(file or where, where)
     _unwrap_offsets(archive)
-    members = {}
+    members: dict[str, zipfile.ZipInfo] = {}
+    repeated = []
     for info in archive.infolist():
         name = member_path(info.filename, where)
         if not info.is_dir():
+            repeated += [name] if name in members else []
             members[name] = info
 
     def refuse(name: str) -> None:
@@ -108,7 +117,8 @@ def zip_container(where: Path, file: BinaryIO | None = None) -> Container:
             return member.read(HEAD)
 
     marks: dict[str, Mark] = {name: (info.CRC, info.file_size) for name, info in members.items()}
-    return Container(where, ("zip",), marks, read, refuse, open_member, head=head)
+    notes = repeated_notes(repeated, where)
+    return Container(where, ("zip",), marks, read, refuse, open_member, notes=notes, head=head)
 
 
 def _unwrap_offsets(archive: zipfile.ZipFile) -> None:

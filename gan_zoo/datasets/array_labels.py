@@ -9,7 +9,7 @@ import numpy as np
 
 from gan_zoo.datasets.class_labels import in_order
 from gan_zoo.datasets.folder_names import split_of
-from gan_zoo.datasets.label_files import Labels, classes_of_array, left_out
+from gan_zoo.datasets.label_files import Labels, classes_of_array, left_out, odd_class_notes
 from gan_zoo.datasets.text import error_text
 from gan_zoo.errors import UserError
 
@@ -77,7 +77,7 @@ def read(
         found = _read(path, shapes, {keys[0]: classes})
         if isinstance(found, str):
             raise UserError(f"{found}; give another array to files(classes=...).")
-        return *found, []
+        return *found, list(odd_class_notes(f"'{classes}' of {path}", found))
     notes: list[str] = []
     for kind, tagged in _LABELS:
         columns = {
@@ -92,7 +92,8 @@ def read(
             continue
         found = _read(path, shapes, columns)
         if not isinstance(found, str):
-            return *_as_in_training(path, shapes, kind, keys, found), []
+            told = odd_class_notes(f"'{columns[keys[0]]}' of {path}", found)
+            return *_as_in_training(path, shapes, kind, keys, found), list(told)
         notes.append(left_out(found))
     return None, (), notes
 

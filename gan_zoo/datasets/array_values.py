@@ -93,6 +93,10 @@ def _with_channels_last(array: np.ndarray, where: str) -> tuple[np.ndarray, list
     remedy = "save it as [N, H, W, C] with C of 1, 3 or 4"
     if shape[2] in (1, 3) and shape[0] == shape[1]:
         remedy = "save it with the images first: np.transpose(array, (3, 0, 1, 2))"
+    elif min(shape[1], shape[3]) < min(sides := sorted(shape[1:])[1:]) and sides[0] == sides[1]:
+        axis = 3 if shape[3] < shape[1] else 1
+        taken = "array[..., [a, b, c]]" if axis == 3 else "array[:, [a, b, c]]"
+        remedy = f"save the 1 or 3 of its {shape[axis]} channels that are the picture: {taken}"
     raise UserError(f"{where} has the shape {shape}; {remedy}.")
 
 

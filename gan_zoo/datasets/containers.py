@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
@@ -80,6 +80,25 @@ def member_path(name: str, where: Path) -> str:
             " it; pack the images again with plain relative paths."
         )
     return "/".join(p for p in parts if p not in ("", "."))
+
+
+def repeated_notes(repeated: Collection[str], where: Path) -> tuple[str, ...]:
+    """Return the sentence on names that several files of an archive have; nothing without such.
+
+    Args:
+        repeated: Each name, once or more often.
+        where: The archive.
+    """
+    names = sorted(set(repeated))
+    if not names:
+        return ()
+    which = f"the name {printable(names[0])} is"
+    if names[1:]:
+        which = f"{len(names):,} names, such as {printable(names[0])}, are"
+    return (
+        f"in {where}, {which} there more than once; the last file of a name is taken, as in"
+        " unpacking.",
+    )
 
 
 def folder(root: Path) -> Container:

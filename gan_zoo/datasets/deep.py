@@ -25,13 +25,33 @@ def has_deep_color(image: Any) -> bool:
     return image.mode in ("RGB", "RGBA") and any(_raw_mode(tile) for tile in _tiles(image))
 
 
-def largest(image: Image.Image) -> int:
-    """Return the largest value that color of 16 bits may have, by its upper bytes."""
-    return 256 * max(high for _, high in _bands(image)[:3]) + 255
+def largest(image: Image.Image, data: bytes) -> int:
+    """Return the largest value that color of 16 bits may have, by its upper bytes.
+
+    Where these are all 0, as in masks of 0 and 1, it is exact.
+
+    Args:
+        image: As Pillow loaded it.
+        data: The file.
+    """
+    upper = max(high for _, high in _bands(image)[:3])
+    return 256 * upper + 255 if upper else int(_lower_bytes(data)[..., :3].max())
 
 
 def _bands(image: Image.Image) -> list[tuple[int, int]]:
     return [band.getextrema() for band in image.split()]  # type: ignore[misc]
+
+
+def _lower_bytes(data: bytes) -> np.ndarray:
+    """Return the lower bytes of color of 16 bits, uint8 ``[H, W, C]``; zeros if unknown."""
+    with Image.open(io.BytesIO(data), formats=FORMATS) as other:
+        try:
+            other.tile = [  # type: ignore[attr-defined]
+                tile._replace(args=_swapped(tile.args)) for tile in _tiles(other)
+            ]
+            return np.asarray(other)
+        except ValueError:  # Pillow has no name for the other order in this mode
+            return np.zeros((1, 1, 1), np.uint8)
 
 
 def whole_values(image: Image.Image, data: bytes, white: int) -> Image.Image:
@@ -42,15 +62,7 @@ def whole_values(image: Image.Image, data: bytes, white: int) -> Image.Image:
         data: The file.
         white: The value that becomes 255.
     """
-    lower = np.zeros(1, np.uint8)
-    with Image.open(io.BytesIO(data), formats=FORMATS) as other:
-        try:
-            other.tile = [  # type: ignore[attr-defined]
-                tile._replace(args=_swapped(tile.args)) for tile in _tiles(other)
-            ]
-            lower = np.asarray(other)
-        except ValueError:  # Pillow has no name for the other order in this mode
-            pass
+    lower = _lower_bytes(data)
     upper = np.asarray(image)
     scaled = to_8_bits(upper.astype(np.float32) * 256 + lower, *scale_of(0, white))
     if image.mode == "RGBA":

@@ -8,6 +8,7 @@ import itertools
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from math import isfinite
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -194,31 +195,67 @@ class _Index:
 # ---- values to classes
 
 
-def classes_of(values: Sequence[str], sure: bool = True) -> Labels:
+def classes_of(values: Sequence[str], sure: bool = True, asked: bool = False) -> Labels:
     """Return classes of values: numbers in their order, words by the alphabet.
 
     Args:
         values: One for each picture.
         sure: Whether they surely mean classes. If not, they do only where pictures share them.
+        asked: Whether the user named them, so that halves are classes, too.
 
     Raises:
         _Unreadable: They are measurements or texts.
     """
     found, labels = np.unique(np.asarray(values, dtype=str), return_inverse=True)
-    try:
-        numbers = [float(value) for value in found]
-    except ValueError:
-        numbers = []
-    if any(number != np.floor(number) for number in numbers) and not sure:
+    numbers = _numbers(found)
+    if lost := [str(v) for v, number in zip(found, numbers, strict=False) if not isfinite(number)]:
+        raise _Unreadable(f"has the label {lost[0][:20]}, which is no class")
+    whole = all(number.is_integer() for number in numbers)
+    if not whole and not asked:
         raise _Unreadable("has numbers that are not whole, which are no classes")
     if 2 * len(found) > len(values) and not sure:
         raise _Unreadable(
             f"has {len(found):,} values for {len(values):,} pictures, which are no classes"
         )
+    if whole and len(set(numbers)) < len(numbers):  # 1 and 1.0 are one class
+        return classes_of([str(int(numbers[i])) for i in labels.reshape(-1)])
     order = np.argsort(numbers, kind="stable") if numbers else np.arange(len(found))
     place = np.empty(len(found), np.int32)
     place[order] = np.arange(len(found))
     return place[labels.reshape(-1)], tuple(str(found[i]) for i in order)
+
+
+def _numbers(values: Iterable[str]) -> list[float]:
+    """Return values as numbers; an empty list if some are words."""
+    try:
+        return [float(value) for value in values]
+    except ValueError:
+        return []
+
+
+def odd_class_notes(where: str, labels: Labels) -> tuple[str, ...]:
+    """Return sentences on classes that may be none.
+
+    Args:
+        where: What they call the source of the labels.
+        labels: They are.
+    """
+    places, classes = labels
+    notes = []
+    if "-1" in classes and "0" in classes:
+        count = int((places == classes.index("-1")).sum())
+        notes.append(
+            f"{count:,} of {len(places):,} pictures have the label -1 in {where}, which is taken as"
+            " a class; leave them out if it means that they have none."
+        )
+    words = [name for name in classes if not _numbers([name])]
+    if words and len(words) < len(classes):
+        number = next(name for name in classes if _numbers([name]))
+        notes.append(
+            f"the labels in {where} are numbers as well as words, such as {printable(number)} and"
+            f" {printable(words[0])}; each is taken as a class."
+        )
+    return tuple(notes)
 
 
 def classes_of_array(array: np.ndarray, count: int) -> Labels | str:
@@ -236,8 +273,8 @@ def classes_of_array(array: np.ndarray, count: int) -> Labels | str:
         return f"has {array.shape[1]} columns, and is not one-hot (a single 1 in each row)"
     array = array.reshape(-1)
     if array.dtype.kind == "f":
-        if not (np.isfinite(array).all() and (array == np.floor(array)).all()):
-            return "has numbers that are not whole"
+        if not ((abs(array) < 2**53).all() and (array == np.floor(array)).all()):
+            return "has numbers that are not whole, or too large"
         array = array.astype(np.int64)
     if array.dtype.kind not in "biuSU":
         return f"has values of type {array.dtype}"
@@ -272,7 +309,8 @@ def _of_stylegan(index: _Index, files: Sequence[str], read: Callable[[str], byte
     try:
         values = index.values(list(found), list(found.values()))
         note = f"the classes are the labels of {printable(files[0])}."
-        return Found(classes_of(values), files[0], True, (note,))
+        labels = classes_of(values)
+        return Found(labels, files[0], True, (note, *odd_class_notes(printable(files[0]), labels)))
     except _Unreadable as e:
         return Found(None, files[0], True, (left_out(f"{printable(files[0])} {e}"),))
 
@@ -299,6 +337,9 @@ def _stylegan_labels(text: str) -> list[tuple[str, str]] | None:
     )
     if not pairs:
         raise _Unreadable("does not have its labels as a list of [file, number]")
+    lengths = {len(value) if isinstance(value, list) else 0 for _, value in labels}
+    if len(lengths) > 1:
+        raise _Unreadable("has labels of different kinds: lists of different lengths, or numbers")
     return [(name, _stylegan_value(name, value)) for name, value in labels]
 
 
@@ -378,7 +419,9 @@ def _of_tables(
             [value for _, found in columns for value in found],
         )
         note = f"the classes are the column '{printable(chosen)}' of {title}."
-        return Found(classes_of(values, sure), files[0], certain or bool(column), (note,))
+        labels = classes_of(values, sure, bool(column))
+        notes = (note, *odd_class_notes(title, labels))
+        return Found(labels, files[0], certain or bool(column), notes)
     except _Unreadable as e:
         return Found(None, files[0], certain, (left_out(f"{title} {e}"),))
 

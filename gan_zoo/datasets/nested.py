@@ -63,7 +63,10 @@ def archives_in(container: Container) -> Container | None:
         read,
         refuse,
         labels=lambda images: labels_of_shards(images, marks, read),
-        notes=(taken_together(container.path, found, "archive"),),
+        notes=(
+            taken_together(container.path, found, "archive"),
+            *(note for part in parts for note in part.notes),
+        ),
         head=head,
     )
 

@@ -241,7 +241,8 @@ def classes_of(
 ) -> tuple[Classes, tuple[str, ...]]:
     """Return the classes in a column of numbers or names, and notes.
 
-    There are none, and a note, if a value is missing: it is None, or -1 where classes have names.
+    There are none, and a note, if a value is missing: it is None, NaN, or -1 where classes have
+    names.
 
     Args:
         where: The column, in notes.
@@ -249,7 +250,7 @@ def classes_of(
         names: Of the numbers.
     """
     missing = sum(
-        v is None or bool(names and not (isinstance(v, int) and 0 <= v < len(names)))
+        v is None or v != v or bool(names and not (isinstance(v, int) and 0 <= v < len(names)))
         for v in values
     )
     if missing:

@@ -12,9 +12,9 @@ import numpy as np
 from PIL import Image, ImageColor, ImageOps, UnidentifiedImageError
 from PIL.ImageFile import ImageFile
 
-from gan_zoo.datasets import deep
+from gan_zoo.datasets import damage, deep, tiff
 from gan_zoo.datasets.color import to_srgb
-from gan_zoo.datasets.picture_formats import FORMATS, HEAD, why_unidentified
+from gan_zoo.datasets.picture_formats import FORMATS, HEAD, sniff, why_unidentified
 from gan_zoo.datasets.store import available_memory
 from gan_zoo.datasets.values import Levels, Values, scale_of, to_8_bits
 from gan_zoo.errors import UserError
@@ -217,6 +217,7 @@ def _decode(data: bytes | np.ndarray, preprocessing: Preprocessing) -> tuple[Ima
     if not data:
         raise ValueError("empty")
     with open_picture(data) as image:
+        damage.check(data, image.format or "")
         if image.width * image.height > _LARGE:
             with _ONE_LARGE:
                 _check_memory(image)
@@ -237,10 +238,18 @@ def open_picture(data: bytes) -> ImageFile:
             with _more_pixels():
                 image = Image.open(io.BytesIO(data), formats=FORMATS)
     except UnidentifiedImageError:
-        raise ValueError(why_unidentified(bytes(data[:HEAD]))) from None
+        raise ValueError(_why_unidentified(data)) from None
     if image.width * image.height > _MOST:  # of up to twice as many, Pillow only warns
         raise Image.DecompressionBombError(f"more than {_MOST} pixels")
     return image
+
+
+def _why_unidentified(data: bytes) -> str:
+    head = bytes(data[:HEAD])
+    kind = tiff.kind_of(data) if sniff(head) == ".tif" else ""
+    if not kind:
+        return why_unidentified(head)
+    return f"a .tif of a kind that is not read, {kind}; save it as .png"
 
 
 @contextlib.contextmanager
@@ -279,10 +288,11 @@ def _loaded(
     large = image.width * image.height > _SHRUNK
     with _more_pixels() if large else contextlib.nullcontext():  # TIFF asks again here
         image.load()  # raises on truncated files
+    tiff.refuse_signed_bytes(image)
     found = Values(traits=traits)
     decoded: Image.Image = image
     if has_deep_color:
-        found = found._replace(deep=deep.largest(image))
+        found = found._replace(deep=deep.largest(image, data))
         if preprocessing.levels.deep != Levels().deep and not large:
             decoded = deep.whole_values(image, data, preprocessing.levels.deep)
         if isinstance(key := image.info.get("transparency"), tuple):
@@ -293,6 +303,8 @@ def _loaded(
     values = values.merged(found)
     if has_deep_color:
         values = values._replace(small=-1)
+    if tiff.is_negative(image):  # after its values were scaled by what is white in the set
+        flat = ImageOps.invert(flat)
     with contextlib.suppress(Exception):  # broken metadata do not make the pixels bad
         turn = _TURNS.get(image.getexif().get(_ORIENTATION, 1))
         flat = flat if turn is None else flat.transpose(turn)
@@ -301,14 +313,15 @@ def _loaded(
 
 def _traits(image: ImageFile) -> frozenset[str]:
     """Return what the file has beside its picture."""
+    more = frozenset(["more channels"] if tiff.has_more_channels(image) else [])
     parts = [part for _, part in getattr(image, "applist", ())]
     auxiliary = " ".join(map(str, image.info.get("aux") or ()))
     if "gainmap" in auxiliary.lower() or any(mark in p for p in parts for mark in _GAIN_MAPS):
-        return frozenset(["gain map"])
+        return more | {"gain map"}
     with contextlib.suppress(Exception):  # frames that are broken do not make the first one bad
         if getattr(image, "n_frames", 1) > 1:
-            return frozenset(["frames"])
-    return frozenset()
+            return more | {"frames"}
+    return more
 
 
 def _enough(size: tuple[int, int], preprocessing: Preprocessing) -> tuple[int, int]:

@@ -19,7 +19,7 @@ from typing import Any, BinaryIO, NamedTuple
 
 from gan_zoo.datasets import listings
 from gan_zoo.datasets.archives import scratch_file, window
-from gan_zoo.datasets.containers import LARGEST, Container, Mark, member_path
+from gan_zoo.datasets.containers import LARGEST, Container, Mark, member_path, repeated_notes
 from gan_zoo.datasets.text import error_text, printable
 from gan_zoo.datasets.webdataset import labels_of_shards
 from gan_zoo.errors import UserError
@@ -39,12 +39,14 @@ class _Member(NamedTuple):
         size: Of them.
         crc: CRC-32, where the archive was unpacked; else None.
         fault: Why it cannot be read, or "".
+        repeats: Whether it has the name of an earlier one, which it replaces.
     """
 
     offset: int
     size: int
     crc: int | None = None
     fault: str = ""
+    repeats: bool = False
 
 
 Members = dict[str, _Member]
@@ -141,6 +143,7 @@ def tar_container(where: Path, file: BinaryIO | None = None) -> Container:
         refuse,
         open_member,
         lambda names: labels_of_shards(names, marks, read),
+        repeated_notes([name for name, m in members.items() if m.repeats], where),
     )
 
 
@@ -185,12 +188,14 @@ def _scan(
     """
     members: Members = {}
     links: dict[str, str] = {}
+    repeated: list[str] = []
     try:
         with tarfile.open(fileobj=source, mode=mode, tarinfo=_Header) as archive:
             while (info := archive.next()) is not None:
                 archive.members.clear()  # type: ignore[attr-defined]  # they take 1 kB each
                 if info.isdir() or not (name := member_path(info.name, where)):
                     continue
+                repeated += [name] if name in members else []
                 links.pop(name, None)
                 if info.issym():
                     links[name] = posixpath.join(posixpath.dirname(name), info.linkname)
@@ -217,6 +222,7 @@ def _scan(
             target = links[target]
         if (member := members.get(target)) and not member.fault:
             members[name] = member
+    members.update({name: members[name]._replace(repeats=True) for name in repeated})
     return members
 
 

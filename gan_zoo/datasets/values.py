@@ -43,7 +43,8 @@ class Values(NamedTuple):
         real: The smallest and the largest of a file of floats, else None.
         small: The largest of 8 bits, else -1.
         profile: The name of a color profile that was converted to sRGB, or "".
-        traits: Words on what else is told of a set: ``transparent``, ``frames``, ``gain map``.
+        traits: Words on what else is told of a set: ``transparent``, ``frames``, ``gain map`` or
+            ``more channels``.
     """
 
     deep: int = -1
@@ -227,6 +228,11 @@ class Tally:
 
         if count := self._traits["frames"]:
             yield f"{share(count)} have several frames or pages; the first of each is taken."
+        if count := self._traits["more channels"]:
+            yield (
+                f"{share(count)} have more channels than a picture; the first ones, gray or color,"
+                " are taken."
+            )
         if count := self._traits["gain map"]:
             yield (
                 f"{share(count)} have an HDR gain map, which is not applied: their standard picture"

@@ -146,6 +146,29 @@ def test_threads_read_a_tar_at_once(tmp_path):
         assert not wrong
 
 
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+@pytest.mark.parametrize("kind", ["zip", "tar", "tar.gz", "zip in a folder"])
+def test_of_files_with_one_name_the_last_is_taken_and_that_is_said(read, tmp_path, kind):
+    first, last = np.zeros((8, 8, 3), np.uint8), noise(8, 8, 3)
+    names = ["a.png", "./a.png"]
+    path = tmp_path / "d" / f"x.{kind.split()[0]}"
+    path.parent.mkdir()
+    if kind.startswith("zip"):
+        with zipfile.ZipFile(path, "w") as archive:
+            for name, image in zip(names, (first, last), strict=True):
+                archive.writestr(name, png(image))
+    else:
+        with tarfile.open(path, "w:gz" if kind == "tar.gz" else "w") as archive:
+            for name, image in zip(names, (first, last), strict=True):
+                info = tarfile.TarInfo(name)
+                info.size = len(png(image))
+                archive.addfile(info, io.BytesIO(png(image)))
+    for _ in range(2):  # the list of a packed tar is kept
+        data = read(path.parent if "folder" in kind else path)
+        np.testing.assert_array_equal(data.images, last[None])
+        assert "the name a.png is there more than once; the last file" in " ".join(data.notes)
+
+
 def test_links_in_a_tar_stay_in_it(read, tmp_path):
     good = png()
     with tarfile.open(tmp_path / "a.tar", "w") as archive:

@@ -486,8 +486,27 @@ BAD = {
     "half.bmp": (lambda: encoded(noise(64, 64, 3), "BMP")[:2000], "truncated"),
     "half.webp": (lambda: encoded(noise(64, 64, 3), "WEBP")[:2000], ""),
     "half.tif": (lambda: encoded(noise(64, 64, 3), "TIFF")[:2000], ""),
+    "zeros.png": (lambda: with_zeros(encoded(noise(64, 64, 3))), "a checksum of its pixels"),
+    "zeros.webp": (lambda: with_zeros(encoded(noise(64, 64, 3), "WEBP")), "zeros in its place"),
+    "crc.png": (lambda: swapped(encoded(noise(64, 64, 3)), -17), "a checksum of its pixels"),
     "bomb.png": (bomb, "too many pixels"),
 }
+
+
+# Of formats that not every Pillow writes.
+if "AVIF" in Image.SAVE:
+    BAD["zeros.avif"] = lambda: with_zeros(encoded(noise(64, 64, 3), "AVIF")), "zeros in its place"
+if "QOI" in Image.SAVE:
+    BAD["zeros.qoi"] = lambda: with_zeros(encoded(noise(64, 64, 3), "QOI")), "its end is missing"
+
+
+def with_zeros(data):
+    """A file of which only the first half was downloaded, with room for all of it."""
+    return data[: len(data) // 2] + bytes(len(data) - len(data) // 2)
+
+
+def swapped(data, place):
+    return data[:place] + bytes([data[place] ^ 1]) + data[place + 1 or len(data) :]
 
 
 @pytest.mark.parametrize("packed", [False, True])
@@ -504,6 +523,14 @@ def test_a_bad_file_is_named_and_left_out(read, tmp_path, name, packed):
             (note,) = data.notes
             assert f"1 of 5 images in {path} cannot be used and are left out: {name} (" in note
             assert reason in note and "0x" not in note
+
+
+@pytest.mark.parametrize("kind", ["PNG", "WEBP", "AVIF", "QOI", "JPEG", "GIF"])
+def test_zeros_behind_the_end_of_a_file_do_no_harm(one, kind):
+    if kind not in Image.SAVE:
+        pytest.skip(f"this Pillow writes no {kind}")
+    whole = encoded(np.full((8, 8, 3), 90, np.uint8), kind)
+    np.testing.assert_array_equal(one(whole + bytes(200)), one(whole))
 
 
 def test_every_jpeg_that_is_cut_is_found_out():

@@ -243,12 +243,42 @@ def test_labels_of_stylegan(folder):
         ('{"labels": [1, 2, 3]}', "as a list of [file, number]"),
         (json.dumps({"labels": [[n, [0.5, 1.5]] for n in SHARDS]}), "which are no classes"),
         (json.dumps({"labels": [[n, {"a": 1}] for n in SHARDS]}), "has no number for 00000/"),
+        (json.dumps({"labels": [[n, float("nan")] for n in SHARDS]}), "has the label nan"),
+        (json.dumps({"labels": [[n, float("inf")] for n in SHARDS]}), "has the label inf"),
+        (json.dumps({"labels": [[n, 10**400] for n in SHARDS]}), "has the label 1000"),
+        (json.dumps({"labels": [[n, 1.5] for n in SHARDS]}), "not whole"),
+        (json.dumps({"labels": [[n, True] for n in SHARDS]}), "but True"),
+        (
+            json.dumps({"labels": [[n, [1, *[0] * (i % 2)]] for i, n in enumerate(SHARDS)]}),
+            "of different kinds",
+        ),
+        (
+            json.dumps({"labels": [[n, [1, 1][i % 2 :]] for i, n in enumerate(SHARDS)]}),
+            "of different kinds",
+        ),
     ],
 )
 def test_a_dataset_json_that_gives_no_labels(text, says):
     used, words, notes = label(SHARDS, {"dataset.json": text})
     assert used == SHARDS and words is None
     assert notes.startswith("labels are left out, since dataset.json") and says in notes
+
+
+@pytest.mark.parametrize(
+    ("values", "classes", "says"),
+    [
+        ([-1, 0, 1, 1, 0, -1], "-1 0 1 1 0 -1", "2 of 6 pictures have the label -1"),
+        ([-1, 1, 1, 1, 1, -1], "-1 1 1 1 1 -1", ""),
+        ([1, "cat", 1, 1, 1, 1], "1 cat 1 1 1 1", "numbers as well as words, such as 1 and cat"),
+        ([1, 1.0, "1", "1.0", 2, 2], "1 1 1 1 2 2", ""),
+        (list("abcabc"), "a b c a b c", ""),
+    ],
+)
+def test_odd_labels_in_dataset_json(values, classes, says):
+    text = json.dumps({"labels": list(zip(SHARDS, values, strict=True))})
+    _, words, notes = label(SHARDS, {"dataset.json": text})
+    assert words == classes.split()
+    assert says in notes and notes.count(" | ") == bool(says)
 
 
 def test_a_dataset_json_of_another_program():
@@ -322,8 +352,9 @@ def test_a_table_about_other_things():
 
 
 def test_a_column_can_be_named():
-    rows = [(n, "ab"[i % 2], i // 3) for i, n in enumerate(FLAT)]
-    files = {"attributes.csv": table(("file", "Hat", "Age"), *rows)}
+    rows = [(n, "ab"[i % 2], i // 3, i % 2 + 0.5) for i, n in enumerate(FLAT)]
+    files = {"attributes.csv": table(("file", "Hat", "Age", "Stars"), *rows)}
+    assert label(FLAT, files, classes="Stars")[1] == ["0.5", "1.5"] * 3
     assert label(FLAT, files, classes="Hat")[1] == list("ababab")
     assert label(FLAT, files, classes="Age")[1] == list("000111")
     assert "'Shoe'" in refused(FLAT, files, classes="Shoe")
@@ -384,6 +415,7 @@ def test_classes_in_an_array(array, classes, labels):
         (np.array([[0.2, 0.8]] * 3), "not one-hot"),
         (np.array([0.5, 1, 2]), "not whole"),
         (np.array([np.nan, 1, 2]), "not whole"),
+        (np.array([1e300, 1, 2]), "too large"),
         (np.zeros(4), "shape (4,), and there are 3"),
         (np.array([1j, 2, 3]), "type complex128"),
     ],

@@ -42,6 +42,25 @@ def deep_png(values):
     return b"\x89PNG\r\n\x1a\n" + parts
 
 
+def tiff(values, photometric=1, more=0):
+    """A TIFF of little-endian values [H, W] or [H, W, C], of which the last ``more`` are extra."""
+    height, width, channels = np.atleast_3d(values).shape
+    kind = {"u": 1, "i": 2, "f": 3}[values.dtype.kind]
+    tags = {256: width, 257: height, 259: 1, 262: photometric, 277: channels, 278: height}
+    tags |= {258: [8 * values.itemsize] * channels, 339: [kind] * channels, 279: values.nbytes}
+    tags |= {338: [0] * more} if more else {}
+    tags[273] = start = 8 + 2 + 12 * (len(tags) + 1) + 4
+    far, entries = b"", b""
+    for tag, value in sorted(tags.items()):
+        numbers = value if isinstance(value, list) else [value]
+        packed = struct.pack(f"<{len(numbers)}H", *numbers)
+        if len(packed) > 4:
+            far, packed = far + packed, struct.pack("<I", start + values.nbytes + len(far))
+        entries += struct.pack("<HHI", tag, 3, len(numbers)) + packed.ljust(4, b"\0")
+    head = b"II*\0" + struct.pack("<IH", 8, len(tags))
+    return head + entries + bytes(4) + values.tobytes() + far
+
+
 @pytest.fixture
 def read(tmp_path):
     """read({name: bytes or pixels}, ...) -> the data set of a folder with these files."""
@@ -225,11 +244,34 @@ def test_what_hides_behind_a_wrong_ending_is_named(read):
 
 def test_a_kind_of_tiff_that_is_not_read_is_no_mere_text(read):
     files = {f"{i}.png": noise(8, 8, 3) for i in range(9)}
-    unusual = encoded(noise(8, 8), "TIFF").replace(
-        b"\2\1\3\0\1\0\0\0\x08\0", b"\2\1\3\0\1\0\0\0\x07\0"
-    )
-    (note,) = read({**files, "a.tif": unusual}).notes
-    assert "a.tif (a .tif that is damaged or of a kind that is not read)" in note
+    files |= {"a.tif": tiff(noise(8, 8, 13).astype(np.uint16)), "b.tif": b"II*\0" + bytes(60)}
+    (note,) = read(files).notes
+    assert "a.tif (a .tif of a kind that is not read, 13 channels of 16 bits; save it as" in note
+    assert "b.tif (a .tif that is damaged or of a kind that is not read)" in note
+
+
+@pytest.mark.parametrize("white", [4095, 65535, 1.0])
+def test_a_negative_is_turned(read, white):
+    values = np.linspace(0, white, 64).reshape(8, 8)
+    values = tiff(values.astype(np.float32 if white == 1 else np.uint16), photometric=0)
+    image = read({"a.tif": values}).images[0, ..., 0]
+    np.testing.assert_allclose(image.reshape(64), np.linspace(255, 0, 64), atol=1)
+
+
+def test_bytes_with_a_sign_are_refused_if_they_are_below_0(read):
+    files = {f"{i}.png": noise(8, 8) for i in range(9)}
+    values = noise(8, 8, high=128).astype(np.int8)
+    data = read({**files, "a.tif": tiff(-values), "b.tif": tiff(values)})
+    assert "1 of 11" in data.notes[0] and "a.tif (values below 0" in data.notes[0]
+    np.testing.assert_array_equal(data.images[-1, ..., 0], values)
+
+
+@pytest.mark.parametrize(("channels", "more"), [(1, 1), (3, 1), (3, 2)])
+def test_channels_beside_the_picture_are_told(read, channels, more):
+    values = noise(8, 8, channels + more)
+    data = read({"a.tif": tiff(values, 1 if channels == 1 else 2, more)})
+    np.testing.assert_array_equal(data.images[0], values[..., :channels])
+    assert "1 of 1 images" in data.notes[0] and "have more channels" in data.notes[0]
 
 
 def test_a_label_file_that_nests_too_deeply_is_left_out(read):
@@ -278,6 +320,13 @@ def test_12_bits_of_color(read):
     data = read({"a.png": deep_png(image)})
     np.testing.assert_array_equal(data.images[0], np.rint(image * np.float32(255 / 4095)))
     assert "12-bit data" in data.notes[0]
+
+
+def test_0_and_1_in_color_of_16_bits_are_masks(read):
+    image = noise(8, 8, 3, high=2, dtype=np.uint16)
+    data = read({"a.png": deep_png(image)})
+    np.testing.assert_array_equal(data.images[0], image * 255)
+    assert "hold only 0 and 1" in data.notes[0]
 
 
 def test_full_color_of_16_bits_stays_as_it_was(read):
@@ -409,6 +458,7 @@ def test_an_array_with_the_images_last_is_told(read_array, shape, told):
         (noise(40, 40, 3), "looks like one image"),
         (noise(9, 9, 200), "looks like 200 images of 9x9; save it with the images first"),
         (noise(32, 32, 3, 50), "np.transpose(array, (3, 0, 1, 2))"),
+        (noise(5, 16, 16, 13), "save the 1 or 3 of its 13 channels that are the picture"),
         (noise(5, 8, 8) / 255 / 255, "divided by 255 twice"),
         (noise(5, 8, 8) - np.float32(128.5), "save it as uint8"),
         (noise(5, 8, 8).astype(np.int16) - 128, "save it as uint8"),
