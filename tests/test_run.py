@@ -385,8 +385,10 @@ def test_a_dry_run_looks_whether_the_data_are_there(train, capsys):
 
 
 def test_dry_run_prints_counts_and_leaves_nothing(train, capsys):
-    assert train("--dry_run", "--gen=dense", "--disc=dense", "--image_size=28", "--channels=3") == 0
+    flags = "--gen=dense", "--disc=dense", "--image_size=28", "--channels=3", "--batch=512"
+    assert train("--dry_run", *flags) == 0
     out = capsys.readouterr().out
+    assert "\n--batch=512 is made " in out and "images to train on" in out
     assert "generator dense: 3,100,720 parameters (3,097,136 trainable)" in out
     assert "discriminator dense: 1,336,321 parameters (1,336,321 trainable)" in out
     assert "gen = 'dense'" in out

@@ -47,6 +47,7 @@ def define_flags(values: flags.FlagValues) -> None:
 
 def _dry_run(settings: config.Config) -> None:
     from gan_zoo.game.summary import summarize
+    from gan_zoo.training.notes import few_images
 
     for name, value in dataclasses.asdict(settings).items():
         print(f"{name} = {value!r}")
@@ -62,6 +63,9 @@ def _dry_run(settings: config.Config) -> None:
         print(_first_weights(settings, found.game))
     if classes := found.classes:
         print(f"condition: {settings.condition}, {len(classes.names)} classes by {classes.column}")
+    if found.data:
+        for note in few_images(settings, found.settings, found.data):
+            print(note)
 
 
 def _first_weights(settings: config.Config, game: Game) -> str:

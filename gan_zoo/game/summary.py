@@ -6,7 +6,7 @@ import dataclasses
 from typing import NamedTuple
 
 from gan_zoo.config import Config
-from gan_zoo.contracts import Classes
+from gan_zoo.contracts import Classes, Dataset
 from gan_zoo.datasets.sources import require_path
 from gan_zoo.files import user_path
 from gan_zoo.game import build, step
@@ -20,24 +20,29 @@ class Summary(NamedTuple):
         game: With both nets.
         classes: Those of the data; None without a condition.
         parameters: For ``gen`` and ``disc``, how many there are and how many are trainable.
+        settings: Those of the game, with the batch that fits the data.
+        data: If they were loaded.
     """
 
     game: step.Game
     classes: Classes | None
     parameters: dict[str, tuple[int, int]]
+    settings: Config
+    data: Dataset | None
 
 
 def summarize(settings: Config) -> Summary:
     """Build the nets of a run without training them.
 
-    The data are loaded only where the nets depend on them: for a condition, or if ``--channels`` is
-    left to the data.
+    The data are loaded only where they matter: for a condition, if ``--channels`` is left to them,
+    or if they are the user's own, which may be few.
 
     Raises:
         UserError: The settings cannot be used together, or the data cannot be read.
     """
-    channels, classes = settings.channels, None
-    if settings.condition or not channels:
+    channels, classes, data = settings.channels, None, None
+    is_own = settings.data_dir and settings.spec("data").name == "files"
+    if settings.condition or not channels or is_own:
         data = build.load_data(settings)
         count = len(build.split_rows(settings, len(data.images))[0])
         batch = build.fitting_batch(settings.batch, count)
@@ -50,7 +55,7 @@ def summarize(settings: Config) -> Summary:
         name: (_count(net.weights), _count(net.trainable_weights))
         for name, net in (("gen", game.gen), ("disc", game.disc))
     }
-    return Summary(game, classes, parameters)
+    return Summary(game, classes, parameters, settings, data)
 
 
 def _count(variables: list) -> int:
