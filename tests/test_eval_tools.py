@@ -9,13 +9,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageFile
 
 from gan_zoo import images
 from gan_zoo.analysis.duplicates import near_duplicates
 from gan_zoo.analysis.held_out import other_images
 from gan_zoo.config import Config
-from gan_zoo.datasets import build_dataset
+from gan_zoo.datasets import build_dataset, picture_files, pixels, sources
 from gan_zoo.runs.run import Run
 from gan_zoo.spec import Spec
 
@@ -605,6 +605,84 @@ def test_audit_gives_the_hash_and_the_duplicates_that_training_sees(tool, messy,
         == record["dropped_by_drop_duplicates"]
         == 2
     )
+
+
+def twelve_bits(folder):
+    """Folders of classes, of 12 bits, one picture of which is broken."""
+    for kind, count in (("cat", 13), ("dog", 1)):
+        (folder / kind).mkdir(parents=True)
+        for i in range(count):
+            pixels = mosaics(1, i, channels=1)[0, ..., 0].astype(np.uint16) * 16
+            Image.fromarray(pixels).save(folder / kind / f"{i}.png")
+    (folder / "cat" / "x.png").write_bytes(b"")
+    (folder / "IMG_1.CR2").write_bytes(b"")
+
+
+def archives_and_films(folder):
+    folder.mkdir()
+    for name in ("a", "b"):
+        with zipfile.ZipFile(folder / f"{name}.zip", "w") as archive:
+            for i in range(4):
+                buffer = io.BytesIO()
+                Image.fromarray(mosaics(1, 1)[0]).save(buffer, "GIF", save_all=True)
+                archive.writestr(f"{i}.gif", buffer.getvalue())
+    (folder / "x.mov").write_bytes(b"")
+
+
+def broken_exif(folder):
+    folder.mkdir()
+    for i in range(4):
+        Image.fromarray(mosaics(1, i)[0]).save(folder / f"{i}.jpg", exif=b"Exif\0\0MM\0*\xff")
+
+
+def numbers(folder):
+    np.save(folder, mosaics(9, 1).astype(np.uint16) * 16)
+    return folder.with_suffix(".npy")
+
+
+@pytest.mark.parametrize("make", [twelve_bits, archives_and_films, broken_exif, numbers])
+def test_audit_says_what_a_run_says(tool, tmp_path, make):
+    path = make(tmp_path / "set") or tmp_path / "set"
+    tool("audit", path, "--image_size=16", "--json=x.json", "--nosheet")
+    record = json.loads(Path("x.json").read_text())
+    data = build_dataset("files", (16, 16), None, path, tmp_path / "cache")
+    failures = [note for note in data.notes if "cannot be used and are left out" in note]
+    assert len(failures) == bool(record["broken"])
+    assert record["notes"] == [note for note in data.notes if note not in failures]
+    assert record["notes"] or make is broken_exif
+    assert record["hash"] == data.hash
+
+
+def test_audit_finds_the_files_once(tool, messy, monkeypatch):
+    calls = []
+    monkeypatch.setattr(
+        sources,
+        "find_pictures",
+        lambda *args: calls.append(1) or picture_files.find_pictures(*args),
+    )
+    assert "2 other files are ignored" in tool("audit", messy, "--nosheet")
+    assert calls == [1]
+
+
+def test_audit_decodes_a_large_picture_in_small(tool, tmp_path, monkeypatch):
+    folder = tmp_path / "large"
+    folder.mkdir()
+    image = Image.fromarray(mosaics(1, 1, size=32)[0]).resize((640, 640))
+    image.save(folder / "a.jpg", quality=95)
+    image.save(folder / "b.jpg", quality=95, comment="again")
+    monkeypatch.setattr(pixels, "_SHRUNK", 100_000)
+    decoded, load = [], ImageFile.ImageFile.load
+
+    def counting(image):
+        decoded.append(image.size)
+        return load(image)
+
+    monkeypatch.setattr(ImageFile.ImageFile, "load", counting)
+    tool("audit", folder, "--image_size=16", "--json=x.json", "--nosheet")
+    record = json.loads(Path("x.json").read_text())
+    assert max(decoded) <= (160, 160) and record["sizes"] == {"640x640": 2}
+    assert record["exact_duplicates"] == 1
+    assert record["hash"] == build_dataset("files", (16, 16), None, folder, tmp_path / "c").hash
 
 
 def test_audit_of_gray_arrays_of_classes_and_of_data_sets(tool, tmp_path):

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import collections
 import hashlib
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -20,9 +20,10 @@ from gan_zoo.config import Config
 from gan_zoo.datasets import build_dataset
 from gan_zoo.datasets.class_labels import balance_notes
 from gan_zoo.datasets.files import open_files
-from gan_zoo.datasets.pixels import Preprocessing, open_picture, preprocess
-from gan_zoo.datasets.places import KINDS, open_container
-from gan_zoo.datasets.sources import Contents, files_in
+from gan_zoo.datasets.load import equal_notes
+from gan_zoo.datasets.pixels import Preprocessing, decode, open_picture, orientation, preprocess
+from gan_zoo.datasets.places import KINDS
+from gan_zoo.datasets.sources import Contents
 from gan_zoo.datasets.store import Hasher
 from gan_zoo.datasets.text import error_text, printable
 from gan_zoo.datasets.values import Levels, Tally, Values
@@ -30,8 +31,8 @@ from gan_zoo.errors import UserError
 from gan_zoo.files import user_path
 from gan_zoo.images import RGBA, over
 
-_ORIENTATION = 0x0112  # EXIF
-_SIDEWAYS = (5, 6, 7, 8)
+_SIDEWAYS = (5, 6, 7, 8)  # numbers of EXIF
+_ROWS = 256  # of an image that are measured at once
 
 
 class AuditSource(NamedTuple):
@@ -54,7 +55,7 @@ class AuditSource(NamedTuple):
     contents: Contents
     columns: dict[str, tuple[np.ndarray, tuple[str, ...]]]
     preprocessing: Preprocessing
-    other_files: dict[str, int]
+    other_files: Mapping[str, int]
     notes: tuple[str, ...]
     raw: bool
     data: str
@@ -126,18 +127,10 @@ def _open_files(where: str, config: Config, preprocessing: Preprocessing) -> Aud
     columns = {}
     if contents.labels is not None:
         columns = {"class": (contents.labels, contents.classes)}
-        notes += balance_notes(contents.labels, contents.classes)
     name = path.resolve().stem if path.is_file() else path.resolve().name
     return AuditSource(
-        str(path), name, contents, columns, preprocessing, _other_files(path), notes, True, "files"
+        str(path), name, contents, columns, preprocessing, source.others, notes, True, "files"
     )
-
-
-def _other_files(path: Path) -> dict[str, int]:
-    """Count the files that are no images, by ending, the most frequent first."""
-    if path.is_file() and path.suffix.lower() in (".npz", ".npy", ".parquet"):
-        return {}
-    return dict(files_in(open_container(path)).endings)
 
 
 class ImageInfo(NamedTuple):
@@ -234,8 +227,7 @@ def audit(source: AuditSource, near: float = 0.995) -> Audit:
     if source.raw and preprocessing.levels == Levels() != levels:  # as in training
         return audit(source._replace(preprocessing=preprocessing._replace(levels=levels)), near)
     if source.raw:
-        notes = tally.notes(source.title, preprocessing.levels, preprocessing.flattened_on)
-        source = source._replace(notes=(*source.notes, *notes))
+        source = source._replace(notes=tuple(_notes(source, rows, infos, tally)))
     channels = preprocessing.channels or min(hashers)
     exact = first_equal([info.exact for info in infos])
     thumbs, means = (np.stack([getattr(x, name) for x in infos]) for name in ("thumb", "mean"))
@@ -249,6 +241,20 @@ def audit(source: AuditSource, near: float = 0.995) -> Audit:
         len(infos) - len({info.resized for info in infos}),
         hashers[channels].hexdigest(),
         (*size, channels),
+    )
+
+
+def _notes(
+    source: AuditSource, rows: list[int], infos: list[ImageInfo], tally: Tally
+) -> Iterator[str]:
+    """Yield the notes of a training on the images that can be read."""
+    for labels, classes in source.columns.values():
+        yield from balance_notes(labels[rows], classes)
+    yield from source.notes
+    equal = collections.Counter(info.resized for info in infos).most_common(1)[0][1]
+    yield from equal_notes(source.title, equal, len(infos))
+    yield from tally.notes(
+        source.title, source.preprocessing.levels, source.preprocessing.flattened_on
     )
 
 
@@ -278,26 +284,30 @@ def _measure_all(source: AuditSource) -> Iterator[tuple[int, ImageInfo | str]]:
 
 
 def _measure(data: bytes | np.ndarray, preprocessing: Preprocessing) -> ImageInfo:
-    """Decode one image and measure it."""
-    native, file_format, transparent, values = _decode(data, preprocessing)
-    height, width, depth = native.shape
+    """Decode one image and measure it; a large one as training decodes it, in small."""
+    width, height, file_format = _header(data)
+    image, values = decode(data, preprocessing)
+    native = np.asarray(image)
+    depth = 1 if native.ndim == 2 else native.shape[2]
     pixels = preprocess(native, preprocessing).pixels
     small = preprocess(native, Preprocessing((THUMB, THUMB), None, "stretch", "box")).pixels
     if depth == RGBA:  # what has the color of one background shows over the other
         small = preprocess(native, Preprocessing((THUMB, THUMB), RGBA, "stretch", "box")).pixels
         small = np.concatenate([over(small, 0), over(small, 255)])
     small = small.astype(np.float32)
-    is_gray = (native[..., :3] == native[..., :1]).all()
-    color = "gray in color channels" if is_gray else "color"
-    wide = (height, width, max(depth, 3))
-    exact = f"{width}x{height}".encode() + np.broadcast_to(native, wide).tobytes()
+    exact, has_color = hashlib.sha256(f"{width}x{height}".encode()), False
+    for top in range(0, len(native), _ROWS):
+        rows = np.atleast_3d(native[top : top + _ROWS])
+        exact.update(np.broadcast_to(rows, (*rows.shape[:2], max(depth, 3))).tobytes())
+        has_color = has_color or bool((rows[..., :3] != rows[..., :1]).any())
     resized = np.broadcast_to(pixels, (*pixels.shape[:2], max(depth, 3))).tobytes()
+    in_channels = "color" if has_color else "gray in color channels"
     return ImageInfo(
         (width, height),
-        "gray" if depth == 1 else color,
-        transparent,
+        "gray" if depth == 1 else in_channels,
+        "transparent" in values.traits,
         file_format,
-        hashlib.sha256(exact).digest(),
+        exact.digest(),
         hashlib.sha256(resized).digest(),
         pixels,
         small.mean(axis=2).reshape(-1),
@@ -306,26 +316,12 @@ def _measure(data: bytes | np.ndarray, preprocessing: Preprocessing) -> ImageInf
     )
 
 
-def _decode(
-    data: bytes | np.ndarray, preprocessing: Preprocessing
-) -> tuple[np.ndarray, str, bool, Values]:
-    """Return the pixels at their own size, the format, if any is transparent, and the values."""
+def _header(data: bytes | np.ndarray) -> tuple[int, int, str]:
+    """Return the width and the height of the upright picture, and the format of the file."""
     if isinstance(data, np.ndarray):
-        height, width, file_format = len(data), len(data[0]), "array"
-    else:
-        if not data:
-            raise ValueError("empty")
-        with open_picture(data) as image:
-            width, height = image.size
-            if image.getexif().get(_ORIENTATION) in _SIDEWAYS:
-                width, height = height, width
-            file_format = image.format or "?"
-    own = Preprocessing(
-        (height, width),
-        RGBA if preprocessing.channels == RGBA else None,
-        background=preprocessing.background,
-        levels=preprocessing.levels,
-    )
-    picture = preprocess(data, own)
-    transparent = "transparent" in picture.values.traits
-    return picture.pixels, file_format, transparent, picture.values
+        return data.shape[1], data.shape[0], "array"
+    if not data:
+        raise ValueError("empty")
+    with open_picture(data) as image:
+        width, height = image.size[::-1] if orientation(image) in _SIDEWAYS else image.size
+        return width, height, image.format or "?"

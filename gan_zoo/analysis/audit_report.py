@@ -37,7 +37,7 @@ def audit_json(found: Audit) -> dict[str, Any]:
     record = {
         "data": source.title,
         "candidates": len(source.contents.names),
-        "other_files": source.other_files,
+        "other_files": dict(source.other_files),
         "readable": count,
         "broken": [{"file": name, "reason": why} for name, why in found.broken],
         "notes": list(source.notes),

@@ -228,9 +228,8 @@ def _blocks(
             f"{duplicates:,} of {total:,} images in {_HERE} repeat an earlier one exactly and are"
             " dropped."
         )
-    equal = max(seen.values(), default=0)
-    if not duplicates and equal > 1 and equal >= _MANY_EQUAL * len(kept):
-        notes.append(_equal_note(_HERE, equal, len(kept)))
+    if not duplicates:
+        notes += equal_notes(_HERE, max(seen.values(), default=0), len(kept))
     notes += tally.notes(_HERE, preprocessing.levels, preprocessing.flattened_on)
     labels = (
         {} if contents.labels is None else {"class": np.asarray(contents.labels)[kept].tolist()}
@@ -239,17 +238,25 @@ def _blocks(
     return {"labels": labels, "label_values": label_values, "notes": notes, "resized": resized}
 
 
-def _equal_note(where: str, equal: int, total: int) -> str:
-    """Return the sentence for a set of which many images are the same."""
+def equal_notes(where: str, equal: int, total: int) -> list[str]:
+    """Return the sentence for a set of which many images are the same, if there are many.
+
+    Args:
+        where: What it calls the place of the images.
+        equal: How many are the same.
+        total: How many there are.
+    """
+    if equal < 2 or equal < _MANY_EQUAL * total:
+        return []
     if equal == total:
-        return (
+        return [
             f"all {total:,} images in {where} are equal at the size of training, so that there is"
             " only this one to learn; check --data_dir."
-        )
-    return (
+        ]
+    return [
         f"{equal:,} of {total:,} images in {where} are equal at the size of training;"
         " drop_duplicates=True, as in --data='files(drop_duplicates=True)', keeps one of them."
-    )
+    ]
 
 
 def _notes_on_failures(failed: list[tuple[str, str]], total: int, where: str) -> list[str]:

@@ -42,7 +42,9 @@ def open_source(
     if not found.names:
         tables = sorted(name for name in container.marks if visible(name, (".parquet",)))
         if tables and path.is_dir():
-            return parquet(path, [path / name for name in tables])
+            source = parquet(path, [path / name for name in tables])
+            return source._replace(notes=(*source.notes, *found.notes))
         if archives := archives_in(container):
-            return pictures_in(archives, select, label)
+            notes = (*archives.notes, *found.notes)
+            return pictures_in(archives._replace(notes=notes), select, label)
     return pictures_in(container, select, label, found)

@@ -144,7 +144,7 @@ def preprocess(data: bytes | np.ndarray, preprocessing: Preprocessing) -> Pictur
     Raises:
         Exception: Whatever Pillow raises on a file that it cannot decode.
     """
-    image, values = _decode(data, preprocessing)
+    image, values = decode(data, preprocessing)
     gray = image.mode == "L"
     mode = {1: "L", 3: "RGB", RGBA: "RGBA", None: image.mode}[preprocessing.channels]
     image = image if image.mode == mode else image.convert(mode)
@@ -209,8 +209,18 @@ def _resize_transparent(image: Image.Image, preprocessing: Preprocessing) -> Ima
     return Image.fromarray(to_8_bits(np.stack([*straight, opacity], axis=-1), 1.0, 0.0))
 
 
-def _decode(data: bytes | np.ndarray, preprocessing: Preprocessing) -> tuple[Image.Image, Values]:
-    """The first frame in mode L, RGB or RGBA, and what its values were."""
+def decode(data: bytes | np.ndarray, preprocessing: Preprocessing) -> tuple[Image.Image, Values]:
+    """Return the first frame, upright, in mode L, RGB or RGBA, and what its values were.
+
+    It has its own size, unless it is so large that it is made smaller while it is decoded.
+
+    Args:
+        data: An encoded file, or uint8 ``[H, W]`` or ``[H, W, C]``.
+        preprocessing: Its size says how small, its background and levels what colors become.
+
+    Raises:
+        Exception: Whatever Pillow raises on a file that it cannot decode.
+    """
     if isinstance(data, np.ndarray):
         image = Image.fromarray(data[..., 0] if data.ndim == 3 and data.shape[-1] == 1 else data)
         return _flat(image, preprocessing)
@@ -305,10 +315,15 @@ def _loaded(
         values = values._replace(small=-1)
     if tiff.is_negative(image):  # after its values were scaled by what is white in the set
         flat = ImageOps.invert(flat)
+    turn = _TURNS.get(orientation(image))
+    return (flat if turn is None else flat.transpose(turn)), values
+
+
+def orientation(image: Image.Image) -> int:
+    """Return how an opened file is to be turned, by EXIF's number; 1 for not at all."""
     with contextlib.suppress(Exception):  # broken metadata do not make the pixels bad
-        turn = _TURNS.get(image.getexif().get(_ORIENTATION, 1))
-        flat = flat if turn is None else flat.transpose(turn)
-    return flat, values
+        return image.getexif().get(_ORIENTATION, 1)
+    return 1
 
 
 def _traits(image: ImageFile) -> frozenset[str]:

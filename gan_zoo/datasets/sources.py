@@ -7,8 +7,9 @@ know that fingerprint.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -56,6 +57,7 @@ class Source(NamedTuple):
         listing: What a copy elsewhere has in common with it, such as names and sizes of files: if
             it is known to the cache, the images are compared. "" if the fingerprint itself does
             not depend on the place.
+        others: How many files there are that are not taken, by ending.
     """
 
     where: str
@@ -63,6 +65,7 @@ class Source(NamedTuple):
     open: Callable[[], Contents]
     notes: tuple[str, ...] = ()
     listing: str = ""
+    others: Mapping[str, int] = MappingProxyType({})
 
 
 def fingerprint(*parts: object) -> str:
@@ -140,6 +143,7 @@ def pictures_in(
         contents,
         (*container.notes, *found.notes, *(own.notes if own else ()), *notes),
         fingerprint(*(mark[:2] for mark in marks)),
+        found.endings,
     )
 
 
