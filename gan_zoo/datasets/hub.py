@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,7 @@ import numpy as np
 
 from gan_zoo.contracts import Dataset, ImageSpec
 from gan_zoo.datasets.load import load
+from gan_zoo.datasets.network import why_unreachable
 from gan_zoo.datasets.parquet import IMAGE_COLUMNS, classes_of, encoded, label_column
 from gan_zoo.datasets.pixels import Preprocessing
 from gan_zoo.datasets.sources import Contents, Source, fingerprint
@@ -19,6 +21,8 @@ from gan_zoo.datasets.streams import InOrder
 from gan_zoo.datasets.text import error_text, printable
 from gan_zoo.errors import UserError
 from gan_zoo.registry import datasets
+
+_HUB = "https://huggingface.co"
 
 
 @datasets.register
@@ -60,7 +64,7 @@ def hub(
 
 def _hub_source(name: str, split: str, column: str, label: str, config: str) -> Source:
     where = f"hub({name!r})"
-    table = _hub_table(name, split, config, where)
+    table, told = _hub_table(name, split, config, where)
     features = {key: _feature(value) for key, value in table.features.items()}
     fit = [key for key, value in features.items() if value["_type"] == "Image"]
     arrays = [k for k, v in features.items() if v["_type"] in ("Array2D", "Array3D")]
@@ -93,11 +97,11 @@ def _hub_source(name: str, split: str, column: str, label: str, config: str) -> 
 
     kept = fingerprint("hub", table._fingerprint, column, found)
     listing = fingerprint("hub", len(table), column, found, sorted(map(str, features.items())))
-    return Source(where, kept, contents, (note,) if others else (), listing)
+    return Source(where, kept, contents, (*told, *([note] if others else [])), listing)
 
 
-def _hub_table(name: str, split: str, config: str, where: str) -> Any:
-    """Return one split as a ``datasets.Dataset``."""
+def _hub_table(name: str, split: str, config: str, where: str) -> tuple[Any, list[str]]:
+    """Return one split as a ``datasets.Dataset``, and a sentence if it could not be looked up."""
     try:
         import datasets as library
         from datasets import load_dataset  # fails for a folder of that name, which is no library
@@ -106,24 +110,51 @@ def _hub_table(name: str, split: str, config: str, where: str) -> Any:
             f"--data={where} needs the library of Hugging Face; pip install 'gan_zoo[hub]'."
         ) from None
     folder = Path(name).expanduser()
+    given = any((folder / f).is_file() for f in ("state.json", "dataset_dict.json"))
+    # Asked without an answer, the library would try again for half a minute or more.
+    local = folder.is_dir() or library.config.HF_HUB_OFFLINE
+    why = "" if local else why_unreachable(os.environ.get("HF_ENDPOINT") or _HUB)
     try:
-        with _quiet(library):
-            if any((folder / f).is_file() for f in ("state.json", "dataset_dict.json")):
-                saved = library.load_from_disk(str(folder))
-                if isinstance(saved, library.DatasetDict):
-                    if split not in saved:
-                        raise ValueError(f"it has the splits {', '.join(saved)}")
-                    saved = saved[split]
-                return saved
-            return load_dataset(
+        with _quiet(library), _offline(library) if why else contextlib.nullcontext():
+            if given:
+                return _saved(library, folder, split), []
+            table = load_dataset(
                 str(folder) if folder.is_dir() else name, config or None, split=split
             )
     except Exception as e:  # the library raises whatever its downloads and readers raise
         raise UserError(
             f"--data={where} cannot be loaded with split={split!r}"
-            f" ({type(e).__name__}: {error_text(e)}); check the name, the network and the access,"
-            " or give a folder on the disk."
+            f" ({why or f'{type(e).__name__}: {error_text(e)}'}); check the name, the network and"
+            " the access, or give a folder on the disk."
         ) from None
+    return table, [f"{where} is taken as it was downloaded before, since {why}."] if why else []
+
+
+def _saved(library: Any, folder: Path, split: str) -> Any:
+    """Return one split of what ``save_to_disk`` wrote."""
+    saved = library.load_from_disk(str(folder))
+    if not isinstance(saved, library.DatasetDict):
+        return saved
+    if split not in saved:
+        raise ValueError(f"it has the splits {', '.join(saved)}")
+    return saved[split]
+
+
+@contextlib.contextmanager
+def _offline(library: Any) -> Iterator[None]:
+    """With what was downloaded before alone."""
+    import huggingface_hub
+
+    places = [(library.config, "HF_HUB_OFFLINE"), (library.config, "HF_DATASETS_OFFLINE")]
+    places.append((huggingface_hub.constants, "HF_HUB_OFFLINE"))
+    before = [(place, name, getattr(place, name, False)) for place, name in places]
+    for place, name in places:
+        setattr(place, name, True)
+    try:
+        yield
+    finally:
+        for place, name, value in before:
+            setattr(place, name, value)
 
 
 @contextlib.contextmanager
@@ -254,16 +285,36 @@ def _tfds_builder(name: str, split: str, data_dir: Path | None, where: str) -> t
             f"--data={where} needs TensorFlow Datasets; pip install 'gan_zoo[tfds]'."
         ) from None
     folder = Path(name).expanduser()
+    why = ""
     try:
         if (folder / "dataset_info.json").is_file():
             builder = library.builder_from_directory(str(folder))
         else:
             builder = library.builder(name, data_dir=str(data_dir) if data_dir else None)
-            builder.download_and_prepare()
+            why = "" if Path(builder.data_dir).is_dir() else _why_no_download(builder)
+            with _without_waiting(library) if why else contextlib.nullcontext():
+                builder.download_and_prepare()
         return builder, builder.info.splits[split].num_examples
     except Exception as e:  # the library raises whatever its downloads and readers raise
         raise UserError(
             f"--data={where} cannot be loaded with split={split!r}"
-            f" ({type(e).__name__}: {error_text(e)}); check the name and the network, or give the"
-            " folder of a prepared set."
+            f" ({why or f'{type(e).__name__}: {error_text(e)}'}); check the name and the network,"
+            " or give the folder of a prepared set."
         ) from None
+
+
+def _why_no_download(builder: Any) -> str:
+    """Return why the server of a set cannot be reached; "" if it can, or is unknown."""
+    urls = [url for url in builder.url_infos or () if url.startswith("http")]
+    return why_unreachable(urls[0]) if urls else ""
+
+
+@contextlib.contextmanager
+def _without_waiting(library: Any) -> Iterator[None]:
+    """With what was downloaded before: the library would try each file for 3 minutes."""
+    downloader = importlib.import_module(f"{library.__name__}.core.download.downloader")
+    before, downloader.MAX_RETRIES = getattr(downloader, "MAX_RETRIES", 10), 0
+    try:
+        yield
+    finally:
+        downloader.MAX_RETRIES = before

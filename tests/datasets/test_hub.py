@@ -2,13 +2,17 @@
 
 import io
 import json
+import socket
 import sys
+import threading
+import types
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from gan_zoo.datasets import build_dataset
+from gan_zoo.datasets.network import why_unreachable
 from gan_zoo.errors import UserError
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (12, 8, 8, 3), dtype=np.uint8)
@@ -105,6 +109,70 @@ def test_hub_refuses_in_one_sentence(refused, repository):
 def test_without_the_library(refused, monkeypatch, name, module):
     monkeypatch.setitem(sys.modules, module, None)
     assert f"pip install 'gan_zoo[{name}]'" in refused(f"{name}('x')")
+
+
+# ---- without a network
+
+NOWHERE = "http://127.0.0.1:1"  # nothing listens there
+
+
+def test_a_server_that_answers_anything_can_be_reached():
+    assert "127.0.0.1:1 cannot be reached: " in why_unreachable(NOWHERE + "/some/file")
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        url = f"http://127.0.0.1:{server.getsockname()[1]}/x"
+        assert "no answer in 0.05 seconds" in why_unreachable(url, 0.05)
+
+        def answer():
+            connection = server.accept()[0]
+            with connection:
+                connection.recv(1000)
+                connection.sendall(b"HTTP/1.0 403 Forbidden\r\n\r\n")
+
+        server.accept()[0].close()  # what was not answered
+        threading.Thread(target=answer, daemon=True).start()
+        assert why_unreachable(url) == ""
+
+
+def test_hub_does_not_wait_for_a_network_that_is_not_there(refused, monkeypatch):
+    fake = types.ModuleType("datasets")
+    fake.config = types.SimpleNamespace(HF_HUB_OFFLINE=False)
+    fake.utils = types.SimpleNamespace(
+        logging=types.SimpleNamespace(is_progress_bar_enabled=lambda: False)
+    )
+    fake.disable_progress_bars = lambda: None
+    other = types.ModuleType("huggingface_hub")
+    other.constants = types.SimpleNamespace(HF_HUB_OFFLINE=False)
+
+    def load_dataset(*args, **kwargs):
+        assert fake.config.HF_HUB_OFFLINE and other.constants.HF_HUB_OFFLINE  # else it waits
+        raise ConnectionError("not in the cache")
+
+    fake.load_dataset = load_dataset
+    monkeypatch.setitem(sys.modules, "datasets", fake)
+    monkeypatch.setitem(sys.modules, "huggingface_hub", other)
+    monkeypatch.setenv("HF_ENDPOINT", NOWHERE)
+    assert "(127.0.0.1:1 cannot be reached: " in refused("hub('some/set')")
+    assert not fake.config.HF_HUB_OFFLINE and not other.constants.HF_HUB_OFFLINE
+
+
+def test_tfds_does_not_wait_for_a_network_that_is_not_there(refused, monkeypatch, tmp_path):
+    fake, name = types.ModuleType("tensorflow_datasets"), "tensorflow_datasets.core.download."
+    downloader = types.ModuleType(name + "downloader")
+    downloader.MAX_RETRIES = 10
+
+    def download_and_prepare():
+        assert downloader.MAX_RETRIES == 0  # else it waits
+        raise ConnectionError("no such file")
+
+    fake.builder = lambda name, data_dir: types.SimpleNamespace(
+        data_dir=str(tmp_path / "x"),
+        url_infos={f"{NOWHERE}/a.zip": None},
+        download_and_prepare=download_and_prepare,
+    )
+    monkeypatch.setitem(sys.modules, "tensorflow_datasets", fake)
+    monkeypatch.setitem(sys.modules, name + "downloader", downloader)
+    assert "(127.0.0.1:1 cannot be reached: " in refused("tfds('some_set')")
+    assert downloader.MAX_RETRIES == 10
 
 
 # ---- TensorFlow Datasets
