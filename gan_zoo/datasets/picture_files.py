@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
+from gan_zoo.datasets import listings
 from gan_zoo.datasets.picture_formats import (
     HEAD,
     ending_of,
@@ -25,6 +26,7 @@ _SHOWN = 6  # endings that a message names
 # Threads, as a file on a network takes its time; on a local disk, more of them only wait for each
 # other. Each takes many files at once, as to hand over one takes as long as to open it.
 _READERS, _AT_ONCE = 4, 256
+_KEPT = 1000  # files from which on their kinds are worth keeping
 
 # Thumbnails, trash and the like of NAS, Windows, macOS, Linux, Lightroom and Picasa. Whatever
 # begins with a dot is hidden, and so left out, too.
@@ -68,13 +70,20 @@ def _nuisance(name: str) -> str:
     )
 
 
-def find_pictures(names: Iterable[str], head: Callable[[str], bytes], where: str) -> PictureFiles:
+def find_pictures(
+    names: Iterable[str],
+    head: Callable[[str], bytes],
+    where: str,
+    key: Callable[[Sequence[str]], str] = lambda names: "",
+) -> PictureFiles:
     """Find the pictures, by their endings and, where these tell nothing, by their content.
 
     Args:
         names: Relative POSIX paths of files.
         head: Returns the first bytes of a file; threads call it.
         where: What messages call the place of the files.
+        key: Returns a text that changes whenever the content of some files may have changed, under
+            which their kinds are kept for the next start; "" if there is none.
     """
     left: collections.Counter[str] = collections.Counter()
     usual, unread, unknown = [], [], []
@@ -95,7 +104,7 @@ def find_pictures(names: Iterable[str], head: Callable[[str], bytes], where: str
             others[ending or "none"] += 1
     by_content = []
     binary: collections.Counter[str] = collections.Counter()
-    for name, ending in zip(unknown, _sniff_all(unknown, head), strict=True):
+    for name, ending in zip(unknown, _kinds(unknown, head, key), strict=True):
         if is_read(ending):
             by_content.append(name)
         elif ending and ending != _BINARY:
@@ -115,17 +124,33 @@ def find_pictures(names: Iterable[str], head: Callable[[str], bytes], where: str
     )
 
 
-def _sniff_all(names: Sequence[str], head: Callable[[str], bytes]) -> Iterable[str]:
-    """Return the ending that the content of each file has.
+def _kinds(
+    names: Sequence[str], head: Callable[[str], bytes], key: Callable[[Sequence[str]], str]
+) -> Sequence[str]:
+    """Return what :func:`_sniff_all` returns, from an earlier start if it is known."""
+    if len(names) < _KEPT or not (text := key(names)):
+        return _sniff_all(names, head)[0]
+    if (known := listings.recall(text)) and len(known) == len(names):
+        return known
+    found, opened = _sniff_all(names, head)
+    if opened:  # permissions may change while a file stays the same
+        listings.keep(text, found)
+    return found
 
-    It is :data:`_BINARY` where it is neither a picture nor text, "" for other files.
+
+def _sniff_all(names: Sequence[str], head: Callable[[str], bytes]) -> tuple[list[str], bool]:
+    """Return the ending that the content of each file has, and whether all could be opened.
+
+    An ending is :data:`_BINARY` where a file is neither a picture nor text, "" for other files.
     """
+    closed = []
 
     def ending(name: str) -> str:
         try:
             first = head(name)[:HEAD]
             return sniff(first) or (_BINARY if b"\0" in first else "")
         except Exception:  # whatever a container raises: the file is none that can be read
+            closed.append(name)
             return ""
 
     def endings(first: int) -> list[str]:
@@ -133,7 +158,7 @@ def _sniff_all(names: Sequence[str], head: Callable[[str], bytes]) -> Iterable[s
 
     with ThreadPoolExecutor(_READERS) as pool:
         parts = pool.map(endings, range(0, len(names), _AT_ONCE))
-        return [found for part in parts for found in part]
+        return [found for part in parts for found in part], not closed
 
 
 def _without_thumbnails(names: list[str]) -> tuple[list[str], collections.Counter[str]]:

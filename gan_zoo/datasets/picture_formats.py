@@ -116,7 +116,7 @@ def remedy(ending: str) -> str:
     return _REMEDIES.get(_FORMAT_OF.get(ending, ""), "save them as .png")
 
 
-_MARKS = {
+MARKS = {
     rb"\xff\xd8\xff": ".jpg",
     rb"\x89PNG\r\n\x1a\n": ".png",
     rb"GIF8[79]a": ".gif",
@@ -141,7 +141,7 @@ _MARKS = {
     rb"%!PS": ".eps",
     rb"\s*(?:<\?xml[^>]*>\s*)?<svg": ".svg",
 }
-_SNIFF = [(re.compile(pattern, re.DOTALL), ending) for pattern, ending in _MARKS.items()]
+_SNIFF = [(re.compile(pattern, re.DOTALL), ending) for pattern, ending in MARKS.items()]
 _TEXTS = [
     (re.compile(rb"\s*<(?:!doctype|html|head|\?xml)", re.IGNORECASE), "a web page, no image"),
     (

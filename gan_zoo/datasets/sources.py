@@ -17,6 +17,7 @@ import numpy as np
 from gan_zoo.datasets.class_labels import Labeling, label_by_folders
 from gan_zoo.datasets.containers import Container
 from gan_zoo.datasets.picture_files import PictureFiles, find_pictures, text_of_endings
+from gan_zoo.datasets.picture_formats import MARKS
 from gan_zoo.datasets.places import KINDS, open_container
 from gan_zoo.datasets.text import printable
 from gan_zoo.errors import UserError
@@ -149,8 +150,13 @@ def pictures_in(
 
 def files_in(container: Container) -> PictureFiles:
     """Find the pictures among the files of a container."""
+
+    def key(names: Sequence[str]) -> str:
+        marks = ((name, *container.marks[name]) for name in names)
+        return fingerprint("kinds", MARKS, *container.identity, *marks)
+
     return find_pictures(
-        container.marks, container.head or container.read, printable(str(container.path))
+        container.marks, container.head or container.read, printable(str(container.path)), key
     )
 
 

@@ -161,11 +161,11 @@ def _reader(source: BinaryIO, members: Members) -> Callable[[str], bytes]:
 
 def _listed(source: BinaryIO, where: Path) -> Members:
     """List the files of an archive on the disk, or recall the list."""
-    if saved := listings.recall(where):
+    if saved := listings.recall(listings.key_of(where)):
         return {name: _Member(*values) for name, values in saved.items()}
     members = _scan(source, where)
     if len(members) > _MANY:
-        listings.keep(where, members)
+        listings.keep(listings.key_of(where), members)
     return members
 
 
@@ -237,11 +237,11 @@ class _Unpacked:
         self._source, self._where, self._packed = source, where, packed
         self._lock = threading.Lock()
         self._read: Callable[[str], bytes] | None = None
-        saved = listings.recall(where) if remembered else None
+        saved = listings.recall(listings.key_of(where)) if remembered else None
         if saved is None:
             self.members = self._unpack()
             if remembered:
-                listings.keep(where, self.members)
+                listings.keep(listings.key_of(where), self.members)
         else:
             self.members = {name: _Member(*values) for name, values in saved.items()}
 

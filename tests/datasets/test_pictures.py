@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms, features
 
-from gan_zoo.datasets import build_dataset, pixels, values
+from gan_zoo.datasets import build_dataset, picture_files, pixels, values
 from gan_zoo.datasets.picture_files import find_pictures
 from gan_zoo.datasets.picture_formats import FORMATS, sniff
 from gan_zoo.datasets.values import Levels, black_and_white, white_of
@@ -221,6 +221,45 @@ def test_only_files_of_unknown_kind_are_opened():
     found = find_pictures(names, head, "X")
     assert sorted(opened) == names[:1000]
     assert list(found.names) == ["a.png", *names[:500]] and found.endings["none"] == 502
+
+
+def test_the_kinds_of_many_files_are_kept(read, tmp_path, monkeypatch):
+    monkeypatch.setenv("GAN_ZOO_CACHE", str(tmp_path / "home"))
+    monkeypatch.setattr(picture_files, "_KEPT", 3)
+    sniffed = []
+    monkeypatch.setattr(picture_files, "sniff", lambda head: sniffed.append(1) or sniff(head))
+    files = {name: encoded(noise(8, 8, 3)) for name in "abc"} | {"d": b"text", "e.png": noise(8, 8)}
+    read(files)
+    folder = tmp_path / "d0"
+
+    def again():
+        sniffed.clear()
+        data = build_dataset("files", (8, 8), None, folder, tmp_path / "cache")
+        return len(sniffed), len(data.images)
+
+    assert again() == (0, 4)
+    (folder / "d").write_bytes(encoded(noise(8, 8, 3)))
+    assert again() == (4, 5)
+    assert again() == (0, 5)
+    (folder / "a").rename(folder / "f")
+    assert again() == (4, 5)
+
+
+def test_the_kind_of_a_file_that_could_not_be_opened_is_not_kept(tmp_path, monkeypatch):
+    monkeypatch.setenv("GAN_ZOO_CACHE", str(tmp_path))
+    monkeypatch.setattr(picture_files, "_KEPT", 1)
+    closed = ["b"]
+
+    def head(name):
+        if name in closed:
+            raise PermissionError
+        return b"\xff\xd8\xff"
+
+    assert find_pictures("ab", head, "d", "key".join).names == ["a"]
+    closed.clear()
+    assert find_pictures("ab", head, "d", "key".join).names == ["a", "b"]
+    closed += "ab"
+    assert find_pictures("ab", head, "d", "key".join).names == ["a", "b"]
 
 
 def test_a_file_that_cannot_be_opened_is_no_picture():
