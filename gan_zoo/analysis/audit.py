@@ -18,7 +18,7 @@ from gan_zoo.analysis.duplicates import THUMB, first_equal, near_duplicates
 from gan_zoo.analysis.pictures import about_path, data_arguments
 from gan_zoo.config import Config
 from gan_zoo.datasets import build_dataset
-from gan_zoo.datasets.class_labels import balance_notes
+from gan_zoo.datasets.class_labels import class_notes
 from gan_zoo.datasets.files import open_files
 from gan_zoo.datasets.load import equal_notes
 from gan_zoo.datasets.pixels import Preprocessing, decode, open_picture, orientation, preprocess
@@ -249,7 +249,7 @@ def _notes(
 ) -> Iterator[str]:
     """Yield the notes of a training on the images that can be read."""
     for labels, classes in source.columns.values():
-        yield from balance_notes(labels[rows], classes)
+        yield from class_notes(labels[rows], classes)
     yield from source.notes
     equal = collections.Counter(info.resized for info in infos).most_common(1)[0][1]
     yield from equal_notes(source.title, equal, len(infos))

@@ -8,10 +8,10 @@ runs identify the data, and advice. It writes a contact sheet: images at random,
 duplicates beside the image that they repeat.
 
 Exact duplicates are equal in every pixel once decoded (upright, on white, 8 bits) at their own
-size; repeats at the size of training, which drop_duplicates=True drops, are counted, too. A near
-duplicate is not an exact one; it correlates by --near (0.995) or more with an earlier image, both
-as gray thumbnails of 16x16 pixels, and their mean colors differ by at most 8 of 255. All pairs are
-compared.
+size, or made smaller as in training beyond 89 megapixels; repeats at the size of training, which
+drop_duplicates=True drops, are counted, too. A near duplicate is not an exact one; it correlates by
+--near (0.995) or more with an earlier image, both as gray thumbnails of 16x16 pixels, and their
+mean colors differ by at most 8 of 255. All pairs are compared.
 """
 
 from __future__ import annotations

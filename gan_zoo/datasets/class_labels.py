@@ -10,7 +10,7 @@ import numpy as np
 
 from gan_zoo.datasets import folder_names
 from gan_zoo.datasets.folder_names import SPLITS, split_of, stem_of
-from gan_zoo.datasets.label_files import Found, Labels, find_labels, left_out
+from gan_zoo.datasets.label_files import Found, Labels, find_labels, left_out, unread_label_files
 from gan_zoo.datasets.text import printable
 from gan_zoo.errors import UserError
 
@@ -306,7 +306,8 @@ def _label(
                 " folders or more; leave it out."
             )
         return folders, []
-    return _choose(find_labels(names, others, read), folders, notes)
+    labels, told = _choose(find_labels(names, others, read), folders, notes)
+    return labels, told if labels or told else list(unread_label_files(others))
 
 
 def _choose(
@@ -388,9 +389,26 @@ def _range_text(folders: Sequence[str]) -> str:
 # ---- how many images the classes have
 
 
-def balance_notes(labels: np.ndarray, classes: Sequence[str]) -> tuple[str, ...]:
-    """Return a sentence on classes of one image, and on classes of very different sizes."""
+def class_notes(labels: np.ndarray, classes: Sequence[str]) -> tuple[str, ...]:
+    """Return sentences on classes without images, of one, of very different sizes, and twins."""
     counts = np.bincount(labels, minlength=len(classes)).tolist()
+    lost = [name for count, name in zip(counts, classes, strict=True) if not count]
+    notes = []
+    if lost:
+        listed = ", ".join(lost[:_SHOWN]) + (", ..." if len(lost) > _SHOWN else "")
+        notes.append(f"{len(lost):,} of {len(classes):,} classes have no image ({listed}).")
+    spelled = collections.defaultdict(list)
+    for name in classes:
+        spelled[name.casefold().strip()].append(name)
+    if twins := next((names for names in spelled.values() if len(names) > 1), None):
+        notes.append(
+            f"{' and '.join(twins)} are taken as {len(twins)} classes, though only capitals or"
+            " spaces tell them apart; give them one name if they are one class."
+        )
+    return (*notes, *_balance_notes(counts, classes))
+
+
+def _balance_notes(counts: Sequence[int], classes: Sequence[str]) -> tuple[str, ...]:
     sizes = sorted((count, name) for count, name in zip(counts, classes, strict=True) if count)
     if len(sizes) < 2:
         return ()

@@ -109,7 +109,8 @@ def folder(root: Path) -> Container:
     """
     marks: dict[str, Mark] = {}
     regular: set[str] = set()
-    for name in _files_below(root):
+    empty: list[str] = []
+    for name in _files_below(root, empty):
         try:
             status = os.stat(f"{root}/{name}")
         except OSError:  # a dangling link
@@ -140,12 +141,26 @@ def folder(root: Path) -> Container:
         marks,
         read,
         file=lambda name: root / name,
+        notes=_empty_notes(empty, root),
         head=head,
     )
 
 
-def _files_below(root: Path) -> Iterable[str]:
+def _empty_notes(empty: Sequence[str], root: Path) -> tuple[str, ...]:
+    """Return the sentence on folders without files, which may stand for classes."""
+    names = sorted(name for name in empty if not any(p.startswith(".") for p in name.split("/")))
+    if not names:
+        return ()
+    count = "1 folder is" if len(names) == 1 else f"{len(names):,} folders are"
+    return (f"in {root}, {count} empty, such as {printable(names[0])}.",)
+
+
+def _files_below(root: Path, empty: list[str]) -> Iterable[str]:
     """Yield the relative POSIX paths of all files; each folder is visited once.
+
+    Args:
+        root: A folder.
+        empty: Takes the relative paths of folders in which there is nothing.
 
     Raises:
         UserError: A folder cannot be listed.
@@ -165,6 +180,8 @@ def _files_below(root: Path) -> Iterable[str]:
         seen.add((mark.st_dev, mark.st_ino))
         subfolders.sort()
         below = os.path.relpath(folder, root).replace(os.sep, "/")
+        if not files and not subfolders and below != ".":
+            empty.append(below)
         yield from (files if below == "." else (f"{below}/{name}" for name in files))
     if closed:
         raise UserError(

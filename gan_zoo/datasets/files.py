@@ -9,7 +9,7 @@ import numpy as np
 
 from gan_zoo.contracts import Dataset, ImageSpec
 from gan_zoo.datasets.arrays import npz
-from gan_zoo.datasets.class_labels import balance_notes, label_pictures
+from gan_zoo.datasets.class_labels import class_notes, label_pictures
 from gan_zoo.datasets.load import load
 from gan_zoo.datasets.opened import open_source
 from gan_zoo.datasets.pixels import Preprocessing
@@ -63,7 +63,7 @@ def files(
     )
     data = load("files", source, preprocessing, drop_duplicates, images.cache_dir)
     refuse_black(data.images, str(images.data_dir))
-    uneven = [balance_notes(data.labels[name], data.label_values[name]) for name in data.labels]
+    uneven = [class_notes(data.labels[name], data.label_values[name]) for name in data.labels]
     return data._replace(notes=(*(note for notes in uneven for note in notes), *data.notes))
 
 

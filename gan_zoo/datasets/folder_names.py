@@ -32,11 +32,13 @@ _MASK_OF = re.compile(
 )
 _NUMBERED = re.compile(
     "(?P<word>shard|part|chunk|batch|image|img|pic|photo|picture|data|dir|folder|vol|volume|archive"
-    "|bucket|piece|disk|disc|block|fold|subset|tar|zip)s?[-_ .]*\\d+([-_ ]*of[-_ ]*\\d+)?"
+    "|bucket|piece|disk|disc|block|fold|subset|tar|zip|clip|video|sequence|seq|scene|session)s?"
+    "[-_ .]*\\d+([-_ ]*of[-_ ]*\\d+)?"
     "|(?P<new>new|untitled) folder([-_ ]*\\(?\\d+\\)?)?"
 )
 _CAMERA = re.compile("[1-9]\\d\\d(?=.*[A-Z])[A-Z0-9_]{5}")  # of the standard DCF, as 100CANON
-_DATE = re.compile(
+_DATED = re.compile(  # also "Photos from 2019" of Google
+    "(?P<word>(\\D*[-_ ])?)"
     "(19|20)\\d\\d([-_.]?(0[1-9]|1[0-2])([-_.]?(0[1-9]|[12]\\d|3[01])([-_ T].*)?)?)?"
 )
 
@@ -90,7 +92,8 @@ def part_kind(groups: Mapping[str, Sequence[str]]) -> str:
         return "numbered parts"
     if all(map(_CAMERA.fullmatch, folders)):
         return "folders of a camera"
-    if all(map(_DATE.fullmatch, folders)):
+    dated = [_DATED.fullmatch(folder) for folder in folders]
+    if all(dated) and len({match["word"] for match in dated if match}) == 1:
         return "dates"
     if _are_hashes(folders, groups):
         return "beginnings of hashes"

@@ -312,7 +312,7 @@ def _why_no_download(builder: Any) -> str:
 @contextlib.contextmanager
 def _without_waiting(library: Any) -> Iterator[None]:
     """With what was downloaded before: the library would try each file for 3 minutes."""
-    downloader = importlib.import_module(f"{library.__name__}.core.download.downloader")
+    downloader: Any = importlib.import_module(f"{library.__name__}.core.download.downloader")
     before, downloader.MAX_RETRIES = getattr(downloader, "MAX_RETRIES", 10), 0
     try:
         yield

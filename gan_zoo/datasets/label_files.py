@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 import itertools
@@ -22,6 +23,12 @@ _TABLES = (".csv", ".tsv", ".jsonl")
 _METADATA = ("metadata.csv", "metadata.jsonl")  # of ImageFolder of Hugging Face
 _NAMED = ("label", "labels", "class", "classes", "category", "class_name", "label_name", "target")
 _OF_PICTURES = re.compile("image|img|file|path|pic|photo|^id$|^name$|^column 1$")
+# Files that may be about classes, but in a form that is not read.
+_UNREAD = (".txt", ".json", ".xlsx", ".xls", ".ods", ".mat", ".pkl", ".pickle", ".parquet", ".npy")
+_MAY_LABEL = re.compile(
+    "(?:[a-z0-9]*[-_ ])*(?:image|img|file)?[-_ ]?(?:labels?|classes|class|categories|metadata"
+    "|annotations?|attributes?|targets?)(?:[-_ .][a-z0-9]+)*"
+)
 _LOOKED_AT = 500  # rows that tell whether a table is about the pictures
 
 Labels = tuple[np.ndarray, tuple[str, ...]]  # int32 [N], and the names of the classes
@@ -99,6 +106,22 @@ def _is_label_file(name: str) -> bool:
     return not hidden and (base == "dataset.json" or base.endswith(_TABLES) or attributes)
 
 
+def unread_label_files(others: Iterable[str]) -> tuple[str, ...]:
+    """Return the sentence on files that by their names may hold labels and are not read."""
+    files = [name for name in others if name.lower().endswith(_UNREAD)]
+    files = [name for name in files if _MAY_LABEL.fullmatch(_base(name).rpartition(".")[0])]
+    files = [name for name in files if not any(part.startswith(".") for part in name.split("/"))]
+    if not files or len(files) > _MOST:  # many are about one picture each
+        return ()
+    first = min(files, key=lambda name: (name.count("/"), name))
+    return (
+        left_out(
+            f"{printable(first)} is of a kind that is not read; a table such as labels.csv with the"
+            " columns file and label is"
+        ),
+    )
+
+
 def _base(name: str) -> str:
     return name.rpartition("/")[2].lower()
 
@@ -110,8 +133,9 @@ def _text(name: str, read: Callable[[str], bytes]) -> str:
         raise _Unreadable(f"cannot be read ({error_text(e)})") from None
     if len(data) > _LARGEST:
         raise _Unreadable(f"has {len(data) / 2**20:,.0f} MiB, more than is read")
+    wide = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))  # of Excel and PowerShell
     try:
-        return data.decode("utf-8-sig")
+        return data.decode("utf-16" if wide else "utf-8-sig")
     except UnicodeDecodeError:
         return data.decode("latin1")
 

@@ -15,6 +15,7 @@ from gan_zoo.datasets.text import printable
 from gan_zoo.datasets.webdataset import labels_of_shards
 
 TARS = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz", ".tbz2", ".tar.xz", ".txz")
+_OTHERS = (".rar", ".7z", ".zst", ".ace", ".cab")
 # The number of a part: 00012, part-3, train-00000-of-00002.
 _NUMBER = re.compile(r"[-_. ]*\d+(?:[-_]of[-_]\d+)?(?:-[0-9a-f]{16})?$")
 
@@ -76,6 +77,24 @@ def _open(container: Container, name: str) -> Container:
     file = container.file(name)
     opened = zip_container if name.lower().endswith(".zip") else tar_container
     return opened(file) if isinstance(file, Path) else opened(container.path / name, file)
+
+
+def unread_archives(container: Container, read: bool) -> tuple[str, ...]:
+    """Return the sentence on archives in a container whose pictures are not taken.
+
+    Args:
+        container: A folder or an archive.
+        read: Whether the archives that can be read are.
+    """
+    kinds = _OTHERS if read else (".zip", *TARS, *_OTHERS)
+    found = sorted(name for name in container.marks if visible(name, kinds))
+    if not found:
+        return ()
+    count = "1 archive is" if len(found) == 1 else f"{len(found):,} archives are"
+    return (
+        f"in {container.path}, {count} not read, such as {printable(found[0])}; unpack what holds"
+        " other pictures.",
+    )
 
 
 def visible(name: str, endings: tuple[str, ...]) -> bool:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from gan_zoo.datasets.arrays import npy, npz
 from gan_zoo.datasets.class_labels import label_by_folders
-from gan_zoo.datasets.nested import archives_in, visible
+from gan_zoo.datasets.nested import archives_in, unread_archives, visible
 from gan_zoo.datasets.parquet import parquet
 from gan_zoo.datasets.places import open_container
 from gan_zoo.datasets.sources import Label, Select, Source, all_of, files_in, pictures_in
@@ -43,8 +43,10 @@ def open_source(
         tables = sorted(name for name in container.marks if visible(name, (".parquet",)))
         if tables and path.is_dir():
             source = parquet(path, [path / name for name in tables])
-            return source._replace(notes=(*source.notes, *found.notes))
+            told = (*found.notes, *unread_archives(container, read=False))
+            return source._replace(notes=(*source.notes, *told))
         if archives := archives_in(container):
-            notes = (*archives.notes, *found.notes)
+            notes = (*archives.notes, *found.notes, *unread_archives(container, read=True))
             return pictures_in(archives._replace(notes=notes), select, label)
-    return pictures_in(container, select, label, found)
+    notes = (*container.notes, *unread_archives(container, read=False))
+    return pictures_in(container._replace(notes=notes), select, label, found)

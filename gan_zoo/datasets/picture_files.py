@@ -20,6 +20,7 @@ from gan_zoo.datasets.picture_formats import (
 )
 from gan_zoo.datasets.text import printable
 
+_PACKED = (".gz", ".bz2", ".xz", ".zst")  # single files that are packed
 _BINARY = "binary"  # stands for the ending of files that are neither pictures nor text
 _MANY = 1 / 4  # as many of them as pictures, times this, are told
 _SHOWN = 6  # endings that a message names
@@ -100,6 +101,8 @@ def find_pictures(
             unread.append(ending)
         elif is_unknown(ending):
             unknown.append(name)
+        elif ending in _PACKED and is_picture(inner := ending_of(name[: -len(ending)])):
+            unread.append(inner + ending)
         else:
             others[ending or "none"] += 1
     by_content = []

@@ -156,6 +156,8 @@ def preprocess(data: bytes | np.ndarray, preprocessing: Preprocessing) -> Pictur
             )
         image = image.crop(preprocessing.crop.box)
     resized = image.size != preprocessing.size[::-1]
+    if resized and preprocessing.fit == "crop" and _is_cut_in_two(image.size, preprocessing.size):
+        values = values._replace(traits=values.traits | {"two squares"})
     if resized and image.mode == "RGBA" and image.getchannel("A").getextrema() != (255, 255):
         image = _resize_transparent(image, preprocessing)
     elif resized:
@@ -164,6 +166,11 @@ def preprocess(data: bytes | np.ndarray, preprocessing: Preprocessing) -> Pictur
     if mode == "RGBA":  # one color where none is seen, so that G need not learn what is hidden
         pixels = np.where(pixels[..., 3:] > 0, pixels, np.uint8(0))
     return Picture(pixels, gray, resized, values)
+
+
+def _is_cut_in_two(size: tuple[int, int], wanted: tuple[int, int]) -> bool:
+    """Return whether half of an image that may be two squares is cut off."""
+    return size[0] == 2 * size[1] and wanted[0] == wanted[1]
 
 
 def _text(size: tuple[int, int]) -> str:

@@ -50,6 +50,13 @@ def open_container(path: Path) -> Container:
         raise UserError(
             f"{path} cannot be read ({error_text(e)}); check its permissions."
         ) from None
+    if not head:
+        raise UserError(f"{path} is empty (0 bytes); download or save it again.")
+    if head.lstrip()[:14].lower().startswith((b"<!doctype html", b"<html")):
+        raise UserError(
+            f"{path} is a web page and no archive; download it again, in a browser if the page asks"
+            " for something."
+        )
     name = path.name.lower()
     # A tar may end with a zip, which is what zipfile looks at: the beginning decides.
     if head[257:262] == b"ustar":

@@ -7,6 +7,7 @@ know that fingerprint.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
@@ -22,6 +23,7 @@ from gan_zoo.datasets.places import KINDS, open_container
 from gan_zoo.datasets.text import printable
 from gan_zoo.errors import UserError
 
+_ADDRESS = re.compile("(?:^|/)(https?|ftp|s3|gs|file):/")
 Select = Callable[[Sequence[str]], Sequence[str]]
 # Of the pictures, all files, and what reads one of these.
 Label = Callable[[Sequence[str], Iterable[str], Callable[[str], bytes]], Labeling]
@@ -85,6 +87,11 @@ def require_path(data_dir: Path) -> Path:
             return data_dir
     except OSError:
         pass
+    if address := _ADDRESS.search(data_dir.as_posix()):  # a path has lost one of its slashes
+        raise UserError(
+            f"--data_dir takes no address such as {address[1]}://; download the images and give"
+            f" {KINDS}."
+        )
     raise UserError(
         f"--data_dir={data_dir} does not exist or cannot be reached; give {KINDS} that does."
     )
@@ -126,7 +133,7 @@ def pictures_in(
         return container.read(name)
 
     names, labels, classes, notes = label(
-        _selected(found, select, container.path), container.marks, read
+        _selected(found, select, container), container.marks, read
     )
     for name in names:
         container.refuse(name)
@@ -160,14 +167,40 @@ def files_in(container: Container) -> PictureFiles:
     )
 
 
-def _selected(found: PictureFiles, select: Select, where: Path) -> Sequence[str]:
+# Names of files that tell which data set a folder holds.
+_KNOWN = {
+    "data_batch_1": "cifar10",
+    "train-images-idx3-ubyte": "mnist",
+    "train-images.idx3-ubyte": "mnist",
+}
+_SAVE, _WRITE = "save their images as an .npz or .npy", "write their images into a folder"
+_REMEDIES = {
+    ".npy": "save them as one array [N, H, W, C] in an .npy",
+    **dict.fromkeys((".h5", ".hdf5", ".mat", ".pkl", ".pickle"), _SAVE),
+    **dict.fromkeys((".rar", ".7z", ".zst", ".gz"), "unpack them"),
+    **dict.fromkeys((".mdb", ".tfrecord", ".tfrecords", ".arrow", ".db"), _WRITE),
+}
+
+
+def _remedy(container: Container, endings: Mapping[str, int]) -> str:
+    """Return what to do with a place that holds no images."""
+    where, names = container.path, {name.rpartition("/")[2] for name in container.marks}
+    inside = sorted([*where.glob("*.zip"), *where.glob("*.npz")]) if where.is_dir() else []
+    if inside:
+        return f"give {inside[0]} as --data_dir"
+    for name, data in _KNOWN.items():
+        if name in names or f"{name}.gz" in names:
+            return f"if they are those of {data}, --data={data} reads them"
+    if "dataset_info.json" in names and where.is_dir():
+        return f"--data='{'hub' if '.arrow' in endings else 'tfds'}(\"{where}\")' may read it"
+    usual = "put files in it such as .png, .jpg, .webp or .tif, or check --data_dir"
+    return next((_REMEDIES[ending] for ending in endings if ending in _REMEDIES), usual)
+
+
+def _selected(found: PictureFiles, select: Select, container: Container) -> Sequence[str]:
     if not found.names:
-        inside = sorted([*where.glob("*.zip"), *where.glob("*.npz")]) if where.is_dir() else []
-        hint = (
-            f"give {inside[0]} as --data_dir"
-            if inside
-            else "put files in it such as .png, .jpg, .webp or .tif, or check --data_dir"
-        )
         there = f"; it holds {text_of_endings(found.endings)}" if found.endings else ""
-        raise UserError(f"there are no images in {where}{there}; {hint}.")
+        raise UserError(
+            f"there are no images in {container.path}{there}; {_remedy(container, found.endings)}."
+        )
     return select(found.names)

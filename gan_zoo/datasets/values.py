@@ -43,8 +43,8 @@ class Values(NamedTuple):
         real: The smallest and the largest of a file of floats, else None.
         small: The largest of 8 bits, else -1.
         profile: The name of a color profile that was converted to sRGB, or "".
-        traits: Words on what else is told of a set: ``transparent``, ``frames``, ``gain map`` or
-            ``more channels``.
+        traits: Words on what else is told of a set: ``transparent``, ``frames``, ``gain map``,
+            ``more channels`` or ``two squares``.
     """
 
     deep: int = -1
@@ -122,11 +122,12 @@ class Tally:
         self._count += 1
         low, high = int(pixels.min()), int(pixels.max())
         self._span = [min(self._span[0], low), max(self._span[1], high)]
-        if pixels.shape[-1] == RGBA:  # an opaque image has two values: its color, and 255
-            self._flat += int((pixels == pixels[:1, :1]).all())
+        # Few images are flat, and most of these have one color in two corners.
+        corner = pixels[0, 0]
+        flat = (pixels[-1, -1] == corner).all() and (pixels == corner).all()
+        self._flat += bool(flat)
+        if pixels.shape[-1] == RGBA:
             pixels = pixels[pixels[..., 3] > 0][:, :3]  # nobody sees the others
-        else:
-            self._flat += low == high
         if values.deep >= 0:
             self._deep.append(values.deep)
             self._deep_pixels += np.bincount(pixels.reshape(-1), minlength=256)
@@ -228,6 +229,11 @@ class Tally:
 
         if count := self._traits["frames"]:
             yield f"{share(count)} have several frames or pages; the first of each is taken."
+        if self._traits["two squares"] == self._count > 1:
+            yield (
+                f"all {self._count:,} images in {where} are twice as wide as high, and the middle"
+                " of each is taken; cut them first if they are two pictures side by side."
+            )
         if count := self._traits["more channels"]:
             yield (
                 f"{share(count)} have more channels than a picture; the first ones, gray or color,"

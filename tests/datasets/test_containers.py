@@ -253,11 +253,12 @@ def test_a_tar_that_does_not_fit_on_the_disk(refused, tmp_path, pets, monkeypatc
         (b"\x89HDF\r\n\x1a\n" + bytes(99), "an HDF5 file"),
         (b"\x80\x04\x95" + bytes(99), "which can run any code"),
         (b"hello", "holds no images that can be read; give a folder"),
-        (b"", "holds no images that can be read"),
+        (b"", "is empty (0 bytes)"),
+        (b"\n<!DOCTYPE html><html>", "is a web page and no archive; download it again"),
         (b"\xff\xd8\xff\xe0", "is a single picture; give the folder that it is in"),
     ],
     # Two processes must give a case the same name, and gzip writes the time of day.
-    ids=["gz", "bz2", "7z", "rar", "zst", "hdf5", "pickle", "text", "empty", "jpg"],
+    ids=["gz", "bz2", "7z", "rar", "zst", "hdf5", "pickle", "text", "empty", "html", "jpg"],
 )
 def test_other_files_are_named(refused, tmp_path, content, says):
     (tmp_path / "file").write_bytes(content)
@@ -355,6 +356,42 @@ def test_a_change_in_an_inner_archive_is_seen(read, tmp_path):
         )
         hashes.add(read(tarred(tmp_path / "o.tar", {"in.tar": inner.read_bytes()})).hash)
     assert len(hashes) == 2
+
+
+def test_archives_that_are_not_read_and_empty_folders_are_told(read, tmp_path, pets):
+    folder = tmp_path / "d"
+    folder.mkdir()
+    zipped(folder / "a.zip", pets)
+    (folder / "b.rar").write_bytes(b"Rar!")
+    (folder / "x.mov").write_bytes(b"")
+    (folder / "bird").mkdir()
+    (folder / ".git" / "refs").mkdir(parents=True)
+    notes = " ".join(read(folder).notes)
+    assert "1 archive is not read, such as b.rar; unpack" in notes and "1 .mov" in notes
+    (folder / "c.png").write_bytes(png())
+    notes = " ".join(read(folder).notes)
+    assert "2 archives are not read, such as a.zip; unpack" in notes
+    assert "1 folder is empty, such as bird." in notes
+
+
+@pytest.mark.parametrize(
+    ("files", "says"),
+    [
+        (["data_batch_1", "batches.meta"], "--data=cifar10 reads them"),
+        (["train-images-idx3-ubyte.gz"], "--data=mnist reads them"),
+        (["state.json", "dataset_info.json", "data-0.arrow"], "--data='hub("),
+        (["1.0.0/dataset_info.json", "1.0.0/x.tfrecord-0"], "--data='tfds("),
+        (["0.npy", "1.npy"], "save them as one array"),
+        (["x.rar", "readme.md"], "unpack them"),
+        (["readme.md"], "put files in it such as .png"),
+    ],
+)
+def test_a_folder_without_images_gets_a_remedy(refused, tmp_path, files, says):
+    for name in files:
+        path = tmp_path / "d" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"x")
+    assert says in refused(tmp_path / "d")
 
 
 def test_images_in_a_folder_come_before_archives(read, tmp_path):

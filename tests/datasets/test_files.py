@@ -15,6 +15,7 @@ import tracemalloc
 import warnings
 import zipfile
 import zlib
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -533,6 +534,12 @@ def test_zeros_behind_the_end_of_a_file_do_no_harm(one, kind):
     np.testing.assert_array_equal(one(whole + bytes(200)), one(whole))
 
 
+def test_a_picture_that_is_mostly_flat_is_whole(one):
+    image = np.full((1024, 1024, 3), 255, np.uint8)
+    assert encoded(image, "WEBP").endswith(bytes(64))
+    assert (one(encoded(image, "WEBP")) == 255).all()
+
+
 def test_every_jpeg_that_is_cut_is_found_out():
     whole = encoded(noise(40, 40, 3), "JPEG")
     how = pixels.Preprocessing((8, 8), None)
@@ -610,7 +617,7 @@ def test_no_data_dir(refused):
             "is a single picture; give the folder that it is in",
         ),
         (lambda p: write(p, {"a.zip": b"x"}) / "a.zip", "is not a zip archive, or is damaged"),
-        (lambda p: write(p, {"a.zip": b""}) / "a.zip", "is not a zip archive, or is damaged"),
+        (lambda p: write(p, {"a.zip": b""}) / "a.zip", "is empty (0 bytes)"),
         (
             lambda p: write(p, {"a.zip": zipped(p / "b", colors(3)).read_bytes()[:-30]}) / "a.zip",
             "damaged",
@@ -649,6 +656,11 @@ def patched(path, offset_in_directory, value):
     data[at : at + len(value)] = value
     path.write_bytes(data)
     return path
+
+
+@pytest.mark.parametrize("path", ["https://a.b/c.zip", "/here/s3://bucket/x"])
+def test_an_address(refused, path):
+    assert "takes no address such as" in refused(Path(path))
 
 
 def test_an_encrypted_zip(refused, tmp_path):

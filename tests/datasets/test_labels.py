@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from gan_zoo.datasets.class_labels import balance_notes, label_pictures
+from gan_zoo.datasets.class_labels import class_notes, label_pictures
 from gan_zoo.datasets.label_files import classes_of_array
 from gan_zoo.errors import UserError
 
@@ -58,6 +58,8 @@ def refused(*args, **kwargs):
         (each(["Batch 1", "Batch 2"]), "numbered parts"),
         (each(["data-00000-of-00002", "data-00001-of-00002"]), "numbered parts"),
         (each(["New folder", "New folder (2)"]), "numbered parts"),
+        (each(["clip_1", "clip_2"]), "numbered parts"),
+        (each(["Photos from 2018", "Photos from 2019"]), "dates"),
         (each(["100CANON", "101CANON"]), "folders of a camera"),
         (each(["100_PANA", "101MSDCF"]), "folders of a camera"),
         (each(["2019-05-01", "2020-01-31"]), "dates"),
@@ -346,6 +348,33 @@ def test_a_table_without_sure_labels_is_told(file, text, says):
     assert notes.startswith(f"labels are left out, since {file}") and says in notes
 
 
+@pytest.mark.parametrize(
+    ("file", "told"),
+    [
+        ("labels.xlsx", True),
+        ("imagelabels.mat", True),
+        ("train/_annotations.coco.json", True),
+        ("classes.txt", True),
+        ("readme.txt", False),
+        ("labels.md", False),
+        (".labels.txt", False),
+    ],
+)
+def test_files_of_labels_that_are_not_read_are_told(file, told):
+    notes = label(FLAT, {file: "x"})[2]
+    assert (
+        notes.startswith(f"labels are left out, since {file} is of a kind") == told == bool(notes)
+    )
+    assert label(each(["cat", "dog"]), {file: "x"})[2] == ""  # the folders are the classes
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "latin1"])
+def test_tables_in_other_encodings(encoding):
+    text = table(("file", "label"), *((n, ["Bär", "Katze"][i % 2]) for i, n in enumerate(FLAT)))
+    found = label_pictures(FLAT, ["labels.csv"], lambda name: text.encode(encoding))
+    assert found.classes == ("Bär", "Katze")
+
+
 def test_a_table_about_other_things():
     assert label(FLAT, {"prices.csv": table(("day", "price"), (1, 2))})[1:] == (None, "")
     assert "names none" in label(FLAT, {"labels.csv": table(("file", "label"), ("x", 2))})[2]
@@ -424,12 +453,18 @@ def test_an_array_that_has_no_classes(array, says):
     assert says in classes_of_array(array, 3)
 
 
+def test_classes_that_only_capitals_tell_apart_are_told():
+    (note,) = class_notes(np.arange(9) % 3, ["Cat", "cat", "dog"])
+    assert note.startswith("Cat and cat are taken as 2 classes")
+
+
 def test_uneven_classes_are_told_with_numbers():
     def told(*counts):
         labels = np.repeat(np.arange(len(counts)), counts)
-        return " ".join(balance_notes(labels, [f"c{i}" for i in range(len(counts))]))
+        return " ".join(class_notes(labels, [f"c{i}" for i in range(len(counts))]))
 
-    assert told(5, 9) == told(7) == told(50, 0) == ""
+    assert told(5, 9) == told(7) == ""
+    assert told(50, 0, 40) == "1 of 3 classes have no image (c1)."
     assert told(2, 40) == "the classes are uneven: c0 has 2 images and c1 40."
     assert told(2, 1) == "1 of 2 classes have a single image (c1)."
     assert told(1, 10, 1) == (

@@ -133,10 +133,11 @@ def test_heic_and_others_that_are_not_read_are_counted(read, monkeypatch):
     files |= {f"IMG_{i}.MOV": b"\0\0\0\x14ftypqt  " for i in range(5)}
     files |= {f"IMG_{i}.psd": b"8BPS\0\1" for i in range(3)}
     files |= {"raw.CR2": b"II*\0", "note.txt": b"", "a.csv": b"", "set.json": b"", "README": b""}
-    files |= {"photoshop": b"8BPS\0\1"}
+    files |= {"photoshop": b"8BPS\0\1", "a.png.gz": b"\x1f\x8b", "a.log.gz": b"\x1f\x8b"}
     data = read(files)
     (note,) = data.notes
-    assert "10 files are not read: 5 .mov, 4 .psd (save them as .png), 1 .cr2 (raw files" in note
+    assert "1 .png.gz" in note
+    assert "11 files are not read: 5 .mov, 4 .psd (save them as .png), 1 .cr2 (raw files" in note
 
 
 def test_text_beside_pictures_is_no_reason_for_a_note(read):
@@ -147,7 +148,7 @@ def test_text_beside_pictures_is_no_reason_for_a_note(read):
         "README",
         "LICENSE",
         "d.unknown",
-        "labels.npy",
+        "e.npy",
         ".DS_Store",
     )
     assert read({"a.png": noise(8, 8, 3), **dict.fromkeys(others, b"some text")}).notes == ()
@@ -439,6 +440,20 @@ def test_float_tiffs_by_the_whole_set(read, black, white):
         expected = (pixels_ - black) / (white - black) * 255
         assert np.abs(image.reshape(-1) - expected).max() <= 0.51
     assert len(data.notes) == ((black, white) != (0, 1))
+
+
+def test_single_pixels_are_flat_colors(read):
+    data = read({f"{i}.png": noise(1, 1, 3) for i in range(4)})
+    assert "4 of 4 images" in data.notes[0] and "are one flat color" in data.notes[0]
+
+
+def test_pairs_side_by_side_are_told(read):
+    files = {f"{i}.png": noise(16, 32, 3) for i in range(4)}
+    assert "all 4 images in" in read(files).notes[0]
+    assert "twice as wide as high" in read(files).notes[0]
+    for changed in ({"size": (8, 16)}, {"spec": "files(fit='pad')"}):
+        assert read(files, **changed).notes == ()
+    assert read({**files, "x.png": noise(16, 16, 3)}).notes == ()
 
 
 def test_equal_flat_and_narrow_sets_are_told(read):
