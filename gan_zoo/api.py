@@ -15,6 +15,7 @@ from gan_zoo.config import Config, from_settings
 from gan_zoo.datasets.reading import read_ahead
 from gan_zoo.errors import UserError
 from gan_zoo.runs import logs, run
+from gan_zoo.runs.places import require_places
 
 if TYPE_CHECKING:
     from gan_zoo.analysis.evaluate import Evaluation
@@ -90,6 +91,7 @@ def train(config: str | Path | Config | None = None, *, show: bool = False, **se
         UserError: A setting, the data or the folder is wrong.
     """
     resolved = from_settings(settings, config)
+    require_places(resolved)
     read = read_ahead(resolved)
     cli.load_tensorflow(verbose=False)
     from gan_zoo.training import loop

@@ -26,6 +26,8 @@ from gan_zoo.spec import Spec, american, parse_spec, parse_specs
 
 PRESETS = Path(__file__).parent / "presets"
 
+DRAWN = "cartoon_faces"  # the data set of those who name none
+
 MAX_ROLLBACKS = 3  # returns of one run to its best checkpoint, under --on_collapse=rollback
 
 
@@ -92,7 +94,11 @@ class Config:
         0.0,
         "decay a step of the generator's moving average, from which samples then come; 0 is off",
     )
-    data: str = _field("cartoon_faces", "the data set", registry="datasets")
+    data: str = _field(
+        "",
+        f"the data set; by default files if there is a --data_dir, else {DRAWN}",
+        registry="datasets",
+    )
     data_dir: str = _field(
         "",
         "where the data lies: folder, archive or array of images; alone, it means --data=files",
@@ -162,6 +168,8 @@ class Config:
         for field in dataclasses.fields(self):
             value = _typed(field.name, getattr(self, field.name), str(field.type))
             object.__setattr__(self, field.name, value)
+        if not self.data.strip():
+            object.__setattr__(self, "data", "files" if self.data_dir else DRAWN)
         # Blanks alone mean no condition.
         object.__setattr__(self, "condition", self.condition.strip())
         self._check_ranges()
@@ -418,7 +426,7 @@ def from_settings(given: Mapping[str, Any], base: str | Path | Config | None = N
     load_plugins(new.get("plugins", ""))  # a preset may name their parts
     if not isinstance(base, Config):
         base = Config() if base is None else load_preset(base)
-    if new.get("data_dir") and "data" not in new and base.data == Config.data:
+    if new.get("data_dir") and "data" not in new and base.data == DRAWN:
         new["data"] = "files"  # the user gave images, so the drawn ones are not meant
     return dataclasses.replace(base, **new)
 

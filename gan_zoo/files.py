@@ -82,7 +82,7 @@ def file_to_write(text: str, *endings: str, again: bool = False) -> Path | None:
         raise UserError(
             f"{text} must end in {' or '.join(endings)}, with a name before it; name it so."
         )
-    _writable(path, text)
+    require_writable(path, text)
     if path.is_dir():
         raise UserError(
             f"{text} is a folder, and a file is to be written; give a name that is free."
@@ -94,7 +94,7 @@ def file_to_write(text: str, *endings: str, again: bool = False) -> Path | None:
     return path
 
 
-def _writable(path: Path, text: str) -> None:
+def require_writable(path: Path, text: str) -> None:
     """Raise ``UserError`` if nothing can be written at a path, which the user gave as ``text``."""
     try:
         with contextlib.suppress(FileNotFoundError):
@@ -121,7 +121,7 @@ def new_folder(text: str) -> Path | None:
     if not text:
         return None
     path = user_path(text)
-    _writable(path, text)
+    require_writable(path, text)
     if os.path.lexists(path) and not (path.is_dir() and not any(path.iterdir())):
         raise UserError(f"--out={text} exists already and is left as it is; give a new folder.")
     return path

@@ -35,6 +35,21 @@ def test_a_data_dir_alone_means_the_files_in_it():
     assert parse().data == "cartoon_faces"
 
 
+def test_a_data_dir_alone_means_files_in_python_and_in_a_preset_too(tmp_path):
+    assert Config(data_dir="x").data == "files"
+    assert Config(data_dir="x", data="celeba").data == "celeba"
+    preset = tmp_path / "p.py"
+    preset.write_text("from gan_zoo.config import Config\nconfig = Config(data_dir='x')\n")
+    assert parse(f"--config={preset}").data == "files"
+    assert config.from_settings({"data_dir": "x"}, Config(batch=8)).data == "files"
+    assert config.from_settings({"data_dir": "y"}, Config(data="celeba")).data == "celeba"
+
+
+def test_a_run_of_the_drawn_faces_stays_one_whatever_its_data_dir():
+    saved = dataclasses.asdict(Config()) | {"data_dir": "x"}
+    assert config.from_json(saved).data == "cartoon_faces"
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [

@@ -217,6 +217,26 @@ def test_a_worker_that_waits_for_one_that_never_comes_ends(forks):
     assert "timed out after 2 s waiting for the other workers" in done.stderr
 
 
+@pytest.mark.distributed
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_a_worker_while_tensorflow_waits_for_the_others(forks, tmp_path, number):
+    code = """if True:
+        import signal, sys
+        from pathlib import Path
+        from gan_zoo.distributed import strategy
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(3))  # Python's, and so it waits, too
+        Path(sys.argv[1]).touch()
+        strategy.make("multi_worker")
+    """
+    began = tmp_path / "began"
+    worker = forks.start(began, code=code, env={"TF_CONFIG": tasks_of_two_workers()[0]})
+    while not began.exists():
+        time.sleep(0.1)
+    time.sleep(3)  # TensorFlow now waits
+    worker.send_signal(number)
+    assert worker.wait(timeout=15) in (-signal.SIGKILL, 3, 1)
+
+
 def test_one_device_is_nothing_to_mirror(refused):
     assert "needs two devices or more" in refused("--strategy=mirrored")
 
@@ -228,6 +248,13 @@ def test_one_device_is_nothing_to_mirror(refused):
         (["--hosts=alpha:1,beta:1", "--", "--workdir=x"], "--index must say"),
         (["--workers=2"], "give the flags of the training after --"),
         (["--index=1", "--", "--workdir=x"], "give --hosts, too"),
+        (["--hosts=alpha:1,alpha:1", "--index=1", "--", "--workdir=x"], "alpha:1 twice"),
+        (
+            ["--hosts=no.such.host.invalid:1,localhost:1", "--index=1", "--", "--workdir=x"],
+            "the name no.such.host.invalid cannot be found",
+        ),
+        (["--workers=2", "--", "--workdir=x", "--data_dir=none.zip"], "none.zip does not exist"),
+        (["--workers=2", "--", "--workdir=/proc/x"], "--workdir=/proc/x cannot be written"),
         (["--workers=2", "--", "--workdir=x", "--gen=dcgn"], "did you mean dcgan"),
         (["--workers=2", "--", "--workdir=x", "foo"], "'foo' is not a flag"),
     ],

@@ -12,15 +12,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from tqdm import tqdm
 
-from gan_zoo import registry
 from gan_zoo.analysis.pictures import data_preprocessing, first_size, load_pictures
 from gan_zoo.analysis.progress import stages
 from gan_zoo.config import Config, from_json, load_plugins
 from gan_zoo.contracts import Dataset, FeatureExtractor
 from gan_zoo.datasets.pixels import preprocess
+from gan_zoo.datasets.reading import takes_data_dir
 from gan_zoo.errors import UserError
 from gan_zoo.files import user_path
 from gan_zoo.runs.run import Run, open_run
+from gan_zoo.spec import parse_spec
 
 if TYPE_CHECKING:
     from gan_zoo.game.step import Game
@@ -80,7 +81,9 @@ def find_subject(
     old = run.record["config"]
     if "data" in given and _name(given["data"]) != _name(old["data"]):
         given.setdefault("data_dir", "")
-    elif "data_dir" in given and "data" not in given and not _takes_data_dir(old["data"]):
+    elif (
+        "data_dir" in given and "data" not in given and not takes_data_dir(parse_spec(old["data"]))
+    ):
         given["data"] = "files"
     config = from_json({**old, **given, "workdir": str(path)})
     trained = from_json({**old, "extractor": config.extractor})
@@ -120,12 +123,7 @@ def _pictures_subject(path: Path, given: dict[str, Any], seed: int, needs_data: 
 
 
 def _name(spec: str) -> str:
-    return registry.parse_spec(spec).name
-
-
-def _takes_data_dir(spec: str) -> bool:
-    signature = registry.datasets.entry(_name(spec)).signature
-    return signature is None or not {"data_dir", "images"}.isdisjoint(signature.parameters)
+    return parse_spec(spec).name
 
 
 def load_real(subject: Subject) -> tuple[Dataset, list[str]]:

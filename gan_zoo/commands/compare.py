@@ -17,7 +17,6 @@ later.
 
 from __future__ import annotations
 
-import dataclasses
 import shlex
 import sys
 from pathlib import Path
@@ -76,7 +75,7 @@ def main(values: flags.FlagValues, rest: list[str]) -> int:
     variants: dict[str, Settings] = {}
     if values.study:
         question, base, variants = load_study(values.study)
-        base = dataclasses.replace(base, **config.given_settings(values))
+        base = config.from_settings(config.given_settings(values), base)
     for name, changes in parse_variants(rest).items():
         if name in variants:
             raise UserError(f"two variants have the name '{name}'; rename one of them.")

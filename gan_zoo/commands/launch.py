@@ -6,7 +6,10 @@
 The first command starts all workers on this machine. The second starts one worker; give it on each
 host, with the --index of that host. After ``--`` come the flags of gan_zoo train;
 --strategy=multi_worker is added to them. All hosts need the same code and data, and the same
---workdir on a shared disk.
+--workdir on a shared disk. The commands may be given in any order: each waits for the others, and
+says for whom.
+
+Ctrl-C saves the run and stops it; Ctrl-C again stops at once.
 
 The workers talk over gRPC without any authentication or encryption, on all network interfaces:
 trusted networks only.
@@ -18,8 +21,9 @@ from absl import flags
 
 from gan_zoo import cli, config
 from gan_zoo.commands import train
-from gan_zoo.distributed.launch import launch
+from gan_zoo.distributed.launch import WAIT_SECONDS, launch
 from gan_zoo.errors import UserError
+from gan_zoo.runs.places import require_places
 
 
 def define_flags(values: flags.FlagValues) -> None:
@@ -30,13 +34,16 @@ def define_flags(values: flags.FlagValues) -> None:
         "hosts", [], "all workers as host:port, the leading one first", flag_values=values
     )
     flags.DEFINE_integer("index", None, "which of --hosts this machine is", 0, flag_values=values)
+    flags.DEFINE_integer(
+        "wait", WAIT_SECONDS, "seconds in which all --hosts must come", 1, flag_values=values
+    )
     flags.DEFINE_integer("restarts", 20, "give up after this many restarts", 0, flag_values=values)
 
 
 def _check_settings(values: flags.FlagValues, rest: list[str]) -> None:
     """Refuse wrong settings of the run once, here, and not in each worker."""
     train.refuse_words(rest)
-    config.from_flags(values)
+    require_places(config.from_flags(values))
 
 
 def _check_hosts(hosts: list[str], index: int | None) -> None:
@@ -48,10 +55,13 @@ def _check_hosts(hosts: list[str], index: int | None) -> None:
             f"--index must say which of the {len(hosts)} --hosts this machine is, from 0."
         )
     for host in hosts:
-        if ":" not in host or not host.rpartition(":")[2].isdigit():
+        name, _, port = host.rpartition(":")
+        if not name or not port.isdigit() or not 0 < int(port) < 65536:
             raise UserError(
                 f"--hosts={host} has no port; write each as host:port, such as alpha:2222."
             )
+    if again := [host for host in hosts if hosts.count(host) > 1]:
+        raise UserError(f"--hosts has {again[0]} twice; give each worker its own address.")
 
 
 def _has(words: list[str], *names: str) -> bool:
@@ -72,4 +82,4 @@ def main(values: flags.FlagValues, rest: list[str]) -> int:
         return cli.call(train.main, train.define_flags, train.__doc__ or "", rest)
     if code := cli.call(_check_settings, train.define_flags, train.__doc__ or "", rest):
         return code
-    return launch(rest, values.workers, values.hosts, index or 0, values.restarts)
+    return launch(rest, values.workers, values.hosts, index or 0, values.restarts, values.wait)

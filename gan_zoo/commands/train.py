@@ -24,6 +24,7 @@ from gan_zoo import cli, config, phases
 from gan_zoo.commands.list import show_tables
 from gan_zoo.datasets.reading import read_ahead
 from gan_zoo.errors import ExitCode, UserError
+from gan_zoo.runs.places import require_places
 
 if TYPE_CHECKING:
     from gan_zoo.game.step import Game
@@ -93,6 +94,7 @@ def main(values: flags.FlagValues, rest: list[str]) -> int:
         return 0
     settings = config.from_flags(values)
     phases.clear()
+    require_places(settings)
     if values.dry_run:
         cli.load_tensorflow(values.verbose)
         _dry_run(settings)

@@ -70,6 +70,7 @@ def start(settings: Config, log: Path, device: Device) -> subprocess.Popen:
     """Start a run in its own process group; its output goes to the file ``log``."""
     default = dataclasses.asdict(Config())
     changed = {k: v for k, v in dataclasses.asdict(settings).items() if v != default[k]}
+    changed["data"] = settings.data  # its default depends on --data_dir
     command = [
         sys.executable,
         "-m",

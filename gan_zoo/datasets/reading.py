@@ -13,6 +13,7 @@ from gan_zoo.config import Config
 from gan_zoo.contracts import Dataset
 from gan_zoo.datasets import build_dataset
 from gan_zoo.files import user_path
+from gan_zoo.spec import Spec
 
 _IMPORT_TENSORFLOW = ("tfds",)
 FIRST_LOOK = 0.1  # seconds in which a missing folder, say, is found
@@ -24,12 +25,26 @@ def load_data(config: Config) -> Dataset:
     Raises:
         UserError: It cannot be loaded.
     """
-    return build_dataset(
-        config.spec("data"),
+    spec = config.spec("data")
+    data = build_dataset(
+        spec,
         config.size,
         config.channels or None,
         user_path(config.data_dir) if config.data_dir else None,
     )
+    if config.data_dir and not takes_data_dir(spec):
+        note = (
+            f"--data_dir={config.data_dir} is not used, since the data set {spec.name} is not read"
+            " from files; leave out --data to train on your own images."
+        )
+        return data._replace(notes=(*data.notes, note))
+    return data
+
+
+def takes_data_dir(spec: Spec) -> bool:
+    """Whether a data set is read from ``--data_dir``."""
+    signature = registry.datasets.entry(spec.name).signature
+    return signature is None or not {"data_dir", "images"}.isdisjoint(signature.parameters)
 
 
 def with_full_data_dir(config: Config) -> Config:

@@ -6,6 +6,7 @@ import contextlib
 import functools
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -66,24 +67,51 @@ def make(name: str) -> tf.distribute.Strategy:
 def _join_timeout() -> Iterator[None]:
     """End this process, with a message, if the other workers do not join in JOIN_SECONDS.
 
-    TensorFlow waits for them for minutes, without a message, and holds Python's lock meanwhile, so
-    that only another process can end it.
+    SIGINT and SIGTERM end it, too. TensorFlow waits for minutes, without a message, and holds
+    Python's lock meanwhile, so that only another process can end it. Python tells that process of
+    signals through a pipe, for which it does not need the lock.
     """
     workers, index = worker()
     message = (
         f"gan_zoo: worker {index} of {', '.join(workers)} timed out after {JOIN_SECONDS} s waiting"
         " for the other workers; start them, too.\n"
     )
-    code = (
-        f"import os, time; time.sleep({JOIN_SECONDS}); os.write(2, {message.encode()!r});"
-        f" os.kill({os.getpid()}, 9)"
-    )
-    watch = subprocess.Popen([sys.executable, "-S", "-c", code], stdin=subprocess.DEVNULL)
+    numbers = (int(signal.SIGINT), int(signal.SIGTERM))
+    code = _WATCH.format(os.getpid(), JOIN_SECONDS, numbers, message.encode())
+    read_end, write_end = os.pipe()
+    os.set_blocking(write_end, False)
+    command = [sys.executable, "-S", "-c", code]
+    # In a session of its own, Ctrl-C does not end it before it has ended this process.
+    watch = subprocess.Popen(command, stdin=read_end, start_new_session=True)
+    os.close(read_end)
+    before = None
+    with contextlib.suppress(ValueError):  # only the main thread gets signals
+        before = signal.set_wakeup_fd(write_end, warn_on_full_buffer=False)
     try:
         yield
     finally:
+        if before is not None:
+            signal.set_wakeup_fd(before)
         watch.kill()
         watch.wait()
+        os.close(write_end)
+
+
+# It ends by itself when the process is gone, which closes the pipe.
+_WATCH = """
+import os, select, time
+end = time.monotonic() + {1}
+while select.select([0], [], [], max(0.0, end - time.monotonic()))[0]:
+    came = os.read(0, 64)
+    if not came:
+        os._exit(0)
+    if set(came) & set({2}):
+        time.sleep(1)
+        break
+else:
+    os.write(2, {3!r})
+os.kill({0}, 9)
+"""
 
 
 @contextlib.contextmanager

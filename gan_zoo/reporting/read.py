@@ -12,7 +12,7 @@ import json
 import math
 import shlex
 from collections.abc import Iterator, Sequence
-from dataclasses import fields
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,7 +23,7 @@ from gan_zoo.errors import UserError
 from gan_zoo.evaluation import alarms
 from gan_zoo.runs.run import Run
 
-DEFAULTS = {field.name: field.default for field in fields(Config)}
+DEFAULTS = asdict(Config())
 _MOST_FRAMES = 30
 _MOST_PIXELS = 1600  # of a grid's longer side; larger ones are halved
 _CHECKS = 60  # at how many evaluations of a run alarms are looked for

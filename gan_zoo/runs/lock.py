@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import filelock
 
 from gan_zoo.errors import UserError
+from gan_zoo.runs.places import refuse_other_files
 from gan_zoo.runs.run import Run
 
 
@@ -25,17 +26,11 @@ def lock(run: Run) -> Iterator[None]:
     try:
         made = [path for path in (folder, *folder.parents) if not path.exists()]
         folder.mkdir(parents=True, exist_ok=True)
-        # What begins with a dot is our lock, or what a kill left of a file being written.
-        others = [p.name for p in folder.iterdir() if not p.name.startswith(".")]
     except OSError as e:
         raise UserError(
             f"the run directory {folder} cannot be made ({e.strerror}); choose another --workdir."
         ) from None
-    if others and not run.exists:
-        raise UserError(
-            f"{folder} holds files ({others[0]} ...) but no run of gan_zoo; choose an empty or"
-            " new folder as --workdir."
-        )
+    refuse_other_files(run)
     file_lock = filelock.FileLock(folder / ".lock", timeout=0)
     try:
         file_lock.acquire()

@@ -66,3 +66,12 @@ def test_a_data_set_from_outside_is_read_when_it_is_wanted(settings, monkeypatch
     assert not threads
     assert read().name == "elsewhere"
     assert threads == [threading.current_thread()]
+
+
+def test_a_data_dir_that_the_data_set_does_not_use_is_told(settings, monkeypatch):
+    drawn = Dataset("d", np.zeros([2, 8, 8, 3], np.uint8), {}, {}, "hash", "drawn", ("first",))
+    monkeypatch.setattr(reading, "build_dataset", lambda *_: drawn)
+    first, note = reading.load_data(dataclasses.replace(settings, data="cartoon_faces")).notes
+    assert first == "first"
+    assert note.startswith(f"--data_dir={settings.data_dir} is not used")
+    assert reading.load_data(settings).notes == ("first",)

@@ -1,0 +1,54 @@
+"""The places that settings name, looked at before anything slow begins. No TensorFlow here."""
+
+from __future__ import annotations
+
+from gan_zoo.config import Config, split_checkpoint
+from gan_zoo.datasets.reading import takes_data_dir
+from gan_zoo.datasets.sources import require_path
+from gan_zoo.errors import UserError
+from gan_zoo.files import require_writable, user_path
+from gan_zoo.runs.run import Run
+
+
+def require_places(config: Config) -> None:
+    """Check that the data, the run of ``--from`` and the run directory are there; make nothing.
+
+    Raises:
+        UserError: The data or the other run do not exist, or nothing can be written to the run
+            directory.
+    """
+    if config.data_dir and takes_data_dir(config.spec("data")):
+        require_path(user_path(config.data_dir))
+    run = Run(config.run_dir)
+    if config.start_from and not run.exists:  # a run that began has its first weights
+        folder, _ = split_checkpoint(config.start_from)
+        if not Run(folder).exists:
+            raise UserError(
+                f"--from={config.start_from}: {folder} holds no run (no config.json); give the"
+                " folder of one, such as runs/NAME."
+            )
+    refuse_other_files(run)
+    require_writable(run.folder, f"--workdir={run.folder}")
+
+
+def refuse_other_files(run: Run) -> None:
+    """Check that the folder of a run is one, or holds nothing.
+
+    Raises:
+        UserError: It holds files but no run, or is no folder, or cannot be read.
+    """
+    folder = run.folder
+    try:
+        # What begins with a dot is our lock, or what a kill left of a file being written.
+        others = [p.name for p in folder.iterdir() if not p.name.startswith(".")]
+    except FileNotFoundError:
+        return
+    except OSError as e:
+        raise UserError(
+            f"the run directory {folder} cannot be made ({e.strerror}); choose another --workdir."
+        ) from None
+    if others and not run.exists:
+        raise UserError(
+            f"{folder} holds files ({others[0]} ...) but no run of gan_zoo; choose an empty or"
+            " new folder as --workdir."
+        )
