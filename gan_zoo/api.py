@@ -74,7 +74,13 @@ def open_run(folder: str | Path) -> Run:
     return Run(run.open_run(folder).folder)
 
 
-def train(config: str | Path | Config | None = None, *, show: bool = False, **settings: Any) -> Run:
+def train(
+    config: str | Path | Config | None = None,
+    *,
+    show: bool = False,
+    overwrite: bool = False,
+    **settings: Any,
+) -> Run:
     """Train a run and return it; the same call again goes on where it stopped.
 
     An interrupt (Ctrl-C, or the stop button of a notebook) saves the run after its current chunk
@@ -84,6 +90,7 @@ def train(config: str | Path | Config | None = None, *, show: bool = False, **se
         config: Settings to start from: a preset's name, such as ``"quick64"``, the path of a
             Python file, or a :class:`gan_zoo.Config`; the defaults if None.
         show: Show each grid of samples below the cell of a notebook while it trains.
+        overwrite: Start in place of an earlier run in the same folder, which is removed.
         **settings: The settings of ``gan_zoo train --help``, by name: ``gen="dcgan(width=32)"``,
             ``data_dir="my.zip"``, ``image_size=64``, ``steps=4000``, ``workdir="runs/mine"`` ...
 
@@ -98,7 +105,8 @@ def train(config: str | Path | Config | None = None, *, show: bool = False, **se
     from gan_zoo.training.outcome import Stopped
 
     try:
-        loop.train(resolved, on_grid=_display() if show else None, read=read)
+        on_grid = _display() if show else None
+        loop.train(resolved, on_grid=on_grid, read=read, overwrite=overwrite)
     except Stopped as stopped:
         print(stopped)
     return Run(resolved.run_dir)

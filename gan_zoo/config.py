@@ -162,7 +162,7 @@ class Config:
     )
     holdout: float = _field(0.0, "share of the images kept from training, for gan_zoo memorization")
     samples: int = _field(36, "images in the grid of samples", resumable=True)
-    plugins: str = _field("", "Python files with parts of your own, with commas")
+    plugins: str = _field("", "Python files with parts of your own, with commas", resumable=True)
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
@@ -258,6 +258,7 @@ class Config:
         if self.workdir:
             return user_path(self.workdir)
         fixed = {k: v for k, v in dataclasses.asdict(self).items() if k not in RESUMABLE}
+        fixed["plugins"] = self.plugins  # earlier versions did not let it change
         for name in ("condition", "start_from"):
             if not fixed[name]:  # older runs, which had no such setting, keep their folder
                 del fixed[name]
@@ -510,4 +511,27 @@ def from_json(saved: dict[str, Any]) -> Config:
             "the run's config.json has settings unknown to this version of gan_zoo:"
             f" {', '.join(unknown)}."
         )
-    return Config(**saved)
+    return Config(**{**saved, "plugins": _recorded_plugins(saved)})
+
+
+def _recorded_plugins(saved: dict[str, Any]) -> str:
+    """Return the plugin files of an earlier run that are still needed.
+
+    A file is not if an installed package has its parts by now; a file that is gone is not if all
+    parts of the run are known without it.
+    """
+    files = [path for path in str(saved.get("plugins", "")).split(",") if path.strip()]
+    return ",".join(
+        path
+        for path in files
+        if not (registry.packages_have(path) if Path(path).is_file() else _all_known(saved))
+    )
+
+
+def _all_known(saved: dict[str, Any]) -> bool:
+    """Whether all parts of an earlier run are known."""
+    try:
+        Config(**{**saved, "plugins": ""})
+    except UserError:
+        return False
+    return True

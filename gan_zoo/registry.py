@@ -187,6 +187,15 @@ def add_plugin_file(path: str | Path) -> Path:
     return resolved
 
 
+def packages_have(path: str | Path) -> bool:
+    """Whether installed packages register a part of the same name as one in a plugin file."""
+    for name, table in tables.items():
+        packaged = {point.attr for point in importlib.metadata.entry_points(group=table.group)}
+        if packaged and any(e.name in packaged for e in _entries_in(Path(path), "", name)):
+            return True
+    return False
+
+
 class Registry(Mapping):
     """One table of parts: a mapping from public names to builders, filled from three sources.
 
@@ -212,6 +221,7 @@ class Registry(Mapping):
         self.label = label
         self.returns = returns or object
         self.module = f"gan_zoo.{module or name}"
+        self.group = f"gan_zoo.{name}"  # of entry points
         self._loaded: dict[str, Callable] = {}
         self._index: dict[str, Entry] | None = None
 
@@ -278,7 +288,7 @@ class Registry(Mapping):
             yield from _entries_in(home.with_suffix(".py"), self.module, self.name)
         for path in third_party.files:
             yield from _entries_in(path, str(path), self.name)
-        for point in importlib.metadata.entry_points(group=f"gan_zoo.{self.name}"):
+        for point in importlib.metadata.entry_points(group=self.group):
             source = _source_of(point.module)
             entry = None
             if source is not None:
@@ -497,9 +507,18 @@ def _same_function(a: Callable, b: Callable) -> bool:
     return _home(a) == _home(b)
 
 
-def _load_file(path: Path) -> None:
+def plugin_file(module: str) -> Path | None:
+    """Return the plugin file that was loaded under a module's name; None for another module."""
+    return next((path for path in third_party.files if _module_name(path) == module), None)
+
+
+def _module_name(path: Path) -> str:
     # The name is the file's, so that two plugin files may share a stem.
-    spec = importlib.util.spec_from_file_location(f"gan_zoo_plugin_{abs(hash(str(path)))}", path)
+    return f"gan_zoo_plugin_{abs(hash(str(path)))}"
+
+
+def _load_file(path: Path) -> None:
+    spec = importlib.util.spec_from_file_location(_module_name(path), path)
     assert spec is not None and spec.loader is not None
     spec.loader.exec_module(importlib.util.module_from_spec(spec))
 

@@ -122,8 +122,10 @@ def test_differences_do_not_count_spellings_of_specs():
     old = dataclasses.asdict(Config(condition="projection('hair_colour')"))
     assert config.differences(old, Config(condition="projection('hair_color')")) == []
     assert len(config.differences(old, Config(condition="projection('eye_color')"))) == 1
-    old = dataclasses.asdict(Config(plugins=""))  # but in paths they do
-    assert config.differences({**old, "plugins": "grey.py"}, Config()) != []
+    old = dataclasses.asdict(Config(data="files"))  # but in the names of a data set they do
+    assert config.differences(
+        {**old, "data": "files(classes='colour')"}, Config(data="files(classes='color')")
+    )
 
 
 def test_a_preset_may_use_the_types_that_come_naturally():

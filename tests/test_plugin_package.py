@@ -1,6 +1,7 @@
 """The example of a package that ships parts, as installed: its entry points are found, its parts train and keep the contract."""
 
 import configparser
+import dataclasses
 import json
 import os
 import subprocess
@@ -9,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from gan_zoo import config, registry
+from gan_zoo.errors import UserError
 from tests.conftest import RUN_WITHOUT_SAVED_MODEL, SMALL
 
 PACKAGE = Path(__file__).parent / "plugin_package"
@@ -93,3 +96,31 @@ def test_its_parts_keep_the_contract(python):
         )
         == 3
     )
+
+
+def test_runs_made_with_a_file_open_once_a_package_has_its_parts(site, tmp_path, monkeypatch):
+    file = tmp_path / "parts.py"
+    file.write_text(
+        "from gan_zoo.registry import losses\n\n"
+        "@losses.register\ndef soft_hinge(margin=1.0):\n    pass\n"
+    )
+    monkeypatch.setattr(registry.third_party, "files", [])
+    saved = dataclasses.asdict(config.Config(loss="soft_hinge(2.0)", plugins=str(file)))
+    assert config.from_json(saved).plugins == str(file)  # there is no package yet
+
+    def later():
+        registry.third_party.files.clear()
+        for table in registry.tables.values():
+            table.forget_index()
+
+    with monkeypatch.context() as installed:
+        installed.syspath_prepend(site)
+        for _ in range(2):  # with the file, and without
+            later()
+            opened = config.from_json(saved)
+            assert (opened.plugins, opened.loss) == ("", "soft_hinge(2.0)")
+            assert registry.losses.entry("soft_hinge").module == "gan_zoo_example.losses"
+            file.unlink(missing_ok=True)
+    later()
+    with pytest.raises(UserError, match="there is no plugin file"):
+        config.from_json(saved)

@@ -6,9 +6,12 @@ import subprocess
 import numpy as np
 import pytest
 
+from gan_zoo.commands import launch
+from gan_zoo.config import Config
 from gan_zoo.errors import UserError
 from gan_zoo.runs.logs import LogWriter, read_metrics, training_clock
 from gan_zoo.runs.provenance import source_commit
+from gan_zoo.runs.resume import check_resumable, remove_run
 from gan_zoo.runs.run import Records, Run, open_run, recorded_classes
 
 
@@ -99,3 +102,57 @@ def test_an_older_name_of_a_label_column_is_read_as_the_new_one():
     for name, column in (("cartoon_faces", "eye_color"), ("files", "eye_colour")):
         assert recorded_classes({"name": name, "classes": recorded}).column == column
     assert recorded_classes({"name": "cartoon_faces"}) is None
+
+
+DATA = {"hash": "h", "count": 8, "shape": [8, 8, 3]}
+
+
+@pytest.fixture
+def begun(tmp_path):
+    """A run that has begun and trained no step: with its first grid, TensorBoard and a lock."""
+    run = Run(tmp_path / "run")
+    run.start(Config(batch=8), DATA, {}, 2)
+    for name in ("samples/00000000.png", "tensorboard/events.out.tfevents.1", "metrics.jsonl"):
+        (run.folder / name).parent.mkdir(exist_ok=True)
+        (run.folder / name).touch()
+    (run.folder / ".lock").touch()
+    return run
+
+
+def test_a_run_that_trained_no_step_gives_way_to_other_settings(begun, capsys):
+    assert check_resumable(begun, Config(batch=8), DATA)
+    assert not check_resumable(begun, Config(batch=16), DATA)
+    assert "had trained no step" in capsys.readouterr().out
+    assert [p.name for p in begun.folder.iterdir()] == [".lock"]
+
+
+@pytest.mark.parametrize(
+    "made", ["checkpoints/step-5.index", "metrics.jsonl", "generator.keras", "evaluations.jsonl"]
+)
+def test_a_run_that_holds_anything_else_does_not(begun, made):
+    (begun.folder / made).parent.mkdir(exist_ok=True)
+    (begun.folder / made).write_text("{}")
+    with pytest.raises(UserError, match=r"batch 8 -> 16.*--overwrite"):
+        check_resumable(begun, Config(batch=16), DATA)
+    assert (begun.folder / "samples/00000000.png").exists()
+
+
+def test_overwrite_removes_what_training_wrote_and_nothing_else(begun, capsys):
+    own = ["samples/00000100.png", "checkpoints/step-5.index", "checkpoints/best/step-5.index"]
+    own += ["checkpoints/step-5.data-00000-of-00001", "generator/saved_model.pb", "samples.gif"]
+    mine = ["notes.txt", "samples/mine.png", "generator/readme.md", "samples-seed1.png"]
+    for name in own + mine:
+        (begun.folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (begun.folder / name).write_text("x")
+    remove_run(begun)
+    left = {str(p.relative_to(begun.folder)) for p in begun.folder.rglob("*") if p.is_file()}
+    assert left == {*mine, ".lock"}
+    assert not (begun.folder / "checkpoints").exists()
+    assert "generator, notes.txt, samples, samples-seed1.png stay" in capsys.readouterr().out
+    remove_run(begun)  # there is no run any more
+    assert capsys.readouterr().out == ""
+
+
+def test_workers_that_are_started_again_do_not_overwrite():
+    words = ["--overwrite", "--steps=3", "-overwrite=true", "--nooverwrite", "--workdir=overwrite"]
+    assert launch._without(words, "overwrite") == ["--steps=3", "--workdir=overwrite"]

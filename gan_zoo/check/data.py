@@ -49,6 +49,17 @@ def images_differ(part: Part) -> None:
 
 
 @checks("datasets")
+def uses_the_range(part: Part) -> None:
+    """Its pixels use the range from 0 to 255."""
+    highest = int(_load(part).images[:256].max())
+    require(
+        highest > 1,
+        f"no pixel of its first images is above {highest}, so all are black; multiply values from 0"
+        " to 1 by 255 before they become uint8.",
+    )
+
+
+@checks("datasets")
 def has_valid_labels(part: Part) -> None:
     """Its labels are int32 [N], and its classes have names."""
     data = _load(part)

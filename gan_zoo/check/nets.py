@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from gan_zoo.check.contract import CLASSES, Part, Skipped, checks, require
 from gan_zoo.errors import UserError
+from gan_zoo.layers.introspect import own_layers
 
 N = 6
 
@@ -46,6 +47,28 @@ def makes_images(part: Part) -> None:
         require(
             most <= 1, f"its images reach {most:.3g}, but the range is [-1, 1]; end it with tanh."
         )
+
+
+@checks("generators")
+def stays_in_range(part: Part) -> None:
+    """Its images stay in [-1, 1] with large weights and noise, and reach below 0."""
+    lowest, highest = np.inf, -np.inf
+    with _restored(part.net):
+        for seed in range(2):
+            _perturb(part.net, 0.5, seed)
+            x = part.net(10 * _noise(part), training=False).numpy()
+            lowest, highest = np.nanmin([lowest, x.min()]), np.nanmax([highest, x.max()])
+    far = max(highest, -lowest)
+    require(
+        far <= 1 + 1e-5,
+        f"with larger weights and noise, as training may make them, its images reach {far:.3g},"
+        " but the range is [-1, 1]; end it with tanh.",
+    )
+    require(
+        lowest < 0,
+        f"with any weights, no value is below {lowest:.3g}, but the range is [-1, 1]; end it with"
+        " tanh.",
+    )
 
 
 @checks("generators")
@@ -168,6 +191,12 @@ def gradient_reaches_disc(part: Part) -> None:
 
 def _require_saved_equal(net: keras.Model, x: tf.Tensor) -> None:
     wanted = net(x, training=False).numpy()
+    hidden = [kind.__name__ for kind in own_layers(net) if "<locals>" in kind.__qualname__]
+    require(
+        not hidden,
+        f"the class {hidden[0] if hidden else ''} is defined inside a function, so that another"
+        " program cannot load what was saved; define it at the top of its file.",
+    )
     with tempfile.TemporaryDirectory() as folder:
         net.save(Path(folder) / "net.keras")
         try:

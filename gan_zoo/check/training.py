@@ -6,11 +6,13 @@ import contextlib
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import keras
 import numpy as np
 import tensorflow as tf
 
+from gan_zoo import cli
 from gan_zoo.check.contract import (
     CLASSES,
     TRAINING,
@@ -26,6 +28,9 @@ from gan_zoo.runs import checkpoints
 from gan_zoo.training import feed
 
 BATCH = 8
+REPLICA_STEPS = 20  # on two devices, so that what happens every 16th step happens there
+# Scalars that are means over the batch; the others depend on how it is divided.
+MEANS = ("loss/disc", "loss/gen", "logits/real", "logits/fake")
 
 
 def images_for(part: Part) -> np.ndarray:
@@ -100,6 +105,22 @@ def trains(part: Part) -> None:
     for which, net in (("gen", "the generator"), ("disc", "the discriminator")):
         moved = [k for k in end if k.startswith(which) and (end[k] != start[k]).any()]
         require(moved, f"{net} did not change in two steps; no gradient reaches it.")
+    for name, value in _metrics(game).items():
+        require(
+            np.isfinite(value),
+            f"its metric {name} is {value} after two steps; look for a division by 0.",
+        )
+
+
+def _metrics(game: step.Game) -> dict[str, float]:
+    """Return the metrics of the tricks, as a run reads them between two chunks of steps."""
+    try:
+        return {k: v for found in step.trick_metrics(game) for k, v in found.items()}
+    except Exception as e:
+        raise Failed(
+            f"its metrics cannot be read after training ({cli.in_a_line(e)}); keep what they tell"
+            " in a tf.Variable that is listed in `variables`."
+        ) from e
 
 
 @checks(TRAINING)
@@ -134,7 +155,20 @@ def resumes(part: Part) -> None:
     _require_resumed_equal(whole, again, start)
 
 
+def _variables(game: step.Game) -> dict[int, tf.Variable]:
+    """Return the variables of both nets and of tricks, by identity."""
+    found = [*game.gen.variables, *game.disc.variables]
+    found += [v for trick in game.tricks for v in trick.variables]
+    return {id(v): v for v in found}
+
+
 def _require_resumed_equal(whole: step.Game, again: step.Game, start: dict) -> None:
+    shared = _variables(whole).keys() & _variables(again).keys()
+    require(
+        not shared,
+        f"built twice, it has {len(shared)} variables in common; make new ones in each call of the"
+        " function.",
+    )
     share, where = largest_difference(state(whole), state(again), start)
     require(
         share < 1e-4,
@@ -150,33 +184,68 @@ def two_replicas(part: Part) -> None:
     if len(tf.config.list_logical_devices("CPU")) < 2:
         raise Skipped("this process has one device; gan_zoo check uses two.")
     errors = []
-    for floatx, most in (("float64", 1e-6), ("float32", 5e-3)):
+    for floatx, most, steps in (("float64", 1e-6, REPLICA_STEPS), ("float32", 5e-3, 3)):
         try:
             with _floatx(floatx):
-                one, two, start = _on_devices(part, 1), _on_devices(part, 2), state(part.fresh())
+                one, two = _on_devices(part, 1, steps), _on_devices(part, 2, steps)
+                start = state(part.fresh())
+        except Failed:
+            raise
         except Exception as e:  # a part may be written for float32 alone
             errors.append(e)
             continue
-        share, where = largest_difference(one, two, start)
+        share, where = largest_difference(one.state, two.state, start)
         require(
             share < most,
-            f"after three steps on two devices, {where} differs by {share:.2g} of its change"
+            f"after {steps} steps on two devices, {where} differs by {share:.2g} of its change"
             " in training from its value on one; take statistics and draw over the whole batch, by"
-            " gan_zoo.layers.BatchNorm and Dropout, and gan_zoo.randomness with the seed given.",
+            " gan_zoo.layers.BatchNorm and Dropout, gan_zoo.replicas, and gan_zoo.randomness with"
+            " the seed given.",
         )
+        _require_equal_logs(one.logs, two.logs, most, steps)
         return
     raise Failed(describe(errors[-1]))
 
 
-def _on_devices(part: Part, number: int) -> dict[str, np.ndarray]:
+class _Trained(NamedTuple):
+    """What training left: the state, and what a run would log."""
+
+    state: dict[str, np.ndarray]
+    logs: dict[str, float]
+
+
+def _require_equal_logs(one: dict, two: dict, most: float, steps: int) -> None:
+    for name, value in one.items():
+        require(
+            abs(value - two[name]) <= most * max(1.0, abs(value)),
+            f"after {steps} steps, {name} is {two[name]:.6g} on two devices and {value:.6g} on one;"
+            " take means over all devices by gan_zoo.replicas.mean, in each step.",
+        )
+
+
+def _on_devices(part: Part, number: int, steps: int) -> _Trained:
     distribution = tf.distribute.get_strategy()
     if number > 1:
         devices = [device.name for device in tf.config.list_logical_devices("CPU")[:number]]
         distribution = tf.distribute.MirroredStrategy(devices, tf.distribute.ReductionToOneDevice())
     with distribution.scope():
         game = part.fresh()
-    train(part, game, (3,), distribution)
-    return state(game)
+    scalars = train(part, game, (steps,), distribution)
+    _require_equal_copies(game)
+    return _Trained(state(game), {k: scalars[k] for k in MEANS} | _metrics(game))
+
+
+def _require_equal_copies(game: step.Game) -> None:
+    """Check that each device has the same value of each trick's variables."""
+    for i, trick in enumerate(game.tricks):
+        for k, variable in enumerate(trick.variables):
+            first, *others = (v.numpy() for v in getattr(variable, "values", [variable]))
+            same = all(np.allclose(first, x, 1e-6, 1e-9, equal_nan=True) for x in others)
+            require(
+                same,
+                f"variables[{k}] of trick {i} has another value on each of two devices; assign"
+                " only what all of them know, such as gan_zoo.replicas.mean of it.",
+            )
 
 
 @contextlib.contextmanager

@@ -17,13 +17,18 @@ trusted networks only.
 
 from __future__ import annotations
 
+import functools
+
 from absl import flags
 
 from gan_zoo import cli, config
 from gan_zoo.commands import train
 from gan_zoo.distributed.launch import WAIT_SECONDS, launch
 from gan_zoo.errors import UserError
+from gan_zoo.runs.lock import lock
 from gan_zoo.runs.places import require_places
+from gan_zoo.runs.resume import remove_run
+from gan_zoo.runs.run import Run
 
 
 def define_flags(values: flags.FlagValues) -> None:
@@ -40,10 +45,15 @@ def define_flags(values: flags.FlagValues) -> None:
     flags.DEFINE_integer("restarts", 20, "give up after this many restarts", 0, flag_values=values)
 
 
-def _check_settings(values: flags.FlagValues, rest: list[str]) -> None:
-    """Refuse wrong settings of the run once, here, and not in each worker."""
+def _prepare(values: flags.FlagValues, rest: list[str], leads: bool) -> None:
+    """Refuse wrong settings of the run once, here, and not in each worker; make room for it."""
     train.refuse_words(rest)
-    require_places(config.from_flags(values))
+    settings = config.from_flags(values)
+    require_places(settings)
+    if values.overwrite and leads:  # once, and not again when workers are started again
+        run = Run(settings.run_dir)
+        with lock(run):
+            remove_run(run)
 
 
 def _check_hosts(hosts: list[str], index: int | None) -> None:
@@ -70,6 +80,11 @@ def _has(words: list[str], *names: str) -> bool:
     return not given.isdisjoint(names)
 
 
+def _without(words: list[str], name: str) -> list[str]:
+    """Return the words without a flag that is on or off."""
+    return [word for word in words if not _has([word], name, f"no{name}")]
+
+
 def main(values: flags.FlagValues, rest: list[str]) -> int:
     index = values["index"].value
     _check_hosts(values.hosts, index)
@@ -80,6 +95,8 @@ def main(values: flags.FlagValues, rest: list[str]) -> int:
         )
     if _has(rest, "help", "h", "list", "dry_run"):
         return cli.call(train.main, train.define_flags, train.__doc__ or "", rest)
-    if code := cli.call(_check_settings, train.define_flags, train.__doc__ or "", rest):
+    prepare = functools.partial(_prepare, leads=not index)
+    if code := cli.call(prepare, train.define_flags, train.__doc__ or "", rest):
         return code
-    return launch(rest, values.workers, values.hosts, index or 0, values.restarts, values.wait)
+    words = _without(rest, "overwrite")
+    return launch(words, values.workers, values.hosts, index or 0, values.restarts, values.wait)

@@ -44,6 +44,12 @@ def define_flags(values: flags.FlagValues) -> None:
         "show the settings, the nets and their sizes, and exit",
         flag_values=values,
     )
+    flags.DEFINE_bool(
+        "overwrite",
+        False,
+        "start in place of an earlier run in the same folder, which is removed",
+        flag_values=values,
+    )
 
 
 def _dry_run(settings: config.Config) -> None:
@@ -95,6 +101,11 @@ def main(values: flags.FlagValues, rest: list[str]) -> int:
     settings = config.from_flags(values)
     phases.clear()
     require_places(settings)
+    if values.overwrite and settings.strategy == "multi_worker":
+        raise UserError(
+            "several workers cannot each remove the earlier run; give --overwrite to gan_zoo"
+            " launch, after --."
+        )
     if values.dry_run:
         cli.load_tensorflow(values.verbose)
         _dry_run(settings)
@@ -113,7 +124,7 @@ def main(values: flags.FlagValues, rest: list[str]) -> int:
         Outcome.STOP_TERMINATE: ExitCode.TERMINATED,
     }
     try:
-        folder = loop.train(settings, read=read).folder
+        folder = loop.train(settings, read=read, overwrite=values.overwrite).folder
     except Stopped as e:
         if strategy.leads(settings.strategy):
             print(e)

@@ -209,8 +209,8 @@ def _listen(host: str) -> socket.socket:
         )
     except OSError as e:
         raise UserError(
-            f"port {port} of this machine cannot be used ({os.strerror(e.errno or 0)}); end the program that has"
-            " it, or give another port in --hosts on all machines."
+            f"port {port} of this machine cannot be used ({os.strerror(e.errno or 0)}); end the"
+            " program that has it, or give another port in --hosts on all machines."
         ) from None
     server.settimeout(_POLL_SECONDS)
     return server

@@ -68,21 +68,22 @@ def _join_timeout() -> Iterator[None]:
     """End this process, with a message, if the other workers do not join in JOIN_SECONDS.
 
     SIGINT and SIGTERM end it, too. TensorFlow waits for minutes, without a message, and holds
-    Python's lock meanwhile, so that only another process can end it. Python tells that process of
-    signals through a pipe, for which it does not need the lock.
+    Python's lock meanwhile, so that only another process can end it. That process gets the signals
+    of its group; those for this process alone come to it through a pipe, unless TensorFlow takes
+    them.
     """
     workers, index = worker()
     message = (
         f"gan_zoo: worker {index} of {', '.join(workers)} timed out after {JOIN_SECONDS} s waiting"
         " for the other workers; start them, too.\n"
     )
-    numbers = (int(signal.SIGINT), int(signal.SIGTERM))
-    code = _WATCH.format(os.getpid(), JOIN_SECONDS, numbers, message.encode())
+    numbers = {signal.SIGINT, signal.SIGTERM}
+    code = _WATCH.format(os.getpid(), JOIN_SECONDS, set(map(int, numbers)), message.encode())
     read_end, write_end = os.pipe()
     os.set_blocking(write_end, False)
-    command = [sys.executable, "-S", "-c", code]
-    # In a session of its own, Ctrl-C does not end it before it has ended this process.
-    watch = subprocess.Popen(command, stdin=read_end, start_new_session=True)
+    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, numbers)  # in the new process, too
+    watch = subprocess.Popen([sys.executable, "-S", "-c", code], stdin=read_end)
+    signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
     os.close(read_end)
     before = None
     with contextlib.suppress(ValueError):  # only the main thread gets signals
@@ -99,13 +100,16 @@ def _join_timeout() -> Iterator[None]:
 
 # It ends by itself when the process is gone, which closes the pipe.
 _WATCH = """
-import os, select, time
-end = time.monotonic() + {1}
-while select.select([0], [], [], max(0.0, end - time.monotonic()))[0]:
-    came = os.read(0, 64)
-    if not came:
-        os._exit(0)
-    if set(came) & set({2}):
+import os, select, signal, time
+numbers, end = {2}, time.monotonic() + {1}
+while time.monotonic() < end:
+    came = signal.sigtimedwait(numbers, 0.2) is not None
+    if select.select([0], [], [], 0)[0]:
+        told = os.read(0, 64)
+        if not told:
+            os._exit(0)
+        came = came or numbers & set(told)
+    if came:
         time.sleep(1)
         break
 else:

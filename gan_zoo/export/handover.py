@@ -10,6 +10,7 @@ from gan_zoo import registry
 from gan_zoo.config import held_out
 from gan_zoo.export.formats import FORMATS
 from gan_zoo.images import RGBA
+from gan_zoo.layers.introspect import own_layers
 from gan_zoo.spec import Spec
 from gan_zoo.version import __version__
 
@@ -85,6 +86,7 @@ def model_record(
             "range": [-1, 1],
             **_values_record(net.output_shape[-1]),
         },
+        **({"imports": lines} if (lines := import_lines(net)) else {}),
         "formats": {
             name: {"path": FORMATS[name].path, "differs_by": value}
             for name, value in differences.items()
@@ -101,6 +103,17 @@ def _values_record(channels: int) -> dict[str, str]:
         "channels": "red, green and blue, each times the opacity; the opacity",
         "to_uint8": "opacity: round((x + 1) * 127.5); colors: (x + 1) * 127.5 * 255 / opacity",
     }
+
+
+def import_lines(net: Any) -> list[str]:
+    """Return the lines that make a net's layers from outside Keras and gan_zoo known to Keras."""
+    lines: list[str] = []
+    for module in dict.fromkeys(kind.__module__ for kind in own_layers(net)):
+        file = registry.plugin_file(module)
+        if file is not None:
+            lines += ["import sys", f"sys.path.append({str(file.parent)!r})"]
+        lines.append(f"import {file.stem if file else module}  # its layers")
+    return list(dict.fromkeys(lines))
 
 
 def noise_record(spec: Spec) -> dict[str, Any]:
@@ -143,7 +156,9 @@ def readme(record: dict[str, Any]) -> str:
         )
     uses = {title: draw}
     for name, form in record["formats"].items():
-        uses[f"`{form['path']}`"] = FORMATS[name].use_classes if classes else FORMATS[name].use
+        use = FORMATS[name].use_classes if classes else FORMATS[name].use
+        first = record.get("imports", []) if name == "keras" else []
+        uses[f"`{form['path']}`"] = "\n".join([*first, use])
     shown = "\n".join(
         f"{heading}:\n\n```python\n{lines}\n```\n" for heading, lines in uses.items() if lines
     )

@@ -363,6 +363,17 @@ def _apply_gradients(game: Game, gradients: list[tf.Tensor], net: str) -> tf.Ten
     return norm
 
 
+def trick_metrics(game: Game) -> list[dict[str, float]]:
+    """Return the metrics of each trick; call it in the cross-replica context, between steps."""
+    # A variable that has a copy on each device becomes a number only as a tensor.
+    return [
+        {name: float(tf.convert_to_tensor(value)) for name, value in trick.metrics().items()}
+        if trick.metrics is not None
+        else {}
+        for trick in game.tricks
+    ]
+
+
 def update_ema(game: Game) -> None:
     """Update the moving average of G's weights, if there is one, in the cross-replica context.
 

@@ -20,6 +20,12 @@ def layers_of(net: keras.Model) -> list[keras.Layer]:
     return list(net._flatten_layers(include_self=False))
 
 
+def own_layers(net: keras.Model) -> list[type[keras.Layer]]:
+    """Return the classes of a net's layers that neither Keras nor gan_zoo has, each once."""
+    kinds = dict.fromkeys(type(layer) for layer in layers_of(net))
+    return [kind for kind in kinds if kind.__module__.split(".")[0] not in ("keras", "gan_zoo")]
+
+
 def features_of(net: keras.Model) -> keras.KerasTensor:
     """Return the input of D's last layer, as a symbolic tensor.
 

@@ -18,10 +18,15 @@ def check_resumable(run: Run, config: Config, data: Record) -> bool:
         return False
     old = run.record
     changed = differences(old["config"], config)
+    if changed and run.untrained:  # a first try that failed
+        print(f"the run in {run.folder} had trained no step; a new one starts in its place.")
+        run.clear()
+        return False
     if changed:
         raise UserError(
             f"{run.folder} holds a run with other settings ({'; '.join(changed)}); give the"
-            " old ones to go on with it, or another --workdir to start a new run."
+            " old ones to go on with it, another --workdir to start a new run, or --overwrite to"
+            " start it in place of that one."
         )
     if old["data"]["hash"] != data["hash"]:
         raise UserError(
@@ -35,6 +40,14 @@ def check_resumable(run: Run, config: Config, data: Record) -> bool:
             " them, or start a new run in another --workdir."
         )
     return True
+
+
+def remove_run(run: Run) -> None:
+    """Remove the run in a folder, if there is one, and say so; what it did not write stays."""
+    if run.exists:
+        step, left = run.step, run.clear()
+        stays = f"; {', '.join(left)} stay as they are" if left else ""
+        print(f"the run in {run.folder} is removed, which was at step {step}{stays}.")
 
 
 def record_resume(run: Run, config: Config, step: int) -> int:

@@ -14,6 +14,7 @@ No TensorFlow at import: only restoring a checkpoint needs it.
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -38,6 +39,17 @@ if TYPE_CHECKING:
     from gan_zoo.game.step import Game
     from gan_zoo.game.transfer import Weights
 
+# What training writes, config.json last: until then, it is still a run.
+_OWN = (
+    "metrics.jsonl", "evaluations.jsonl", "generator.keras", "samples.gif", "samples/[0-9]*.png",
+    "tensorboard/events.out.tfevents.*", "checkpoints/step-*.index", "checkpoints/step-*.data-*",
+    "checkpoints/best/step-*.index", "checkpoints/best/step-*.data-*", "generator/*.pb",
+    "generator/variables/variables.*", "config.json",
+)  # fmt: skip
+_OWN_FOLDERS = (
+    "samples", "tensorboard", "checkpoints/best", "checkpoints", "generator/variables",
+    "generator/assets", "generator",
+)  # fmt: skip
 EXPORTS = ("generator.keras", "generator/saved_model.pb", "samples.gif")
 
 
@@ -467,6 +479,24 @@ class Run:
     def write(self, content: Record) -> None:
         """Write ``config.json``, as a whole or not at all."""
         write_json(self.folder / "config.json", content)
+
+    @property
+    def untrained(self) -> bool:
+        """Whether it has done no step that could be lost: no checkpoint, no log and no export."""
+        made = (self.folder / name for name in (logs.METRICS, logs.EVALUATIONS, *EXPORTS))
+        return not self.has_checkpoint and not any(
+            path.is_file() and path.stat().st_size for path in made
+        )
+
+    def clear(self) -> list[str]:
+        """Remove what training wrote; return the names of what else is in the folder."""
+        for pattern in _OWN:
+            for path in self.folder.glob(pattern):
+                path.unlink()
+        for name in _OWN_FOLDERS:
+            with contextlib.suppress(OSError):  # not there, or not empty
+                (self.folder / name).rmdir()
+        return sorted(p.name for p in self.folder.iterdir() if not p.name.startswith("."))
 
     @property
     def steps_history(self) -> list[tuple[int, int]]:

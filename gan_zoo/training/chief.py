@@ -13,7 +13,7 @@ from gan_zoo.config import MAX_ROLLBACKS, Config
 from gan_zoo.evaluation.evaluator import Evaluator
 from gan_zoo.game.labels import grid_layout
 from gan_zoo.game.sampling import compute_standing_statistics, sample
-from gan_zoo.game.step import Game
+from gan_zoo.game.step import Game, trick_metrics
 from gan_zoo.phases import phase
 from gan_zoo.runs.checkpoints import Checkpoints
 from gan_zoo.runs.run import Run
@@ -114,12 +114,9 @@ class Chief:
         self._logger.progress(step, summary, scalars["speed/images_per_second"], line=line)
 
     def _trick_metrics(self) -> dict[str, float]:
-        tricks = zip(self._config.specs("tricks"), self._game.tricks, strict=True)
+        tricks = zip(self._config.specs("tricks"), trick_metrics(self._game), strict=True)
         return {
-            f"{spec.name}/{name}": float(value)
-            for spec, trick in tricks
-            if trick.metrics is not None
-            for name, value in trick.metrics().items()
+            f"{spec.name}/{name}": value for spec, found in tricks for name, value in found.items()
         }
 
     def _record(self, step: int, scalars: dict[str, float]) -> None:

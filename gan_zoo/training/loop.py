@@ -17,6 +17,7 @@ from gan_zoo.datasets.reading import with_full_data_dir
 from gan_zoo.distributed import machine, strategy
 from gan_zoo.errors import UserError
 from gan_zoo.runs.lock import lock
+from gan_zoo.runs.resume import remove_run
 from gan_zoo.runs.run import Run
 from gan_zoo.training import notes
 from gan_zoo.training.logger import OnGrid
@@ -29,6 +30,7 @@ def train(
     config: Config,
     on_grid: OnGrid | None = None,
     read: Callable[[], Dataset] | None = None,
+    overwrite: bool = False,
 ) -> Run:
     """Train a run, or go on with the one in ``config.run_dir`` where it stopped.
 
@@ -37,6 +39,7 @@ def train(
         on_grid: Called with the step and each grid of samples, uint8 [H, W, C].
         read: Returns the data set, see :func:`gan_zoo.datasets.reading.read_ahead`; by default it
             is read now.
+        overwrite: Whether to remove an earlier run from the folder first.
 
     Returns:
         The run, trained to its end.
@@ -56,6 +59,8 @@ def train(
         tf.config.experimental.enable_op_determinism()
     locked = lock(run) if is_chief else contextlib.nullcontext()
     with _explained(run.folder), locked, strategy.peers(distribution):
+        if overwrite:
+            remove_run(run)
         config = resolve(with_full_data_dir(config), run, distribution)
         session = set_up(config, run, distribution, is_chief=is_chief, read=read, on_grid=on_grid)
         if session is not None:
