@@ -126,7 +126,7 @@ def _display() -> Any:
     shown: list[Any] = []
 
     def on_grid(step: int, sheet: np.ndarray) -> None:
-        picture = images.as_pil(sheet)
+        picture = images.as_pil(images.enlarge(sheet))
         if shown and shown[0] is not None:
             shown[0].update(picture)
         else:

@@ -18,6 +18,7 @@ This module imports neither TensorFlow nor Keras.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -220,6 +221,37 @@ class ImageSpec(NamedTuple):
     cache_dir: Path
 
 
+class Hasher:
+    """Takes a :func:`pixel_hash` block by block."""
+
+    def __init__(self) -> None:
+        """Start without images."""
+        self._digest = hashlib.sha256()
+        self.shape: tuple[int, ...] = (0,)
+
+    def add(self, block: np.ndarray) -> None:
+        """Add uint8 ``[n, H, W, C]``."""
+        self._digest.update(np.ascontiguousarray(block).data)
+        self.shape = (self.shape[0] + len(block), *block.shape[1:])
+
+    def hexdigest(self) -> str:
+        """The hash of all that was added."""
+        whole = self._digest.copy()
+        whole.update(str(tuple(map(int, self.shape))).encode())
+        return whole.hexdigest()
+
+
+def pixel_hash(images: np.ndarray) -> str:
+    """Return ``Dataset.hash`` of uint8 ``[N, H, W, C]``.
+
+    It is the SHA-256 (hex) of the pixels, followed by the text of their shape.
+    """
+    hasher = Hasher()
+    for start in range(0, len(images), 1024):
+        hasher.add(images[start : start + 1024])
+    return hasher.hexdigest()
+
+
 class Dataset(NamedTuple):
     """Images in memory or memory-mapped, at the size at which they train.
 
@@ -244,6 +276,38 @@ class Dataset(NamedTuple):
     hash: str
     resize: str
     notes: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, name: str, images: Any, labels: Any = None) -> Dataset:
+        """Return a data set of images in memory.
+
+        Args:
+            name: The public name.
+            images: uint8 ``[N, H, W, C]`` or ``[N, H, W]``, of the size asked for.
+            labels: The class of each image, a number or a name, ``[N]``: the column ``class``. None
+                for images without classes.
+
+        Raises:
+            ValueError: They have another type or shape.
+        """
+        pixels = np.asarray(images)
+        pixels = pixels[..., None] if pixels.ndim == 3 else pixels
+        if pixels.dtype != np.uint8 or pixels.ndim != 4:
+            raise ValueError(
+                f"images of type {pixels.dtype} and shape {list(pixels.shape)} are not uint8"
+                " [N, H, W, C]; convert them (gan_zoo.images.to_uint8 does, from [-1, 1])."
+            )
+        columns, values = {}, {}
+        if labels is not None:
+            names, numbers = np.unique(np.asarray(labels), return_inverse=True)
+            if numbers.shape != (len(pixels),):
+                raise ValueError(
+                    f"labels of shape {list(np.shape(labels))} do not fit {len(pixels)} images;"
+                    " give one class an image."
+                )
+            columns = {"class": numbers.astype(np.int32)}
+            values = {"class": tuple(map(str, names))}
+        return cls(name, pixels, columns, values, pixel_hash(pixels), "none")
 
     @property
     def image_shape(self) -> tuple[int, int, int]:

@@ -19,6 +19,7 @@ from PIL import Image, ImageDraw, ImageFont
 from gan_zoo.files import whole_file
 
 LINE = 15  # height of a line of text in pixels
+LEAST = 512  # pixels of the longer side of pictures for people, unless they ask for another size
 RGBA = 4  # channels of pictures with transparency
 
 _SQUARES = 8  # of a checkerboard, along the longer side of a picture
@@ -160,10 +161,26 @@ def stack(pictures: Sequence[np.ndarray], axis: int, gap: int = 8) -> np.ndarray
     return np.concatenate(padded, axis=axis)
 
 
-def enlarge(image: np.ndarray, least: int) -> np.ndarray:
-    """Repeat pixels by a whole factor until the longer side has at least ``least`` of them."""
-    factor = math.ceil(least / max(image.shape[:2]))
+def enlarge(image: np.ndarray, least: int = LEAST) -> np.ndarray:
+    """Repeat pixels by a whole factor until the longer side has at least ``least`` of them.
+
+    With 0, the image stays as it is.
+    """
+    factor = max(1, math.ceil(least / max(image.shape[:2])))
     return image.repeat(factor, axis=0).repeat(factor, axis=1)
+
+
+def reduce(image: np.ndarray) -> np.ndarray:
+    """Undo :func:`enlarge` to :data:`LEAST`; an image that it did not make stays as it is."""
+    height, width = image.shape[:2]
+    for factor in range(min(height, width), 1, -1):
+        if height % factor or width % factor:
+            continue
+        small = image[::factor, ::factor]
+        enlarged = enlarge(small)
+        if enlarged.shape == image.shape and np.array_equal(enlarged, image):
+            return small
+    return image
 
 
 def as_pil(image: np.ndarray) -> Image.Image:
@@ -216,20 +233,21 @@ def gif_of(
     target: Path,
     fps: float = 10,
     every: int = 1,
-    size: int = 0,
+    size: int = LEAST,
     loop: bool = True,
     most: int = 200,
 ) -> int:
     """Make an animation of picture files, without damaged ones.
 
-    Pictures of another size than the last one are left out, too.
+    Pictures of another size than the last one are left out, too; whether one was enlarged before
+    makes no difference.
 
     Args:
         paths: The pictures in their order.
         target: The GIF to write.
         fps: Frames a second.
         every: Take every n-th picture, and the last.
-        size: Pixels of the longer side at least, by repeating pixels; 0 keeps the size.
+        size: Pixels of the longer side at least, by repeating pixels; 0 takes that of the images.
         loop: Whether it starts again.
         most: Take fewer pictures, evenly, if there would be more than this.
 
@@ -245,13 +263,14 @@ def gif_of(
     chosen = list(paths[::every])
     if chosen[-1] != paths[-1]:
         chosen.append(paths[-1])
-    frames = [frame for path in chosen if (frame := read(path)) is not None]
+    found = [frame for path in chosen if (frame := read(path)) is not None]
+    frames = [enlarge(reduce(frame), size) for frame in found]
     frames = [
         frame for frame in frames if frame.shape == frames[-1].shape
     ]  # --samples may have changed on the way
     if not frames:
         raise ValueError("there are no frames that can be read")
-    save_gif(target, (enlarge(f, size) if size else f for f in frames), fps, loop)
+    save_gif(target, frames, fps, loop)
     return len(frames)
 
 

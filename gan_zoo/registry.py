@@ -34,23 +34,39 @@ from gan_zoo.errors import PartError, UserError
 from gan_zoo.files import user_path
 from gan_zoo.spec import Spec, american, parse_spec
 
-# What the framework gives to builders of one table or another, if they ask for it after `*`.
-_FRAMEWORK = (
-    "batch",
-    "cache_dir",
-    "channels",
-    "classes",
-    "data_dir",
-    "disc",
-    "gens",
-    "image_shape",
-    "image_size",
-    "images",
-    "random_version",
-    "seed",
-    "step",
-    "updates",
-)
+# What the framework gives to the parts of each table, if they ask for it after `*`.
+OFFERED: dict[str, dict[str, str]] = {
+    "generators": {
+        "image_shape": "(height, width, channels)",
+        "classes": "how many classes there are; 0 without `--condition`",
+    },
+    "discriminators": {"image_shape": "(height, width, channels)"},
+    "losses": {},
+    "tricks": {
+        "step": "the step, an integer variable; 0 in the first step",
+        "image_shape": "(height, width, channels)",
+        "seed": "the seed of the run",
+        "batch": "images in a whole batch, over all devices",
+        "disc": "the discriminator",
+        "gens": "the generator and, if there is one, its moving average",
+    },
+    "conditions": {},
+    "updates": {},
+    "noises": {},
+    "optimizers": {
+        "updates": "how many updates it makes in the run, for schedules",
+        "random_version": "the version of the run's numbers",
+    },
+    "datasets": {
+        "images": "an `ImageSpec` with all that the settings ask for; or some of its fields:",
+        "image_size": "(height, width)",
+        "channels": "1, 3, or None for as many as the data has",
+        "data_dir": "where the images are, or None",
+        "cache_dir": "the folder for decoded images",
+    },
+    "extractors": {"cache_dir": "the folder for what it downloads or computes"},
+}
+_FRAMEWORK = {name for offered in OFFERED.values() for name in offered}
 
 
 class Entry(NamedTuple):
@@ -383,7 +399,7 @@ class Registry(Mapping):
                     raise TypeError(f"{key}={value!r} has the wrong type")
         except TypeError as e:
             advice = "change the arguments"
-            for name in _FRAMEWORK:
+            for name in sorted(_FRAMEWORK):
                 if str(e) == f"missing a required argument: '{name}'":
                     advice = f"write {name} after * in its signature, and the framework gives it"
             raise UserError(

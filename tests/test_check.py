@@ -12,13 +12,15 @@ from gan_zoo import commands, registry
 from gan_zoo.check import contract, data, losses, nets, others, suite, training, tricks
 from gan_zoo.check.contract import CHECKS, TRAINING
 from gan_zoo.contracts import Trick
+from gan_zoo.datasets import build_dataset
+from gan_zoo.export import handover
 
 ROOT = Path(__file__).parent.parent
 SHAPE = (8, 8, 3)
 PLUGIN = '''
 import keras, numpy as np, tensorflow as tf
 from keras import layers
-from gan_zoo import randomness
+from gan_zoo import randomness, replicas
 from gan_zoo.contracts import Dataset, FeatureExtractor, Loss, Trick, Update
 from gan_zoo.datasets.store import pixel_hash
 from gan_zoo.game import step as steps
@@ -42,7 +44,8 @@ def fine(mode: str = "", *, image_shape):
     z = x = keras.Input((5,))
     if mode == "deaf":
         x = 0.0 * x
-    x = layers.Dense(int(np.prod(image_shape)), activation=None if mode == "bright" else "tanh")(x)
+    last = {"bright": None, "linear": None, "gray": "sigmoid"}.get(mode, "tanh")
+    x = layers.Dense(int(np.prod(image_shape)), activation=last)(x)
     if mode == "bright":
         x = 9.0 * x
     if mode == "norm":
@@ -50,7 +53,13 @@ def fine(mode: str = "", *, image_shape):
     if mode == "cut":
         x = keras.ops.stop_gradient(x)
     x = layers.Reshape(image_shape, dtype="float32" if mode != "half" else None)(x)
-    x = {"secret": Secret, "batch": MinusBatch}.get(mode, lambda: lambda x: x)()(x)
+    @keras.saving.register_keras_serializable()
+    class Inside(layers.Layer):
+        def call(self, x):
+            return x
+
+    kinds = {"secret": Secret, "batch": MinusBatch, "inside": Inside}
+    x = kinds.get(mode, lambda: lambda x: x)()(x)
     return keras.Model(z, x)
 
 
@@ -135,6 +144,21 @@ def some_trick(mode: str = ""):
         return Trick(fake_images=lambda x, seed: tf.concat([x, x], 0), variables=(kept,))
     if mode == "breaks":
         return Trick(after_disc=lambda disc: [v.assign(v / 0.0) for v in disc.trainable_variables], variables=(kept,))
+    if mode in ("local", "late", "own metric"):
+        seen = {}
+
+        def observe(outputs):
+            new = seen["x"] = tf.reduce_mean(outputs.real_logits)
+            kept.assign(tf.cast(new if mode == "local" else replicas.mean(new), kept.dtype))
+
+        metrics = {"own metric": lambda: {"x": kept}, "late": lambda: dict(seen)}
+        return Trick(observe=observe, metrics=metrics.get(mode), variables=(kept,))
+    if mode == "seldom":  # a sum over the batch, in every 16th step
+        def penalty(disc, outputs, seed):
+            kept.assign_add(1.0)
+            return tf.cast(kept % 16 == 0, outputs.real_logits.dtype) * tf.reduce_sum(outputs.real_logits**2)
+
+        return Trick(penalty=penalty, variables=(kept,))
     if mode == "metric":
         return Trick(images=images, metrics=lambda: {"x": tf.ones([2])}, variables=(kept,))
     return Trick(images=images, variables=() if mode == "forgets" else (kept,))
@@ -172,6 +196,8 @@ def pictures(mode: str = "", *, image_size, channels):
     labels = {"class": rng.integers(0, 3 if mode == "range" else 2, 20).astype("int64" if mode == "wide" else "int32")}
     if mode == "gray":
         images = images[..., :1]
+    if mode == "black":
+        images = images // 128
     digest = "0" * 64 if mode == "hash" else pixel_hash(images)
     return Dataset("pictures", images, labels, {"class": ("a", "b")}, digest, "" if mode == "mute" else "drawn")
 
@@ -215,6 +241,14 @@ WRONG = [
         nets.makes_images,
         "but the range is [-1, 1]; end it with tanh",
     ),
+    (
+        "generators",
+        "fine('linear')",
+        nets.stays_in_range,
+        "with larger weights and noise, as training may make them, its images reach",
+    ),
+    ("generators", "fine('gray')", nets.stays_in_range, "no value is below"),
+    ("generators", "fine('inside')", nets.gen_saves, "Inside is defined inside a function"),
     ("generators", "fine('deaf')", nets.depends_on_noise, "connect the noise to the image"),
     ("generators", "fine('batch')", nets.independent_of_batch, "use the moving statistics there"),
     ("generators", "fine('cut')", nets.gradient_reaches_gen, "no gradient reaches"),
@@ -377,6 +411,12 @@ WRONG = [
         training.trains,
         "it raises RuntimeError: on purpose (mine.py, line ",
     ),
+    (
+        "tricks",
+        "some_trick('late')",
+        training.trains,
+        "its metrics cannot be read after training",
+    ),
     ("noises", "unseeded", others.draws_by_seed, "one seed gives two draws"),
     ("noises", "shared", others.draws, "images of one batch get the same noise"),
     ("optimizers", "uphill", others.descends, "change the sign"),
@@ -395,6 +435,7 @@ WRONG = [
         data.has_valid_labels,
         "from 0 to 2, but label_values has 2 names",
     ),
+    ("datasets", "pictures('black')", data.uses_the_range, "no pixel of its first images"),
     ("datasets", "pictures('mute')", data.has_dataset_metadata, "`resize` is ''"),
     (
         "datasets",
@@ -515,15 +556,55 @@ def test_two_devices_find_statistics_and_draws_of_each_replica(forks, plugin):
         from gan_zoo.check import contract, suite, training
         contract.two_devices()
         registry.add_plugin_file(sys.argv[1])
-        for table, spec in (("conditions", "auxiliary"), ("generators", "fine('norm')"), ("tricks", "some_trick('same')")):
+        for table, spec in (
+            ("conditions", "auxiliary"), ("tricks", "some_trick('own metric')"),
+            ("generators", "fine('norm')"), ("tricks", "some_trick('same')"),
+            ("tricks", "some_trick('seldom')"), ("tricks", "some_trick('local')"),
+        ):
             for line in suite.check(contract.Part(table, spec, (8, 8, 3)), [training.two_replicas]):
                 print(line)
         """)
     done = forks.run(plugin, code=code)
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
-    assert [line.split(" ")[0] for line in lines] == ["ok", "FAILED:", "FAILED:"], done.stdout
-    assert all("from its value on one" in line for line in lines[1:])
+    states = [line.split(" ")[0] for line in lines]
+    assert states == ["ok", "ok", *["FAILED:"] * 4], done.stdout
+    assert all("from its value on one" in line for line in lines[2:5])
+    assert "variables[0] of trick 0 has another value on each of two devices" in lines[5]
+
+
+def test_other_logs_on_two_devices_are_found():
+    one = {"loss/disc": 1.0, "mean": 0.02}
+    training._require_equal_logs(one, dict(one), 1e-6, 20)
+    with pytest.raises(contract.Failed, match=r"mean is 0\.03 on two devices and 0\.02 on one"):
+        training._require_equal_logs(one, {**one, "mean": 0.03}, 1e-6, 20)
+
+
+def test_a_part_that_keeps_its_variables_from_one_call_to_the_next_is_found():
+    game = contract.Part("generators", "fine", SHAPE).game
+    with pytest.raises(contract.Failed, match="variables in common; make new ones"):
+        training._require_resumed_equal(game, game, training.state(game))
+
+
+def test_exports_name_the_file_of_a_plugins_layers(plugin):
+    lines = handover.import_lines(contract.Part("generators", "fine('secret')", SHAPE).net)
+    folder = f"sys.path.append({str(plugin.parent)!r})"
+    assert lines == ["import sys", folder, "import mine  # its layers"]
+    assert handover.import_lines(contract.Part("generators", "dcgan(width=4)", SHAPE).net) == []
+
+
+def test_the_framework_offers_what_the_table_of_the_reference_says(monkeypatch):
+    seen, build = {}, registry.Registry.build
+
+    def record(table, spec, **offered):
+        seen[table.name] = set(offered)
+        return build(table, spec, **offered)
+
+    monkeypatch.setattr(registry.Registry, "build", record)
+    contract.Part("tricks", "history_pool(8)", SHAPE).fresh(condition="projection")
+    build_dataset("pictures", (8, 8), 3)
+    assert len(seen) == 9
+    assert seen == {name: set(registry.OFFERED[name]) for name in seen}
 
 
 def test_in_a_process_of_one_device_the_replicas_check_is_skipped():

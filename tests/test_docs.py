@@ -184,7 +184,7 @@ def test_the_table_of_presets_is_up_to_date():
 
 def test_the_tables_of_contracts_are_up_to_date():
     page = contract_tables.PAGE.read_text(encoding="utf-8")
-    assert contract_tables.with_tables(page) == page, "run python tools/contract_tables.py"
+    assert contract_tables.page() == page, "run python tools/contract_tables.py"
 
 
 def test_the_reference_names_all_commands_and_parts():

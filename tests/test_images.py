@@ -92,3 +92,24 @@ def test_a_gif_that_does_not_loop(tmp_path):
     )
     with Image.open(tmp_path / "a.gif") as gif:
         assert "loop" not in gif.info
+
+
+@pytest.mark.parametrize("shape", [(62, 62, 3), (206, 206, 3), (30, 90, 1), (600, 20, 3)])
+def test_an_enlarged_grid_is_crisp_and_comes_back(shape):
+    grid = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
+    large = images.enlarge(grid)
+    assert max(large.shape) >= 512
+    assert set(np.unique(large)) <= set(np.unique(grid))
+    np.testing.assert_array_equal(images.reduce(large), grid)
+    np.testing.assert_array_equal(images.reduce(grid), grid)
+    np.testing.assert_array_equal(images.enlarge(grid, 0), grid)
+
+
+def test_a_film_takes_grids_of_earlier_runs_and_enlarged_ones(tmp_path):
+    grids = [np.random.default_rng(i).integers(0, 256, (20, 30, 3), np.uint8) for i in range(2)]
+    paths = [tmp_path / "0.png", tmp_path / "1.png"]
+    images.save_png(paths[0], grids[0])
+    images.save_png(paths[1], images.enlarge(grids[1]))
+    for size, shape in ((0, (20, 30)), (512, (360, 540)), (100, (80, 120))):
+        assert images.gif_of(paths, tmp_path / "a.gif", size=size) == 2
+        assert iio.imread(tmp_path / "a.gif", index=None).shape[1:3] == shape

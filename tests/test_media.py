@@ -252,13 +252,15 @@ def test_films_side_by_side_are_matched_by_step_or_by_images(tool, tmp_path):
     images.save_png(a / "samples" / "00000005.png", np.full((9, 9, 1), 200, np.uint8))
     b = fake_run(tmp_path / "b", {5: ((60, 40, 3), 105), 15: ((60, 40, 3), 115)}, batch=16)
     (b / "samples" / "00000016.png").write_bytes(b"damaged")
-    out = tool("gif", a, b, "--out=both.gif")
+    out = tool("gif", a, b, "--out=both.gif", "--size=0")
     assert out.startswith("both.gif: 5 frames of a, b,")
     head = gif.TITLE_HEIGHT
     widths = (90, 40)  # a's grids are enlarged to the height of b's: 3 times
     assert iio.imread("both.gif", index=0).shape == (head + 60, 90 + 8 + 40, 3)
     assert levels("both.gif", widths, head) == [[0, 255], [0, 105], [10, 105], [10, 115], [20, 115]]
-    tool("gif", a, b, "--by=images", "--out=images.gif")  # moments 0, 80 (twice), 160, 240
+    tool(
+        "gif", a, b, "--by=images", "--out=images.gif", "--size=0"
+    )  # moments 0, 80 (twice), 160, 240
     assert levels("images.gif", widths, head) == [[0, 255], [10, 105], [20, 105], [20, 115]]
     tool("gif", a, b, "--every=3", "--size=120", "--noloop")
     assert levels("side-by-side.gif", (120, 80), head) == [[0, 255], [10, 115], [20, 115]]

@@ -99,7 +99,8 @@ def test_a_run_in_python_trains_samples_and_resumes(
     more |= {"eval_every": 2, "eval_samples": 24, "extractor": "random_conv", "eval_budget": 1}
     run = gan_zoo.train(**numbers | more | {"steps": 4})
     assert (run.step, len(run.evaluations) > 0, run.best is not None) == (4, True, True)
-    assert run.grid(4).size == (2 + 2 * 18, 2 + 2 * 18)
+    assert run.grid(4, size=0).size == (2 + 2 * 18, 2 + 2 * 18)
+    assert run.grid(4).size == (14 * 38, 14 * 38)  # 512 pixels or more
     first = run.sample(2, seed=3)
     again = gan_zoo.train(**numbers | more | {"steps": 6})
     assert again.step == 6

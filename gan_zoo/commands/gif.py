@@ -15,6 +15,7 @@ from absl import flags
 from gan_zoo import cli
 from gan_zoo.errors import UserError
 from gan_zoo.files import file_to_write
+from gan_zoo.images import LEAST
 from gan_zoo.media import gif
 
 
@@ -22,8 +23,8 @@ def define_flags(values: flags.FlagValues) -> None:
     flags.DEFINE_string(
         "out",
         "",
-        "the file to write, which must not exist yet; by default samples.gif in the run's folder,"
-        " or for several runs side-by-side.gif in the present folder",
+        "the file to write, which must not exist yet; by default a free name: samples.gif in"
+        " the run's folder, or for several runs side-by-side.gif in the present folder",
         flag_values=values,
     )
     flags.DEFINE_float("fps", 10, "frames per second", 0.1, 50, flag_values=values)
@@ -32,7 +33,7 @@ def define_flags(values: flags.FlagValues) -> None:
     )
     flags.DEFINE_integer(
         "size",
-        0,
+        LEAST,
         "pixels of the longer side of a grid at least, by repeating pixels; 0 keeps the size",
         0,
         flag_values=values,

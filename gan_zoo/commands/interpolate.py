@@ -24,6 +24,7 @@ from gan_zoo.commands.flags import (
 )
 from gan_zoo.errors import UserError
 from gan_zoo.files import file_to_write
+from gan_zoo.images import LEAST
 from gan_zoo.media import interpolate
 from gan_zoo.runs.run import Run
 
@@ -58,7 +59,7 @@ def define_flags(values: flags.FlagValues) -> None:
     flags.DEFINE_float("fps", 16, "frames per second of a film", 0.1, 50, flag_values=values)
     flags.DEFINE_integer(
         "size",
-        256,
+        LEAST,
         "pixels of the longer side at least, by repeating pixels; 0 keeps the size",
         0,
         flag_values=values,

@@ -18,6 +18,7 @@ from gan_zoo.commands.flags import (
 )
 from gan_zoo.datasets.picture_formats import EXTENSIONS
 from gan_zoo.files import file_to_write, new_folder, user_path
+from gan_zoo.images import LEAST
 from gan_zoo.runs.run import Run
 
 _ENDINGS = (".png", ".npz")
@@ -43,6 +44,13 @@ def define_flags(values: flags.FlagValues) -> None:
         flag_values=values,
     )
     flags.DEFINE_integer("columns", None, "images in a row of the grid", 1, flag_values=values)
+    flags.DEFINE_integer(
+        "size",
+        LEAST,
+        "pixels of the longer side of the grid at least, by repeating pixels; 0 keeps the size",
+        0,
+        flag_values=values,
+    )
     define_truncation(values)
     define_checkpoint_flags(values)
 
@@ -63,6 +71,7 @@ def main(values: flags.FlagValues, rest: list[str]) -> None:
         seed=values.seed,
         label=values.label,
         columns=values.columns,
+        size=values.size,
         step=step,
         best=best,
         ema=ema,

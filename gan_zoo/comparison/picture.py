@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from gan_zoo import images
 from gan_zoo.comparison.results import Record, folder_of, selected_score
 from gan_zoo.files import whole_file
 from gan_zoo.runs.run import Run
@@ -27,7 +28,7 @@ def sample_row(folder: Path, count: int) -> np.ndarray | None:
     try:
         shape = Run(folder).record["data"]["shape"]
         with Image.open(frames[-1]) as picture:
-            sheet = np.asarray(picture.convert("RGB"))
+            sheet = images.reduce(np.asarray(picture.convert("RGB")))
     except Exception:  # a damaged picture or record: the row stays empty
         return None
     # gan_zoo.images.grid puts two white pixels between images.

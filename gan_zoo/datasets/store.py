@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import hashlib
 import json
 import math
 import mmap
@@ -22,6 +21,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from gan_zoo.contracts import Hasher
+from gan_zoo.contracts import pixel_hash as pixel_hash  # plugins may take it from here
 from gan_zoo.datasets import cache, copies
 from gan_zoo.errors import UserError
 from gan_zoo.files import whole_file
@@ -56,37 +57,6 @@ class Entry(NamedTuple):
     images: np.ndarray
     hash: str
     report: Report
-
-
-class Hasher:
-    """Takes a :func:`pixel_hash` block by block."""
-
-    def __init__(self) -> None:
-        """Start without images."""
-        self._digest = hashlib.sha256()
-        self.shape: tuple[int, ...] = (0,)
-
-    def add(self, block: np.ndarray) -> None:
-        """Add uint8 ``[n, H, W, C]``."""
-        self._digest.update(np.ascontiguousarray(block).data)
-        self.shape = (self.shape[0] + len(block), *block.shape[1:])
-
-    def hexdigest(self) -> str:
-        """The hash of all that was added."""
-        whole = self._digest.copy()
-        whole.update(str(tuple(map(int, self.shape))).encode())
-        return whole.hexdigest()
-
-
-def pixel_hash(images: np.ndarray) -> str:
-    """Return ``Dataset.hash`` of uint8 ``[N, H, W, C]``.
-
-    It is the SHA-256 (hex) of the pixels, followed by the text of their shape.
-    """
-    hasher = Hasher()
-    for start in range(0, len(images), 1024):
-        hasher.add(images[start : start + 1024])
-    return hasher.hexdigest()
 
 
 def fetch(folder: Path, stem: str, produce: Callable[[], Producer]) -> Entry:

@@ -66,14 +66,14 @@ def animate_run(
     *,
     fps: float = 10,
     every: int = 1,
-    size: int = 0,
+    size: int = images.LEAST,
     loop: bool = True,
 ) -> Animation:
     """Write a GIF of the grids of samples of one run.
 
     Args:
         folder: Of the run.
-        out: The file to write; ``samples.gif`` in the folder by default.
+        out: The file to write; a free name, ``samples.gif``, in the folder by default.
         fps: Frames a second, up to 50.
         every: Take every n-th grid, and the last.
         size: Pixels of the longer side at least, by repeating pixels; 0 keeps the size.
@@ -88,7 +88,7 @@ def animate_run(
             f"there are no samples in {folder / 'samples'}; train the run first, or check the"
             " folder."
         )
-    out = out or folder / "samples.gif"
+    out = out or free_path(folder / "samples.gif")
     try:
         frames = images.gif_of(grids, out, fps, every, size, loop, most=len(grids))
     except ValueError as e:
@@ -103,7 +103,7 @@ def animate_side_by_side(
     by: str = "step",
     fps: float = 10,
     every: int = 1,
-    size: int = 0,
+    size: int = images.LEAST,
     loop: bool = True,
 ) -> Animation:
     """Write a GIF of several runs side by side, each under its name.
@@ -130,7 +130,7 @@ def animate_side_by_side(
     return Animation(out, len(frames), tuple(names))
 
 
-def read_grids(folder: Path, name: str, size: int = 0) -> GridSequence:
+def read_grids(folder: Path, name: str, size: int = images.LEAST) -> GridSequence:
     """Return a run's grids, without damaged ones and those of another size than the last.
 
     Raises:
@@ -149,10 +149,9 @@ def read_grids(folder: Path, name: str, size: int = 0) -> GridSequence:
             f"there are no samples that can be read in {folder / 'samples'}; train the run first,"
             " or leave it out."
         )
+    grids = {step: images.enlarge(images.reduce(grid), size) for step, grid in grids.items()}
     shape = grids[max(grids)].shape
     kept = {step: grid for step, grid in grids.items() if grid.shape == shape}
-    if size:
-        kept = {step: images.enlarge(grid, size) for step, grid in kept.items()}
     return GridSequence(name, batch, kept)
 
 

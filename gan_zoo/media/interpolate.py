@@ -110,7 +110,7 @@ def interpolate_run(
     method: str = "auto",
     loop: bool = True,
     fps: float = 16,
-    size: int = 256,
+    size: int = images.LEAST,
     label: str = "",
     step: int | None = None,
     best: bool = False,

@@ -11,6 +11,7 @@ import numpy as np
 from gan_zoo import images
 from gan_zoo.datasets.store import available_memory
 from gan_zoo.errors import UserError
+from gan_zoo.files import free_path
 from gan_zoo.game import labels as game_labels
 from gan_zoo.game import sampling, step
 from gan_zoo.runs.run import Run
@@ -46,6 +47,7 @@ def sample_run(
     seed: int = 1,
     label: str = "",
     columns: int | None = None,
+    size: int = images.LEAST,
     step: int | None = None,
     best: bool = False,
     ema: bool = True,
@@ -56,13 +58,15 @@ def sample_run(
     Args:
         folder: Of the run.
         out: A .png for one grid, a .npz for the array ``images`` (and ``labels``), or a folder for
-            single files; by default a grid, ``samples-seedSEED.png``, in the run's folder.
+            single files; by default a grid, ``samples-seedSEED.png`` or a free name after it, in
+            the run's folder.
         n: How many images; by default 64, or in a grid with a column for each class as many as fill
             whole rows.
         seed: Of the noise; image i depends on the seed alone, not on ``n``.
         label: The name or number of one class for all images. By default, a grid shows all classes,
             and other forms have them as often as the data.
         columns: Images in a row of the grid.
+        size: Pixels of the grid's longer side at least, by repeating pixels; 0 keeps the size.
         step: Of the checkpoint; the newest by default.
         best: Whether to take the best checkpoint.
         ema: Whether to draw from the moving average, if there is one.
@@ -89,21 +93,26 @@ def sample_run(
     blocks = sampling.sample_blocks(
         game, number, seed, labels=labels, ema=ema, truncation=truncation
     )
-    write_samples(path, blocks, columns)
+    path = path if out else free_path(path)
+    write_samples(path, blocks, columns, size)
     is_flat = path.suffix.lower() == ".png" and game.disc.input_shape[-1] == images.RGBA
     return Samples(path, number, at, order, _ON_CHECKERBOARD if is_flat else "")
 
 
-def write_samples(path: Path, blocks: Blocks, columns: int | None = None) -> None:
+def write_samples(
+    path: Path, blocks: Blocks, columns: int | None = None, size: int = images.LEAST
+) -> None:
     """Write blocks of images uint8 ``[B, H, W, C]`` and their labels ``[B]``, or None.
 
     Args:
         path: A .png for one grid, a .npz for an array, else a folder for single files.
         blocks: At least one; for a folder, they are written one after the other.
         columns: Images in a row of the grid.
+        size: Pixels of the grid's longer side at least; 0 keeps the size.
     """
     if path.suffix.lower() == ".png":
-        images.save_png(path, images.grid(np.concatenate([x for x, _ in blocks]), columns))
+        sheet = images.grid(np.concatenate([x for x, _ in blocks]), columns)
+        images.save_png(path, images.enlarge(sheet, size))
     elif path.suffix.lower() == ".npz":
         drawn, known = zip(*blocks, strict=True)
         labels = None if known[0] is None else np.concatenate(known)

@@ -16,8 +16,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 from PIL import Image
 
+from gan_zoo import images
 from gan_zoo.config import Config, flag_of
 from gan_zoo.errors import UserError
 from gan_zoo.evaluation import alarms
@@ -264,7 +266,8 @@ def _spread(items: Sequence[Any], most: int) -> list[Any]:
 def _open(path: Path) -> Image.Image | None:
     try:
         with Image.open(path) as picture:
-            found = picture.convert("RGB")
+            # The page enlarges by itself.
+            found = Image.fromarray(images.reduce(np.asarray(picture.convert("RGB"))))
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
         return None
     half = max(1, math.ceil(max(found.size) / _MOST_PIXELS))

@@ -425,9 +425,17 @@ class Run:
         return sampling.sample(game, n, seed, labels=labels, ema=ema, truncation=truncation)
 
     def grid(
-        self, n: int = 36, seed: int = 1, *, best: bool = False, step: int | None = None
+        self,
+        n: int = 36,
+        seed: int = 1,
+        *,
+        best: bool = False,
+        step: int | None = None,
+        size: int = images.LEAST,
     ) -> Image.Image:
         """Draw a grid of samples as a PIL image, with a column for each class if there are few.
+
+        Its longer side has ``size`` pixels or more, by repeating pixels; 0 keeps the size.
 
         Raises:
             UserError: There is no such checkpoint, or ``n`` is below 1.
@@ -439,7 +447,7 @@ class Run:
         game = self._restored(step, best)
         labels, columns, _ = grid_layout(game, n)
         sheet = images.grid(sampling.sample(game, n, seed, labels=labels), columns)
-        return images.as_pil(sheet)
+        return images.as_pil(images.enlarge(sheet, size))
 
     @property
     def generator(self) -> keras.Model:

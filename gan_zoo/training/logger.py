@@ -102,7 +102,7 @@ class Logger:
             self._on_grid(step, sheet.copy())
 
     def _write_grid(self, step: int, sheet: np.ndarray) -> None:
-        images.save_png(self._samples / f"{step:08d}.png", sheet)
+        images.save_png(self._samples / f"{step:08d}.png", images.enlarge(sheet))
         with self._writer.as_default(step=step):
             tf.summary.image("samples", sheet[None])
         self._writer.flush()
