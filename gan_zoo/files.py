@@ -127,6 +127,11 @@ def new_folder(text: str) -> Path | None:
     return path
 
 
+def replacing(path: Path) -> str:
+    """Return what to add to the line about a file that takes the place of an earlier one."""
+    return ", in place of the earlier one" if path.exists() else ""
+
+
 def free_path(path: Path) -> Path:
     """Return the path, or if it exists, the first free one with -2, -3 ... after its name."""
     number, free = 1, path

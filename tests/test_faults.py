@@ -254,7 +254,7 @@ def test_one_device_is_nothing_to_mirror(refused):
             "the name no.such.host.invalid cannot be found",
         ),
         (["--workers=2", "--", "--workdir=x", "--data_dir=none.zip"], "none.zip does not exist"),
-        (["--workers=2", "--", "--workdir=/proc/x"], "--workdir=/proc/x cannot be written"),
+        (["--workers=2", "--", "--workdir=/proc/x"], "the run directory /proc/x cannot be written"),
         (["--workers=2", "--", "--workdir=x", "--gen=dcgn"], "did you mean dcgan"),
         (["--workers=2", "--", "--workdir=x", "foo"], "'foo' is not a flag"),
     ],

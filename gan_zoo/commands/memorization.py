@@ -24,7 +24,7 @@ from absl import flags
 
 from gan_zoo import cli
 from gan_zoo.commands.flags import checkpoint_of, define_subject_flags, subject_of
-from gan_zoo.files import file_to_write, free_path, write_json
+from gan_zoo.files import file_to_write, free_path, replacing, write_json
 
 
 def define_flags(values: flags.FlagValues) -> None:
@@ -81,7 +81,8 @@ def main(values: flags.FlagValues, rest: list[str]) -> None:
     if out is None and subject.run:
         out = subject.path / f"nearest-step{found.fakes.step}.png"
     out = out or free_path(Path(f"nearest-{subject.path.resolve().stem}.png"))
+    again = replacing(out)  # the report shows the one of this name
     images.save_png(out, memorization.memorization_picture(found, values.pairs))
-    print(f"{out}: the {values.pairs} most similar samples, in pixels and in features")
+    print(f"{out}: the {values.pairs} most similar samples, in pixels and in features{again}")
     if record:
         write_json(record, memorization.memorization_json(found))

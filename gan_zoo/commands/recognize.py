@@ -24,7 +24,7 @@ from absl import flags
 from gan_zoo import cli
 from gan_zoo.commands.flags import checkpoint_of, define_checkpoint_flags
 from gan_zoo.errors import UserError
-from gan_zoo.files import file_to_write, free_path, user_path, write_json
+from gan_zoo.files import file_to_write, free_path, replacing, user_path, write_json
 
 
 def define_flags(values: flags.FlagValues) -> None:
@@ -84,6 +84,7 @@ def main(values: flags.FlagValues, rest: list[str]) -> None:
     sheet = class_accuracy.class_accuracy_picture(
         found.drawn.images, found.asked, found.predicted, found.samples.classes, values.columns
     )
+    again = replacing(out)  # the report shows the one of this name
     images.save_png(picture, sheet)
     write_json(out, class_accuracy.class_accuracy_json(found))
-    print(f"{out}: the results; {picture}: a row for each class, errors framed")
+    print(f"{out}: the results; {picture}: a row for each class, errors framed{again}")

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from absl import flags
 
-from gan_zoo.files import file_to_write, user_path
+from gan_zoo.files import file_to_write, replacing, user_path
 
 
 def define_flags(values: flags.FlagValues) -> None:
@@ -30,5 +30,7 @@ def main(values: flags.FlagValues, rest: list[str]) -> None:
     from gan_zoo.reporting import make_report
 
     out = file_to_write(values.out, ".html", again=True)
-    page = make_report([user_path(word) for word in rest], out)
-    print(f"{page}: {page.stat().st_size / 1e6:.1f} MB, opens in any browser")
+    folders = [user_path(word) for word in rest]
+    again = replacing(out or folders[0] / "report.html") if len(folders) == 1 else ""
+    page = make_report(folders, out)
+    print(f"{page}: {page.stat().st_size / 1e6:.1f} MB, opens in any browser{again}")

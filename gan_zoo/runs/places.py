@@ -22,13 +22,13 @@ def require_places(config: Config) -> None:
     run = Run(config.run_dir)
     if config.start_from and not run.exists:  # a run that began has its first weights
         folder, _ = split_checkpoint(config.start_from)
-        if not Run(folder).exists:
-            raise UserError(
-                f"--from={config.start_from}: {folder} holds no run (no config.json); give the"
-                " folder of one, such as runs/NAME."
-            )
+        if folder.resolve() != run.folder.resolve():  # which is refused later, with advice
+            try:
+                _ = Run(folder).record
+            except UserError as e:
+                raise UserError(f"--from: {e}") from None
     refuse_other_files(run)
-    require_writable(run.folder, f"--workdir={run.folder}")
+    require_writable(run.folder, f"the run directory {run.folder}")
 
 
 def refuse_other_files(run: Run) -> None:
