@@ -247,7 +247,7 @@ WRONG = [
         nets.stays_in_range,
         "with larger weights and noise, as training may make them, its images reach",
     ),
-    ("generators", "fine('gray')", nets.stays_in_range, "no value is below"),
+    ("generators", "fine('gray')", nets.stays_in_range, "no value is below 0"),
     ("generators", "fine('inside')", nets.gen_saves, "Inside is defined inside a function"),
     ("generators", "fine('deaf')", nets.depends_on_noise, "connect the noise to the image"),
     ("generators", "fine('batch')", nets.independent_of_batch, "use the moving statistics there"),

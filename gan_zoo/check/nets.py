@@ -52,12 +52,11 @@ def makes_images(part: Part) -> None:
 @checks("generators")
 def stays_in_range(part: Part) -> None:
     """Its images stay in [-1, 1] with large weights and noise, and reach below 0."""
-    lowest, highest = np.inf, -np.inf
     with _restored(part.net):
-        for seed in range(2):
-            _perturb(part.net, 0.5, seed)
-            x = part.net(10 * _noise(part), training=False).numpy()
-            lowest, highest = np.nanmin([lowest, x.min()]), np.nanmax([highest, x.max()])
+        _perturb(part.net, 0.5)
+        x = part.net(10 * _noise(part), training=False).numpy()
+    x = x[np.isfinite(x)]  # other checks look at NaN
+    lowest, highest = x.min(initial=0.0), x.max(initial=0.0)
     far = max(highest, -lowest)
     require(
         far <= 1 + 1e-5,
@@ -66,8 +65,7 @@ def stays_in_range(part: Part) -> None:
     )
     require(
         lowest < 0,
-        f"with any weights, no value is below {lowest:.3g}, but the range is [-1, 1]; end it with"
-        " tanh.",
+        "with any weights, no value is below 0, but the range is [-1, 1]; end it with tanh.",
     )
 
 
