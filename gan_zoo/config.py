@@ -511,7 +511,7 @@ def from_json(saved: dict[str, Any]) -> Config:
             "the run's config.json has settings unknown to this version of gan_zoo:"
             f" {', '.join(unknown)}."
         )
-    return Config(**{**saved, "plugins": _recorded_plugins(saved)})
+    return Config(**{"data": DRAWN, **saved, "plugins": _recorded_plugins(saved)})
 
 
 def _recorded_plugins(saved: dict[str, Any]) -> str:

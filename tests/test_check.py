@@ -601,7 +601,7 @@ def test_the_framework_offers_what_the_table_of_the_reference_says(monkeypatch):
         return build(table, spec, **offered)
 
     monkeypatch.setattr(registry.Registry, "build", record)
-    contract.Part("tricks", "history_pool(8)", SHAPE).fresh(condition="projection")
+    contract.Part("tricks", "instance_noise", SHAPE).fresh(condition="projection")
     build_dataset("pictures", (8, 8), 3)
     assert len(seen) == 9
     assert seen == {name: set(registry.OFFERED[name]) for name in seen}
