@@ -60,7 +60,7 @@ OFFERED: dict[str, dict[str, str]] = {
     "datasets": {
         "images": "an `ImageSpec` with all that the settings ask for; or some of its fields:",
         "image_size": "(height, width)",
-        "channels": "1, 3, or None for as many as the data has",
+        "channels": "1, 3, 4 (RGBA), or None: 1 or 3, as the data has",
         "data_dir": "where the images are, or None",
         "cache_dir": "the folder for decoded images",
     },
