@@ -131,8 +131,9 @@ class Part:
             created += 1
             return create(**kwargs)
 
+        config = self.config(**more)  # which may build a game to find its G
         with tf.variable_creator_scope(creator):
-            game = self.fresh(**more)
+            game = build.build_game(config, self.shape, CLASSES)
         return game, created
 
 

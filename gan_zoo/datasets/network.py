@@ -34,7 +34,7 @@ def why_unreachable(url: str, wait: float = _WAIT) -> str:
     try:
         why = found.get(timeout=wait)
     except queue.Empty:
-        why = f"no answer in {wait:g} seconds"
+        why = _silence(wait)
     return f"{parts.netloc} cannot be reached: {why}" if why else ""
 
 
@@ -47,6 +47,14 @@ def _ask(url: str, wait: float) -> str:
     except urllib.error.URLError as e:
         # Libraries have certificates of their own.
         known = isinstance(e.reason, ssl.SSLError)
-        return "" if known else error_text(e.reason if isinstance(e.reason, OSError) else e)
+        return "" if known else _why(e.reason if isinstance(e.reason, OSError) else e, wait)
     except Exception as e:  # a server that speaks another language answers, too
-        return error_text(e) if isinstance(e, OSError) else ""
+        return _why(e, wait) if isinstance(e, OSError) else ""
+
+
+def _why(error: Exception, wait: float) -> str:
+    return _silence(wait) if isinstance(error, TimeoutError) else error_text(error)
+
+
+def _silence(wait: float) -> str:
+    return f"no answer in {wait:g} seconds"
