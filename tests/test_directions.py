@@ -53,7 +53,7 @@ def test_images_as_noise_have_none():
     ("gen", "space"),
     [("dense((8,))", "noise"), ("stylegan2(width=2, max_width=4, latent=4)", "style")],
 )
-def test_a_sheet_of_a_run_goes_through_the_sample_of_its_seed(train, gen, space):
+def test_a_sheet_of_a_run_goes_through_the_sample_of_its_seed(train, idle_step, gen, space):
     assert train(f"--gen={gen}", "--disc=dense((8,))", "--steps=2") == 0
     found = directions_of_run(train.folder, number=2, steps=3, size=0, seed=4)
     assert (found.path.name, found.space, found.step) == ("directions.png", space, 2)
