@@ -152,7 +152,7 @@ class Evaluator:
         results = evaluate(
             self._data, fake_images, self._extractor, ema=self._ema, **self._protocol
         )
-        lines = [f"final evaluation of step {step} (Frechet and kernel distances by TF-GAN):"]
+        lines = [f"final evaluation of step {step} (Frechet distance by TF-GAN):"]
         for result in results:
             floor = self.floor.get(result.stamp.metric)
             beside = ""
