@@ -517,10 +517,15 @@ def _open(file: str, text: str, index: _Index) -> _Table | None:
     return _Table(folder, titles, shares.index(max(shares)), rows, start)
 
 
+def _lines(text: str) -> Iterable[str]:
+    """Return lines; ``str.splitlines`` also ends them at characters that JSON has in its texts."""
+    return io.StringIO(text, newline=None)
+
+
 def _rows(file: str, text: str) -> Iterator[list[str]]:
     """Yield the cells of each line of a table that is not empty."""
     if file.lower().endswith(".txt"):  # as list_attr_celeba.txt: a count, titles, then rows
-        lines = (line.split() for line in text.splitlines() if line.strip())
+        lines = (line.split() for line in _lines(text) if line.strip())
         head = next(lines, [])
         head = next(lines, []) if len(head) == 1 and head[0].isdigit() else head
         second = next(lines, [])
@@ -543,7 +548,7 @@ def _json_rows(text: str) -> Iterator[dict[str, str]]:
     Raises:
         _Unreadable: A line is no JSON object.
     """
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(_lines(text), 1):
         if not line.strip():
             continue
         try:

@@ -375,6 +375,16 @@ def test_tables_in_other_encodings(encoding):
     assert found.classes == ("Bär", "Katze")
 
 
+def test_captions_may_hold_any_character():
+    """Of U+2028 and others, ``str.splitlines`` makes lines of their own."""
+    rows = (
+        {"file_name": n, "text": "a\u2028b\x85c\x0b", "label": "ab"[i % 2]}
+        for i, n in enumerate(FLAT)
+    )
+    text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+    assert label(FLAT, {"metadata.jsonl": text})[1] == list("ababab")
+
+
 def test_a_table_about_other_things():
     assert label(FLAT, {"prices.csv": table(("day", "price"), (1, 2))})[1:] == (None, "")
     assert "names none" in label(FLAT, {"labels.csv": table(("file", "label"), ("x", 2))})[2]
