@@ -29,6 +29,7 @@ _MAY_LABEL = re.compile(
     "(?:[a-z0-9]*[-_ ])*(?:image|img|file)?[-_ ]?(?:labels?|classes|class|categories|metadata"
     "|annotations?|attributes?|targets?)(?:[-_ .][a-z0-9]+)*"
 )
+_SEPARATOR_LINE = re.compile('"?sep=(.)"?\r?\n', re.IGNORECASE)
 _LOOKED_AT = 500  # rows that tell whether a table is about the pictures
 
 Labels = tuple[np.ndarray, tuple[str, ...]]  # int32 [N], and the names of the classes
@@ -135,6 +136,8 @@ def _text(name: str, read: Callable[[str], bytes]) -> str:
         raise _Unreadable(f"has {len(data) / 2**20:,.0f} MiB, more than is read")
     wide = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))  # of Excel and PowerShell
     try:
+        if not wide and 0 in data[:2]:  # of other programs, without a mark
+            return data.decode("utf-16-be" if data[0] == 0 else "utf-16-le")
         return data.decode("utf-16" if wide else "utf-8-sig")
     except UnicodeDecodeError:
         return data.decode("latin1")
@@ -406,8 +409,8 @@ class _Table(NamedTuple):
 
     @property
     def others(self) -> list[str]:
-        """The titles of the other columns."""
-        return [title for i, title in enumerate(self.titles) if i != self.at]
+        """The titles of the other columns. One without a title counts the rows, as of pandas."""
+        return [title for i, title in enumerate(self.titles) if i != self.at and title]
 
     def column(self, title: str) -> tuple[list[str], list[str]]:
         """Return the paths of the pictures, and the values of a column."""
@@ -470,7 +473,7 @@ def _class_column(table: _Table, column: str) -> tuple[str, bool]:
 def _columns_note(title: str, table: _Table) -> str:
     columns = [printable(title) for title in table.others]
     if not columns:
-        return left_out(f"{title} names the pictures, and nothing else")
+        return left_out(f"{title} has no column of single values beside the names of pictures")
     listed = ", ".join(columns[:5]) + (", ..." if len(columns) > 5 else "")
     return left_out(
         f"{title} has {len(columns)} columns ({listed}), and not one of them is named label or"
@@ -532,8 +535,11 @@ def _rows(file: str, text: str) -> Iterator[list[str]]:
         yield ["file", *head] if len(head) + 1 == len(second) else head
         yield from itertools.chain([second], lines)
         return
-    start = text[:4096].partition("\n")[0]
-    separator = max(",;\t", key=start.count)
+    if match := _SEPARATOR_LINE.match(text):  # Excel's own, before the titles
+        text, separator = text[match.end() :], match[1]
+    else:
+        start = text[:4096].partition("\n")[0]
+        separator = max(",;\t|", key=start.count)
     try:
         for row in csv.reader(io.StringIO(text, newline=""), delimiter=separator):
             if row:
@@ -557,4 +563,7 @@ def _json_rows(text: str) -> Iterator[dict[str, str]]:
             raise _Unreadable(f"is not valid JSON in line {number} ({error_text(e)})") from None
         if not isinstance(row, dict):
             raise _Unreadable(f"has no object in line {number}")
-        yield {k: _value_text(v) for k, v in row.items() if not isinstance(v, (list, dict))}
+        single = {k: v[0] if isinstance(v, list) and len(v) == 1 else v for k, v in row.items()}
+        # NaN is what pandas writes for no value.
+        kept = {k: None if v != v else v for k, v in single.items()}
+        yield {k: _value_text(v) for k, v in kept.items() if not isinstance(v, (list, dict))}

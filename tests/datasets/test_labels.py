@@ -309,6 +309,10 @@ def table(*rows, separator=","):
         ("a.tsv", table(("image", "class"), *((f"./{n}", "ab"[i % 2]) for i, n in enumerate(FLAT)), separator="\t")),
         ("a.csv", table(("x", "path", "label"), *((i * 0.7, f"C:\\me\\{n}", "ab"[i % 2]) for i, n in enumerate(FLAT)), separator=";")),
         ("a.csv", table(("file", "class_name", "label"), *((n, "ab"[i % 2], i % 2) for i, n in enumerate(FLAT)))),
+        ("a.csv", "sep=;\n" + table(("file", "label"), *((n, "ab"[i % 2]) for i, n in enumerate(FLAT)), separator=";")),
+        ("a.csv", table(("file", "label"), *((n, "ab"[i % 2]) for i, n in enumerate(FLAT)), separator="|")),
+        ("a.csv", table(("", "file", "breed"), *((i, n, "ab"[i % 2]) for i, n in enumerate(FLAT)))),
+        ("a.jsonl", "".join(json.dumps({"file_name": n, "label": ["ab"[i % 2]]}) + "\n" for i, n in enumerate(FLAT))),
         ("all.csv", table(("file", "label"), *((n, "ab"[i % 2]) for i, n in enumerate(FLAT)), ("test.png", "c"))),
     ],
 )  # fmt: skip
@@ -336,6 +340,8 @@ def test_numbers_are_sorted_as_numbers():
         ("metadata.jsonl", '{"file_name": "0.png"\n', "not valid JSON in line 1"),
         ("metadata.csv", table(("file_name", "label"), ("0.png", "a")), "has labels for 1 of 6 pictures (none for 1.png)"),
         ("labels.csv", table(("file", "label"), *((n, "") for n in FLAT)), "has labels for 0 of 6"),
+        ("metadata.jsonl", "".join(json.dumps({"file_name": n, "label": float("nan") if i else "a"}) + "\n" for i, n in enumerate(FLAT)), "has labels for 1 of 6 pictures"),
+        ("metadata.jsonl", "".join(json.dumps({"file_name": n, "tags": ["a", "b"]}) + "\n" for n in FLAT), "no column of single values"),
         ("boxes.csv", table(("file", "class"), *((n, c) for n in FLAT for c in "ab")), "gives 0.png more than one label (a, b)"),
         ("ages.csv", table(("file", "age"), *((n, i // 2 + 0.5) for i, n in enumerate(FLAT))), "not whole"),
         ("list_attr_celeba.csv", table(("image_id", "Bald", "Smiling"), *((n, 1, -1) for n in FLAT)), "has 2 columns (Bald, Smiling)"),
@@ -368,7 +374,7 @@ def test_files_of_labels_that_are_not_read_are_told(file, told):
     assert label(each(["cat", "dog"]), {file: "x"})[2] == ""  # the folders are the classes
 
 
-@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "latin1"])
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "latin1"])
 def test_tables_in_other_encodings(encoding):
     text = table(("file", "label"), *((n, ["Bär", "Katze"][i % 2]) for i, n in enumerate(FLAT)))
     found = label_pictures(FLAT, ["labels.csv"], lambda name: text.encode(encoding))
