@@ -8,6 +8,7 @@ import io
 import itertools
 import json
 import re
+import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from math import isfinite
 from typing import Any, NamedTuple
@@ -159,10 +160,22 @@ def _stem(name: str) -> str:
     return stem if stem and ending[:1].isalpha() else file
 
 
-class _Index:
-    """The places of pictures by their paths, their file names, or these without the ending."""
+def _tail(parts: int) -> Callable[[str], str]:
+    """Return what gives the last parts of a path."""
+    return lambda name: "/".join(name.rsplit("/", parts)[-parts:])
 
-    _KEYS: tuple[Callable[[str], str], ...] = (str, lambda name: name.rpartition("/")[2], _stem)
+
+def _loosely(key: Callable[[str], str]) -> Callable[[str], str]:
+    """Return a key for which capitals do not count, nor how a system stores accents."""
+    return lambda name: unicodedata.normalize("NFC", key(name)).casefold()
+
+
+class _Index:
+    """The places of pictures by their paths, by the ends of these, or without the ending."""
+
+    _WAYS: tuple[Callable[[str], str], ...] = (str, _tail(3), _tail(2), _tail(1), _stem)
+    _KEYS = (*_WAYS, _loosely(_tail(2)), _loosely(_stem))
+    BY_STEM = (_WAYS.index(_stem), len(_KEYS) - 1)  # the ways without endings
 
     def __init__(self, names: Sequence[str]) -> None:
         """Index pictures, relative POSIX paths."""
@@ -181,8 +194,8 @@ class _Index:
         """Return the place of each file, or -1, by the way that finds the most pictures.
 
         Returns:
-            The places, how many pictures they are, and the way: 0 for paths, 1 for names of files,
-            2 for names without endings.
+            The places, how many pictures they are, and the way: 0 for whole paths, and more the
+            less of them counts.
         """
         ways = []
         for way, key in enumerate(self._KEYS):
@@ -492,7 +505,7 @@ def _open(file: str, text: str, index: _Index) -> _Table | None:
     def shared(cells: Sequence[str], title: str = "") -> tuple[int, int]:
         _, count, way = index.places([_join(folder, cell) for cell in cells])
         # Numbers alone may count anything.
-        weak = way == 2 and all(cell.isdigit() for cell in cells)
+        weak = way in _Index.BY_STEM and all(cell.isdigit() for cell in cells)
         return (0, 0) if weak and not _OF_PICTURES.search(title.lower()) else (count, -way)
 
     def rows() -> Iterator[list[str]]:

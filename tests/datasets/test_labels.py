@@ -325,6 +325,44 @@ def test_a_table_gives_labels(file, text, folder):
         assert notes.startswith("the classes are the column '") and file in notes
 
 
+@pytest.mark.parametrize(
+    ("file", "start"),
+    [
+        ("labels.csv", "/home/me/data/"),
+        ("labels.csv", "C:\\me\\data\\"),
+        ("labels.csv", "data\\"),
+        ("tables/labels.csv", ""),
+        ("x1/labels.csv", "./"),
+    ],
+)
+def test_paths_from_another_folder(file, start):
+    """Folders of which each has a 0.png: the name of a file alone does not tell them apart."""
+    names = each(["x1", "x2"], 4)
+    paths = [start + (n.replace("/", "\\") if "\\" in start else n) for n in names]
+    text = table(("file", "label"), *((p, "ab"[i % 2]) for i, p in enumerate(paths)))
+    assert label(names, {file: text}, classes="label")[1] == list("abababab")
+    stylegan = json.dumps({"labels": [[p, i % 2] for i, p in enumerate(paths)]})
+    assert label(names, {f"{file[:-10]}dataset.json": stylegan})[1] == list("01010101")
+
+
+@pytest.mark.parametrize(
+    ("given", "there"),
+    [("img_{}.png", "IMG_{}.PNG"), ("B\u00e4r {}.jpg", "Ba\u0308r {}.jpg"), ("A{}.tif", "a{}.png")],
+)
+def test_capitals_and_accents_in_names_of_files(given, there):
+    names = [there.format(i) for i in range(6)]
+    rows = [(given.format(i), "ab"[i % 2]) for i in range(6)]
+    assert label(names, {"train.csv": table(("file", "label"), *rows)})[1] == list("ababab")
+
+
+def test_names_that_only_capitals_tell_apart_are_told_apart():
+    names = ["A.png", "a.png", "B.png", "b.png"]
+    rows = [(name, name[0]) for name in names]
+    assert label(names, {"l.csv": table(("file", "label"), *rows)}, classes="label")[1] == list(
+        "ABab"
+    )
+
+
 def test_numbers_are_sorted_as_numbers():
     rows = [(n, v) for n, v in zip(FLAT, (10, 9, 10, 9, 8, 8), strict=True)]
     found = label_pictures(
