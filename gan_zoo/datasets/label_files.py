@@ -16,10 +16,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from gan_zoo.datasets.folder_names import stem_of
+from gan_zoo.datasets.picture_formats import ending_of, is_picture
 from gan_zoo.datasets.text import error_text, printable
 
 _LARGEST = 2**26  # bytes of a file that is read
-_MOST = 20  # files that are looked at
+_MOST = 20  # files that are looked at, beside those that are there to give labels
 _TABLES = (".csv", ".tsv", ".jsonl")
 _METADATA = ("metadata.csv", "metadata.jsonl")  # of ImageFolder of Hugging Face
 _NAMED = ("label", "labels", "class", "classes", "category", "class_name", "label_name", "target")
@@ -75,7 +76,7 @@ def find_labels(
         read: Returns the bytes of a file.
         column: Of a table, to be taken as the classes; "" for one that surely means them.
     """
-    files = sorted(filter(_is_label_file, others), key=lambda name: (name.count("/"), name))[:_MOST]
+    files = sorted(filter(_is_label_file, others), key=lambda name: (name.count("/"), name))
     stylegan = [name for name in files if _base(name) == "dataset.json"]
     if not files:
         return Found()
@@ -86,10 +87,10 @@ def find_labels(
         if found.certain:
             return found
         notes += found.notes
-    tables = [name for name in files if name not in stylegan]
+    tables = [name for name in files if _base(name) != "dataset.json"]
     metadata = [name for name in tables if _base(name) in _METADATA]
     # Each part of a split may have a file of its own, and together they are one table.
-    single = [[name] for name in tables if name not in metadata]
+    single = [[name] for name in tables if _base(name) not in _METADATA][:_MOST]
     groups = [metadata, *single] if metadata else single
     for group in groups:
         found = _of_tables(index, group, read, column)
@@ -332,7 +333,7 @@ def _is_one_hot(array: np.ndarray) -> bool:
 
 def _of_stylegan(index: _Index, files: Sequence[str], read: Callable[[str], bytes]) -> Found:
     """Return the labels of dataset.json: ``{"labels": [["00000/img.png", 3], ...]}``, or null."""
-    found: dict[str, str] = {}
+    found: list[tuple[str, str]] = []
     for file in files:
         try:
             given = _stylegan_labels(_text(file, read))
@@ -340,14 +341,14 @@ def _of_stylegan(index: _Index, files: Sequence[str], read: Callable[[str], byte
                 note = left_out(f"{printable(file)} says that there are none (null)")
                 return Found(None, file, True, (note,))
             folder = file.rpartition("/")[0]
-            found.update((_join(folder, name), value) for name, value in given)
+            found += ((_join(folder, name), value) for name, value in given)
         except _Foreign:
             note = f"{printable(file)} has no labels in the form of StyleGAN and is not read."
             return Found(None, file, False, (note,))
         except _Unreadable as e:
             return Found(None, file, True, (left_out(f"{printable(file)} {e}"),))
     try:
-        values = index.values(list(found), list(found.values()))
+        values = index.values([name for name, _ in found], [value for _, value in found])
         note = f"the classes are the labels of {printable(files[0])}."
         labels = classes_of(values)
         return Found(labels, files[0], True, (note, *odd_class_notes(printable(files[0]), labels)))
@@ -526,11 +527,30 @@ def _open(file: str, text: str, index: _Index) -> _Table | None:
             columns = len(titles)
             titles = [f"column {i + 1}" for i in range(columns)]
             titles[1:] = [stem_of(file)] if columns == 2 else titles[1:]
-    start = list(itertools.islice(rows(), _LOOKED_AT))
-    shares = [shared([row[i] for row in start], title) for i, title in enumerate(titles)]
-    if not any(count for count, _ in shares):
-        return None
-    return _Table(folder, titles, shares.index(max(shares)), rows, start)
+    beginning = True
+    for start in _batches(rows()):
+        shares = [(0, 0)] * len(titles)
+        for i, title in enumerate(titles):
+            # Only the beginning is searched in all columns, as there may be many.
+            if beginning or _names_files(start[0][i], title):
+                shares[i] = shared([row[i] for row in start], title)
+        if any(count for count, _ in shares):
+            return _Table(folder, titles, shares.index(max(shares)), rows, start)
+        beginning = False
+    return None
+
+
+def _batches(rows: Iterator[list[str]]) -> Iterator[list[list[str]]]:
+    """Yield the first rows, and then the others in larger batches."""
+    size = _LOOKED_AT
+    while batch := list(itertools.islice(rows, size)):
+        yield batch
+        size = 20 * _LOOKED_AT
+
+
+def _names_files(cell: str, title: str) -> bool:
+    """Return whether a column may have the names of pictures."""
+    return is_picture(ending_of(cell)) or _OF_PICTURES.search(title.lower()) is not None
 
 
 def _lines(text: str) -> Iterable[str]:

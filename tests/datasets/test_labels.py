@@ -465,6 +465,29 @@ def test_each_part_has_its_own_table():
     assert used == each(["train"], 2) and words == ["a", "train"]
 
 
+def test_many_folders_may_have_a_table_each():
+    names = each([f"f{k}" for k in range(30)], 2)
+    rows = table(("file_name", "label"), ("0.png", "a"), ("1.png", "b"))
+    assert label(names, {f"f{k}/metadata.csv": rows for k in range(30)})[1] == ["a", "b"] * 30
+
+
+@pytest.mark.parametrize("file", ["labels.csv", "list_attr_celeba.txt"])
+def test_a_table_of_many_pictures_of_which_the_last_are_there(file):
+    rows = [(f"x{i}.png", "q", 1) for i in range(9000)] + [
+        (n, "ab"[i % 2], 1) for i, n in enumerate(FLAT)
+    ]
+    text = table(("file", "label", "b"), *rows)
+    if file.endswith(".txt"):
+        text = f"{len(rows)}\nlabel b\n" + table(*rows, separator=" ")
+    assert label(FLAT, {file: text})[1] == list("ababab")
+
+
+def test_a_dataset_json_that_contradicts_itself():
+    labels = [[name, 0] for name in SHARDS] + [[SHARDS[2], 1]]
+    _, words, notes = label(SHARDS, {"dataset.json": json.dumps({"labels": labels})})
+    assert words is None and f"gives {SHARDS[2]} more than one label (0, 1)" in notes
+
+
 def test_a_file_of_labels_that_cannot_be_read():
     def read(name):
         raise OSError("it is gone")
