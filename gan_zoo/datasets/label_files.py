@@ -445,15 +445,18 @@ def _of_tables(
     base, certain = _base(files[0]), _base(files[0]) in _METADATA
     title = printable(files[0])
     try:
-        opened = [_open(file, _text(file, read), index) for file in files]
+        texts = [(file, _text(file, read)) for file in files]
+        opened = [_open(file, text, index) for file, text in texts]
         tables = [table for table in opened if table is not None]
         if not tables:
             told = certain or base.startswith(("label", "class", "list_attr"))
+            told = told or any(_is_of_labels(file, text) for file, text in texts)
             note = f"{title} names none of the pictures and is not read."
             return Found(notes=(note,) if told else ())
         chosen, sure = _class_column(tables[0], column)
         if not chosen:
-            return Found(notes=() if column else (_columns_note(title, tables[0]),))
+            listed = f"{title} has the columns {_listed_columns(tables[0])}"
+            return Found(notes=(listed if column else _columns_note(title, tables[0]),))
         columns = [table.column(chosen) for table in tables if chosen in table.titles]
         values = index.values(
             [file for found, _ in columns for file in found],
@@ -485,14 +488,26 @@ def _class_column(table: _Table, column: str) -> tuple[str, bool]:
 
 
 def _columns_note(title: str, table: _Table) -> str:
-    columns = [printable(title) for title in table.others]
+    columns = table.others
     if not columns:
         return left_out(f"{title} has no column of single values beside the names of pictures")
-    listed = ", ".join(columns[:5]) + (", ..." if len(columns) > 5 else "")
     return left_out(
-        f"{title} has {len(columns)} columns ({listed}), and not one of them is named label or"
-        f" class; --data='files(classes=\"{columns[0]}\")' takes that one"
+        f"{title} has {len(columns)} columns ({_listed_columns(table)}), and not one of them is"
+        f" named label or class; --data='files(classes=\"{printable(columns[0])}\")' takes that one"
     )
+
+
+def _listed_columns(table: _Table) -> str:
+    columns = [printable(title) for title in table.others]
+    return ", ".join(columns[:5]) + (", ..." if len(columns) > 5 else "")
+
+
+def _is_of_labels(file: str, text: str) -> bool:
+    """Return whether the titles of a table are those of pictures and of their classes."""
+    rows = _json_rows(text) if file.lower().endswith(".jsonl") else _rows(file, text)
+    titles = [title.strip().lower() for title in next(rows, [])]
+    of_pictures = any(_OF_PICTURES.search(title) for title in titles)
+    return of_pictures and any(title in _NAMED for title in titles)
 
 
 def _open(file: str, text: str, index: _Index) -> _Table | None:

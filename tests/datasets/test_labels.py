@@ -432,6 +432,9 @@ def test_captions_may_hold_any_character():
 def test_a_table_about_other_things():
     assert label(FLAT, {"prices.csv": table(("day", "price"), (1, 2))})[1:] == (None, "")
     assert "names none" in label(FLAT, {"labels.csv": table(("file", "label"), ("x", 2))})[2]
+    assert "names none" in label(FLAT, {"train.csv": table(("id", "label"), ("x", 2))})[2]
+    row = json.dumps({"id": "x", "label": 2})
+    assert "names none" in label(FLAT, {"train.jsonl": row})[2]
 
 
 def test_a_column_can_be_named():
@@ -440,7 +443,8 @@ def test_a_column_can_be_named():
     assert label(FLAT, files, classes="Stars")[1] == ["0.5", "1.5"] * 3
     assert label(FLAT, files, classes="Hat")[1] == list("ababab")
     assert label(FLAT, files, classes="Age")[1] == list("000111")
-    assert "'Shoe'" in refused(FLAT, files, classes="Shoe")
+    said = refused(FLAT, files, classes="hat")
+    assert "'hat' (attributes.csv has the columns Hat, Age, Stars)" in said
     assert "'Hat'" in refused(FLAT, {}, classes="Hat")
 
 
