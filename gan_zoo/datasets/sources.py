@@ -21,6 +21,7 @@ from gan_zoo.datasets.picture_files import PictureFiles, find_pictures, text_of_
 from gan_zoo.datasets.picture_formats import MARKS
 from gan_zoo.datasets.places import KINDS, open_container
 from gan_zoo.datasets.text import printable
+from gan_zoo.datasets.webdataset import unread_labels
 from gan_zoo.errors import UserError
 
 _ADDRESS = re.compile("(?:^|/)(https?|ftp|s3|gs|file):/")
@@ -138,6 +139,8 @@ def pictures_in(
     for name in names:
         container.refuse(name)
     own = container.labels(names)  # beside the images, and so more certain than folders
+    if own is None and labels is None:
+        notes = (*notes, *unread_labels(names, container.marks))
     marks = [(name, *container.marks[name]) for name in names]
     digest = [] if labels is None else [hashlib.sha256(labels.tobytes()).hexdigest(), *classes]
 

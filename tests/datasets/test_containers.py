@@ -436,6 +436,35 @@ def test_shards_with_captions_or_lacking_labels(read, refused, tmp_path):
     data = read(shards(tmp_path / "l", [[1, None, 2]]))
     assert classes(data) is None and "1 of 3 images have no file .cls beside them" in data.notes[-1]
     assert "'0001.cls' holds no label" in refused(shards(tmp_path / "e", [[1, ""]]))
+    records = shards(tmp_path / "r", [[None, 1, 2]], ".json", lambda v: json.dumps({"label": v}))
+    data = read(records)
+    assert classes(data) is None and "1 of 3 images have no file .json" in data.notes[-1]
+
+
+def test_odd_numbers_in_shards(read, tmp_path):
+    data = read(shards(tmp_path / "h", [["9" * 30, 7], ["9" * 30]]))
+    assert data.label_values == {"class": ("7", "9" * 30)} and classes(data) == [1, 0, 1]
+    assert classes(read(shards(tmp_path / "w", [["9" * 9000, 7]]))) == [1, 0]
+    floats = shards(tmp_path / "f", [[1.0, 0.0]], ".json", lambda v: json.dumps({"label": v}))
+    assert read(floats).label_values == {"class": ("0", "1")}
+
+
+def test_a_damaged_label_in_a_shard_is_told(refused, tmp_path):
+    (tmp_path / "d").mkdir()
+    with zipfile.ZipFile(tmp_path / "d" / "a.zip", "w") as archive:
+        for name, data in {"0.png": png(), "0.json": b'{"label": "MARK"}'}.items():
+            archive.writestr(name, data)
+    path = tmp_path / "d" / "a.zip"
+    path.write_bytes(path.read_bytes().replace(b"MARK", b"CRAM", 1))
+    assert "'0.json' holds no label" in refused(tmp_path / "d")
+
+
+def test_labels_of_shards_in_a_folder_are_told(read, tmp_path):
+    for name in ("0", "1"):
+        (tmp_path / f"{name}.png").write_bytes(png())
+        (tmp_path / f"{name}.cls").write_text(name)
+    data = read(tmp_path)
+    assert data.labels == {} and "the 2 files .cls beside the images" in " ".join(data.notes)
 
 
 # ---- zip
