@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from gan_zoo.datasets.archives import zip_container
@@ -13,6 +14,12 @@ from gan_zoo.datasets.text import error_text
 from gan_zoo.errors import UserError
 
 KINDS = "a folder, a .zip, .tar, .npz, .npy or .parquet"
+
+# A part of a file that 7-Zip or split cut.
+_PART = re.compile(
+    r"(.+\.(?:zip|7z|tar|tgz|tbz2?|txz|tar\.[a-z0-9]+))\.(?:\d{2,4}|part[-_]?\w{1,4}|a[a-z])",
+    re.IGNORECASE,
+)
 
 # What other files begin with, and how to make them readable.
 _OTHERS = {
@@ -31,6 +38,25 @@ _OTHERS = {
     b"ARROW1": ("an Arrow file", "save it as .parquet"),
     b"SQLite format 3": ("a database", "write its images into a folder"),
 }
+
+
+def whole_of_part(name: str) -> str:
+    """Return the archive that a file is a part of by its name: a.zip for a.zip.001; else ""."""
+    match = _PART.fullmatch(name)
+    return match[1] if match else ""
+
+
+def joining(whole: str) -> str:
+    """Return how to join the parts of an archive."""
+    return f"join its parts (cat {whole}.* > {whole}) and give {whole} as --data_dir"
+
+
+def _refuse_part(path: Path) -> None:
+    """Raise a UserError if a file is a part of an archive, and another part is beside it."""
+    if not (whole := whole_of_part(path.name)):
+        return
+    if sum(whole_of_part(file.name) == whole for file in path.parent.glob("*")) > 1:
+        raise UserError(f"{path} is one part of an archive that was split; {joining(whole)}.")
 
 
 def open_container(path: Path) -> Container:
@@ -57,6 +83,7 @@ def open_container(path: Path) -> Container:
             f"{path} is a web page and no archive; download it again, in a browser if the page asks"
             " for something."
         )
+    _refuse_part(path)
     name = path.name.lower()
     # A tar may end with a zip, which is what zipfile looks at: the beginning decides.
     if head[257:262] == b"ustar":

@@ -19,7 +19,7 @@ from gan_zoo.datasets.class_labels import Labeling, label_by_folders
 from gan_zoo.datasets.containers import Container
 from gan_zoo.datasets.picture_files import PictureFiles, find_pictures, text_of_endings
 from gan_zoo.datasets.picture_formats import MARKS
-from gan_zoo.datasets.places import KINDS, open_container
+from gan_zoo.datasets.places import KINDS, joining, open_container, whole_of_part
 from gan_zoo.datasets.text import printable
 from gan_zoo.datasets.webdataset import unread_labels
 from gan_zoo.errors import UserError
@@ -180,7 +180,7 @@ _SAVE, _WRITE = "save their images as an .npz or .npy", "write their images into
 _REMEDIES = {
     ".npy": "save them as one array [N, H, W, C] in an .npy",
     **dict.fromkeys((".h5", ".hdf5", ".mat", ".pkl", ".pickle"), _SAVE),
-    **dict.fromkeys((".rar", ".7z", ".zst", ".gz"), "unpack them"),
+    **dict.fromkeys((".rar", ".7z", ".zst", ".gz", ".zip", ".tar"), "unpack them"),
     **dict.fromkeys((".mdb", ".tfrecord", ".tfrecords", ".arrow", ".db"), _WRITE),
 }
 
@@ -189,8 +189,10 @@ def _remedy(container: Container, endings: Mapping[str, int]) -> str:
     """Return what to do with a place that holds no images."""
     where, names = container.path, {name.rpartition("/")[2] for name in container.marks}
     inside = sorted([*where.glob("*.zip"), *where.glob("*.npz")]) if where.is_dir() else []
-    if inside:
+    if inside and container.identity[0] != "archives":  # else they were searched
         return f"give {inside[0]} as --data_dir"
+    if wholes := sorted({whole for name in names if (whole := whole_of_part(name))}):
+        return joining(wholes[0])
     for name, data in _KNOWN.items():
         if name in names or f"{name}.gz" in names:
             return f"if they are those of {data}, --data={data} reads them"

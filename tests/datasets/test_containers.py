@@ -535,6 +535,25 @@ def test_a_part_of_a_split_zip(refused, tmp_path):
     assert "one part of a zip archive that was split; join the parts" in refused(tmp_path / "a.zip")
 
 
+def test_a_part_of_an_archive_that_was_cut(refused, tmp_path):
+    whole = zipped(tmp_path / "b", {"a.png": png()}).read_bytes()
+    (tmp_path / "b").unlink()
+    (tmp_path / "a.zip.001").write_bytes(whole[:60])
+    (tmp_path / "a.zip.002").write_bytes(whole[60:])
+    for path in (tmp_path / "a.zip.001", tmp_path / "a.zip.002", tmp_path):
+        assert "join its parts (cat a.zip.* > a.zip)" in refused(path)
+
+
+def test_archives_without_images_are_not_recommended(refused, tmp_path):
+    (tmp_path / "d").mkdir()
+    inner = zipped(tmp_path / "inner.zip", {"a.png": png()}).read_bytes()
+    zipped(
+        tmp_path / "d" / "a.zip", {"b.zip": zipped(tmp_path / "c", {"x.zip": inner}).read_bytes()}
+    )
+    said = refused(tmp_path / "d")
+    assert "it holds 1 .zip; unpack them" in said and "a.zip as --data_dir" not in said
+
+
 def zip_with_a_hole(path, images):
     """A zip whose last image lies behind 4 GiB; the hole before it takes no room on the disk."""
     *first, last = images
