@@ -9,6 +9,7 @@ import shutil
 import tempfile
 import zipfile
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -26,6 +27,7 @@ from gan_zoo.datasets.text import error_text, printable
 from gan_zoo.errors import UserError
 
 _DEFLATE64 = 9
+_UTF_8 = 0x800  # the flag of a member whose name is in UTF-8
 _READ = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA}
 _METHODS = {
     _DEFLATE64: "Deflate64",
@@ -85,8 +87,9 @@ def zip_container(where: Path, file: BinaryIO | None = None) -> Container:
     _unwrap_offsets(archive)
     members: dict[str, zipfile.ZipInfo] = {}
     repeated = []
-    for info in archive.infolist():
-        name = member_path(info.filename, where)
+    given, old = _names_of(archive.infolist())
+    for text, info in zip(given, archive.infolist(), strict=True):
+        name = member_path(text, where)
         if not info.is_dir():
             repeated += [name] if name in members else []
             members[name] = info
@@ -117,8 +120,38 @@ def zip_container(where: Path, file: BinaryIO | None = None) -> Container:
             return member.read(HEAD)
 
     marks: dict[str, Mark] = {name: (info.CRC, info.file_size) for name, info in members.items()}
-    notes = repeated_notes(repeated, where)
+    notes = (*repeated_notes(repeated, where), *_old_names_notes(old, where))
     return Container(where, ("zip",), marks, read, refuse, open_member, notes=notes, head=head)
+
+
+def _names_of(infos: Sequence[zipfile.ZipInfo]) -> tuple[list[str], list[str]]:
+    """Return the names of members, and those of which the encoding is unknown.
+
+    macOS and others write UTF-8 without the flag that says so; ``zipfile`` takes it for cp437. As
+    short names in other encodings may be UTF-8 by chance, all must be.
+    """
+    names = [info.filename for info in infos]
+    old = [i for i, info in enumerate(infos) if not info.flag_bits & _UTF_8]
+    old = [i for i in old if not names[i].isascii()]
+    try:
+        read = [names[i].encode("cp437").decode("utf-8") for i in old]
+    except UnicodeError:
+        return names, [names[i] for i in old]
+    for i, name in zip(old, read, strict=True):
+        names[i] = name
+    return names, []
+
+
+def _old_names_notes(names: Sequence[str], where: Path) -> tuple[str, ...]:
+    """Return the sentence on names that are not in UTF-8, such as those of old Windows."""
+    if not names:
+        return ()
+    count = f"the names of {len(names):,} files are" if names[1:] else "the name of 1 file is"
+    shown = printable(names[0])
+    return (
+        f"in {where}, {count} not in UTF-8 and may look wrong, such as {shown}; if so, unpack it"
+        " and give the folder.",
+    )
 
 
 def _unwrap_offsets(archive: zipfile.ZipFile) -> None:

@@ -554,6 +554,23 @@ def test_archives_without_images_are_not_recommended(refused, tmp_path):
     assert "it holds 1 .zip; unpack them" in said and "a.zip as --data_dir" not in said
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "gbk"])
+def test_names_in_a_zip_without_the_flag_of_utf_8(read, tmp_path, encoding):
+    class Info(zipfile.ZipInfo):
+        def _encodeFilenameFlags(self):  # noqa: N802 (of zipfile)
+            return self.filename.encode(encoding), self.flag_bits
+
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        for name in ("dog/1.png", "\u732b/1.png", "\u72d7\u72d7/1.png"):
+            archive.writestr(Info(name), png())
+    data = read(tmp_path / "a.zip")
+    assert (data.label_values["class"] == ("dog", "\u72d7\u72d7", "\u732b")) == (
+        encoding == "utf-8"
+    )
+    told = "the names of 2 files are not in UTF-8 and may look wrong" in " ".join(data.notes)
+    assert told == (encoding == "gbk")
+
+
 def zip_with_a_hole(path, images):
     """A zip whose last image lies behind 4 GiB; the hole before it takes no room on the disk."""
     *first, last = images
