@@ -25,6 +25,16 @@ def has_deep_color(image: Any) -> bool:
     return image.mode in ("RGB", "RGBA") and any(_raw_mode(tile) for tile in _tiles(image))
 
 
+def scale_of_few_bits(image: Any) -> int:
+    """Return what Pillow multiplies gray of 2 or 4 bits by, but not its transparent value.
+
+    Args:
+        image: An opened file, which has not been loaded.
+    """
+    modes = [tile.args if isinstance(tile.args, str) else "" for tile in _tiles(image)]
+    return {"L;2": 85, "L;4": 17}.get(modes[0] if modes else "", 1)
+
+
 def largest(image: Image.Image, data: bytes) -> int:
     """Return the largest value that color of 16 bits may have, by its upper bytes.
 

@@ -16,6 +16,7 @@ from gan_zoo.datasets.pixels import Preprocessing
 from gan_zoo.datasets.places import KINDS
 from gan_zoo.datasets.sources import Source, require_path
 from gan_zoo.errors import UserError
+from gan_zoo.images import RGBA
 from gan_zoo.registry import datasets
 
 
@@ -90,6 +91,11 @@ def refuse_black(images: np.ndarray, where: str) -> None:
         UserError: They are, and there are at least two.
     """
     if len(images) > 1 and not any(image.any() for image in images):  # the first one has more
+        if images.shape[-1] == RGBA:
+            raise UserError(
+                f"all {len(images):,} images in {where} are transparent everywhere, so that there"
+                " is nothing to learn; save them without their opacity, and use --channels=3."
+            )
         raise UserError(
             f"all {len(images):,} images in {where} are black, so that there is nothing to learn;"
             " check how they were saved, such as floats in [0, 1] that were cut to whole numbers."

@@ -32,7 +32,7 @@ from gan_zoo.datasets.values import Levels, Tally
 from gan_zoo.errors import UserError
 from gan_zoo.images import RGBA
 
-VERSION = 4  # part of the cache key, to be raised whenever a report changes
+VERSION = 5  # part of the cache key, to be raised whenever a report changes
 
 _MOST_FAILURES = 1 / 4
 _SHOWN = 3  # files that a message names

@@ -20,7 +20,7 @@ from gan_zoo.datasets.values import Levels, Values, scale_of, to_8_bits
 from gan_zoo.errors import UserError
 from gan_zoo.images import RGBA
 
-VERSION = 4  # part of the cache key, to be raised whenever a pixel changes
+VERSION = 5  # part of the cache key, to be raised whenever a pixel changes
 
 _GRAY = ("1", "L", "LA", "La", "F")
 _FITS = ("crop", "pad", "stretch")
@@ -43,6 +43,7 @@ _TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+_INVISIBLE = 1  # of 255: who has no larger opacity sees nothing, or has a mask of 0 and 1 in it
 _GAIN_MAPS = (b"hdrgm:Version", b"HDRGainMap", b"ts:21496")
 
 
@@ -94,7 +95,11 @@ class Preprocessing(NamedTuple):
                     f"{name}={value!r} is unknown to --data; choose from: {', '.join(known)}."
                 )
         try:
-            ImageColor.getrgb(self.background)
+            if len(ImageColor.getrgb(self.background)) > 3:
+                raise UserError(
+                    f"background={self.background!r} has an opacity; give a color without one, such"
+                    " as '#ff8800'."
+                )
         except (ValueError, AttributeError):
             raise UserError(
                 f"background={self.background!r} is no color; give a name such as 'black', or"
@@ -301,11 +306,13 @@ def _loaded(
     traits = _traits(image)
     if image.width * image.height > _SHRUNK and image.format in ("JPEG", "MPO"):
         image.draft(None, _enough(image.size, preprocessing))
-    has_deep_color = deep.has_deep_color(image)
+    has_deep_color, factor = deep.has_deep_color(image), deep.scale_of_few_bits(image)
     large = image.width * image.height > _SHRUNK
     with _more_pixels() if large else contextlib.nullcontext():  # TIFF asks again here
         image.load()  # raises on truncated files
     tiff.refuse_signed_bytes(image)
+    if factor > 1 and "transparency" in image.info:
+        image.info["transparency"] *= factor
     found = Values(traits=traits)
     decoded: Image.Image = image
     if has_deep_color:
@@ -362,10 +369,11 @@ def _shrunk(image: Image.Image, preprocessing: Preprocessing) -> tuple[Image.Ima
     factor = _reduction(image.size, preprocessing)
     rows = factor * max(1, _STRIP // (image.width * factor))
     values = Values()
-    whole = None
+    whole, seen = None, False
     for top in range(0, image.height, rows):
         bottom = min(top + rows, image.height)
         strip, found = _flat(image.crop((0, top, image.width, bottom)), preprocessing)
+        seen |= "invisible" not in found.traits
         values = values.merged(found)
         strip = strip.reduce(factor)
         if whole is None:
@@ -373,7 +381,7 @@ def _shrunk(image: Image.Image, preprocessing: Preprocessing) -> tuple[Image.Ima
             whole = Image.new(strip.mode, (strip.width, height))
         whole.paste(strip, (0, top // factor))
     assert whole is not None
-    return whole, values
+    return whole, values._replace(traits=values.traits - {"invisible"} if seen else values.traits)
 
 
 def _flat(image: Image.Image, preprocessing: Preprocessing) -> tuple[Image.Image, Values]:
@@ -390,8 +398,10 @@ def _flat(image: Image.Image, preprocessing: Preprocessing) -> tuple[Image.Image
         values = Values(profile=profile)
     if image.has_transparency_data:
         image = image.convert("RGBA")
-        if image.getchannel("A").getextrema()[0] < 255:  # type: ignore[operator]
-            values = values._replace(traits=frozenset(["transparent"]))
+        least, most = image.getchannel("A").getextrema()
+        if least < 255:  # type: ignore[operator]
+            traits = ["transparent", *(["invisible"] if most <= _INVISIBLE else [])]  # type: ignore[operator]
+            values = values._replace(traits=frozenset(traits))
         return _without_transparency(image, target, preprocessing), values
     if is_deep:
         return image, values

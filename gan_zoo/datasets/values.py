@@ -43,8 +43,8 @@ class Values(NamedTuple):
         real: The smallest and the largest of a file of floats, else None.
         small: The largest of 8 bits, else -1.
         profile: The name of a color profile that was converted to sRGB, or "".
-        traits: Words on what else is told of a set: ``transparent``, ``frames``, ``gain map``,
-            ``more channels`` or ``two squares``.
+        traits: Words on what else is told of a set: ``transparent``, ``invisible``, ``frames``,
+            ``gain map``, ``more channels`` or ``two squares``.
     """
 
     deep: int = -1
@@ -252,6 +252,11 @@ class Tally:
                 f"{share(count)} have transparent parts, which become {background};"
                 " --data='files(background=...)' takes another color, and --channels=4 trains"
                 " transparency."
+            )
+        if count := self._traits["invisible"]:
+            yield (
+                f"{share(count)} have an opacity of at most 1 of 255 everywhere, so that nothing of"
+                " them is seen; save them without it if they are no empty pictures."
             )
         if not background and (count := self._count - self._traits["transparent"]):
             yield f"{share(count)} have no transparent parts and are opaque in training, too."

@@ -10,7 +10,7 @@ from PIL import Image
 
 from gan_zoo.analysis.audit import audit, open_audit_source
 from gan_zoo.analysis.audit_report import audit_json, contact_sheet
-from gan_zoo.datasets import build_dataset
+from gan_zoo.datasets import build_dataset, pixels
 from gan_zoo.datasets.pixels import Preprocessing, preprocess
 from gan_zoo.datasets.values import Levels, Tally, Values
 from gan_zoo.errors import UserError
@@ -25,19 +25,26 @@ def encoded(image, kind="PNG", **options):
     return buffer.getvalue()
 
 
-def png_by_hand(color, pixels, key):
-    """A PNG of 16 bits with a transparent color, which Pillow does not write."""
+def png_by_hand(color, pixels, key, bits=16):
+    """A PNG of 16 bits, or fewer, with a transparent color, which Pillow does not write."""
 
     def chunk(kind, body):
         return (
             struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
         )
 
-    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in pixels)
-    header = struct.pack(">IIBBBBB", 8, 8, 16, color, 0, 0, 0)
+    rows = b"".join(b"\0" + packed(row, bits) for row in pixels)
+    header = struct.pack(">IIBBBBB", 8, 8, bits, color, 0, 0, 0)
     parts = [(b"IHDR", header), (b"tRNS", np.array(key, ">u2").tobytes())]
     parts += [(b"IDAT", zlib.compress(rows)), (b"IEND", b"")]
     return b"\x89PNG\r\n\x1a\n" + b"".join(chunk(*part) for part in parts)
+
+
+def packed(row, bits):
+    """The bytes of values, of which those of few bits share a byte."""
+    if bits == 16:
+        return row.astype(">u2").tobytes()
+    return int("".join(f"{value:0{bits}b}" for value in row), 2).to_bytes(bits, "big")
 
 
 def premultiplied_tiff(pixels):
@@ -104,6 +111,15 @@ def test_every_kind_of_transparency_is_read(kind):
         wanted[:, :4, :3] = 100
     picture = preprocess({**KINDS, **GRAY}[kind], RGBA8)
     np.testing.assert_array_equal(picture.pixels, wanted)
+    assert picture.values.traits == {"transparent"}
+
+
+@pytest.mark.parametrize("bits", [1, 2, 4])
+def test_a_transparent_gray_of_few_bits(bits):
+    pixels = np.ones((8, 8), int)
+    pixels[:, :4] = 0
+    picture = preprocess(png_by_hand(0, pixels, [1], bits), RGBA8)
+    np.testing.assert_array_equal(picture.pixels[..., 3], half_sprite()[..., 3])
     assert picture.values.traits == {"transparent"}
 
 
@@ -175,6 +191,35 @@ def test_without_the_flag_transparency_is_flattened_and_the_flag_is_named(read):
     np.testing.assert_array_equal(data.images[0, 0, [0, 7]], [COLOR, (255, 255, 255)])
     (note,) = [note for note in data.notes if "transparent" in note]
     assert "become white" in note and "--channels=4 trains transparency" in note
+
+
+@pytest.mark.parametrize("opacity", [0, 1])
+def test_pictures_of_which_nothing_is_seen_are_told(read, opacity):
+    empty = half_sprite()
+    empty[..., 3] = opacity * (empty[..., 3] > 0)
+    for channels in (None, 4):
+        notes = " ".join(read([empty, half_sprite(), half_sprite()], channels).notes)
+        assert "1 of 3 images in" in notes and "an opacity of at most 1 of 255" in notes
+    assert "an opacity of at most" not in " ".join(read([half_sprite()]).notes)
+
+
+def test_a_set_of_which_nothing_is_seen_is_refused(read):
+    with pytest.raises(UserError, match=r"all 2 images in .* are transparent everywhere"):
+        read([np.zeros((8, 8, 4), np.uint8)] * 2)
+
+
+def test_a_large_picture_of_which_a_strip_is_empty_is_seen(monkeypatch):
+    monkeypatch.setattr(pixels, "_SHRUNK", 100)
+    monkeypatch.setattr(pixels, "_STRIP", 100)
+    tall = np.zeros((64, 16, 4), np.uint8)
+    assert "invisible" in preprocess(encoded(Image.fromarray(tall)), RGBA8).values.traits
+    tall[:8] = 255
+    assert "invisible" not in preprocess(encoded(Image.fromarray(tall)), RGBA8).values.traits
+
+
+def test_a_background_has_no_opacity(read):
+    with pytest.raises(UserError, match=r"background='#ff880000' has an opacity"):
+        read([half_sprite()], 3, "files(background='#ff880000')")
 
 
 def test_a_background_is_refused_and_padding_is_transparent(read):
