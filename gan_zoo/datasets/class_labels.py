@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -399,11 +400,12 @@ def class_notes(labels: np.ndarray, classes: Sequence[str]) -> tuple[str, ...]:
         notes.append(f"{len(lost):,} of {len(classes):,} classes have no image ({listed}).")
     spelled = collections.defaultdict(list)
     for name in classes:
-        spelled[name.casefold().strip()].append(name)
+        spelled[unicodedata.normalize("NFC", name).casefold().strip()].append(name)
     if twins := next((names for names in spelled.values() if len(names) > 1), None):
         notes.append(
-            f"{' and '.join(twins)} are taken as {len(twins)} classes, though only capitals or"
-            " spaces tell them apart; give them one name if they are one class."
+            f"{' and '.join(twins)} are taken as {len(twins)} classes, though only capitals,"
+            " spaces or the storing of accents tell them apart; give them one name if they are one"
+            " class."
         )
     return (*notes, *_balance_notes(counts, classes))
 

@@ -537,6 +537,8 @@ def test_an_array_that_has_no_classes(array, says):
 def test_classes_that_only_capitals_tell_apart_are_told():
     (note,) = class_notes(np.arange(9) % 3, ["Cat", "cat", "dog"])
     assert note.startswith("Cat and cat are taken as 2 classes")
+    (note,) = class_notes(np.arange(9) % 3, ["B\u00e4r", "Ba\u0308r", "dog"])
+    assert "are taken as 2 classes" in note and "accents" in note
 
 
 def test_uneven_classes_are_told_with_numbers():
