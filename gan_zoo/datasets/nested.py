@@ -15,6 +15,8 @@ from gan_zoo.datasets.text import printable
 from gan_zoo.datasets.webdataset import labels_of_shards
 
 TARS = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz", ".tbz2", ".tar.xz", ".txz")
+ARCHIVES = (".zip", *TARS)
+_TABLES = (".parquet", ".arrow", ".npz", ".tfrecord", ".tfrecords")  # may be the data set itself
 _OTHERS = (".rar", ".7z", ".zst", ".ace", ".cab")
 # The number of a part: 00012, part-3, train-00000-of-00002.
 _NUMBER = re.compile(r"[-_. ]*\d+(?:[-_]of[-_]\d+)?(?:-[0-9a-f]{16})?$")
@@ -29,7 +31,7 @@ def archives_in(container: Container) -> Container | None:
     Raises:
         UserError: An archive is broken or unsafe.
     """
-    found = sorted(name for name in container.marks if visible(name, (".zip", *TARS)))
+    found = sorted(name for name in container.marks if visible(name, ARCHIVES))
     if not found or container.file is None:
         return None
     parts = [_open(container, name) for name in found]
@@ -79,20 +81,23 @@ def _open(container: Container, name: str) -> Container:
     return opened(file) if isinstance(file, Path) else opened(container.path / name, file)
 
 
-def unread_archives(container: Container, read: bool) -> tuple[str, ...]:
+def unread_archives(container: Container, read: tuple[str, ...]) -> tuple[str, ...]:
     """Return the sentence on archives in a container whose pictures are not taken.
 
     Args:
         container: A folder or an archive.
-        read: Whether the archives that can be read are.
+        read: The endings of those that are.
     """
-    kinds = _OTHERS if read else (".zip", *TARS, *_OTHERS)
+    kinds = tuple(kind for kind in (*ARCHIVES, *_OTHERS, *_TABLES) if kind not in read)
     found = sorted(name for name in container.marks if visible(name, kinds))
     if not found:
         return ()
-    count = "1 archive is" if len(found) == 1 else f"{len(found):,} archives are"
+    tables = any(name.lower().endswith(_TABLES) for name in found)
+    one, many = ("archive or table", "archives or tables") if tables else ("archive", "archives")
+    count = f"1 {one} is" if len(found) == 1 else f"{len(found):,} {many} are"
+    remedy = "give alone, or unpack, what" if tables else "unpack what"
     return (
-        f"in {container.path}, {count} not read, such as {printable(found[0])}; unpack what holds"
+        f"in {container.path}, {count} not read, such as {printable(found[0])}; {remedy} holds"
         " other pictures.",
     )
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from gan_zoo.datasets.arrays import npy, npz
 from gan_zoo.datasets.class_labels import label_by_folders
-from gan_zoo.datasets.nested import archives_in, unread_archives, visible
+from gan_zoo.datasets.nested import ARCHIVES, archives_in, unread_archives, visible
 from gan_zoo.datasets.parquet import parquet
 from gan_zoo.datasets.places import open_container
 from gan_zoo.datasets.sources import Label, Select, Source, all_of, files_in, pictures_in
@@ -43,10 +43,10 @@ def open_source(
         tables = sorted(name for name in container.marks if visible(name, (".parquet",)))
         if tables and path.is_dir():
             source = parquet(path, [path / name for name in tables])
-            told = (*found.notes, *unread_archives(container, read=False))
+            told = (*found.notes, *unread_archives(container, read=(".parquet",)))
             return source._replace(notes=(*source.notes, *told))
         if archives := archives_in(container):
-            notes = (*archives.notes, *found.notes, *unread_archives(container, read=True))
+            notes = (*archives.notes, *found.notes, *unread_archives(container, read=ARCHIVES))
             return pictures_in(archives._replace(notes=notes), select, label)
-    notes = (*container.notes, *unread_archives(container, read=False))
+    notes = (*container.notes, *unread_archives(container, read=()))
     return pictures_in(container._replace(notes=notes), select, label, found)

@@ -372,6 +372,10 @@ def test_archives_that_are_not_read_and_empty_folders_are_told(read, tmp_path, p
     notes = " ".join(read(folder).notes)
     assert "2 archives are not read, such as a.zip; unpack" in notes
     assert "1 folder is empty, such as bird." in notes
+    (folder / "data").mkdir()
+    (folder / "data" / "train-0.parquet").write_bytes(b"PAR1")  # beside the logo of a repository
+    notes = " ".join(read(folder).notes)
+    assert "3 archives or tables are not read, such as a.zip; give alone" in notes
 
 
 @pytest.mark.parametrize(
