@@ -50,8 +50,9 @@ _RAW = (
     " srf srw x3f"
 )
 _OTHERS = (
-    "afphoto ai bpg cdr clip dcm djvu emf eps exr fit fits fli fpx hdr icns jxl jxr kra nii pcd pdf"
-    " ps psb psd sketch svg svgz wdp wmf xbm xcf xpm"
+    "afphoto ai bpg cdr clip cur dcm djvu emf eps exr fit fits fli flif fpx hdr icns jng jxl jxr"
+    " kra ktx ktx2 mng mrc nii nrrd ora pam pcd pct pdf pict procreate ps psb psd ras sketch svg"
+    " svgz vtf wbmp wdp wmf xbm xcf xpm xwd"
 )
 _FILMS = "3g2 3gp avi flv insv m2ts m4v mkv mov mp4 mpeg mpg mts ogv vob webm wmv"
 # Files that are no pictures, so that their content is not looked at.

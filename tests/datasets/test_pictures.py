@@ -154,6 +154,11 @@ def test_text_beside_pictures_is_no_reason_for_a_note(read):
     assert read({"a.png": noise(8, 8, 3), **dict.fromkeys(others, b"some text")}).notes == ()
 
 
+def test_a_picture_of_a_rare_kind_is_told(read):
+    data = read({"a.png": noise(8, 8), "b.png": noise(8, 8), "c.pam": b"P7\nWIDTH 8\n"})
+    assert "1 file is not read: 1 .pam (save them as .png)" in data.notes[0]
+
+
 def test_no_images_says_what_there_is(read):
     with pytest.raises(UserError) as e:
         read({**{f"{i}.psd": b"8BPS" for i in range(3)}, "a.mov": b"", "b.txt": b""})
