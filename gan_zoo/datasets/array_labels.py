@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -25,6 +26,7 @@ _LABELS = (
     ("targets", False),
     ("arr_1", False),
 )
+_MAY_LABEL = re.compile("class|categor|label|target")
 _IMAGES = ("x", "images", "image", "imgs", "data", "")
 
 Shapes = Mapping[str, tuple[int, ...]]
@@ -95,7 +97,40 @@ def read(
             told = odd_class_notes(f"'{columns[keys[0]]}' of {path}", found)
             return *_as_in_training(path, shapes, kind, keys, found), list(told)
         notes.append(left_out(found))
-    return None, (), notes
+    return None, (), notes or _unnamed(path, shapes, keys)
+
+
+def _unnamed(path: Path, shapes: Shapes, keys: Sequence[str]) -> list[str]:
+    """Return the sentence on an array that may be labels by its name, if none is for certain."""
+    fit = [name for name, shape in shapes.items() if shape == (shapes[keys[0]][0],)]
+    fit = [name for name in fit if _MAY_LABEL.search(name.lower())]
+    if not fit or len(keys) > 1:
+        return []
+    return [
+        left_out(
+            f"no array of {path} is named labels or y; --data='files(classes=\"{fit[0]}\")' takes"
+            f" '{fit[0]}'"
+        )
+    ]
+
+
+def beside(path: Path) -> tuple[str, ...]:
+    """Return the sentence on an .npy with labels beside one with images: y_train by X_train."""
+    kind = {"x": "y", "images": "labels", "data": "labels"}
+    own = _kind(path.stem)
+    if own not in kind:
+        return ()
+    for file in sorted(path.parent.glob("*.npy")):
+        if _kind(file.stem) in (kind[own], "y", "labels") and part_of(file.stem) == part_of(
+            path.stem
+        ):
+            return (
+                left_out(
+                    f"{file} is not read; save both in one file: np.savez('set.npz',"
+                    f" images=np.load('{path.name}'), labels=np.load('{file.name}'))"
+                ),
+            )
+    return ()
 
 
 def _as_in_training(

@@ -89,6 +89,7 @@ def npy(path: Path) -> Source:
         str(path),
         fingerprint("npy", path.resolve(), status.st_size, status.st_mtime_ns, *shape),
         lambda: _scaled(images, f"the array of {path}"),
+        array_labels.beside(path),
         listing=fingerprint("npy", *shape),
     )
 

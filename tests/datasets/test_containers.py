@@ -627,6 +627,31 @@ def test_npy(read, tmp_path, change):
     np.testing.assert_array_equal(read(tmp_path / "a.npy").images, images)
 
 
+@pytest.mark.parametrize(
+    ("images", "labels", "told"),
+    [
+        ("X.npy", "Y.npy", True),
+        ("x_train.npy", "y_train.npy", True),
+        ("images.npy", "labels.npy", True),
+        ("x_train.npy", "y_test.npy", False),
+        ("images.npy", "means.npy", False),
+    ],
+)
+def test_labels_in_an_npy_beside_are_told(read, tmp_path, images, labels, told):
+    np.save(tmp_path / images, noise(4, 8, 8, 3))
+    np.save(tmp_path / labels, np.arange(4) % 2)
+    notes = " ".join(read(tmp_path / images).notes)
+    assert (f"{labels} is not read; save both in one file" in notes) == told
+
+
+def test_an_array_of_an_npz_that_may_be_labels_is_told(read, tmp_path):
+    arrays = {"images": noise(4, 8, 8, 3), "mean": np.zeros(3), "category": np.arange(4) % 2}
+    np.savez(tmp_path / "a.npz", **arrays)
+    data = read(tmp_path / "a.npz")
+    assert data.labels == {} and 'files(classes="category")' in " ".join(data.notes)
+    assert "category" not in " ".join(read(tmp_path / "a.npz", "files(classes='none')").notes)
+
+
 def test_a_changed_npy_is_read_anew(read, tmp_path):
     for _ in range(2):
         images = noise(5, 8, 8, 3)
