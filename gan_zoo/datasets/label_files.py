@@ -32,6 +32,7 @@ _MAY_LABEL = re.compile(
     "|annotations?|attributes?|targets?)(?:[-_ .][a-z0-9]+)*"
 )
 _SEPARATOR_LINE = re.compile('"?sep=(.)"?\r?\n', re.IGNORECASE)
+_NONE = "names none of the pictures, or only names that several have,"
 _LOOKED_AT = 500  # rows that tell whether a table is about the pictures
 
 Labels = tuple[np.ndarray, tuple[str, ...]]  # int32 [N], and the names of the classes
@@ -94,6 +95,8 @@ def find_labels(
     groups = [metadata, *single] if metadata else single
     for group in groups:
         found = _of_tables(index, group, read, column)
+        if found.labels:  # tables about others, such as test.csv, do not matter then
+            notes = [note for note in notes if _NONE not in note]
         if found.labels or found.certain:
             return found._replace(notes=(*notes, *found.notes))
         notes += found.notes
@@ -319,6 +322,8 @@ def classes_of_array(array: np.ndarray, count: int) -> Labels | str:
         array = array.astype(np.int64)
     if array.dtype.kind not in "biuSU":
         return f"has values of type {array.dtype}"
+    if array.dtype.kind in "SU" and (lacking := int((np.char.str_len(array) == 0).sum())):
+        return f"has no text for {lacking:,} of {count:,} images"
     values, labels = np.unique(array, return_inverse=True)
     texts = (v.decode("latin1") if isinstance(v, bytes) else str(v) for v in values.tolist())
     return labels.astype(np.int32), tuple(texts)
@@ -451,7 +456,7 @@ def _of_tables(
         if not tables:
             told = certain or base.startswith(("label", "class", "list_attr"))
             told = told or any(_is_of_labels(file, text) for file, text in texts)
-            note = f"{title} names none of the pictures and is not read."
+            note = f"{title} {_NONE} and is not read."
             return Found(notes=(note,) if told else ())
         chosen, sure = _class_column(tables[0], column)
         if not chosen:

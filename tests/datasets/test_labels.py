@@ -433,8 +433,20 @@ def test_a_table_about_other_things():
     assert label(FLAT, {"prices.csv": table(("day", "price"), (1, 2))})[1:] == (None, "")
     assert "names none" in label(FLAT, {"labels.csv": table(("file", "label"), ("x", 2))})[2]
     assert "names none" in label(FLAT, {"train.csv": table(("id", "label"), ("x", 2))})[2]
+    files = {
+        f"{k}.csv": table(("id", "label"), *((f"{k}{i}", i % 2) for i in range(6)))
+        for k in ("a", "b")
+    }
+    _, words, notes = label([f"b{i}.png" for i in range(6)], files)
+    assert words == list("010101") and "names none" not in notes
     row = json.dumps({"id": "x", "label": 2})
     assert "names none" in label(FLAT, {"train.jsonl": row})[2]
+
+
+def test_names_of_files_that_several_folders_have_are_told():
+    names = each(["x", "y"], 4)
+    text = table(("file", "label"), *((f"{i}.png", i % 2) for i in range(4)))
+    assert "or only names that several have" in refused(names, {"l.csv": text}, classes="label")
 
 
 def test_a_column_can_be_named():
@@ -528,6 +540,8 @@ def test_classes_in_an_array(array, classes, labels):
         (np.array([1e300, 1, 2]), "too large"),
         (np.zeros(4), "shape (4,), and there are 3"),
         (np.array([1j, 2, 3]), "type complex128"),
+        (np.array(["", "a", "b"]), "no text for 1 of 3 images"),
+        (np.array([b"a", b"a", b""]), "no text for 1 of 3 images"),
     ],
 )
 def test_an_array_that_has_no_classes(array, says):
