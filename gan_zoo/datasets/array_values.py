@@ -12,6 +12,7 @@ from gan_zoo.datasets.values import black_and_white, scale_of, to_8_bits, white_
 from gan_zoo.errors import UserError
 
 _CHANNELS = (1, 2, 3, 4)
+_OPAQUE = (1.0, 255.0, 65535.0)
 _LEAST_SIDE = 8  # of the images in flat arrays
 _MOST_ASPECT = 16  # of images whose number is their height, else the last axis counts them
 
@@ -64,11 +65,17 @@ def images_of(array: np.ndarray, where: str) -> ArrayImages:
     if not array.size:
         raise UserError(f"{where} is empty, {array.shape}; save uint8 images [N, H, W, C] in it.")
     array, notes = _with_channels_last(array, where)
-    scale, offset, note = _scale(array, where)
+    own = _opacity_scale(array)
+    scale, offset, note = _scale(array if own is None else array[..., :-1], where)
 
     def read(i: int) -> np.ndarray:
         image = np.asarray(array[i])
-        return image if image.dtype == np.uint8 else to_8_bits(image, scale, offset)
+        if image.dtype == np.uint8:
+            return image
+        found = to_8_bits(image, scale, offset)
+        if own is not None:
+            found[..., -1] = to_8_bits(image[..., -1], own, 0.0)
+        return found
 
     return ArrayImages(len(array), read, (*notes, *([f"{where} {note}."] if note else [])))
 
@@ -119,6 +126,20 @@ def _notes_on_order(shape: tuple[int, ...], where: str) -> list[str]:
         f"{where} has the shape {shape} and is taken as {count:,} images of {height}x{width}; if it"
         f" holds {width:,} of {height}x{height}, save {remedy}."
     ]
+
+
+def _opacity_scale(array: np.ndarray) -> float | None:
+    """Return the factor of an opacity with a white of its own, else None.
+
+    Colors of 12 bits or of 0 to 255 may stand beside an opacity of 0 to 65535 or of 0 to 1.
+    """
+    if array.ndim < 4 or array.shape[-1] not in (2, 4) or array.dtype.kind not in "iuf":
+        return None
+    if array.dtype == np.uint8:
+        return None
+    opacity = array[..., -1]
+    high = float(opacity.max())
+    return 255.0 / high if high in _OPAQUE and opacity.min() >= 0 else None
 
 
 def _scale(array: np.ndarray, where: str) -> tuple[float, float, str]:

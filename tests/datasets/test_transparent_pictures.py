@@ -239,6 +239,21 @@ def test_arrays_of_four_channels_keep_their_opacity(tmp_path, order):
     np.testing.assert_array_equal(data.images, wanted)
 
 
+@pytest.mark.parametrize(
+    ("dtype", "factor", "opaque"),
+    [("f4", 1, 1), ("f4", 1 / 255, 1), ("u2", 16, 65535), ("u2", 257, 65535), ("i4", 1, 1)],
+)
+def test_arrays_may_have_an_opacity_in_other_units(tmp_path, dtype, factor, opaque):
+    images = np.stack([half_sprite(), half_sprite()[:, ::-1]] * 2)
+    images[:, 0, :, :3] = 255 * (images[:, 0, :, 3:] > 0)
+    array = (images.astype(float) * factor).astype(dtype)
+    array[..., 3] = (images[..., 3] > 0) * opaque
+    np.save(tmp_path / "a.npy", array)
+    data = build_dataset("files", (8, 8), 4, tmp_path / "a.npy", tmp_path / "cache")
+    wanted = np.where(images[..., 3:] > 0, images, 0)
+    np.testing.assert_allclose(data.images, wanted, atol=1)
+
+
 def test_black_shapes_are_not_called_flat_and_not_dark():
     """Their colors are 0 everywhere, and what shows is in the opacity."""
     shape = np.zeros((8, 8, 4), np.uint8)
