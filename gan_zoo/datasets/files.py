@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from gan_zoo.contracts import Dataset, ImageSpec
+from gan_zoo.contracts import Dataset
 from gan_zoo.datasets.arrays import npz
 from gan_zoo.datasets.class_labels import class_notes, label_pictures
 from gan_zoo.datasets.load import load
@@ -29,7 +29,10 @@ def files(
     split: str = "train",
     background: str = "white",
     *,
-    images: ImageSpec,
+    image_size: tuple[int, int],
+    channels: int | None = None,
+    data_dir: Path | None = None,
+    cache_dir: Path,
 ) -> Dataset:
     """The images in a folder, .zip, .tar, .npz, .npy or .parquet given by --data_dir.
 
@@ -49,21 +52,22 @@ def files(
         split: Where there are folders (or arrays) of parts: train, val, test or all.
         background: The color behind transparent pixels and of padding: a name, or as '#ff8800'.
             With --channels=4, both are transparent.
-        images: Their size; with channels of None, there is one if all images are gray.
+        image_size: (H, W) in pixels.
+        channels: 1, 3 or 4 (RGBA); with None, there is one if all images are gray, else 3.
+        data_dir: Where the images are.
+        cache_dir: The folder for decoded images.
 
     Raises:
         UserError: There are no images there, or they cannot be read.
     """
-    if images.data_dir is None:
+    if data_dir is None:
         raise UserError(
             f"--data=files needs to know where the images are; give {KINDS} as --data_dir."
         )
-    source = open_files(require_path(images.data_dir), classes, split)
-    preprocessing = Preprocessing(
-        images.size, images.channels, fit, resample, background=background
-    )
-    data = load("files", source, preprocessing, drop_duplicates, images.cache_dir)
-    refuse_black(data.images, str(images.data_dir))
+    source = open_files(require_path(data_dir), classes, split)
+    preprocessing = Preprocessing(image_size, channels, fit, resample, background=background)
+    data = load("files", source, preprocessing, drop_duplicates, cache_dir)
+    refuse_black(data.images, str(data_dir))
     uneven = [class_notes(data.labels[name], data.label_values[name]) for name in data.labels]
     return data._replace(notes=(*(note for notes in uneven for note in notes), *data.notes))
 

@@ -262,10 +262,11 @@ class Tally:
             yield f"{share(count)} have no transparent parts and are opaque in training, too."
 
     def _notes_on_sameness(self, where: str) -> Iterator[str]:
-        if self._count < 2:
-            return
         low, high = self._span
-        if self._flat > self._count / 2:
+        if self._count < 2:
+            if self._flat:
+                yield f"the one image in {where} is one flat color; check what was saved."
+        elif self._flat > self._count / 2:
             yield (
                 f"{self._flat:,} of {self._count:,} images in {where} are one flat color; check"
                 " what was saved."

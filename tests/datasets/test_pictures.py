@@ -9,6 +9,7 @@ import pytest
 from PIL import Image, ImageCms, features
 
 from gan_zoo.datasets import build_dataset, picture_files, pixels, values
+from gan_zoo.datasets.files import files
 from gan_zoo.datasets.picture_files import find_pictures
 from gan_zoo.datasets.picture_formats import FORMATS, sniff
 from gan_zoo.datasets.values import Levels, black_and_white, white_of
@@ -493,6 +494,15 @@ def test_arrays_of_all_kinds(read_array, change, says):
     data = read_array(change(array))
     assert np.abs(data.images.astype(int) - array).max() <= 1
     assert says in " ".join(data.notes) and bool(says) == bool(data.notes)
+
+
+def test_the_only_picture_may_be_flat_and_files_can_be_called_from_python(tmp_path):
+    folder = tmp_path / "one"
+    folder.mkdir()
+    Image.new("RGB", (40, 30)).save(folder / "black.png")
+    data = files(image_size=(16, 16), data_dir=folder, cache_dir=tmp_path / "cache")
+    assert data.images.shape == (1, 16, 16, 3)
+    assert "the one image in" in data.notes[0] and "one flat color" in data.notes[0]
 
 
 def test_flat_arrays(read_array):
