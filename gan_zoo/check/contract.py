@@ -111,16 +111,18 @@ class Part:
         return self.fresh_net()
 
     @functools.cached_property
+    def _counted(self) -> tuple[step.Game, int]:
+        return self.counting_variables()
+
+    @property
     def game(self) -> step.Game:
         """One game for all checks that change nothing in it."""
-        game, self._created = self.counting_variables()
-        return game
+        return self._counted[0]
 
-    @functools.cached_property
+    @property
     def variables_created(self) -> int:
         """How many variables were created when :attr:`game` was built."""
-        _ = self.game
-        return self._created
+        return self._counted[1]
 
     def counting_variables(self, **more: object) -> tuple[step.Game, int]:
         """Return :meth:`fresh`'s game, and how many variables were created with it."""

@@ -101,6 +101,23 @@ def parse_label(game: step.Game, text: str) -> int:
     )
 
 
+def labels_of_one_class(game: step.Game, text: str, number: int) -> tuple[np.ndarray | None, str]:
+    """Return labels int32 ``[number]`` of one class, and its name; None and "" without classes.
+
+    Args:
+        game: The game.
+        text: The class, by name or number; the first if it is empty.
+        number: How many labels.
+
+    Raises:
+        UserError: See :func:`parse_label`.
+    """
+    label = parse_label(game, text) if text else 0
+    if game.classes is None:
+        return None, ""
+    return np.full(number, label, np.int32), game.classes.names[label]
+
+
 def grid_layout(game: step.Game, number: int) -> tuple[np.ndarray | None, int | None, str]:
     """Return how a grid of samples shows the classes.
 

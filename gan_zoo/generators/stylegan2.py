@@ -78,9 +78,7 @@ def _mapping(latent: int, depth: int) -> keras.Model:
     z = keras.Input((latent,), name="noise")
     w = SecondMoment(dtype=floatx())(z)
     for _ in range(depth):
-        w = EqualizedDense(latent, 0.01, dtype=floatx())(w)
-        w = layers.LeakyReLU(0.2, dtype=floatx())(w)
-        w = layers.Rescaling(2**0.5, dtype=floatx())(w)
+        w = leaky(EqualizedDense(latent, 0.01, dtype=floatx())(w), dtype=floatx())
     return keras.Model(z, w, name=MAPPING)
 
 

@@ -31,9 +31,10 @@ def _normal() -> keras.Initializer:
     return keras.initializers.RandomNormal(stddev=1.0)
 
 
-def leaky(x):
-    """Return a map after LeakyReLU 0.2, times the square root of 2; the same shape."""
-    return keras.layers.Rescaling(GAIN)(keras.layers.LeakyReLU(0.2)(x))
+def leaky(x, dtype=None):
+    """Return x after LeakyReLU 0.2, times the square root of 2; the same shape."""
+    x = keras.layers.LeakyReLU(0.2, dtype=dtype)(x)
+    return keras.layers.Rescaling(GAIN, dtype=dtype)(x)
 
 
 @keras.saving.register_keras_serializable("gan_zoo")

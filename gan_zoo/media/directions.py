@@ -127,7 +127,7 @@ def directions_of_run(
     made, space = _move(game, net, vectors, along, seed, label, ema)
     sheet = images.grid(made, columns=steps)
     path = out or free_path(folder / "directions.png")
-    images.save_png(path, images.enlarge(sheet, size) if size else sheet)
+    images.save_png(path, images.enlarge(sheet, size))
     return Sheet(path, space, shares, at)
 
 
@@ -142,15 +142,14 @@ def _move(
 ) -> tuple[np.ndarray, str]:
     """Return the images ``[directions * steps, H, W, C]``, and in what the directions are."""
     from gan_zoo.game import sampling
-    from gan_zoo.game.labels import parse_label
+    from gan_zoo.game.labels import labels_of_one_class
     from gan_zoo.layers import networks_of_styles
     from gan_zoo.layers.style import moved
 
-    number = parse_label(game, label) if label else 0
     z = sampling.sample_noise(game, 1, seed)
 
     def draw(noises: np.ndarray) -> np.ndarray:
-        labels = None if game.classes is None else np.full(len(noises), number, np.int32)
+        labels, _ = labels_of_one_class(game, label, len(noises))
         return sampling.generate(game, noises, labels, ema=ema, batch=len(noises))
 
     networks = networks_of_styles(net)

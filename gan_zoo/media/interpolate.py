@@ -157,7 +157,7 @@ def interpolate_run(
             images.grid(made[:, i]) if walks > 1 else images.shown(made[0, i])
             for i in range(len(made[0]))
         ]
-        frames = [images.enlarge(frame, size) if size else frame for frame in frames]
+        frames = [images.enlarge(frame, size) for frame in frames]
         count = len(frames)
         if out.suffix.lower() == ".mp4":
             save_mp4(out, frames, fps)
@@ -189,12 +189,10 @@ def _generate(
 ) -> tuple[np.ndarray, str]:
     """Return the images ``[walks, F, H, W, C]`` of noises ``[walks, F, ...]``, and their class."""
     from gan_zoo.game import sampling
-    from gan_zoo.game.labels import parse_label
+    from gan_zoo.game.labels import labels_of_one_class
 
-    z, labels, class_name = noises.reshape(-1, *noises.shape[2:]), None, ""
-    number = parse_label(game, label) if label else 0
-    if game.classes is not None:
-        labels, class_name = np.full(len(z), number, np.int32), game.classes.names[number]
+    z = noises.reshape(-1, *noises.shape[2:])
+    labels, class_name = labels_of_one_class(game, label, len(z))
     made = sampling.generate(game, z, labels, ema=ema, truncation=truncation)
     return made.reshape(*noises.shape[:2], *made.shape[1:]), class_name
 
@@ -210,7 +208,7 @@ def save_sheet(
     starts = np.arange(corners - (not loop)) * steps
     rows = (starts[:, None] + np.arange(steps + 1)) % made.shape[1]  # with both corners
     sheet = images.grid(made[:, rows.ravel()].reshape(-1, *made.shape[2:]), columns=steps + 1)
-    images.save_png(path, images.enlarge(sheet, size) if size else sheet)
+    images.save_png(path, images.enlarge(sheet, size))
     return len(made) * len(rows)
 
 
