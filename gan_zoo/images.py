@@ -101,6 +101,31 @@ def grid(images: np.ndarray, columns: int | None = None, gap: int = 2) -> np.nda
     return sheet
 
 
+def cut_out(sheet: np.ndarray, height: int, width: int, count: int, gap: int = 2) -> np.ndarray:
+    """Make what :func:`grid` left white transparent, so that a sheet fits a dark page, too.
+
+    Args:
+        sheet: uint8 ``[H, W, 3]``.
+        height: Pixels of each image.
+        width: Pixels of each image.
+        count: How many images there are.
+        gap: White pixels between images and around them.
+
+    Returns:
+        uint8 ``[H, W, 4]``; the sheet as it is where it is no such grid.
+    """
+    rows, down = divmod(sheet.shape[0] - gap, height + gap)
+    columns, right = divmod(sheet.shape[1] - gap, width + gap)
+    if down or right or not 0 < rows * columns - columns < count + 1 <= rows * columns + 1:
+        return sheet
+    y, x = np.arange(sheet.shape[0])[:, None], np.arange(sheet.shape[1])
+    cell = (y - gap) // (height + gap) * columns + (x - gap) // (width + gap)
+    white = (y % (height + gap) < gap) | (x % (width + gap) < gap) | (cell >= count)
+    if (sheet[white] != 255).any():
+        return sheet
+    return np.dstack([sheet, np.where(white, 0, 255).astype(np.uint8)])
+
+
 def captioned(
     picture: np.ndarray,
     title: str = "",

@@ -118,6 +118,14 @@ def _in_use(folder: Path) -> bool:
         return True
 
 
+def _scores(found: Record, score: str) -> str:
+    """Return the scores of a run that is done, as the end of a sentence."""
+    if found["best"] is None:
+        return ""
+    last = f", last {found['last']:.4g}" if found["last"] != found["best"] else ""
+    return f": best {score} {found['best']:.4g}{last}"
+
+
 class RunQueue:
     """The runs of a comparison: waiting, running or ended.
 
@@ -158,11 +166,7 @@ class RunQueue:
         self._images = {(r["variant"], r["seed"]): int(r["images"] or 0) for r in found["runs"]}
         if sentence := shared(self._devices):
             tqdm.write(sentence)
-        total = sum(s.steps * s.batch for s in self._settings.values())
-        with (
-            tqdm(total=total, unit=" images", unit_scale=True, disable=None, smoothing=0.05) as bar,
-            self._forwarding_signals(),
-        ):
+        with self._progress_bar() as bar, self._forwarding_signals():
             while self._running or (self._waiting and not self.stopped):
                 self._start_runs()
                 if self.stopped:  # by a signal that came while a run was being started
@@ -171,6 +175,21 @@ class RunQueue:
                 self._collect_ended()
                 self._show_progress(bar)
         return self._update_results()
+
+    def _progress_bar(self) -> tqdm:
+        """Return a bar that starts where the runs are.
+
+        Its speed is that of this call from its start on, so that the time left has starts,
+        evaluations and exports of runs in it, and none of what earlier calls did.
+        """
+        return tqdm(
+            total=sum(s.steps * s.batch for s in self._settings.values()),
+            initial=sum(self._images.values()),
+            unit=" images",
+            unit_scale=True,
+            disable=None,
+            smoothing=0,
+        )
 
     def _update_results(self) -> Record:
         """Write ``results.json``."""
@@ -229,7 +248,7 @@ class RunQueue:
             steps = self._settings[key].steps
             found = outcome(Run(self._run_folder(key)), steps, f"eval/{self._record['score']}")
             if found["state"] == "done":
-                tqdm.write(f"{name} is done")
+                tqdm.write(f"{name} is done{_scores(found, self._record['score'])}")
                 self._write_hparams(key, found)
                 return
             self.failures[name] = (

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from gan_zoo.comparison.paired import Paired, paired, sentence
 from gan_zoo.errors import UserError
-from gan_zoo.runs.logs import training_clock
+from gan_zoo.runs.logs import is_number, training_clock
 from gan_zoo.runs.run import Run
 
 Record = dict[str, Any]
@@ -37,6 +37,28 @@ def command_of(comparison: Record) -> str:
         return ""
     command = re.sub(r"^python \S*compare\.py\b", "gan_zoo compare", command)
     return command.replace(" --choose=", " --select=")
+
+
+def budget_of(comparison: Record) -> str:
+    """Return the budget of each run in words, such as ``6,400 images a run``; "" if unknown."""
+    budget = comparison.get("budget")
+    if not isinstance(budget, dict) or not budget:
+        return ""
+    amounts = (
+        f"{amount:,} {kind}" if is_number(amount) else f"{amount} {kind}"
+        for kind, amount in budget.items()
+    )
+    return f"{', '.join(amounts)} a run"
+
+
+def many_verdicts(count: int) -> str:
+    """Return a warning about so many verdicts; "" for one or none."""
+    if count < 2:
+        return ""
+    return (
+        f"Each of these {count} verdicts is at 95 %: where nothing differs, one in twenty is wrong"
+        " by chance."
+    )
 
 
 def outcome(
@@ -224,7 +246,9 @@ def _comparison(comparison: Record, runs: _Runs, name: str) -> Record:
     if pairs.scored:
         found = paired([a for a, _ in pairs.scored], [b for _, b in pairs.scored])
         record |= found._asdict()
-        text = sentence(found, name, baseline, f"{select} {comparison['score']}")
+        budget = budget_of(comparison)
+        score = f"{select} {comparison['score']}{f' after {budget}' if budget else ''}"
+        text = sentence(found, name, baseline, score)
     else:
         record |= {"n": 0, "ratio": None, "low": None, "high": None, "verdict": "no evidence"}
         reason = "nothing to compare yet"
@@ -342,11 +366,8 @@ def markdown(comparison: Record, found: Record) -> Iterator[str]:
             " these runs."
         )
         yield ""
-    if (count := len(found["comparisons"])) > 4:
-        yield (
-            f"Each of these {count} verdicts is at 95 %: if nothing differs, one in twenty is"
-            " wrong by chance."
-        )
+    if warning := many_verdicts(len(found["comparisons"])):
+        yield warning
         yield ""
     for each in found["comparisons"]:
         yield f"- {each['sentence']}"

@@ -5,13 +5,20 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from gan_zoo.comparison.results import command_of, selected_score
+from gan_zoo.comparison.results import (
+    budget_of,
+    command_of,
+    many_verdicts,
+    selected_score,
+)
 from gan_zoo.reporting import plots
 from gan_zoo.reporting.curves import Group, overlaid_curves, overlaid_scores
 from gan_zoo.reporting.html import (
+    About,
     Column,
     Frames,
     Html,
+    command_box,
     duration,
     figures,
     head,
@@ -28,13 +35,14 @@ from gan_zoo.reporting.many import (
     about_samples,
     each_run,
     not_comparable,
+    real_images,
     side_by_side,
 )
 from gan_zoo.reporting.read import Comparison, dictionary, records
 from gan_zoo.runs.logs import finite as number
 
 
-def page_of_comparison(comparison: Comparison, date: str) -> str:
+def page_of_comparison(comparison: Comparison, asked: About) -> str:
     """Return the page of a comparison, whatever is there of it yet."""
     about, results = comparison.about, comparison.results
     name = str(about.get("name") or comparison.folder.resolve().name)
@@ -51,24 +59,28 @@ def page_of_comparison(comparison: Comparison, date: str) -> str:
         floor = next((run.floor for run in runs if run.floor), None)
     frames = Frames(runs)
     ratios = section("Against the baseline", _ratios(results, colors), about=_about_ratios(about))
+    title = asked.title or str(about.get("question") or name)
     parts = [
-        head(f"gan_zoo comparison {name}", str(about.get("question") or name), _lead(about)),
+        head(f"gan_zoo comparison {name}", title, _lead(about)),
+        _verdicts(results),
         notice([*_progress(comparison), *comparison.missing]),
         notice(not_comparable(runs, names), NOT_COMPARABLE),
-        _verdicts(results),
-        section("Leaderboard", _leaderboard(about, results), about=_protocol(about, results)),
-        tag("div", section("Scores", overlaid_scores(groups, floor)), ratios, class_="two"),
     ]
     if runs:
-        player = frames.player(list(variants.items()), "seed")
+        real = real_images(runs, asked)
+        player = frames.player(list(variants.items()), "seed", real=real)
         parts.append(section("Samples", player, about=about_samples(frames)))
-    parts.append(section("More curves", overlaid_curves(groups)))
+    parts += [
+        tag("div", section("Scores", overlaid_scores(groups, floor)), ratios, class_="two"),
+        section("Leaderboard", _leaderboard(about, results), about=_protocol(about, results)),
+        section("More curves", overlaid_curves(groups)),
+    ]
     if runs:
         parts.append(section("All runs", side_by_side(runs, names)))
     parts.append(section("Variants", _variants(about), *_command(about)))
     if runs:
-        parts.append(each_run(runs, names, frames))
-    return page(name, join(parts), frames, date)
+        parts.append(each_run(runs, names, frames, asked))
+    return page(join(parts), frames, asked, title)
 
 
 def _seed_count(about: dict[str, Any]) -> int:
@@ -79,13 +91,10 @@ def _seed_count(about: dict[str, Any]) -> int:
 def _lead(about: dict[str, Any]) -> str:
     """Return what was compared, in a line."""
     count = _seed_count(about)
-    budget = ", ".join(
-        f"{amount:,} {kind}" if number(amount) is not None else f"{amount} {kind}"
-        for kind, amount in dictionary(about.get("budget")).items()
-    )
+    budget = budget_of(about)
     return (
         f"{len(about['variants'])} variants, {count} seed{'s' * (count != 1)} each, on"
-        f" {about.get('data') or 'unknown data'}; {budget}{' per run' if budget else ''}"
+        f" {about.get('data') or 'unknown data'}{'; ' if budget else ''}{budget}"
     )
 
 
@@ -102,7 +111,7 @@ def _progress(comparison: Comparison) -> list[str]:
 def _command(about: dict[str, Any]) -> list[Html]:
     """Return the command that makes the comparison again; nothing if it was not recorded."""
     command = command_of(about)
-    return [tag("h3", "To run it again"), tag("pre", command, tabindex=0)] if command else []
+    return [tag("h3", "To run it again"), command_box(command)] if command else []
 
 
 def _verdicts(results: dict[str, Any]) -> Html:
@@ -111,10 +120,14 @@ def _verdicts(results: dict[str, Any]) -> Html:
     for each in records(results.get("comparisons")):
         if isinstance(each.get("sentence"), str):
             verdict = str(each.get("verdict"))
-            kind = f" {verdict}" if verdict in ("better", "worse") else ""
-            badge = tag("span", verdict, class_=f"verdict{kind}")
-            items.append(tag("li", badge, " ", each["sentence"]))
-    return tag("ul", *items, class_="verdicts") if items else Html("")
+            kind = verdict if verdict in ("better", "worse") else None
+            sentence = each["sentence"]
+            items.append(tag("li", sentence[:1].upper() + sentence[1:], class_=kind))
+    if not items:
+        return Html("")
+    warning = many_verdicts(len(items))
+    note = tag("p", warning, class_="about") if warning else ""
+    return join([tag("ul", *items, class_="verdicts"), note])
 
 
 def _select(about: dict[str, Any]) -> str:
@@ -125,11 +138,16 @@ def _select(about: dict[str, Any]) -> str:
 def _protocol(about: dict[str, Any], results: dict[str, Any]) -> str:
     """Return how the scores were computed."""
     words = [str(results.get("score") or about.get("score") or "")]
-    for key, name in (("floor", "real against real"), ("target", "target")):
-        value = number(results.get(key))
-        words += [f"{name} {figures(value)}"] if value is not None else []
+    floor, target = (number(results.get(key)) for key in ("floor", "target"))
+    words += [] if floor is None else [f"real against real {figures(floor)}"]
+    words += [] if target is None else [f"target {figures(target)}"]
     scores = ", ".join(filter(None, words))
-    return f"{scores}; lower is better. Ranked by the {_select(about)} score of a run."
+    sentences = [f"{scores}; lower is better. Ranked by the {_select(about)} score of a run."]
+    if floor is not None:
+        sentences.append("Real against real (the floor) is what other real images score.")
+    if target is not None:
+        sentences.append("The columns of the target: how many runs reached it, and how soon.")
+    return " ".join(sentences)
 
 
 def _leaderboard(about: dict[str, Any], results: dict[str, Any]) -> Html:

@@ -82,7 +82,7 @@ def draw(run: Run, curves: Curves) -> Html:
     """Return a chart of one run over its steps; nothing if the run logged none of its lines."""
     series = [(name, run.series(key.replace("{}", run.extractor))) for name, key in curves.lines]
     series = [(name, points) for name, points in series if points]
-    lines = [plots.Line(points, i) for i, (_, points) in enumerate(series)]
+    lines = [plots.Line(points, i, name=name) for i, (name, points) in enumerate(series)]
     svg = plots.chart(lines, curves.title, x="steps", scale=curves.scale)
     names = legend([(name, i) for i, (name, _) in enumerate(series)]) if len(series) > 1 else ""
     return chart(curves.title, curves.unit, svg, names)
@@ -113,7 +113,10 @@ def _trick_curves(run: Run) -> list[Curves]:
         if slash and key not in _KNOWN and trick not in ("eval", "speed", "event"):
             tricks.setdefault(trick, []).append((name, key))
     first = list(tricks.items())[:_MOST_TRICKS]
-    return [Curves(trick, "logged by the trick", lines) for trick, lines in first]
+    return [
+        Curves(trick, f"{', '.join(name for name, _ in lines)}: logged by the trick", lines)
+        for trick, lines in first
+    ]
 
 
 def overlaid_scores(groups: Sequence[Group], floor: float | None = None) -> Html:
@@ -166,9 +169,11 @@ def _overlaid(
     for i, group in enumerate(groups):
         series = [run.series(key.replace("{}", run.extractor), "images") for run in group.runs]
         series = [points for points in series if points]
-        lines += [plots.Line(points, i, weak=len(series) > 1) for points in series]
-        if len(series) > 1:
-            means.append(plots.Line(mean_curve(series, geometric=curves.scale == "log"), i))
+        weak = len(series) > 1
+        lines += [plots.Line(points, i, weak, group.name) for points in series]
+        if weak:
+            mean = mean_curve(series, geometric=curves.scale == "log")
+            means.append(plots.Line(mean, i, name=group.name))
     svg = plots.chart(
         [*lines, *means],
         f"{curves.title} over images",

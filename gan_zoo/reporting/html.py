@@ -10,16 +10,19 @@ import base64
 import hashlib
 import html
 import json
+import math
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from gan_zoo.reporting import plots
-from gan_zoo.reporting.read import uris
+from gan_zoo.reporting.read import picture_uri, uris
 from gan_zoo.runs.run import Run
 
 MARK = '<meta name="generator" content="gan_zoo'  # all our pages have it, also older ones
 _RUN_BYTES, _PAGE_BYTES = 3e6, 8e6  # of the grids of one run, and of all runs in a page
+_REAL_BYTES = 4e5  # of a picture of real images
+REAL_SHOWN = "It holds images of the training data; gan_zoo report --no_real leaves them out."
 _VOID = ("img", "input")
 _FOLDER = Path(__file__).parent
 
@@ -49,6 +52,19 @@ def figures(value: float, digits: int = 4) -> str:
     """Return a number with so many significant digits, and a minus sign."""
     shown = f"{value:,.0f}" if 10 ** (digits - 1) <= abs(value) < 1e9 else f"{value:#.{digits}g}"
     return shown.replace("-", "−")
+
+
+def decimals(values: Iterable[float]) -> int:
+    """Return with how many decimals numbers of one kind are shown: four digits of the largest."""
+    largest = max((abs(value) for value in values if math.isfinite(value)), default=0.0)
+    return min(4, max(0, 3 - math.floor(math.log10(largest)))) if largest else 0
+
+
+def fixed(value: float, digits: int) -> str:
+    """Return a number with so many decimals, and a minus sign; in full where that says nothing."""
+    if abs(value) >= 1e9 or (value and abs(value) < 0.5 * 10**-digits):
+        return figures(value, 2)
+    return f"{value:,.{digits}f}".replace("-", "−")
 
 
 def duration(seconds: float | None) -> str | None:
@@ -104,7 +120,7 @@ def table(columns: Sequence[Column], rows: Iterable[Sequence[Any]], **attributes
         for c, k in zip(columns, kinds, strict=True)
     )
     body = []
-    for first, *cells in rows:
+    for first, *cells in _aligned(rows):
         named = tag("th", first, scope="row")
         body.append(
             tag(
@@ -119,6 +135,31 @@ def table(columns: Sequence[Column], rows: Iterable[Sequence[Any]], **attributes
         class_="wide",
         tabindex=0,
     )
+
+
+def _aligned(rows: Iterable[Sequence[Any]]) -> list[list[Any]]:
+    """Return rows with the floats of each column as texts with equally many decimals."""
+    columns = []
+    for column in zip(*rows, strict=True):
+        floats = [value for value in column if isinstance(value, float)]
+        digits = decimals(floats)
+        columns.append([fixed(v, digits) if isinstance(v, float) else v for v in column])
+    return [list(row) for row in zip(*columns, strict=True)]
+
+
+def command_box(command: str) -> Html:
+    """Return a command that wraps, with a button that copies it."""
+    button = tag("button", "Copy", type="button", class_="copy")
+    return tag("div", tag("pre", command, tabindex=0), button, class_="command")
+
+
+def real_figure(uri: str) -> Html:
+    """Return the picture of real images with its caption; nothing without a picture."""
+    if not uri:
+        return Html("")
+    caption = tag("figcaption", tag("b", "Real images"), " ", tag("span", "of the training data"))
+    picture = tag("img", src=uri, alt="real images of the training data", data_real="")
+    return tag("figure", picture, caption, class_="real")
 
 
 def pairs(content: dict[str, Any]) -> Html:
@@ -171,7 +212,7 @@ def chart(title: str, unit: str, svg: str, key: Html | str = "") -> Html:
     """Return a picture of curves with its title; nothing if there is no picture."""
     if not svg:
         return Html("")
-    caption = tag("figcaption", tag("b", title), " ", tag("span", unit), key)
+    caption = tag("figcaption", tag("b", title), " ", tag("span", unit, class_="unit"), key)
     return tag("figure", caption, Html(svg), class_="chart")
 
 
@@ -203,7 +244,11 @@ class Frames:
         return json.dumps(content, separators=(",", ":"))
 
     def player(
-        self, groups: Sequence[tuple[str, dict[str, Run]]], choice: str = "", still: bool = True
+        self,
+        groups: Sequence[tuple[str, dict[str, Run]]],
+        choice: str = "",
+        still: bool = True,
+        real: Html | str = "",
     ) -> Html:
         """Return grids beside each other with one slider over the steps.
 
@@ -211,6 +256,7 @@ class Frames:
             groups: For each grid its title, and its runs by option of the choice.
             choice: The name of the choice, such as ``seed``; "" if there is one run each.
             still: Whether the page shows the last grid also without scripts.
+            real: A figure of real images, to stand beside the grids.
         """
         figures = [self._figure(title, runs, still) for title, runs in groups]
         shown = [figure for figure in figures if figure]
@@ -223,8 +269,13 @@ class Frames:
         slider = tag("input", type="range", min=0, max=0, value=0, aria_label=unit)
         play = tag("button", "Play", type="button")
         bar = tag("div", play, slider, tag("output"), *control, class_="bar")
-        grids = tag("div", *shown, class_="grids" if len(shown) > 1 else "grids single")
-        return tag("div", grids, bar, class_="player", data_unit=unit, data_first=options[0])
+        words = {"data_unit": unit, "data_first": options[0]}
+        if len(shown) > 1:
+            grids = tag("div", *shown, real, class_="grids")
+            return tag("div", grids, bar, class_="player", **words)
+        kind = "player pair" if real else "player"
+        grids = tag("div", *shown, class_="grids single")
+        return tag("div", grids, bar, real, class_=kind, **words)
 
     def _figure(self, title: str, runs: dict[str, Run], still: bool) -> Html:
         """Return the grid of a player; nothing if none of its runs has grids."""
@@ -236,14 +287,34 @@ class Frames:
         picture = tag(
             "img", src=last, alt=f"samples {title}".strip(), data_runs=json.dumps(numbers)
         )
-        caption = [tag("b", title), " "] if title else []
+        caption = [tag("b", title or "Samples"), " "]
         return tag("figure", picture, tag("figcaption", *caption, tag("span", class_="at")))
 
     def _number(self, run: Run) -> int:
         return next(i for i, r in enumerate(self._runs) if r is run)
 
 
-def page(title: str, body: Html, frames: Frames, date: str) -> str:
+class About(NamedTuple):
+    """What is asked of a page.
+
+    Attributes:
+        date: When it is written.
+        title: Its title; "" for one made of names.
+        real: Whether real images are shown, those of training data.
+        follows: For a page from a server: the mark of what it shows; "" for a file.
+    """
+
+    date: str
+    title: str = ""
+    real: bool = True
+    follows: str = ""
+
+    def real_uri(self, run: Run) -> str:
+        """Return the grid of real images that a run trains on, or ""."""
+        return picture_uri(run.real_grid, _REAL_BYTES, run) if self.real else ""
+
+
+def page(body: Html, frames: Frames, about: About, title: str) -> str:
     """Return the whole file."""
     style, script = (
         (_FOLDER / f"page.{ending}").read_text(encoding="utf-8") for ending in ("css", "js")
@@ -252,13 +323,19 @@ def page(title: str, body: Html, frames: Frames, date: str) -> str:
     policy = (
         f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-{known}'"
     )
+    policy += "; connect-src 'self'" if about.follows else ""
+    follows = f' data-follows="{about.follows}"' if about.follows else ""
+    shown = ' data-real="' in body
     footer = join(
-        ["Written by gan_zoo report on ", date, ". This page loads nothing from elsewhere."]
+        [
+            f"Written by gan_zoo report on {about.date}. This page loads nothing from elsewhere.",
+            f" {REAL_SHOWN}" if shown else "",
+        ]
     )
     # "</script" and "<!--" in data would end it or change how it is read.
     data = frames.json().replace("<", "\\u003c")
     return f"""<!DOCTYPE html>
-<html lang="en">
+<html lang="en"{follows}>
 <head>
 <meta charset="utf-8">
 {MARK} report">

@@ -8,6 +8,7 @@ from typing import Any
 from gan_zoo.evaluation import protocol
 from gan_zoo.reporting.curves import Group, overlaid_curves, overlaid_scores
 from gan_zoo.reporting.html import (
+    About,
     Column,
     Frames,
     Html,
@@ -18,6 +19,7 @@ from gan_zoo.reporting.html import (
     join,
     notice,
     page,
+    real_figure,
     section,
     table,
     tag,
@@ -29,7 +31,7 @@ from gan_zoo.runs.run import Run
 NOT_COMPARABLE = "Scores that must not be ranked together"
 
 
-def page_of_runs(runs: Sequence[Run], date: str) -> str:
+def page_of_runs(runs: Sequence[Run], about: About) -> str:
     """Return the page of several runs."""
     frames, names = Frames(runs), _names(runs)
     missing = [
@@ -40,20 +42,30 @@ def page_of_runs(runs: Sequence[Run], date: str) -> str:
     groups = [Group(name, [run]) for name, run in zip(names, runs, strict=True)]
     floors = {run.floor for run in runs}
     floor = floors.pop() if len(floors) == 1 else None
-    players = frames.player([(name, {"": run}) for name, run in zip(names, runs, strict=True)])
+    grids = [(name, {"": run}) for name, run in zip(names, runs, strict=True)]
+    players = frames.player(grids, real=real_images(runs, about))
     lead = f"{', '.join(names[:4])}{' …' if len(names) > 4 else ''}"
+    title = about.title or f"{len(runs)} runs"
     parts = [
-        head("gan_zoo runs", f"{len(runs)} runs", lead),
-        notice(missing),
+        head("gan_zoo runs", title, lead),
         notice(not_comparable(runs, names), NOT_COMPARABLE),
-        section("Side by side", side_by_side(runs, names)),
-        section("Scores", overlaid_scores(groups, floor)),
+        notice(missing),
         section("Samples", players, about=about_samples(frames)),
+        section("Scores", overlaid_scores(groups, floor)),
+        section("Side by side", side_by_side(runs, names)),
         section("More curves", overlaid_curves(groups)),
         section("Differences of settings", _differences(runs, names)),
-        each_run(runs, names, frames),
+        each_run(runs, names, frames, about),
     ]
-    return page(f"{len(runs)} runs", join(parts), frames, date)
+    return page(join(parts), frames, about, title)
+
+
+def real_images(runs: Sequence[Run], about: About) -> Html:
+    """Return a picture of real images; nothing if not all runs have the same data."""
+    data = [dictionary(run.readable_record.get("data")) for run in runs]
+    if len({str((each.get("hash"), each.get("shape"))) for each in data}) != 1:
+        return Html("")
+    return real_figure(next(filter(None, (about.real_uri(run) for run in runs)), ""))
 
 
 def _names(runs: Sequence[Run]) -> list[str]:
@@ -71,14 +83,15 @@ def about_samples(frames: Frames) -> str:
     return f"For each run always from the same noise. {capital(notes)}"
 
 
-def each_run(runs: Sequence[Run], names: Sequence[str], frames: Frames) -> Html:
+def each_run(runs: Sequence[Run], names: Sequence[str], frames: Frames, about: About) -> Html:
     """Return the content of each run's page, folded."""
     folded = []
     for i, (run, name) in enumerate(zip(runs, names, strict=True)):
         best = f"best {run.score_name} {figures(run.best[1])}" if run.best else "no score"
         summary = join([tag("b", name), " ", tag("span", best)])
         lead = tag("p", title_of(run), class_="lead")
-        folded.append(fold(summary, lead, body(run, frames, i, alone=False), class_="run"))
+        content = body(run, frames, i, about, alone=False)
+        folded.append(fold(summary, lead, content, class_="run"))
     return section("Each run", *folded)
 
 

@@ -4,7 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from gan_zoo.reporting.html import Column, Html, figures, fold, join, pairs, section, table, tag
+from gan_zoo.reporting.html import (
+    Column,
+    Html,
+    decimals,
+    figures,
+    fixed,
+    fold,
+    join,
+    pairs,
+    section,
+    table,
+    tag,
+    text,
+)
 from gan_zoo.reporting.read import dictionary
 from gan_zoo.runs.run import Run
 
@@ -12,8 +25,14 @@ _BETTER = dict.fromkeys(("FD", "FID", "KD", "KID", "SWD"), "↓")
 _BETTER |= dict.fromkeys(("CS", "IS", "precision", "recall", "density", "coverage"), "↑")
 _BETTER |= {"diversity": "→\u00a01", "spectrum": "→\u00a00"}
 _ABOUT = (
-    "±: standard error over the choice of images; another training seed changes a number far"
-    " more. ↓ lower is better, ↑ higher, → towards."
+    "↓ lower is better, ↑ higher, → towards. Real against real is the floor: what other real images"
+    " score, so that a generator can hardly do better. ±: standard error over the choice of images;"
+    " another training seed changes a number far more."
+)
+_STAMP = (
+    "The stamp of a number says how it was computed: @ and the mark of the feature network, the"
+    " numbers of fake and real images, the split, how they were resized, and whether the samples"
+    " come from the EMA, the moving average of G's weights. Only numbers with equal stamps compare."
 )
 
 
@@ -30,7 +49,8 @@ def metrics_section(run: Run) -> Html:
     for stamp in {s.extractor_hash: s for s in stamps if s.extractor}.values():
         names = ("extractor", "extractor_hash", "data_hash", "seed")
         stamped = {name: getattr(stamp, name) for name in names}
-        parts.append(fold("All of the stamp", pairs({**stamped, **dictionary(stamp.versions)})))
+        content = pairs({**stamped, **dictionary(stamp.versions)})
+        parts.append(fold("All of the stamp", tag("p", _STAMP, class_="about"), content))
     return section("Metrics", *parts, about=_ABOUT)
 
 
@@ -42,27 +62,36 @@ def _own_table(run: Run, own: list[dict[str, Any]], at_end: list[dict[str, Any]]
         for record in own
         if record["step"] == best_step and not record["final"]
     }
-    rows, floors = [], run.floors
-    for metric, record in {r["result"].stamp.metric: r for r in at_end}.items():
-        result = record["result"]
-        rows.append(
-            (
-                _name(metric),
-                _value(result),
-                _value(at_best.get(metric)),
-                floors.get(metric),
-                _protocol(result),
-            )
-        )
+    results = {r["result"].stamp.metric: r["result"] for r in at_end}
+    stamps = [_protocol(result) for result in results.values()]
+    usual = max(stamps, key=stamps.count)
+    rows = []
+    for (metric, result), stamp in zip(results.items(), stamps, strict=True):
+        numbers = _alike(result, at_best.get(metric), run.floors.get(metric))
+        rows.append((_name(metric), *numbers, None if stamp == usual else stamp))
     end = "final" if at_end[0]["final"] else "last"
     columns = [
         Column("metric", False),
         Column(f"{end}, step {at_end[0]['step']:,}"),
         Column(f"best, step {best_step:,.0f}" if best_step is not None else "best"),
         Column("real against real"),
-        Column("protocol", False),
+        Column("other stamp", False),
     ]
-    return table(columns, rows, class_="protocol")
+    if all(row[-1] is None for row in rows):
+        columns, rows = columns[:-1], [row[:-1] for row in rows]
+    stamp = tag("p", tag("b", "Stamp"), f": {usual}.", class_="stamp")
+    return join([table(columns, rows, class_="protocol"), stamp])
+
+
+def _alike(last: Any, best: Any, floor: float | None) -> list[Html | None]:
+    """Return a metric's last value, its best and its floor, all with as many decimals."""
+    values = [floor, *(each.value for each in (last, best) if each is not None)]
+    digits = decimals([value for value in values if value is not None])
+    return [
+        _value(last, digits),
+        _value(best, digits),
+        None if floor is None else text(fixed(floor, digits)),
+    ]
 
 
 def _added_table(added: list[dict[str, Any]]) -> Html:
@@ -83,12 +112,13 @@ def _added_table(added: list[dict[str, Any]]) -> Html:
     return table(columns, rows, class_="protocol")
 
 
-def _value(result: Any) -> Html | None:
-    """Return a value with its standard error."""
+def _value(result: Any, digits: int | None = None) -> Html | None:
+    """Return a value with its standard error, with so many decimals if that is given."""
     if result is None:
         return None
     error = "" if result.error is None else f"± {figures(result.error, 2)}"
-    return join([float(result.value), tag("small", error, class_="error")])
+    value = figures(result.value) if digits is None else fixed(result.value, digits)
+    return join([value, tag("small", error, class_="error")])
 
 
 def _name(metric: str) -> Html:

@@ -11,10 +11,12 @@ from gan_zoo.config import held_out
 from gan_zoo.evaluation.alarms import Alarm
 from gan_zoo.reporting.curves import SHARES, draw, score_curve, training_curves
 from gan_zoo.reporting.html import (
+    About,
     Column,
     Frames,
     Html,
     capital,
+    command_box,
     duration,
     figures,
     fold,
@@ -23,6 +25,7 @@ from gan_zoo.reporting.html import (
     notice,
     page,
     pairs,
+    real_figure,
     section,
     table,
     tag,
@@ -40,33 +43,35 @@ ALARMS = {
 }
 
 
-def page_of_run(run: Run, date: str) -> str:
+def page_of_run(run: Run, about: About) -> str:
     """Return the page of one run."""
     frames = Frames([run])
-    top = head("gan_zoo run", run.name, title_of(run))
-    return page(run.name, join([top, body(run, frames, 0, alone=True)]), frames, date)
+    title = about.title or run.name
+    top = head(f"gan_zoo run {run.name}" if about.title else "gan_zoo run", title, title_of(run))
+    return page(join([top, body(run, frames, 0, about, alone=True)]), frames, about, title)
 
 
-def body(run: Run, frames: Frames, place: int, alone: bool) -> Html:
+def body(run: Run, frames: Frames, place: int, about: About, alone: bool) -> Html:
     """Return all about one run except its title.
 
     Args:
         run: The run.
         frames: The grids of the page.
         place: The number of the run among those of the page.
+        about: Of the page.
         alone: Whether the page is about this run only.
     """
     now, ended = alarms_of(run)
     return join(
         [
             tag("p", _summary(run, now), class_="story"),
+            _alarms(now, ended),
             notice(run.problems) if alone else "",
             _facts(run),
-            _alarms(now, ended),
-            _samples(run, frames, place, alone),
+            _samples(run, frames, place, about, alone),
             section("Training", training_curves(run)),
             metrics_section(run),
-            _nearest_images(run, 1e6 if alone else 2e5),
+            _nearest_images(run, 1e6 if alone else 2e5) if about.real else "",
             _settings(run),
         ]
     )
@@ -125,9 +130,9 @@ def _facts(run: Run) -> Html:
     facts: list[tuple[str, Any, str]] = []
     if run.best:
         step, value = run.best
-        floor = "floor not recorded"
+        floor = "of real images: not recorded"
         if run.floor is not None:
-            floor = f"real images: {figures(run.floor)}"
+            floor = f"real images: {figures(run.floor)}, the floor"
         facts.append((f"Best {run.score_name}", value, f"at step {step:,.0f}; {floor}"))
     if run.scores:
         ratio = f"{run.ratio:.2f} times the best" if run.ratio else ""
@@ -138,7 +143,7 @@ def _facts(run: Run) -> Html:
         speed = f"{images / run.training_seconds:,.0f} images/s" if images else ""
         facts.append(("Training time", duration(run.training_seconds), speed))
     cells = [
-        tag("div", tag("dt", name), tag("dd", value), tag("small", note))
+        tag("div", tag("dt", name), tag("dd", value, " ", tag("small", note)))
         for name, value, note in facts
     ]
     return tag("dl", *cells, class_="facts")
@@ -159,9 +164,10 @@ def _alarms(now: Sequence[Alarm], ended: Sequence[Alarm]) -> Html:
     return join(boxes)
 
 
-def _samples(run: Run, frames: Frames, place: int, alone: bool) -> Html:
-    """Return the grids with their slider, and the scores beside them."""
-    player = frames.player([("", {"": run})], still=alone)
+def _samples(run: Run, frames: Frames, place: int, about: About, alone: bool) -> Html:
+    """Return the grids with their slider, real images beside them, and the scores."""
+    real = real_figure(about.real_uri(run) if alone else "")
+    player = frames.player([("", {"": run})], still=alone, real=real)
     scores = [curve for curve in (score_curve(run), draw(run, SHARES)) if curve]
     notes = capital("; ".join(frames.notes[place]))
     if not player:
@@ -171,11 +177,14 @@ def _samples(run: Run, frames: Frames, place: int, alone: bool) -> Html:
     animation = ""
     if (run.folder / "samples.gif").is_file():
         animation = " As an animation: samples.gif in the run's folder."
-    about = f"Always from the same noise.{animation} {notes}"
+    sentences = f"Always from the same noise.{animation} {notes}"
     if not scores:
-        return section("Samples", player, about=about)
-    beside = tag("div", player, tag("div", *scores), class_="beside")
-    return section("Samples and scores", beside, about=about)
+        return section("Samples", player, about=sentences)
+    if real:
+        content = [player, tag("div", *scores, class_="charts main")]
+    else:
+        content = [tag("div", player, tag("div", *scores), class_="beside")]
+    return section("Samples and scores", *content, about=sentences)
 
 
 def _nearest_images(run: Run, budget: float) -> Html:
@@ -189,7 +198,8 @@ def _nearest_images(run: Run, budget: float) -> Html:
             " image; for comparison, the same for held-out images, which cannot be copies"
             f" ({made[-1].name})."
         )
-        picture = tag("img", src=uri, alt="samples beside their nearest training images")
+        words = "samples beside their nearest training images"
+        picture = tag("img", src=uri, alt=words, data_real="")
         return section(title, tag("div", picture, class_="wide neighbors", tabindex=0), about=about)
     held = "" if run.settings.get("holdout") else " --held_out_dir=OTHER_PICTURES"
     to_make_it = tag("code", f"gan_zoo memorization {shlex.quote(str(run.folder))}{held}")
@@ -240,7 +250,7 @@ def _train_again(run: Run) -> list[Html]:
     changed = ", with uncommitted changes" if str(commit).endswith("+") else ""
     parts = [
         tag("h3", "To train it again"),
-        tag("pre", command(run), tabindex=0),
+        command_box(command(run)),
         tag("p", f"{version}{changed}."),
     ]
     if history := run.steps_history:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import html
 import io
+import json
 import logging
 import math
 import re
@@ -73,11 +74,13 @@ class Line(NamedTuple):
         points: (x, y) in the order of x.
         color: Its number; from 8 on the colors repeat, with dashed lines.
         weak: Thin and pale, for one of several lines of which a stronger one is the mean.
+        name: What the page says before the value that is pointed at; "" for the only line.
     """
 
     points: Sequence[tuple[float, float]]
     color: int = 0
     weak: bool = False
+    name: str = ""
 
 
 def chart(
@@ -123,7 +126,39 @@ def chart(
         axes.xaxis.set_major_formatter(FuncFormatter(short))
         axes.set_xlabel(x)
         axes.margins(x=0.02)
-        return _inline(figure, about)
+        return _inline(figure, about, _readable(figure, axes, lines, x))
+
+
+def _readable(figure: Figure, axes: Any, lines: Sequence[Line], x: str) -> str:
+    """Return what the page's script needs to show values: axes and strong lines, as JSON.
+
+    An axis is [value, place, value, place] at its two ends, places in the units of the SVG.
+    """
+    width, height = (72.0 * inches for inches in figure.get_size_inches())
+    box = axes.get_position()
+    left, right = axes.get_xlim()
+    bottom, top = axes.get_ylim()
+    content = {
+        "unit": x,
+        "x": [left, box.x0 * width, right, box.x1 * width],
+        "y": [bottom, (1 - box.y0) * height, top, (1 - box.y1) * height],
+        "log": axes.get_yscale() == "log",
+        "lines": [
+            {
+                "name": line.name,
+                "color": line.color % COLORS,
+                "points": [[_brief(a), _brief(b)] for a, b in _thinned(line.points)],
+            }
+            for line in lines
+            if line.points and not line.weak
+        ],
+    }
+    return json.dumps(content, separators=(",", ":"))
+
+
+def _brief(value: float) -> float:
+    """Return a number with four significant digits, and those of whole numbers."""
+    return float(f"{value:.4g}") if abs(value) < 1e4 else round(value)
 
 
 def _draw_line(axes: Any, line: Line) -> None:
@@ -263,8 +298,14 @@ def _thinned(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]
     return [(sum(x for x, _ in b) / len(b), sum(y for _, y in b) / len(b)) for b in blocks]
 
 
-def _inline(figure: Figure, about: str) -> str:
-    """Return a figure as an ``<svg>`` element that can be put beside others into a page."""
+def _inline(figure: Figure, about: str, content: str = "") -> str:
+    """Return a figure as an ``<svg>`` element that can be put beside others into a page.
+
+    Args:
+        figure: The figure.
+        about: A description.
+        content: Of its attribute ``data-plot``, see :func:`_readable`; "" for none.
+    """
     out = io.StringIO()
     figure.savefig(
         out, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None}
@@ -287,6 +328,6 @@ def _inline(figure: Figure, about: str) -> str:
     mark = f"s{hashlib.sha256(body.encode()).hexdigest()[:8]}-"
     body = re.sub(r'( id="|url\(#|href="#)', lambda m: m[0] + mark, body)
     body = re.sub(r"\n\s*", "\n", body)
-    return (
-        f'<svg viewBox="0 0 {width} {height}" role="img" aria-label="{html.escape(about)}">{body}'
-    )
+    plot = f' data-plot="{html.escape(content)}" tabindex="0"' if content else ""
+    label = html.escape(about)
+    return f'<svg viewBox="0 0 {width} {height}" role="img" aria-label="{label}"{plot}>{body}'

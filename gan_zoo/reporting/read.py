@@ -201,7 +201,7 @@ def uris(run: Run, budget: float) -> tuple[list[tuple[int, str]], list[str]]:
     """
     many = len(run.sample_grids)
     chosen = _spread(grids(run), _MOST_FRAMES)
-    opened = [(step, picture) for step, path in chosen if (picture := _open(path)) is not None]
+    opened = [(step, picture) for step, path in chosen if (picture := _open(path, run)) is not None]
     notes = []
     if len(opened) < len(chosen):
         broken = len(chosen) - len(opened)
@@ -244,9 +244,12 @@ def _fitting(
     return coded, loss
 
 
-def picture_uri(path: Path, budget: float) -> str:
-    """A picture as a data URI of about so many bytes at most, or "" where it cannot be read."""
-    picture = _open(path)
+def picture_uri(path: Path, budget: float, run: Run | None = None) -> str:
+    """A picture as a data URI of about so many bytes at most, or "" where it cannot be read.
+
+    With a run, it is a grid of that run's images.
+    """
+    picture = _open(path, run)
     if picture is None:
         return ""
     data = _webp(picture)
@@ -263,15 +266,28 @@ def _spread(items: Sequence[Any], most: int) -> list[Any]:
     return [items[round(i * (len(items) - 1) / (most - 1))] for i in range(most)]
 
 
-def _open(path: Path) -> Image.Image | None:
+def _open(path: Path, run: Run | None = None) -> Image.Image | None:
+    """Return a picture in few pixels, or None; that of a run's images is cut out of its white."""
     try:
         with Image.open(path) as picture:
             # The page enlarges by itself.
-            found = Image.fromarray(images.reduce(np.asarray(picture.convert("RGB"))))
+            sheet = images.reduce(np.asarray(picture.convert("RGB")))
+            found = Image.fromarray(sheet if run is None else _cut_out(sheet, run))
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
         return None
     half = max(1, math.ceil(max(found.size) / _MOST_PIXELS))
     return found.reduce(half) if half > 1 else found
+
+
+def _cut_out(sheet: np.ndarray, run: Run) -> np.ndarray:
+    shape, count = (
+        dictionary(run.readable_record.get("data")).get("shape"),
+        run.settings.get("samples"),
+    )
+    sizes = [*shape[:2], count] if isinstance(shape, list) else []
+    if len(sizes) != 3 or not all(type(size) is int and 0 < size < 2**16 for size in sizes):
+        return sheet
+    return images.cut_out(sheet, *sizes)
 
 
 def _webp(picture: Image.Image, quality: int | None = None) -> bytes:

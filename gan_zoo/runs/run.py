@@ -8,6 +8,7 @@ No TensorFlow at import: only restoring a checkpoint needs it.
 | ``metrics.jsonl``, ``evaluations.jsonl`` | the logs, see :mod:`gan_zoo.runs.logs` |
 | ``tensorboard/`` | the same scalars, and grids |
 | ``samples/STEP.png`` | grids of samples, always from the same noise |
+| ``samples/real.png`` | a grid of images that it trains on, for comparison |
 | ``checkpoints/``, ``checkpoints/best/`` | see :mod:`gan_zoo.runs.checkpoints` |
 | ``generator.keras``, ``generator/``, ``samples.gif`` | at the end: what outlives the run |
 """
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
 # What training writes, config.json last: until then, it is still a run.
 _OWN = (
     "metrics.jsonl", "evaluations.jsonl", "generator.keras", "samples.gif", "samples/[0-9]*.png",
+    "samples/real.png",
     "tensorboard/events.out.tfevents.*", "checkpoints/step-*.index", "checkpoints/step-*.data-*",
     "checkpoints/best/step-*.index", "checkpoints/best/step-*.data-*", "generator/*.pb",
     "generator/variables/variables.*", "config.json",
@@ -317,6 +319,11 @@ class Run:
         """The files of the grids of samples, in the order of their steps."""
         found = (p for p in (self.folder / "samples").glob("*.png") if p.stem.isdigit())
         return sorted(found, key=lambda p: int(p.stem))
+
+    @property
+    def real_grid(self) -> Path:
+        """The file of a grid of images that it trains on; runs of earlier versions have none."""
+        return self.folder / "samples" / "real.png"
 
     def restore(self, step: int | None = None, *, best: bool = False) -> tuple[Game, int]:
         """Return the game and its step from the newest checkpoint, that of ``step``, or the best.
