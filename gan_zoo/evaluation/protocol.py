@@ -52,10 +52,11 @@ class Stamp(NamedTuple):
         """Return ``FD-embedded@1a2b (5k fake/10k real train, lanczos 64)``, for logs and tables."""
         name = f"{self.metric}@{self.extractor_hash[:4]}" if self.extractor else self.metric
         ema = {True: ", EMA", False: ", no EMA", None: ""}[self.ema]
-        return (
-            f"{name} ({_count(self.n_fake)} fake/{_count(self.n_real)} real {self.split},"
-            f" {self.resize}{ema})"
-        )
+        return f"{name} ({self.counts()} {self.split}, {self.resize}{ema})"
+
+    def counts(self) -> str:
+        """Return the numbers of images, such as ``5k fake/10k real``."""
+        return f"{_count(self.n_fake)} fake/{_count(self.n_real)} real"
 
 
 class Result(NamedTuple):

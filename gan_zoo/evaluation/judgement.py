@@ -1,0 +1,226 @@
+"""What scores say in words: a sentence for people, and marks for numbers that mean nothing.
+
+Pure functions of results, floors and the scores of a run. No TensorFlow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from gan_zoo.evaluation.protocol import INCEPTION_NAMES, Result, Stamp
+
+_KINDS = {public: kind for kind, public in INCEPTION_NAMES.items()}
+_BETTER = dict.fromkeys(("FD", "KD", "SWD"), "lower")
+_BETTER |= dict.fromkeys(("CS", "precision", "recall", "density", "coverage"), "higher")
+_BETTER |= {"diversity": "near 1", "spectrum": "near 0"}
+
+# Frechet distances over the floor, and what samples at them looked like in the runs of
+# docs/recipes.md. The bounds are no theory.
+_LEVELS = (
+    (1.5, "by this measure hardly to be told from real pictures"),
+    (3.0, "close to real pictures"),
+    (10.0, "like real pictures, with faults that one sees"),
+    (40.0, "a rough likeness of real pictures"),
+    (float("inf"), "far from real pictures"),
+)
+_LEAST_COVERAGE = 0.05  # times that of real pictures: below, samples lie near a few odd pictures
+
+
+class Judgement(NamedTuple):
+    """What scores say.
+
+    Attributes:
+        verdict: How far the samples are from real pictures, a sentence; "" where nothing is known.
+        findings: What is wrong with them, a sentence each; the worst first.
+        advice: What to try, a sentence; "" for nothing.
+        marks: For each metric whose number means nothing here, why: a sentence.
+    """
+
+    verdict: str
+    findings: tuple[str, ...]
+    advice: str
+    marks: Mapping[str, str]
+
+    def __str__(self) -> str:
+        """Return the sentences in a line."""
+        return " ".join(filter(None, [self.verdict, *self.findings, self.advice]))
+
+
+def kind_of(stamp: Stamp) -> str:
+    """Return a metric without the name of its network: ``FD`` of ``FD-embedded`` and ``FID``."""
+    plain = stamp.metric.removesuffix(f"-{stamp.extractor}") if stamp.extractor else stamp.metric
+    return _KINDS.get(plain, plain)
+
+
+def better(stamp: Stamp) -> str:
+    """Return where a metric is better: ``lower``, ``higher``, ``near 1``, ``near 0`` or ""."""
+    return _BETTER.get(kind_of(stamp).split("-")[0], "")
+
+
+def judge(
+    results: Sequence[Result],
+    floors: Mapping[str, float],
+    scores: Sequence[tuple[int, float]] = (),
+) -> Judgement:
+    """Return what the scores of one evaluation say.
+
+    Args:
+        results: Of one evaluation.
+        floors: What real images score against other real images, by metric; may lack any.
+        scores: Steps and Frechet distances of the run's evaluations, in order, this one last.
+    """
+    values = {kind_of(r.stamp): r.value for r in results}
+    real = {kind_of(r.stamp): floors[r.stamp.metric] for r in results if r.stamp.metric in floors}
+    parts = {k: values[k] / real[k] for k in values.keys() & real.keys() if real[k] > 0}
+    hollow = _hollow(values, parts)
+    marks = {r.stamp.metric: hollow[k] for r in results if (k := kind_of(r.stamp)) in hollow}
+    distance = next((r for r in results if kind_of(r.stamp) == "FD"), None)
+    verdict = _verdict(distance, parts) if distance else ""
+    found = list(_findings(values, parts, hollow))[:2]
+    advice = _trend(scores)
+    if not advice and found:
+        advice = found[0][1]
+    return Judgement(verdict, tuple(finding for finding, _ in found), advice, marks)
+
+
+def _verdict(distance: Result, parts: Mapping[str, float]) -> str:
+    """Return how far the samples are from real pictures."""
+    name, times = distance.stamp.metric, parts.get("FD")
+    if times is None:
+        return f"{name} is {distance.value:.4g}; what real pictures score is not known."
+    level = next(words for bound, words in _LEVELS if times < bound)
+    if max((parts[k] for k in ("precision", "recall") if k in parts), default=1.0) < 0.02:
+        level = "not yet like real pictures"
+    caution = " (of so few pictures, that is rough)" if distance.warning else ""
+    return f"{name} is {_times(times)} the floor, the score of real pictures{caution}: {level}."
+
+
+def _times(ratio: float) -> str:
+    return f"{ratio:.1f} times" if ratio < 10 else f"{ratio:.0f} times"
+
+
+def _share(part: float) -> str:
+    """Return a share of real images' value in words."""
+    if part < 0.05:
+        return "nearly 0"
+    words = ((0.15, "a tenth"), (0.29, "a fifth"), (0.4, "a third"), (0.6, "half"))
+    named = next((word for bound, word in words if part < bound), f"{100 * part:.0f} %")
+    return f"{named} that of real pictures"
+
+
+def _hollow(values: Mapping[str, float], parts: Mapping[str, float]) -> dict[str, str]:
+    """Return the kinds of metrics whose number means nothing, and why.
+
+    Precision and density count samples within the neighborhoods of real images. The neighborhood of
+    an unusual image is large, so that noise may lie in it: then coverage is nearly 0.
+    Recall counts real images in the neighborhoods of samples, which are as large where samples are
+    noise: then precision is nearly 0.
+    """
+    hollow = {}
+    if parts.get("coverage", 1.0) < _LEAST_COVERAGE:
+        why = "the samples lie near a few unusual real pictures only, as noise does"
+        hollow = {k: why for k in ("precision", "density") if parts.get(k, 0.0) >= 0.05}
+    if parts.get("precision", 1.0) < 0.05 and parts.get("recall", 0.0) >= 0.05:
+        hollow["recall"] = "hardly a sample is near a real picture, so that all are within reach"
+    return hollow
+
+
+def _findings(
+    values: Mapping[str, float], parts: Mapping[str, float], hollow: Mapping[str, str]
+) -> Iterator[tuple[str, str]]:
+    """Yield what is wrong and what to try, the worst first."""
+    if values.get("diversity", 1.0) < 0.5:
+        yield (
+            f"Diversity is {values['diversity']:.2f}, where real pictures have 1: the samples"
+            " resemble one another.",
+            "Try more steps; if that does not help, --tricks=diff_augment or a lower learning rate"
+            " for D.",
+        )
+    if (part := parts.get("recall", 1.0)) < 0.75 and "recall" not in hollow:
+        yield (
+            f"Recall is {_share(part)}: kinds of pictures are missing.",
+            "Try more steps, --tricks=diff_augment, a larger --batch, or a gradient penalty such as"
+            " --tricks='r1(every=16)'.",
+        )
+    if (part := parts.get("precision", 1.0)) < 0.75:
+        yield (
+            f"Precision is {_share(part)}: many samples are like no real picture.",
+            "Try more steps, wider nets, or a recipe (`gan_zoo presets` lists them).",
+        )
+    if hollow.keys() & {"precision", "density"}:
+        yield (
+            "The samples are near a few unusual pictures only: precision means nothing here.",
+            "Try more steps, or a recipe (`gan_zoo presets` lists them).",
+        )
+    if values.get("spectrum-checkerboard", 0.0) > 6.0:
+        yield (
+            "The samples have a checkerboard.",
+            "Try other upsampling, such as --gen='dcgan(up=\"nearest\")'.",
+        )
+    if values.get("spectrum-high", 0.0) < -6.0:
+        yield "The samples lack fine detail: they are blurred.", "Try more steps."
+
+
+def _trend(scores: Sequence[tuple[int, float]]) -> str:
+    """Return what the course of the scores advises; "" for nothing."""
+    if len(scores) < 2:
+        return ""
+    (step, last), before = scores[-1], scores[:-1]
+    best_step, best = min(before, key=lambda score: score[1])
+    if best > 0 and last >= 1.5 * best:
+        return (
+            f"At step {best_step:,} it was {best:.4g}: take that checkpoint with --best, and fewer"
+            " --steps next time."
+        )
+    if last < 0.9 * before[-1][1] and last < best:
+        return f"It still got better at the end, step {step:,}: try a larger --steps."
+    return ""
+
+
+def score_lines(results: Sequence[Result], floors: Mapping[str, float]) -> list[str]:
+    """Return the table of scores: metric, score, real against real, better is; then the stamp.
+
+    Warnings and marks stand below it.
+    """
+    marks = judge(results, floors).marks
+    header = ("metric", "score", "real against real", "better is")
+    rows = [header]
+    for result in results:
+        metric = result.stamp.metric
+        error = "" if result.error is None else f" +- {result.error:.2g}"
+        score = f"{result.value:.4g}{error}{' (*)' if metric in marks else ''}"
+        floor = f"{floors[metric]:.4g}" if metric in floors else "-"
+        rows.append((metric, score, floor, better(result.stamp)))
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
+    reasons: dict[str, list[str]] = {}
+    for metric, why in marks.items():
+        reasons.setdefault(why, []).append(metric)
+    lines += [f"(*) {' and '.join(names)}: says nothing, {why}" for why, names in reasons.items()]
+    lines += dict.fromkeys(r.warning for r in results if r.warning)
+    return [*lines, *([_stamps([r.stamp for r in results])] if results else [])]
+
+
+def _stamps(stamps: Sequence[Stamp]) -> str:
+    """Return how numbers were made: the first in full, of the others what differs."""
+    first = stamps[0]
+    groups: dict[str, list[str]] = {}
+    for stamp in stamps[1:]:
+        if difference := _difference(stamp, first):
+            groups.setdefault(difference, []).append(stamp.metric)
+    others = [f"; {', '.join(names)}: {what}" for what, names in groups.items()]
+    return f"stamp: {first.short()}{''.join(others)}"
+
+
+def _difference(stamp: Stamp, first: Stamp) -> str:
+    """Return in words what of a stamp differs from the first one but the metric."""
+    same = first._replace(metric=stamp.metric, versions=stamp.versions)
+    pixels = "" if stamp.extractor else "of pixels"
+    if pixels:  # no network resizes them
+        same = same._replace(extractor="", extractor_hash="", resize=stamp.resize)
+    if same == stamp:
+        return pixels
+    if same._replace(n_fake=stamp.n_fake, n_real=stamp.n_real) == stamp:
+        return ", ".join(filter(None, [pixels, stamp.counts()]))
+    return stamp.short().partition(" ")[2]

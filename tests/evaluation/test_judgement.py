@@ -1,0 +1,135 @@
+"""What scores say in words. The rows are scores of runs that were looked at."""
+
+import pytest
+
+from gan_zoo.evaluation.judgement import better, judge, score_lines
+from gan_zoo.evaluation.protocol import Result, Stamp
+
+REAL = {"FD": 0.96, "precision": 0.78, "recall": 0.77, "density": 1.03, "coverage": 0.97}
+FLOORS = {f"{kind}-embedded": value for kind, value in REAL.items()}
+
+
+def stamp(metric, extractor="embedded", n_real=2000):
+    name = f"{metric}-{extractor}" if extractor else metric
+    code = "51b9" * 16 if extractor else ""
+    resize = "none, lanczos 64" if extractor else "none"
+    return Stamp(name, extractor, code, resize, n_real, 2000, "train", True, "d", 0, {})
+
+
+def results(warning="", **values):
+    pixels = {k: v for k, v in values.items() if k.startswith("spectrum")}
+    found = [
+        Result(v, None, stamp(k, n_real=10_000 if k == "FD" else 2000))
+        for k, v in values.items()
+        if k not in pixels
+    ]
+    found[0] = found[0]._replace(warning=warning)
+    return found + [
+        Result(v, None, stamp(k.replace("_", "-"), "", 10_000)) for k, v in pixels.items()
+    ]
+
+
+GOOD = {"precision": 0.77, "recall": 0.75, "density": 1.0, "coverage": 0.97, "diversity": 1.0}
+
+
+@pytest.mark.parametrize(
+    ("values", "said", "not_said"),
+    [
+        ({"FD": 1.2, **GOOD}, ["1.2 times the floor", "hardly to be told"], ["Try", "Recall"]),
+        ({"FD": 2.5, **GOOD}, ["close to real pictures"], ["Try"]),
+        (
+            {"FD": 4.5, **GOOD, "recall": 0.38},
+            ["4.7 times the floor", "with faults", "Recall is half that of real", "missing. Try"],
+            ["Precision"],
+        ),
+        (
+            {"FD": 27.1, **GOOD, "precision": 0.61, "recall": 0.02},
+            ["28 times", "rough likeness", "Recall is nearly 0"],
+            [],
+        ),
+        (  # noise within the neighborhood of a few odd pictures
+            {"FD": 294, "precision": 0.96, "recall": 0.0, "density": 0.2, "coverage": 0.001,
+             "diversity": 0.17},
+            ["far from real pictures", "Diversity is 0.17"],
+            ["Precision is"],
+        ),
+        (
+            {"FD": 271, "precision": 0.0, "recall": 0.0, "density": 0.0, "coverage": 0.0},
+            ["not yet like real pictures"],
+            ["hardly"],
+        ),
+        (
+            {"FD": 4.5, **GOOD, "spectrum_checkerboard": 12.0},
+            ["checkerboard", "up=\"nearest\""],
+            ["Recall"],
+        ),
+        ({"precision": 0.5}, ["Precision is 64 % that of real"], ["floor"]),
+    ],
+)  # fmt: skip
+def test_sentences(values, said, not_said):
+    text = str(judge(results(**values), FLOORS))
+    assert all(words in text for words in said), text
+    assert not any(words in text for words in not_said), text
+
+
+def test_of_few_pictures_and_without_a_floor_less_is_said():
+    text = str(judge(results(warning="only 40 images", FD=4.5), FLOORS))
+    assert "of so few pictures, that is rough" in text
+    text = judge(results(FD=4.5), {}).verdict
+    assert text == "FD-embedded is 4.5; what real pictures score is not known."
+    assert str(judge([], {})) == ""
+
+
+@pytest.mark.parametrize(
+    ("scores", "said"),
+    [
+        ([(10, 9.0), (20, 6.0), (30, 4.5)], "still got better at the end, step 30"),
+        ([(10, 2.0), (20, 3.0), (30, 4.5)], "At step 10 it was 2: take that checkpoint"),
+        ([(10, 4.6), (20, 4.4), (30, 4.5)], "Try more steps, --tricks"),
+        ([(30, 4.5)], "Try more steps, --tricks"),
+    ],
+)
+def test_the_course_of_the_scores_comes_before_other_advice(scores, said):
+    values = {"FD": 4.5, **GOOD, "recall": 0.38}
+    assert said in judge(results(**values), FLOORS, scores).advice
+
+
+@pytest.mark.parametrize(
+    ("change", "marked"),
+    [
+        ({}, []),
+        ({"coverage": 0.002, "precision": 0.8, "density": 0.17}, ["precision", "density"]),
+        ({"coverage": 0.002, "precision": 0.8, "density": 0.0}, ["precision"]),
+        ({"coverage": 0.0, "precision": 0.0, "density": 0.0, "recall": 0.0}, []),
+        ({"coverage": 0.5, "precision": 0.01, "density": 0.0, "recall": 0.9}, ["recall"]),
+        ({"coverage": 0.1, "precision": 0.8}, []),
+    ],
+)
+def test_numbers_that_mean_nothing_are_marked(change, marked):
+    found = judge(results(FD=9.0, **(GOOD | change)), FLOORS).marks
+    assert set(found) == {f"{kind}-embedded" for kind in marked}
+    lines = score_lines(results(FD=9.0, **(GOOD | change)), FLOORS)
+    stars = [line.split()[0] for line in lines if " (*)" in line]
+    assert stars == [f"{k}-embedded" for k in GOOD if f"{k}-embedded" in found]
+
+
+def test_the_table_has_four_columns_and_the_stamp_once():
+    values = {"FD": 4.5, **GOOD, "spectrum_high": -1.0}
+    lines = score_lines(results(warning="few.", **values), FLOORS)
+    assert lines[0].split() == ["metric", "score", "real", "against", "real", "better", "is"]
+    assert lines[1].split() == ["FD-embedded", "4.5", "0.96", "lower"]
+    assert lines[-3].split() == ["spectrum-high", "-1", "-", "near", "0"]
+    assert lines[-2] == "few."
+    assert lines[-1] == (
+        "stamp: FD-embedded@51b9 (2k fake/10k real train, none, lanczos 64, EMA);"
+        " precision-embedded, recall-embedded, density-embedded, coverage-embedded,"
+        " diversity-embedded: 2k fake/2k real; spectrum-high: of pixels"
+    )
+    assert max(map(len, lines[:-1])) < 80
+
+
+def test_where_a_metric_is_better():
+    assert better(stamp("FD")._replace(metric="FID", extractor="inception")) == "lower"
+    assert better(stamp("SWD-paper-64px", "")) == "lower"
+    assert better(stamp("CS-10-parts", "other")) == "higher"
+    assert better(stamp("new", "")) == ""
