@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import hashlib
+import importlib.util
 import json
 import re
 import runpy
@@ -163,6 +164,12 @@ class Config:
     holdout: float = _field(0.0, "share of the images kept from training, for gan_zoo memorization")
     samples: int = _field(36, "images in the grid of samples", resumable=True)
     plugins: str = _field("", "Python files with parts of your own, with commas", resumable=True)
+    log: str = _field(
+        "",
+        "services that get the logs as well, with commas: wandb, mlflow; they get samples, and no"
+        " real images",
+        resumable=True,
+    )
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
@@ -206,6 +213,11 @@ class Config:
                     f"--{name}={getattr(self, name)} is unknown; give {', '.join(known[:-1])} or"
                     f" {known[-1]}."
                 )
+        for name in self.services:
+            if name not in SERVICES:
+                raise UserError(
+                    f"--log={name} is unknown; give {' or '.join(SERVICES)}, or both with a comma."
+                )
         if self.channels not in (0, 1, 3, 4):
             raise UserError(
                 f"--channels={self.channels} is not possible; give 1 (gray), 3 (color), 4 (color"
@@ -238,6 +250,11 @@ class Config:
         return spec
 
     @property
+    def services(self) -> list[str]:
+        """The services of ``log``."""
+        return list(dict.fromkeys(filter(None, map(str.strip, self.log.split(",")))))
+
+    @property
     def size(self) -> tuple[int, int]:
         """(height, width) in pixels."""
         match = re.fullmatch(r"(\d{1,4})(?:x(\d{1,4}))?", self.image_size.strip())
@@ -267,6 +284,7 @@ class Config:
         return Path("runs") / "-".join([*names, mark])
 
 
+SERVICES = ("wandb", "mlflow")
 CHECKPOINTS = ("best", "last")
 
 
@@ -290,6 +308,20 @@ def split_checkpoint(text: str) -> tuple[Path, str]:
 def flag_of(name: str) -> str:
     """Return the name of a setting's flag: its own, but ``from`` for ``start_from``."""
     return Config.__dataclass_fields__[name].metadata["flag"] or name
+
+
+def require_services(config: Config) -> None:
+    """Check that the packages of the services that ``--log`` names are installed.
+
+    Raises:
+        UserError: One is not.
+    """
+    for name in config.services:
+        if importlib.util.find_spec(name) is None:
+            raise UserError(
+                f"--log={name} needs the package {name}; install it (pip install"
+                f" 'gan_zoo[{name}]'), or leave the flag out."
+            )
 
 
 def load_plugins(paths: str) -> list[Path]:

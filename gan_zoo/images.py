@@ -116,7 +116,7 @@ def cut_out(sheet: np.ndarray, height: int, width: int, count: int, gap: int = 2
     """
     rows, down = divmod(sheet.shape[0] - gap, height + gap)
     columns, right = divmod(sheet.shape[1] - gap, width + gap)
-    if down or right or not 0 < rows * columns - columns < count + 1 <= rows * columns + 1:
+    if down or right or not rows * columns - columns < count <= rows * columns:
         return sheet
     y, x = np.arange(sheet.shape[0])[:, None], np.arange(sheet.shape[1])
     cell = (y - gap) // (height + gap) * columns + (x - gap) // (width + gap)

@@ -493,35 +493,3 @@ def test_a_link_leads_to_the_file_that_is_written(tmp_path):
     images.save_png(tmp_path / "link.png", np.zeros((4, 5, 3), np.uint8))
     assert (tmp_path / "link.png").is_symlink()
     assert Image.open(tmp_path / "deep" / "er" / "real.png").size == (5, 4)
-
-
-# HParams
-
-
-def test_hparams_tell_settings_scores_and_columns(tmp_path):
-    import tensorflow as tf
-    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-    from tensorboard.plugins.hparams import plugin_data_pb2
-
-    from gan_zoo.comparison.hparams import hparams
-
-    hparams(tmp_path / "study" / "a", {"loss": "hinge", "lr": 2e-4, "ema": True}, {"FD": 12.5})
-    events = EventAccumulator(str(tmp_path / "study" / "a" / "tensorboard"))
-    events.Reload()
-    plugin = {
-        tag: plugin_data_pb2.HParamsPluginData.FromString(content)
-        for tag, content in events.PluginTagToContent("hparams").items()
-    }
-    start = plugin["_hparams_/session_start_info"].session_start_info
-    assert start.group_name == "study/a"
-    assert {k: v.WhichOneof("kind") for k, v in start.hparams.items()} == {
-        "loss": "string_value",
-        "lr": "number_value",
-        "ema": "bool_value",
-    }
-    assert start.hparams["lr"].number_value == 2e-4
-    columns = plugin["_hparams_/experiment"].experiment
-    assert [c.name for c in columns.hparam_infos] == ["loss", "lr", "ema"]
-    assert [(c.name.tag, c.display_name) for c in columns.metric_infos] == [("final/FD", "FD")]
-    (point,) = events.Tensors("final/FD")
-    assert tf.make_ndarray(point.tensor_proto) == 12.5

@@ -128,7 +128,7 @@ def test_a_run_leaves_all_that_it_promises(whole):
 
 
 def test_tensorboard_has_the_same_scalars_and_the_grid(whole):
-    events = EventAccumulator(str(whole / "tensorboard"))
+    events = EventAccumulator(str(whole))
     events.Reload()
     tags = events.Tags()
     line = log(whole)[1]
@@ -137,7 +137,8 @@ def test_tensorboard_has_the_same_scalars_and_the_grid(whole):
         tensor = events.Tensors(name)[1]
         assert tensor.step == 4
         assert tf.make_ndarray(tensor.tensor_proto) == pytest.approx(line[name])
-    assert "samples" in tags["tensors"]
+    assert {"samples", "real images", "settings/text_summary"} < set(tags["tensors"])
+    assert "hinge" in str(events.Tensors("settings/text_summary")[0].tensor_proto.string_val)
 
 
 def test_the_last_grid_the_keras_file_and_the_saved_model_all_hold_the_same_generator(whole):

@@ -101,6 +101,7 @@ def main(values: flags.FlagValues, rest: list[str]) -> int:
     settings = config.from_flags(values)
     phases.clear()
     require_places(settings)
+    config.require_services(settings)
     if values.overwrite and settings.strategy == "multi_worker":
         raise UserError(
             "several workers cannot each remove the earlier run; give --overwrite to gan_zoo"

@@ -249,25 +249,12 @@ class RunQueue:
             found = outcome(Run(self._run_folder(key)), steps, f"eval/{self._record['score']}")
             if found["state"] == "done":
                 tqdm.write(f"{name} is done{_scores(found, self._record['score'])}")
-                self._write_hparams(key, found)
                 return
             self.failures[name] = (
                 "files of it are missing or damaged; delete its folder, and the same command"
                 " trains it again"
             )
         tqdm.write(f"{name} failed: {self.failures[name]}")
-
-    def _write_hparams(self, key: tuple[str, int], found: Record) -> None:
-        """Add a run that is done to TensorBoard's HPARAMS, with the settings that variants set."""
-        from gan_zoo.comparison.hparams import hparams
-
-        if found["best"] is None:
-            return
-        settings, variants = self._settings[key], self._record["variants"].values()
-        changed = sorted({name for variant in variants for name in variant["settings"]})
-        shown: dict[str, str | int | float | bool] = {"variant": key[0], "seed": key[1]}
-        shown |= {name: getattr(settings, name) for name in changed}
-        hparams(self._run_folder(key), shown, {name: found[name] for name in ("best", "last")})
 
     @contextlib.contextmanager
     def _forwarding_signals(self) -> Iterator[None]:

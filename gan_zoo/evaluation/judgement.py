@@ -199,10 +199,10 @@ def score_lines(results: Sequence[Result], floors: Mapping[str, float]) -> list[
         reasons.setdefault(why, []).append(metric)
     lines += [f"(*) {' and '.join(names)}: says nothing, {why}" for why, names in reasons.items()]
     lines += dict.fromkeys(r.warning for r in results if r.warning)
-    return [*lines, *([_stamps([r.stamp for r in results])] if results else [])]
+    return [*lines, *([stamp_line([r.stamp for r in results])] if results else [])]
 
 
-def _stamps(stamps: Sequence[Stamp]) -> str:
+def stamp_line(stamps: Sequence[Stamp]) -> str:
     """Return how numbers were made: the first in full, of the others what differs."""
     first = stamps[0]
     groups: dict[str, list[str]] = {}

@@ -119,6 +119,11 @@ def labels_of_one_class(game: step.Game, text: str, number: int) -> tuple[np.nda
 
 
 def grid_layout(game: step.Game, number: int) -> tuple[np.ndarray | None, int | None, str]:
+    """Return how a grid of a game's samples shows the classes, see :func:`layout_of`."""
+    return layout_of(game.classes, number)
+
+
+def layout_of(classes: Classes | None, number: int) -> tuple[np.ndarray | None, int | None, str]:
     """Return how a grid of samples shows the classes.
 
     Up to 16 classes have a column each; more are sorted.
@@ -127,9 +132,9 @@ def grid_layout(game: step.Game, number: int) -> tuple[np.ndarray | None, int | 
         Labels int32 ``[number]``, the number of columns, and a sentence about the order; without a
         condition None, None and "".
     """
-    if game.classes is None:
+    if classes is None:
         return None, None, ""
-    column, names = game.classes.column, game.classes.names
+    column, names = classes.column, classes.names
     cells = np.arange(number, dtype=np.int32)
     if len(names) <= 16:
         columns = min(len(names), number)

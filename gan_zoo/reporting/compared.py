@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import Any
 
 from gan_zoo.comparison.results import (
@@ -122,7 +123,9 @@ def _verdicts(results: dict[str, Any]) -> Html:
             verdict = str(each.get("verdict"))
             kind = verdict if verdict in ("better", "worse") else None
             sentence = each["sentence"]
-            items.append(tag("li", sentence[:1].upper() + sentence[1:], class_=kind))
+            # Others begin with the name of a variant, which stays.
+            sentence = re.sub("^no evidence", "No evidence", sentence)
+            items.append(tag("li", sentence, class_=kind))
     if not items:
         return Html("")
     warning = many_verdicts(len(items))

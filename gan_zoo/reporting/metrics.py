@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import Any
 
+from gan_zoo.evaluation.judgement import better, judge, stamp_line
+from gan_zoo.evaluation.protocol import Stamp
 from gan_zoo.reporting.html import (
     Column,
     Html,
+    capital,
     decimals,
     figures,
     fixed,
@@ -21,9 +25,7 @@ from gan_zoo.reporting.html import (
 from gan_zoo.reporting.read import dictionary
 from gan_zoo.runs.run import Run
 
-_BETTER = dict.fromkeys(("FD", "FID", "KD", "KID", "SWD"), "↓")
-_BETTER |= dict.fromkeys(("CS", "IS", "precision", "recall", "density", "coverage"), "↑")
-_BETTER |= {"diversity": "→\u00a01", "spectrum": "→\u00a00"}
+_ARROWS = {"lower": "↓", "higher": "↑", "near 1": "→\u00a01", "near 0": "→\u00a00"}
 _ABOUT = (
     "↓ lower is better, ↑ higher, → towards. Real against real is the floor: what other real images"
     " score, so that a generator can hardly do better. ±: standard error over the choice of images;"
@@ -55,7 +57,7 @@ def metrics_section(run: Run) -> Html:
 
 
 def _own_table(run: Run, own: list[dict[str, Any]], at_end: list[dict[str, Any]]) -> Html:
-    """Return the table of the numbers that the run computed itself, with the protocol of each."""
+    """Return the table of the numbers that the run computed itself, and their stamp."""
     best_step = run.best[0] if run.best else None
     at_best = {
         record["result"].stamp.metric: record["result"]
@@ -63,24 +65,31 @@ def _own_table(run: Run, own: list[dict[str, Any]], at_end: list[dict[str, Any]]
         if record["step"] == best_step and not record["final"]
     }
     results = {r["result"].stamp.metric: r["result"] for r in at_end}
-    stamps = [_protocol(result) for result in results.values()]
-    usual = max(stamps, key=stamps.count)
+    marks = judge(list(results.values()), run.floors).marks
     rows = []
-    for (metric, result), stamp in zip(results.items(), stamps, strict=True):
-        numbers = _alike(result, at_best.get(metric), run.floors.get(metric))
-        rows.append((_name(metric), *numbers, None if stamp == usual else stamp))
+    for metric, result in results.items():
+        name = join([_name(result.stamp), tag("small", " (*)") if metric in marks else ""])
+        rows.append((name, *_alike(result, at_best.get(metric), run.floors.get(metric))))
     end = "final" if at_end[0]["final"] else "last"
     columns = [
         Column("metric", False),
         Column(f"{end}, step {at_end[0]['step']:,}"),
         Column(f"best, step {best_step:,.0f}" if best_step is not None else "best"),
         Column("real against real"),
-        Column("other stamp", False),
     ]
-    if all(row[-1] is None for row in rows):
-        columns, rows = columns[:-1], [row[:-1] for row in rows]
-    stamp = tag("p", tag("b", "Stamp"), f": {usual}.", class_="stamp")
-    return join([table(columns, rows, class_="protocol"), stamp])
+    notes = [f"(*) {' and '.join(names)}: says nothing, {why}." for why, names in _by_value(marks)]
+    warnings = {m: result.warning for m, result in results.items() if result.warning}
+    notes += [f"{', '.join(names)}: {warning}." for warning, names in _by_value(warnings)]
+    notes.append(capital(stamp_line([result.stamp for result in results.values()])))
+    return join([table(columns, rows), *(tag("p", note, class_="stamp") for note in notes)])
+
+
+def _by_value(content: Mapping[str, str]) -> Iterable[tuple[str, list[str]]]:
+    """Return the values of a mapping, each with its keys."""
+    keys: dict[str, list[str]] = {}
+    for key, value in content.items():
+        keys.setdefault(value, []).append(key)
+    return keys.items()
 
 
 def _alike(last: Any, best: Any, floor: float | None) -> list[Html | None]:
@@ -99,9 +108,7 @@ def _added_table(added: list[dict[str, Any]]) -> Html:
     rows = []
     for record in added:
         result, stamp = record["result"], record["result"].stamp
-        rows.append(
-            (_name(stamp.metric), record["step"], _value(result), stamp.short(), record["by"])
-        )
+        rows.append((_name(stamp), record["step"], _value(result), stamp.short(), record["by"]))
     columns = [
         Column("metric", False),
         Column("step"),
@@ -121,14 +128,6 @@ def _value(result: Any, digits: int | None = None) -> Html | None:
     return join([value, tag("small", error, class_="error")])
 
 
-def _name(metric: str) -> Html:
+def _name(stamp: Stamp) -> Html:
     """Return a metric with an arrow to where it is better."""
-    return join([metric, tag("small", f"\u00a0{_BETTER.get(metric.split('-')[0], '')}")])
-
-
-def _protocol(result: Any) -> str:
-    """Return how a number was computed, without the name of its metric."""
-    stamp = result.stamp.short().partition(" ")[2].strip("()")
-    extractor = f"@{result.stamp.extractor_hash[:4]}, " if result.stamp.extractor else ""
-    warning = f"; {result.warning}" if result.warning else ""
-    return f"{extractor}{stamp}{warning}"
+    return join([stamp.metric, tag("small", f"\u00a0{_ARROWS.get(better(stamp), '')}")])

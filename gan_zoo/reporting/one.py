@@ -9,6 +9,7 @@ from typing import Any
 
 from gan_zoo.config import held_out
 from gan_zoo.evaluation.alarms import Alarm
+from gan_zoo.evaluation.judgement import judge
 from gan_zoo.reporting.curves import SHARES, draw, score_curve, training_curves
 from gan_zoo.reporting.html import (
     About,
@@ -64,6 +65,7 @@ def body(run: Run, frames: Frames, place: int, about: About, alone: bool) -> Htm
     now, ended = alarms_of(run)
     return join(
         [
+            *_verdict(run),
             tag("p", _summary(run, now), class_="story"),
             _alarms(now, ended),
             notice(run.problems) if alone else "",
@@ -75,6 +77,23 @@ def body(run: Run, frames: Frames, place: int, about: About, alone: bool) -> Htm
             _settings(run),
         ]
     )
+
+
+def _verdict(run: Run) -> list[Html]:
+    """Return what the newest scores of the run say; nothing without scores."""
+    own = [record for record in run.results if not record["by"]]
+    if not own:
+        return []
+    last = max(own, key=lambda record: (record["step"], record["final"]))
+    newest = [r["result"] for r in own if (r["step"], r["final"]) == (last["step"], last["final"])]
+    scores = [(int(step), score) for step, score in run.scores if step <= last["step"]]
+    judged = judge(newest, run.floors, scores)
+    rest = " ".join(filter(None, [*judged.findings, judged.advice]))
+    return [
+        tag("p", words, class_=kind)
+        for words, kind in ((judged.verdict, "judgment"), (rest, "story"))
+        if words
+    ]
 
 
 def title_of(run: Run) -> str:

@@ -4,7 +4,6 @@ const all = JSON.parse(document.getElementById("frames").textContent);
 const format = (n) => n.toLocaleString("en");
 
 // Charts: values of the point that is nearest to the pointer, and a mark at the slider's step.
-const SVG = "http://www.w3.org/2000/svg";
 
 class Chart {
   constructor(svg) {
@@ -35,7 +34,7 @@ class Chart {
   }
 
   vertical(kind) {
-    const line = this.svg.appendChild(document.createElementNS(SVG, "path"));
+    const line = this.svg.appendChild(document.createElementNS(this.svg.namespaceURI, "path"));
     line.setAttribute("class", kind);
     return line;
   }

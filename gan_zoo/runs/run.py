@@ -6,7 +6,7 @@ No TensorFlow at import: only restoring a checkpoint needs it.
 |---|---|
 | ``config.json`` | settings, data, versions, machine, command |
 | ``metrics.jsonl``, ``evaluations.jsonl`` | the logs, see :mod:`gan_zoo.runs.logs` |
-| ``tensorboard/`` | the same scalars, and grids |
+| ``events.out.tfevents.*`` | for TensorBoard; in ``tensorboard/`` in runs of earlier versions |
 | ``samples/STEP.png`` | grids of samples, always from the same noise |
 | ``samples/real.png`` | a grid of images that it trains on, for comparison |
 | ``checkpoints/``, ``checkpoints/best/`` | see :mod:`gan_zoo.runs.checkpoints` |
@@ -43,8 +43,8 @@ if TYPE_CHECKING:
 # What training writes, config.json last: until then, it is still a run.
 _OWN = (
     "metrics.jsonl", "evaluations.jsonl", "generator.keras", "samples.gif", "samples/[0-9]*.png",
-    "samples/real.png",
-    "tensorboard/events.out.tfevents.*", "checkpoints/step-*.index", "checkpoints/step-*.data-*",
+    "samples/real.png", "events.out.tfevents.*", "tensorboard/events.out.tfevents.*",
+    "checkpoints/step-*.index", "checkpoints/step-*.data-*",
     "checkpoints/best/step-*.index", "checkpoints/best/step-*.data-*", "generator/*.pb",
     "generator/variables/variables.*", "config.json",
 )  # fmt: skip

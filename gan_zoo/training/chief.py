@@ -88,6 +88,9 @@ class Chief:
             fake = self._evaluation_samples(step)
             results, scalars = evaluator.evaluate(step, fake, time.perf_counter() - began)
         self._logger.logs.evaluations(step, results, evaluator.floor)
+        if evaluator.best:
+            last = scalars[evaluator.score]
+            self._logger.track(step, {"score/best": evaluator.best[0], "score/last": last})
         if evaluator.best and evaluator.best[1] == step:
             self._checkpoints.save_best(step)
         self._scored = True
@@ -146,6 +149,7 @@ class Chief:
         # one. An evaluation that the budget skips cannot raise an alarm.
         for alarm in self._evaluator.new_alarms():
             self._logger.print(f"ALARM {alarm}")
+            self._logger.text(alarm.since, f"alarms/{alarm.name}", str(alarm))
             if alarm.name == "collapse" and policy != "warn":
                 may_roll_back = policy == "rollback" and self._evaluator.rollbacks < MAX_ROLLBACKS
                 outcome = Outcome.ROLL_BACK if may_roll_back else Outcome.STOP_ALARM

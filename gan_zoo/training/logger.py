@@ -1,4 +1,4 @@
-"""What a run tells people while it trains: logs, TensorBoard, grids of samples, and the screen."""
+"""What a run tells people while it trains: logs, trackers, grids of samples, and the screen."""
 
 from __future__ import annotations
 
@@ -7,11 +7,10 @@ import os
 import sys
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # a notebook without ipywidgets gets the plain bar
@@ -21,13 +20,16 @@ from gan_zoo import images
 from gan_zoo.runs.logs import LogWriter, Record
 from gan_zoo.runs.run import Run
 from gan_zoo.runs.writer import at_once
+from gan_zoo.training.trackers import Tracker
 
 OnGrid = Callable[[int, np.ndarray], None]
 QUIET_SECONDS = 60  # without a terminal, a line is printed at least so often
 
 
 class Logger:
-    """Writes logs, TensorBoard and grids, and shows progress. It may be opened on an earlier run.
+    """Writes logs and grids, also to trackers, and shows progress.
+
+    It may be opened on an earlier run.
 
     Attributes:
         logs: The writer of ``metrics.jsonl`` and ``evaluations.jsonl``.
@@ -41,6 +43,7 @@ class Logger:
         batch: int,
         on_grid: OnGrid | None = None,
         submit: Callable[..., None] = at_once,
+        trackers: Sequence[Tracker] = (),
     ):
         """Open for steps after ``start``; what the run wrote beyond it before a kill is dropped.
 
@@ -51,6 +54,7 @@ class Logger:
             batch: Images a step.
             on_grid: Called with the step and the grid, uint8 [H, W, C], for a notebook, say.
             submit: Has a function called that writes, now or behind the training.
+            trackers: Get the same as the files.
         """
         self.logs, self._submit = LogWriter(run.folder, start, submit), submit
         self._samples = run.folder / "samples"
@@ -58,7 +62,7 @@ class Logger:
         for path in run.sample_grids:
             if int(path.stem) > start:
                 path.unlink()
-        self._writer = tf.summary.create_file_writer(str(run.folder / "tensorboard"))
+        self._trackers = trackers
         self._steps, self._batch, self._on_grid = steps, batch, on_grid
         notebook = tqdm.__name__ == "tqdm_notebook"
         # One unit is an image, so that the bar's own rate is images a second.
@@ -74,15 +78,20 @@ class Logger:
         self._closed = False
 
     def scalars(self, step: int, values: dict[str, float]) -> Record:
-        """Log scalars to TensorBoard and ``metrics.jsonl``; return the record."""
-        self._submit(self._write_scalars, step, dict(values))
+        """Log scalars to the trackers and ``metrics.jsonl``; return the record."""
+        self.track(step, values)
         self._bar.update(step * self._batch - self._bar.n)
         return self.logs.metrics(step, step * self._batch, values)
 
-    def _write_scalars(self, step: int, values: dict[str, float]) -> None:
-        with self._writer.as_default(step=step):
-            for name, value in values.items():
-                tf.summary.scalar(name, value)
+    def track(self, step: int, values: dict[str, float]) -> None:
+        """Log scalars to the trackers only."""
+        for tracker in self._trackers:
+            self._submit(tracker.scalars, step, dict(values))
+
+    def text(self, step: int, name: str, words: str) -> None:
+        """Log a text to the trackers."""
+        for tracker in self._trackers:
+            self._submit(tracker.text, step, name, words)
 
     def progress(
         self, step: int, summary: str, speed: float = math.nan, *, line: bool = False
@@ -95,7 +104,7 @@ class Logger:
             self.print(f"step {step}/{self._steps}: {summary}{rate}")
 
     def grid(self, step: int, samples: np.ndarray, columns: int | None = None) -> None:
-        """Save a grid of uint8 samples [N, H, W, C] as ``samples/STEP.png`` and in TensorBoard."""
+        """Save a grid of uint8 samples [N, H, W, C] as ``samples/STEP.png`` and in trackers."""
         sheet = images.grid(samples, columns)
         self._submit(self._write_grid, step, sheet, size=sheet.nbytes)
         if self._on_grid is not None:
@@ -103,9 +112,8 @@ class Logger:
 
     def _write_grid(self, step: int, sheet: np.ndarray) -> None:
         images.save_png(self._samples / f"{step:08d}.png", images.enlarge(sheet))
-        with self._writer.as_default(step=step):
-            tf.summary.image("samples", sheet[None])
-        self._writer.flush()
+        for tracker in self._trackers:
+            tracker.picture(step, "samples", sheet)
 
     def print(self, text: Any) -> None:
         """Print a line above the bar; the run goes on if nobody reads the screen (``| head``)."""
@@ -121,4 +129,5 @@ class Logger:
         if not self._closed:
             self._closed = True
             self._bar.close()
-            self._writer.close()
+            for tracker in self._trackers:
+                tracker.close()

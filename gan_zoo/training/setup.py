@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from gan_zoo import randomness
+from gan_zoo import images, randomness
 from gan_zoo.config import Config, load_plugins
 from gan_zoo.contracts import Classes, Dataset
 from gan_zoo.datasets import cache_dir
@@ -23,7 +23,7 @@ from gan_zoo.game.build import (
     load_data,
     split_rows,
 )
-from gan_zoo.game.labels import condition_classes, rare_class_warning
+from gan_zoo.game.labels import condition_classes, layout_of, rare_class_warning
 from gan_zoo.game.step import Game
 from gan_zoo.phases import phase
 from gan_zoo.runs.checkpoints import Checkpoints
@@ -33,6 +33,9 @@ from gan_zoo.runs.writer import Writer
 from gan_zoo.training import notes, origin, trainer
 from gan_zoo.training.chief import EVALUATION_SEED, Chief, Follower
 from gan_zoo.training.logger import Logger, OnGrid
+from gan_zoo.training.real import real_grid
+from gan_zoo.training.trackers import Tracker, open_services, settings_text
+from gan_zoo.training.trackers.tensorboard import TensorBoard
 
 
 class Session(NamedTuple):
@@ -139,13 +142,13 @@ def set_up(
     chief: Chief | Follower = Follower()
     if is_chief:
         # The logger drops what lies beyond `start` before the evaluator reads the metrics.
-        logger = Logger(run, start, config.steps, config.batch, on_grid, writer.submit)
+        trackers = _open_trackers(config, run, data, classes)
+        logger = Logger(run, start, config.steps, config.batch, on_grid, writer.submit, trackers)
         advice = [*notes.early_zero_rates(game, config.steps)]
         if start:
             advice += notes.changed_rates(game, config, before, start)
         else:
-            advice += notes.unchecked_parts(config)
-            advice += notes.frozen_weights(game, config)
+            advice += [*notes.unchecked_parts(config), *notes.frozen_weights(game, config)]
         if start_weights:
             advice += start_weights.notes(data)
         opening = notes.opening(config, run.folder, data, start)
@@ -158,6 +161,29 @@ def set_up(
             logger.print(line)
     train_chunk = trainer.chunk_trainer(config, game, distribution, data, start, chief.print)
     return Session(config, run, distribution, game, checkpoints, chief, train_chunk, start)
+
+
+def _open_trackers(
+    config: Config, run: Run, data: Dataset, classes: Classes | None
+) -> list[Tracker]:
+    """Return the trackers of a run, with its settings; TensorBoard has real images, too.
+
+    Real images lie beside the samples. They go to no service, which may be elsewhere.
+    """
+    board = TensorBoard(run.folder)
+    board.begin(config)
+    if not run.real_grid.exists():
+        labels, columns, _ = layout_of(classes, config.samples)
+        column = classes.column if classes else ""
+        train = data_split(data, config, "train")
+        sheet = real_grid(train, config.samples, labels, column, columns)
+        images.save_png(run.real_grid, images.enlarge(sheet))
+        board.picture(0, "real images", sheet)
+    trackers: list[Tracker] = [board, *open_services(config, run, print)]
+    settings = settings_text(dataclasses.asdict(config))
+    for tracker in trackers:
+        tracker.text(0, "settings", settings)
+    return trackers
 
 
 def fit_batch(config: Config, count: int, run: Run, distribution: tf.distribute.Strategy) -> Config:
