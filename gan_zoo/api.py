@@ -58,11 +58,14 @@ class Run(run.Run):
             )
         return found
 
-    def report(self, out: str | Path | None = None) -> Path:
-        """Write the HTML page about the run and return its path: ``report.html`` in its folder."""
+    def report(self, out: str | Path | None = None, *, title: str = "", real: bool = True) -> Path:
+        """Write the HTML page about the run and return its path: ``report.html`` in its folder.
+
+        It shows images of the training data beside the samples, unless ``real`` is False.
+        """
         from gan_zoo.reporting import make_report
 
-        return make_report([self.folder], None if out is None else Path(out))
+        return make_report([self.folder], None if out is None else Path(out), title, real)
 
 
 def open_run(folder: str | Path) -> Run:

@@ -1,8 +1,10 @@
 """gan_zoo compare as a user meets it: the queue with runs of a stand-in, which is quick, and once with real ones."""
 
 import importlib
+import io
 import json
 import os
+import re
 import shlex
 import shutil
 import signal
@@ -18,6 +20,7 @@ import numpy as np
 import pytest
 
 from gan_zoo import cli, comparison
+from gan_zoo.comparison import queue
 from gan_zoo.comparison.plan import evaluation_schedule, make_plan
 from gan_zoo.comparison.queue import start
 from gan_zoo.comparison.results import outcome, selected_score
@@ -330,11 +333,28 @@ def test_a_run_that_was_killed_says_nothing_of_its_training(compare):
 
 def test_verdict_and_sentence_agree_where_nothing_scatters(compare):
     said = compare("plain:", "good: --loss=hinge", "again:", "--seeds=2")
-    assert "good is better than plain: its best FD-embedded is 0.50 times as high" in said
-    assert (
-        "between again and plain: with each of 2 seeds, both have the same best FD-embedded."
-        in said
-    )
+    # A verdict holds for its budget, and the best of many verdicts may be chance.
+    score = "best FD-embedded after 64 images a run"
+    assert f"good is better than plain: its {score} is 0.50 times as high" in said
+    assert f"again and plain: with each of 2 seeds, both have the same {score}." in said
+    assert "Each of these 2 verdicts is at 95 %" in said
+    best = compare.results()["runs"][0]["best"]
+    assert re.search(rf"plain-seed\d is done: best FD-embedded {best:.4g}", said)
+
+
+def test_the_time_left_knows_what_was_done_before(tmp_path, monkeypatch):
+    """Runs of earlier calls took no time now: their images must not count as speed."""
+    screen = io.StringIO()
+    screen.isatty = lambda: True
+    monkeypatch.setattr("sys.stderr", screen)
+    configs = {("plain", seed): Config(steps=10, batch=8, seed=seed) for seed in range(3)}
+    runs = queue.RunQueue({}, configs, tmp_path, [])
+    runs._images = {("plain", 0): 80, ("plain", 1): 80}
+    with runs._progress_bar() as bar:
+        bar.start_t -= 10
+        bar.n += 20
+        # 20 images in 10 s: the 60 that are left take 30 s.
+        assert "180/240 [00:10<00:30" in str(bar)
 
 
 def test_each_variant_keeps_its_folder_whatever_the_order_of_later_calls(compare):

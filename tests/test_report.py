@@ -2,6 +2,8 @@
 
 import base64
 import hashlib
+import html
+import http.client
 import importlib
 import io
 import json
@@ -10,6 +12,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import threading
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -18,6 +21,7 @@ import pytest
 from PIL import Image
 
 from gan_zoo import cli
+from gan_zoo.errors import UserError
 
 ROOT = Path(__file__).parent.parent
 EVIL = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>{}%s$x$"
@@ -321,13 +325,14 @@ def test_page_of_a_run(report, tmp_path):
         "best FD-embedded is 10.00 (real against real: 0.9500), at step 200; the last is 15.00, 1.50 times the best."
         in page.text
     )
-    assert "Training time20 s160 images/s" in page.text  # 3200 images at 160 a second
+    assert "Training time20 s 160 images/s" in page.text  # 3200 images at 160 a second
     assert "Collapse since step 300: recall is 0.001" in page.text
-    assert page.row("FD-embedded\u00a0↓")[1:4] == ["15.00± 0.20", "10.00± 0.20", "0.9500"]
-    assert (
-        page.row("FD-embedded\u00a0↓")[4]
-        == "@51b9, 2k fake/5k real train, none, lanczos 64, no EMA"
-    )
+    # One metric's numbers have equally many decimals; the stamp of all stands once.
+    assert page.row("FD-embedded\u00a0↓")[1:] == ["15.00± 0.20", "10.00± 0.20", "0.95"]
+    stamp = "Stamp: FD-embedded@51b9 (2k fake/5k real train, none, lanczos 64, no EMA)."
+    assert page.text.count(stamp) == 1
+    verdict = "FD-embedded is 16 times the floor, the score of real pictures"
+    assert page.text.index(verdict) < page.text.index("Trained for") < page.text.index("Samples")
     assert page.row("loss") == ["loss", "hinge", "non_saturating"]
     assert "with uncommitted changes" in page.text
     assert "gan_zoo memorization" in page.text
@@ -345,7 +350,134 @@ def test_page_of_a_run(report, tmp_path):
     steps = [step for _, step, _ in page.frames["0"]]
     assert (len(steps), steps[0], steps[-1]) == (30, 0, 400)
     assert (decoded(page.frames["0"][-1][2]) == grid(40)).all()
+    assert not [a for a in page.of("img") if "data-real" in a]  # it has none
+    assert "images of the training data" not in page.text
     assert next(a["src"] for a in page.of("img")) == page.frames["0"][-1][2]
+
+
+def test_real_images_stand_beside_samples_unless_they_must_not(report, undrawn, tmp_path):
+    """Training images can be faces: a page says that it has some, and can be made without."""
+    folder = write_run(tmp_path / "mine")
+    Image.fromarray(grid(99)).save(folder / "samples/real.png")
+    Image.fromarray(grid(98)).save(folder / "nearest-step400.png")
+    said = report(folder)
+    assert "it holds images of the training data; --no_real leaves them out" in said
+    page = Page(folder / "report.html")
+    check_safe(page)
+    real = [decoded(a["src"]) for a in page.of("img") if "data-real" in a]
+    assert (real[0] == grid(99)).all()
+    assert (real[1] == grid(98)).all()
+    assert "gan_zoo report --no_real leaves them out" in page.text
+    assert [step for _, step, _ in page.frames["0"]] == [0, 133, 266, 400]  # it is no sample
+    assert "training data" not in report(folder, "--no_real")
+    shown = [decoded(a["src"]) for a in Page(folder / "report.html").of("img")]
+    assert len(shown) == 1
+    assert (shown[0] == grid(3)).all()
+
+
+def test_real_images_of_several_runs_are_shown_where_their_data_are_the_same(
+    report, undrawn, tmp_path
+):
+    folders = [write_run(tmp_path / name) for name in "ab"]
+    Image.fromarray(grid(99)).save(folders[1] / "samples/real.png")
+    report(*folders, "--out=same.html")
+    assert len([a for a in Page(Path("same.html")).of("img") if "data-real" in a]) == 1
+    record = json.loads((folders[1] / "config.json").read_text())
+    record["data"]["hash"] = "other"
+    (folders[1] / "config.json").write_text(json.dumps(record))
+    report(*folders, "--out=other.html")
+    assert not [a for a in Page(Path("other.html")).of("img") if "data-real" in a]
+
+
+def test_a_title_of_ones_own(report, undrawn, tmp_path):
+    folder, other = write_run(tmp_path / "mine"), write_run(tmp_path / "other")
+    for words in ([folder], [folder, other], [write_comparison(tmp_path / "ab")]):
+        report(*words, f"--title={EVIL}", "--out=page.html")
+        page = Page(Path("page.html"))
+        check_safe(page)
+        assert page.text.count(EVIL) == 2  # on the page, and on the browser's tab
+
+
+def test_charts_have_the_values_that_are_drawn(parts):
+    """The script shows a value where the pointer is: axes and points must be those of the SVG."""
+    line = parts["plots"].Line([(0, 1.0), (50, 10.0), (100, 100.0)], name="D")
+    weak = parts["plots"].Line([(0, 7.0), (100, 7.0)], weak=True)
+    svg = parts["plots"].chart([weak, line], "about", x="steps", scale="log")
+    plot = json.loads(html.unescape(re.search(r'data-plot="([^"]*)"', svg)[1]))
+    assert [each["name"] for each in plot["lines"]] == ["D"]
+    assert plot["lines"][0]["points"] == [[0, 1], [50, 10], [100, 100]]
+    assert (plot["unit"], plot["log"]) == ("steps", True)
+    left, pixel_left, right, pixel_right = plot["x"]
+    bottom, pixel_bottom, top, pixel_top = plot["y"]
+    x = pixel_left + (50 - left) / (right - left) * (pixel_right - pixel_left)
+    share = np.log(10 / bottom) / np.log(top / bottom)
+    y = pixel_bottom + share * (pixel_top - pixel_bottom)
+    drawn = re.findall(r"[ML] ([\d.]+) ([\d.]+)", svg)
+    assert min(abs(x - float(a)) + abs(y - float(b)) for a, b in drawn) < 0.05
+
+
+@pytest.mark.parametrize(
+    ("values", "shown"),
+    [
+        ([0.4333, 0.00125, 0.06], ["0.4333", "0.0013", "0.0600"]),
+        ([15.0, 0.95], ["15.00", "0.95"]),
+        ([12345.6, 7.0], ["12,346", "7"]),
+        ([0.5, 0.0, -0.25], ["0.5000", "0.0000", "−0.2500"]),
+        ([0.5, 1e-9], ["0.5000", "1.0e−09"]),  # in full where it would be 0
+        ([2e12, float("nan")], ["2.0e+12", "nan"]),
+    ],
+)
+def test_numbers_of_a_column_have_equally_many_decimals(values, shown):
+    from gan_zoo.reporting.html import decimals, fixed
+
+    assert [fixed(value, decimals(values)) for value in values] == shown
+
+
+def ask(server, path="/", host=None):
+    """What the server answers: its status and its text."""
+    connection = http.client.HTTPConnection(*server.server_address, timeout=30)
+    port = server.server_address[1]
+    connection.request("GET", path, headers={"Host": host or f"127.0.0.1:{port}"})
+    answer = connection.getresponse()
+    return answer.status, answer.read().decode()
+
+
+def test_a_served_page_follows_the_run(parts, undrawn, tmp_path):
+    from gan_zoo.reporting import serve
+
+    folder = write_run(tmp_path / "mine", frames=2)
+    pages = serve.Pages([folder], "", True)
+    with serve._server(pages, 0) as server:
+        threading.Thread(target=server.serve_forever, args=[0.01], daemon=True).start()
+        port = server.server_address[1]
+        with pytest.raises(UserError, match=f"--port={port} is in use"):
+            serve._server(pages, port)
+        with serve._server(pages, 0) as next_server:
+            assert next_server.server_address[1] > port
+        status, page = ask(server)
+        version = ask(server, "/version")
+        assert status == 200
+        assert f'data-follows="{version[1]}"' in page
+        assert "connect-src 'self'" in page
+        assert ask(server) == (200, page)
+        Image.fromarray(grid(7)).save(folder / "samples/00000500.png")
+        assert ask(server, "/version") != version
+        assert "Trained for 500 steps" in ask(server)[1]
+        assert ask(server, host="evil.example")[0] == 403  # a name that points here
+        assert ask(server, "/config.json")[0] == 404
+        shutil.rmtree(folder)
+        status, sentence = ask(server)
+        assert status == 500
+        assert "there is no folder" in sentence
+        server.shutdown()
+    assert "data-follows" not in page.split("<body>")[1].split("<script>")[0]
+
+
+def test_serving_is_refused_before_it_begins(report, tmp_path):
+    assert "writes no file" in report(tmp_path, "--serve", "--out=a.html", code=2)
+    assert "there is no folder" in report(tmp_path / "nowhere", "--serve", code=2)
+    folder = write_run(tmp_path / "mine", frames=1)
+    assert "is not a port" in report(folder, "--serve", "--port=99999", code=2)
 
 
 def test_images_held_out_do_not_count_as_trained_on(parts, tmp_path):
@@ -587,6 +719,15 @@ def test_page_of_a_comparison(report, tmp_path):
         ["b", "1.50", "1.20 to 1.90", "2", "1.25"]
     ]
     assert "FD-embedded@51b9, real against real 0.9500, target 14.20; lower is better." in page.text
+    order = ("b is worse.", "Samples", "Scores", "Leaderboard", "All runs", "To run it again")
+    places = [page.text.index(f"{words}") for words in order]
+    assert places == sorted(places)  # the verdict first, then pictures, then tables
+    assert "verdicts is at 95 %" not in page.text  # there is one
+    results = json.loads((folder / "results.json").read_text())
+    results["comparisons"] *= 3
+    (folder / "results.json").write_text(json.dumps(results))
+    report(folder)
+    assert "Each of these 3 verdicts is at 95 %" in Page(folder / "report.html").text
     pictures = [json.loads(attrs["data-runs"]) for attrs in page.of("img") if "src" in attrs]
     assert pictures == [{"0": 0, "1": 1}, {"0": 2, "1": 3}]
     assert [attrs["value"] for attrs in page.of("option")] == ["0", "1"]

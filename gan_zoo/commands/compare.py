@@ -122,9 +122,11 @@ def _command(values: flags.FlagValues, rest: list[str]) -> str:
 
 def _write_page(folder: Path) -> None:
     """Write the page of a comparison; if that is not possible, its results stay."""
-    from gan_zoo.reporting import make_report
+    from gan_zoo.reporting import holds_real_images, make_report
 
     try:
-        print(f"{make_report([folder])}: the results as a page")
+        page = make_report([folder])
+        real = ", with images of the training data" if holds_real_images(page) else ""
+        print(f"{page}: the results as a page{real}")
     except UserError as e:
         print(f"no page was written: {e}", file=sys.stderr)
