@@ -79,7 +79,9 @@ def _own_table(run: Run, own: list[dict[str, Any]], at_end: list[dict[str, Any]]
     ]
     notes = [f"(*) {' and '.join(names)}: says nothing, {why}." for why, names in _by_value(marks)]
     warnings = {m: result.warning for m, result in results.items() if result.warning}
-    notes += [f"{', '.join(names)}: {warning}." for warning, names in _by_value(warnings)]
+    notes += [
+        f"{', '.join(names)}: {warning.rstrip('.')}." for warning, names in _by_value(warnings)
+    ]
     notes.append(capital(stamp_line([result.stamp for result in results.values()])))
     return join([table(columns, rows), *(tag("p", note, class_="stamp") for note in notes)])
 

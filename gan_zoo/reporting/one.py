@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 from collections.abc import Sequence
 from typing import Any
@@ -90,10 +91,16 @@ def _verdict(run: Run) -> list[Html]:
     judged = judge(newest, run.floors, scores)
     rest = " ".join(filter(None, [*judged.findings, judged.advice]))
     return [
-        tag("p", words, class_=kind)
+        tag("p", _whole_flags(words), class_=kind)
         for words, kind in ((judged.verdict, "judgment"), (rest, "story"))
         if words
     ]
+
+
+def _whole_flags(words: str) -> Html:
+    """Return a text in which no line ends within a flag."""
+    parts = re.split(r"(--[^\s,;]+)", words)
+    return join(tag("span", part, class_="flag") if i % 2 else part for i, part in enumerate(parts))
 
 
 def title_of(run: Run) -> str:
@@ -174,7 +181,7 @@ def _alarms(now: Sequence[Alarm], ended: Sequence[Alarm]) -> Html:
     for alarm in now:
         name = tag("b", ALARMS.get(alarm.name, alarm.name))
         text = tag("p", name, f" since step {alarm.since:,}: {alarm.seen}.")
-        advice = tag("p", f"To try: {alarm.advice}.")
+        advice = tag("p", "To try: ", _whole_flags(alarm.advice), ".")
         boxes.append(tag("div", text, advice, class_="alarm now"))
     for alarm in ended:
         name = tag("b", ALARMS.get(alarm.name, alarm.name))
