@@ -442,9 +442,21 @@ def ask(server, path="/", host=None):
     return answer.status, answer.read().decode()
 
 
-def test_a_served_page_follows_the_run(parts, undrawn, tmp_path):
+def test_pages_leave_the_machine_to_the_training(undrawn, tmp_path):
     from gan_zoo.reporting import serve
 
+    pages = serve.Pages([write_run(tmp_path / "mine", frames=2)], "", True)
+    first = pages.newest()
+    Image.fromarray(grid(7)).save(tmp_path / "mine/samples/00000500.png")
+    assert pages.newest() is first  # a page took a while, so the next one comes later
+    pages._rests_until = 0
+    assert pages.newest() is not first
+
+
+def test_a_served_page_follows_the_run(undrawn, tmp_path, monkeypatch):
+    from gan_zoo.reporting import serve
+
+    monkeypatch.setattr(serve, "_SHARE", float("inf"))
     folder = write_run(tmp_path / "mine", frames=2)
     pages = serve.Pages([folder], "", True)
     with serve._server(pages, 0) as server:

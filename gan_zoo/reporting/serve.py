@@ -6,6 +6,7 @@ import contextlib
 import errno
 import hashlib
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -16,6 +17,7 @@ from gan_zoo.reporting import check_folders, make_page
 
 HOST = "127.0.0.1"  # never to other machines: pages hold training images
 _FIRST_PORT, _PORTS = 8008, 20
+_SHARE = 0.1  # of the time goes into pages at most, since the training needs the machine
 _WATCHED = ("*.json", "*.jsonl", "samples/*.png", "nearest-step*.png")
 
 
@@ -49,9 +51,12 @@ class Pages:
         self._asked = folders, title, real
         self._lock = threading.Lock()
         self._made: tuple[str, bytes] = ("", b"")
+        self._rests_until = 0.0
 
     def version(self) -> str:
-        """Return a mark of the state of all files."""
+        """Return a mark of the state of all files, or for a while the mark of the newest page."""
+        if time.monotonic() < self._rests_until:
+            return self._made[0]
         states = hashlib.sha256()
         for path in _files(self._asked[0]):
             with contextlib.suppress(OSError):  # removed since it was listed
@@ -68,7 +73,10 @@ class Pages:
         with self._lock:
             version = self.version()
             if self._made[0] != version:
+                began = time.monotonic()
                 self._made = version, make_page(*self._asked, follows=version)
+                ended = time.monotonic()
+                self._rests_until = ended + (ended - began) / _SHARE
             return self._made[1]
 
 
