@@ -126,7 +126,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """Answer a browser."""
-        port = self.server.server_address[1]
+        port = self.connection.getsockname()[1]
         # A page of somebody else may have its name point to this machine, to read what is here.
         if self.headers.get("Host") not in (f"{HOST}:{port}", f"localhost:{port}"):
             return self._answer(403, "this server answers its own address only.")
