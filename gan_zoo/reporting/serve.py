@@ -17,7 +17,8 @@ from gan_zoo.reporting import check_folders, make_page
 
 HOST = "127.0.0.1"  # never to other machines: pages hold training images
 _FIRST_PORT, _PORTS = 8008, 20
-_SHARE = 0.1  # of the time goes into pages at most, since the training needs the machine
+_SHARE = 0.1  # of the time goes into pages, since the training needs the machine
+_MOST_REST = 20.0  # seconds
 _WATCHED = ("*.json", "*.jsonl", "samples/*.png", "nearest-step*.png")
 
 
@@ -76,7 +77,7 @@ class Pages:
                 began = time.monotonic()
                 self._made = version, make_page(*self._asked, follows=version)
                 ended = time.monotonic()
-                self._rests_until = ended + (ended - began) / _SHARE
+                self._rests_until = ended + min(_MOST_REST, (ended - began) / _SHARE)
             return self._made[1]
 
 
