@@ -24,6 +24,8 @@ _LEVELS = (
     (40.0, "a rough likeness of real pictures"),
     (float("inf"), "far from real pictures"),
 )
+_NOTHING = 0.02  # times that of real pictures: below, precision and recall are as of noise
+_MORE = "Try more steps, or a recipe (`gan_zoo presets` lists them)."
 _LEAST_COVERAGE = 0.05  # times that of real pictures: below, samples lie near a few odd pictures
 
 
@@ -76,21 +78,23 @@ def judge(
     hollow = _hollow(values, parts)
     marks = {r.stamp.metric: hollow[k] for r in results if (k := kind_of(r.stamp)) in hollow}
     distance = next((r for r in results if kind_of(r.stamp) == "FD"), None)
-    verdict = _verdict(distance, parts) if distance else ""
-    found = list(_findings(values, parts, hollow))[:2]
+    seen = [parts[k] for k in ("precision", "recall") if k in parts and k not in hollow]
+    early = bool(seen) and max(seen) < _NOTHING
+    verdict = _verdict(distance, parts, early) if distance else ""
+    found = [] if early else list(_findings(values, parts, hollow))[:2]
     advice = _trend(scores)
-    if not advice and found:
-        advice = found[0][1]
+    if not advice and (found or early):
+        advice = found[0][1] if found else _MORE
     return Judgement(verdict, tuple(finding for finding, _ in found), advice, marks)
 
 
-def _verdict(distance: Result, parts: Mapping[str, float]) -> str:
-    """Return how far the samples are from real pictures."""
+def _verdict(distance: Result, parts: Mapping[str, float], early: bool) -> str:
+    """Return how far the samples are from real pictures; ``early`` if none is like any."""
     name, times = distance.stamp.metric, parts.get("FD")
     if times is None:
         return f"{name} is {distance.value:.4g}; what real pictures score is not known."
     level = next(words for bound, words in _LEVELS if times < bound)
-    if max((parts[k] for k in ("precision", "recall") if k in parts), default=1.0) < 0.02:
+    if early:
         level = "not yet like real pictures"
     caution = " (of so few pictures, that is rough)" if distance.warning else ""
     return f"{name} is {_times(times)} the floor, the score of real pictures{caution}: {level}."
@@ -151,7 +155,7 @@ def _findings(
     if hollow.keys() & {"precision", "density"}:
         yield (
             "The samples are near a few unusual pictures only: precision means nothing here.",
-            "Try more steps, or a recipe (`gan_zoo presets` lists them).",
+            _MORE,
         )
     if values.get("spectrum-checkerboard", 0.0) > 6.0:
         yield (
@@ -208,7 +212,7 @@ def stamp_line(stamps: Sequence[Stamp]) -> str:
     groups: dict[str, list[str]] = {}
     for stamp in stamps[1:]:
         if difference := _difference(stamp, first):
-            groups.setdefault(difference, []).append(stamp.metric)
+            groups.setdefault(difference, []).append(kind_of(stamp))
     others = [f"; {', '.join(names)}: {what}" for what, names in groups.items()]
     return f"stamp: {first.short()}{''.join(others)}"
 
