@@ -150,7 +150,7 @@ def small_sample_warning(n: int, dimensions: int) -> str:
         return ""
     return (
         f"only {n} images for {dimensions} features: the distance is biased upwards; compare it"
-        f" with the floor at the same number of images, or take {10 * dimensions} and more."
+        f" with real against real at the same number of images, or take {10 * dimensions} and more."
     )
 
 
