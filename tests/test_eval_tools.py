@@ -96,7 +96,7 @@ def test_a_run_scores_as_in_its_own_final_evaluation_and_logs_it(tool, trained):
         }.items() <= expected.items()
     assert record["results"][0]["ema"] is True
     assert "step 4 (EMA), against 72 images 16x16x3 of files (train)" in out
-    assert "[real against real: " in out
+    assert "\n  real against real: " in out
     assert "the distance is biased upwards" in out  # 30 images are few
     assert "random_conv is not a classifier" in out
     assert record["left_out"]

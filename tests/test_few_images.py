@@ -78,7 +78,7 @@ def test_scores_of_few_images(count, tmp_path):
     assert ("recall, density and coverage are not computed: they need 6" in lines) == (count < 6)
     assert ("KD-random_conv is not computed: it needs 8 images" in lines) == (count < 8)
     assert ("real against real is not computed for" in lines) == (count < 12)
-    assert ("real against real, " in lines) == (count >= 4)
+    assert ("real against real: " in lines) == (count >= 4)
 
 
 def test_the_floor_of_three_images_is_empty():

@@ -23,6 +23,7 @@ from gan_zoo.analysis.subject import (
 from gan_zoo.contracts import Dataset
 from gan_zoo.datasets import cache_dir
 from gan_zoo.errors import UserError
+from gan_zoo.evaluation.judgement import judge, score_lines
 from gan_zoo.evaluation.protocol import Result
 
 SAMPLES = 10_000
@@ -203,24 +204,24 @@ def _with_preprocessing(result: Result, preprocessing: str) -> Result:
 
 
 def evaluation_lines(evaluation: Evaluation) -> Iterator[str]:
-    """Yield the notes and the table of scores, line by line."""
+    """Yield the notes, the table of scores and what they say, line by line."""
     yield from evaluation.notes
     data, floor = evaluation.data, evaluation.floor
     against = "statistics"
     if len(data.images):
         against = f"{len(data.images):,} images {'x'.join(map(str, data.image_shape))}"
     yield f"{evaluation.fakes.title}, against {against} of {data.name} ({evaluation.split}):"
-    values = {result.stamp.metric: result.value for result in floor}
-    for result in evaluation.results:
-        value = values.get(result.stamp.metric)
-        real = "" if value is None else f"  [real against real: {value:.4g}]"
-        yield f"  {result.short()}{real}"
-        if result.warning:
-            yield f"    {result.warning}"
-    yield from (f"  {sentence}" for sentence in evaluation.left_out)
-    if not floor:
-        return
-    n, stamp = floor[0].stamp.n_fake, evaluation.results[0].stamp
+    floors = {result.stamp.metric: result.value for result in floor}
+    lines = [*score_lines(evaluation.results, floors), *evaluation.left_out]
+    if floor:
+        lines.append(_floor_line(evaluation))
+    yield from (f"  {line}" for line in lines)
+    yield str(judge(evaluation.results, floors))
+
+
+def _floor_line(evaluation: Evaluation) -> str:
+    """Return how real images were scored against real images."""
+    n, stamp = evaluation.floor[0].stamp.n_fake, evaluation.results[0].stamp
     difference = ""
     if n < stamp.n_fake:
         difference = "; fewer than the fake images, which makes a distance larger"
@@ -228,7 +229,7 @@ def evaluation_lines(evaluation: Evaluation) -> Iterator[str]:
         difference = (
             f"; the score used {stamp.n_real:,} real images, and with fewer a distance is larger"
         )
-    yield f"  real against real: {n:,} images against {n:,} others of the same data{difference}."
+    return f"real against real: {n:,} images against {n:,} others of the same data{difference}."
 
 
 def evaluation_json(evaluation: Evaluation) -> dict[str, Any]:

@@ -13,6 +13,7 @@ import numpy as np
 from gan_zoo.contracts import Dataset, FeatureExtractor
 from gan_zoo.evaluation import alarms, protocol
 from gan_zoo.evaluation.evaluate import evaluate, left_out
+from gan_zoo.evaluation.judgement import judge, score_lines
 from gan_zoo.evaluation.protocol import Result
 from gan_zoo.evaluation.snapshot import real_floor, real_statistics, score_snapshot
 
@@ -153,18 +154,14 @@ class Evaluator:
             self._data, fake_images, self._extractor, ema=self._ema, **self._protocol
         )
         lines = [f"final evaluation of step {step} (Frechet distance by TF-GAN):"]
-        for result in results:
-            floor = self.floor.get(result.stamp.metric)
-            beside = ""
-            if floor is not None:
-                beside = f"  [real against real, {self._floor_count:,} each: {floor:.4g}]"
-            lines.append(f"  {result.short()}{beside}")
-            if result.warning:
-                lines.append(f"    {result.warning}")
-        lines += [
-            f"  {sentence}" for sentence in left_out(self._data, self._extractor, len(fake_images))
-        ]
-        return results, lines + self._summary()
+        table = score_lines(results, self.floor)
+        if self._floor_count:
+            count = f"{self._floor_count:,}"
+            table.append(f"real against real: {count} real images against {count} others")
+        table += left_out(self._data, self._extractor, len(fake_images))
+        lines += [f"  {line}" for line in (*table, *self._summary())]
+        lines.append(str(judge(results, self.floor, [(at, x) for x, at in self._scores()])))
+        return results, lines
 
     def _summary(self) -> list[str]:
         lines = []
@@ -173,10 +170,10 @@ class Evaluator:
             last, _ = self._scores()[-1]
             ratio = last / value if value > 0 else math.inf
             lines.append(
-                f"  best {self.score_name}: {value:.4g} at step {at}; last: {last:.4g},"
+                f"best {self.score_name}: {value:.4g} at step {at}; last: {last:.4g},"
                 f" {ratio:.2f} times the best"
             )
         # A program that only does the final evaluation has no earlier cost to show.
         if self._spent:
-            lines.append(f"  evaluation took {100 * self.share:.1f} % of the time")
+            lines.append(f"evaluation took {100 * self.share:.1f} % of the time")
         return lines

@@ -132,5 +132,10 @@ def test_the_final_report_gives_floor_best_last_and_ratio(make, tmp_path):
         f"best FD-random_conv: {best:.4g} at step 1; last: {last:.4g}, {last / best:.2f} times the best"
         in lines
     )
-    assert f"[real against real, 100 each: {evaluator.floor['FD-random_conv']:.4g}]" in lines
+    row = next(line for line in lines.splitlines() if line.startswith("  FD-random_conv"))
+    assert row.split()[-2:] == [f"{evaluator.floor['FD-random_conv']:.4g}", "lower"]
+    assert "real against real: 100 real images against 100 others" in lines
+    assert lines.count("lanczos 64") == 1  # the stamp, once
+    assert "FD-random_conv is " in lines.splitlines()[-1]  # what all of it says
+    assert "At step 1 it was" in lines.splitlines()[-1]
     assert "SWD" in lines
