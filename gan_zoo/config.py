@@ -23,7 +23,7 @@ from absl import flags
 from gan_zoo import registry
 from gan_zoo.errors import UserError
 from gan_zoo.files import user_path
-from gan_zoo.spec import Spec, american, parse_spec, parse_specs
+from gan_zoo.spec import Spec, american, odd_name, parse_spec, parse_specs
 
 PRESETS = Path(__file__).parent / "presets"
 
@@ -228,6 +228,8 @@ class Config:
         for field in dataclasses.fields(self):
             if table := field.metadata["registry"]:
                 try:
+                    if name := odd_name(getattr(self, field.name)):
+                        registry.tables[table].entry(name)
                     for spec in self.specs(field.name):
                         registry.tables[table].check(spec)
                 except UserError as e:

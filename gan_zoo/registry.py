@@ -29,6 +29,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from gan_zoo import paper_names
 from gan_zoo.contracts import Condition, Dataset, FeatureExtractor, Loss, Trick, Update
 from gan_zoo.errors import PartError, UserError
 from gan_zoo.files import user_path
@@ -65,6 +66,18 @@ OFFERED: dict[str, dict[str, str]] = {
         "cache_dir": "the folder for decoded images",
     },
     "extractors": {"cache_dir": "the folder for what it downloads or computes"},
+}
+_FLAGS = {
+    "generators": "gen",
+    "discriminators": "disc",
+    "losses": "loss",
+    "tricks": "tricks",
+    "conditions": "condition",
+    "updates": "update",
+    "noises": "noise",
+    "optimizers": "gen_opt",
+    "datasets": "data",
+    "extractors": "extractor",
 }
 _FRAMEWORK = {name for offered in OFFERED.values() for name in offered}
 
@@ -329,10 +342,21 @@ class Registry(Mapping):
             return entries[name]
         near = difflib.get_close_matches(name, entries, n=2, cutoff=0.5)
         hint = f"did you mean {' or '.join(near)}? There are" if near else "there are"
+        if meant := paper_names.meaning(name, self._flags()):
+            near, hint = [meant], f"{meant}. There are"
         own = "" if near else "; --plugins=FILE adds the parts of a file"
         raise UserError(
             f"there is no {self.label} '{name}'; {hint}: {', '.join(sorted(entries))}{own}."
         )
+
+    def _flags(self) -> dict[str, str]:
+        """Return what to write for each part of all tables; for those of this one, its name."""
+        others = {
+            part: f"--{_FLAGS[table.name]}={part}"
+            for table in tables.values()
+            for part in table.entries()
+        }
+        return others | {part: part for part in self.entries()}
 
     def __getitem__(self, name: str) -> Callable:
         """The builder of this name, loaded now if it was not."""

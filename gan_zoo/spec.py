@@ -109,6 +109,15 @@ def parse_specs(text: str) -> list[Spec]:
     return [_spec_of(node, text) for node in tree.elts]
 
 
+def odd_name(text: str) -> str:
+    """Return the first name in a list of specs that cannot be one, such as ``wgan-gp``, or ""."""
+    plain = re.sub(r"'[^']*'|\"[^\"]*\"", "", text)
+    while (shorter := re.sub(r"\([^()]*\)", "", plain)) != plain:
+        plain = shorter
+    names = (piece.strip() for piece in plain.split(","))
+    return next((n for n in names if re.fullmatch(r"\w[\w .+/-]*", n) and not n.isidentifier()), "")
+
+
 def parse_spec(text: str) -> Spec:
     """Parse exactly one spec, such as ``dcgan(width=64)``.
 

@@ -26,6 +26,7 @@ LAYERS = [
         "config",
         "cli",
         "phases",
+        "paper_names",
         "huge_pages",
     },
     {"distributed", "layers", "randomness", "replicas", "evaluation"},

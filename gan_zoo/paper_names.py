@@ -1,0 +1,109 @@
+"""What the names that papers and other programs use are called here. No TensorFlow."""
+
+from __future__ import annotations
+
+import re
+
+# Names as normalized below, and the flags that mean the same here.
+_HERE = {
+    "acgan": "--condition=auxiliary",
+    "auxiliaryclassifier": "--condition=auxiliary",
+    "bce": "--loss=non_saturating",
+    "binarycrossentropy": "--loss=non_saturating",
+    "celebahq": "--data=celeba",
+    "cgan": "--condition=projection",
+    "conditional": "--condition=projection",
+    "dcgan": "--gen=dcgan --disc=dcgan",
+    "diffaug": "--tricks=diff_augment",
+    "differentiableaugmentation": "--tricks=diff_augment",
+    "fastgan": "--gen=lightweight --disc=lightweight",
+    "gan": "--loss=non_saturating",
+    "gaussian": "--noise=normal",
+    "geometric": "--loss=hinge",
+    "gp": "--tricks=gradient_penalty",
+    "hinge": "--loss=hinge",
+    "hingegan": "--loss=hinge",
+    "instancenoise": "--tricks=instance_noise",
+    "labelsmoothing": "--tricks=label_smooth",
+    "logistic": "--loss=non_saturating",
+    "ls": "--loss=least_squares",
+    "lsgan": "--loss=least_squares",
+    "mbstd": "--disc='dcgan(minibatch_std=True)'",
+    "minibatchstd": "--disc='dcgan(minibatch_std=True)'",
+    "minimaxgan": "--loss=minimax",
+    "mse": "--loss=least_squares",
+    "nonsaturatinggan": "--loss=non_saturating",
+    "ns": "--loss=non_saturating",
+    "nsgan": "--loss=non_saturating",
+    "onesidedlabelsmoothing": "--tricks=label_smooth",
+    "patchgan": "--disc=patch",
+    "pathlengthregularization": "--tricks=path_length",
+    "ppl": "--tricks=path_length",
+    "r1regularization": "--tricks=r1",
+    "ra": "--loss=relativistic_average",
+    "ragan": "--loss=relativistic_average",
+    "rasgan": "--loss=relativistic_average",
+    "relativistic": "--loss=relativistic_average",
+    "rpgan": "--loss=relativistic_pairing",
+    "rsgan": "--loss=relativistic_pairing",
+    "sagan": "--config=sagan64",
+    "selfattention": "--gen=sagan --disc=sagan",
+    "sn": "--tricks=spectral_norm",
+    "sngan": "--loss=hinge --tricks=spectral_norm",
+    "softplus": "--loss=non_saturating",
+    "spectralnormalization": "--tricks=spectral_norm",
+    "standard": "--loss=non_saturating",
+    "stylegan": "--gen=stylegan2 --disc=stylegan2",
+    "stylegan2ada": "--gen=stylegan2 --disc=stylegan2 --tricks=ada",
+    "ttur": "--gen_opt='adam(1e-4, beta_1=0.5)' --disc_opt='adam(4e-4, beta_1=0.5)'",
+    "unet": "--gen=unet_noise",
+    "vanilla": "--loss=non_saturating",
+    "w": "--loss=wasserstein --tricks=gradient_penalty",
+    "wasserstein1": "--loss=wasserstein --tricks=gradient_penalty",
+    "wassersteingp": "--loss=wasserstein --tricks=gradient_penalty",
+    "wgan": "--loss=wasserstein --tricks=clip_weights",
+    "wgangp": "--loss=wasserstein --tricks=gradient_penalty",
+    "wganclipping": "--loss=wasserstein --tricks=clip_weights",
+    "weightclipping": "--tricks=clip_weights",
+    "zerocenteredgradientpenalty": "--tricks=r1",
+}
+_TRANSLATION = "it turns one picture into another, and gan_zoo draws pictures from noise only"
+_NEAREST = "it is not here; the nearest is --config=sagan64 with --condition=projection"
+_GROWING = "it is not here; the nearest is --gen=stylegan2 --disc=stylegan2"
+_OTHER = "it is not here, and nothing is near it"
+_ABSENT = {
+    "began": _OTHER, "biggan": _NEAREST, "bigbigan": _NEAREST, "cyclegan": _TRANSLATION,
+    "ddpm": _OTHER, "diffusion": _OTHER, "ebgan": _OTHER, "esrgan": _TRANSLATION,
+    "infogan": _OTHER, "munit": _TRANSLATION, "pggan": _GROWING, "pix2pix": _TRANSLATION,
+    "pix2pixhd": _TRANSLATION, "proggan": _GROWING, "progan": _GROWING,
+    "progressivegrowing": _GROWING, "srgan": _TRANSLATION, "stargan": _TRANSLATION,
+    "styleganxl": _GROWING, "stylegan3": _GROWING, "unit": _TRANSLATION, "vae": _OTHER,
+    "vaegan": _OTHER,
+}  # fmt: skip
+_ENDINGS = ("loss", "penalty", "trick", "optimizer", "generator", "discriminator", "net")
+
+
+def normalized(name: str) -> str:
+    """Return a name in small letters, without hyphens, blanks and the like."""
+    return re.sub(r"[^a-z0-9]", "", name.lower())
+
+
+def meaning(name: str, known: dict[str, str]) -> str:
+    """Return what a name of a paper, or in another spelling, is here: flags, or a sentence.
+
+    Args:
+        name: Such as ``wgan-gp``.
+        known: The flag of each part there is, such as ``--loss=hinge``, by the part's name.
+
+    Returns:
+        ``write --loss=hinge``, say; "" where nothing is known.
+    """
+    spelled = {normalized(part): flag for part, flag in known.items()}
+    whole = normalized(name)
+    shorter = [whole.removesuffix(end) for end in _ENDINGS if whole.endswith(end)]
+    for word in (whole, *shorter):
+        if flags := spelled.get(word) or _HERE.get(word):
+            return f"write {flags}"
+        if word in _ABSENT:
+            return _ABSENT[word]
+    return ""

@@ -1,0 +1,71 @@
+"""Names of papers and other spellings are answered with what they are called here."""
+
+import shlex
+
+import pytest
+from absl import flags
+
+from gan_zoo import config, paper_names
+from gan_zoo.errors import UserError
+from gan_zoo.spec import odd_name
+
+
+def parse(*words):
+    values = flags.FlagValues()
+    config.define_flags(values)
+    values(["x", *words])
+    return config.from_flags(values)
+
+
+@pytest.mark.parametrize(
+    ("flag", "said"),
+    [
+        ("--loss=wgan-gp", "write --loss=wasserstein --tricks=gradient_penalty."),
+        ("--loss=wgan_gp", "write --loss=wasserstein --tricks=gradient_penalty."),
+        ("--loss=WGAN-GP", "write --loss=wasserstein --tricks=gradient_penalty."),
+        ("--loss=wgan-gp(10)", "write --loss=wasserstein --tricks=gradient_penalty."),
+        ("--loss=lsgan", "write --loss=least_squares."),
+        ("--loss=hinge-loss", "write hinge."),
+        ("--loss=Hinge", "write hinge."),
+        ("--gen=SNGAN", "write --loss=hinge --tricks=spectral_norm."),
+        ("--gen=biggan", "the nearest is --config=sagan64 with --condition=projection."),
+        ("--gen=stylegan", "write --gen=stylegan2 --disc=stylegan2."),
+        ("--gen=pix2pix", "draws pictures from noise only."),
+        ("--data=CIFAR-10", "write cifar10."),
+        ("--disc=hinge", "write --loss=hinge."),
+        ("--tricks=ada, spectral-norm", "write spectral_norm."),
+        ("--tricks=diff_augment('a-b'), Lecam(0.1)", "write lecam."),
+        ("--loss=zzz-zzz", "there is no loss 'zzz-zzz'; there are: hinge,"),
+        ("--gen=dcgn", "did you mean dcgan"),
+    ],
+)
+def test_names_of_papers_and_other_spellings(flag, said):
+    with pytest.raises(UserError) as e:
+        parse(flag)
+    assert said in str(e.value)
+    assert "\n" not in str(e.value)
+
+
+def test_what_is_suggested_is_there():
+    for name, words in paper_names._HERE.items():
+        assert name == paper_names.normalized(name)
+        assert parse(*shlex.split(words)), name
+    for name, sentence in paper_names._ABSENT.items():
+        assert name == paper_names.normalized(name) and name not in paper_names._HERE
+        parse(*(word for word in sentence.split() if word.startswith("--")))
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("dcgan(width=64), ada", ""),
+        ("adam(1e-4, beta_1=0.5)", ""),
+        ("hub('user/a-name')", ""),
+        ("diff_augment(policy='a-b'), x-y(1)", "x-y"),
+        ("two words", "two words"),
+        ("dense((8, 16), 1)", ""),
+        ("", ""),
+    ],
+)
+def test_the_name_that_cannot_be_one_is_found(text, name):
+    assert odd_name(text) == name
