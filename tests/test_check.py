@@ -79,6 +79,11 @@ def some_loss(mode: str = "", uses_targets: bool = False, has_zero_gradient: boo
             return tf.reduce_mean(fake - real)
         if mode == "log":
             return -tf.math.log(tf.sigmoid(real)) - tf.math.log(1 - tf.sigmoid(fake))
+        if mode == "probability":
+            return -tf.math.log(real) - tf.math.log(1 - fake)
+        if mode == "clipped":
+            real, fake = (tf.clip_by_value(x, 1e-7, 1 - 1e-7) for x in (real, fake))
+            return -tf.math.log(real) - tf.math.log(1 - fake)
         if mode == "relu":
             return tf.nn.relu(1 - real) + tf.nn.relu(1 + fake)
         sign = -1.0 if mode == "sign" else 1.0
@@ -286,6 +291,8 @@ WRONG = [
         "`gen` gives [] for 3 samples",
     ),
     ("losses", "some_loss('mean')", losses.is_per_sample, "`disc` gives [] for 3 samples"),
+    ("losses", "some_loss('probability')", losses.takes_logits, "between 0 and 1 only"),
+    ("losses", "some_loss('clipped')", losses.takes_logits, "D returns logits"),
     ("losses", "some_loss('log')", losses.is_finite, "real logit -1000 and fake logit -1000"),
     (
         "losses",

@@ -52,6 +52,30 @@ def declares_real_logits(part: Part) -> None:
     )
 
 
+@checks("losses", required=True)
+def takes_logits(part: Part) -> None:
+    """It takes logits, not probabilities.
+
+    A cross-entropy of probabilities works between 0 and 1 only: beyond, it is constant where they
+    are clipped, or else the logarithm of a negative number.
+    """
+    real, fake = _column(0.2, 0.5, 0.8), _column(0.3, 0.6, 0.7)
+    works = [_learns(part, real, fake, by) for by in ("real", "fake")]
+    below, above = _column(-0.5, -2, -8), _column(1.5, 3, 9)
+    beyond = [_learns(part, below, fake, "real"), _learns(part, real, above, "fake")]
+    require(
+        not np.all(works) or np.any(beyond),
+        "it learns from values between 0 and 1 only, as if they were probabilities, but D returns"
+        " logits; use tf.nn.sigmoid_cross_entropy_with_logits, or from_logits=True in Keras.",
+    )
+
+
+def _learns(part: Part, real: tf.Tensor, fake: tf.Tensor, by: str) -> np.ndarray:
+    """Return for each pair of logits if D's loss is finite and changes with the one of ``by``."""
+    found = _gradients(part, real, fake)
+    return np.isfinite(found["disc"]) & np.isfinite(found[by]) & (found[by] != 0)
+
+
 @checks("losses")
 def is_per_sample(part: Part) -> None:
     """It is one value per sample: [B, 1]."""
