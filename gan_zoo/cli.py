@@ -18,7 +18,7 @@ from typing import Any
 
 from absl import flags
 
-from gan_zoo import phases, registry
+from gan_zoo import phases, pulse, registry
 from gan_zoo.errors import ExitCode, UserError
 from gan_zoo.files import user_path
 
@@ -52,17 +52,19 @@ def call(
         if values.help:
             print(f"{usage}\n\nFlags:\n{values.get_help(include_special_flags=False).strip()}")
             return ExitCode.OK
-        with _unwind_on_sigterm():
+        with pulse.beating(), _unwind_on_sigterm():
             return body(values, rest) or ExitCode.OK
     except BrokenPipeError:  # | head
         _close_stdout()
         return ExitCode.OK
     except (KeyboardInterrupt, _Terminated) as e:
+        pulse.close_bars()
         print("gan_zoo: stopped.", file=sys.stderr)
         return ExitCode.TERMINATED if isinstance(e, _Terminated) else ExitCode.INTERRUPTED
     except (Exception, SystemExit) as e:
         if (sentence := _sentence(e)) is None:
             raise
+        pulse.close_bars()
         if any(word in ("--verbose", "-verbose") for word in words):
             traceback.print_exc()
         print(f"gan_zoo: {sentence}", file=sys.stderr)
@@ -237,16 +239,21 @@ def on_terminal() -> bool:
 
 @contextlib.contextmanager
 def suppress_stderr_unless_error() -> Iterator[None]:
-    """Hold back what native code writes to descriptor 2, and print it only if the body fails."""
+    """Hold back what native code writes to descriptor 2, and print it only if the body fails.
+
+    Ctrl-C and SIGTERM are no failures.
+    """
     global _terminal
     sys.stderr.flush()
     _terminal, keep = on_terminal(), os.dup(2)
     with tempfile.TemporaryFile() as held:
         os.dup2(held.fileno(), 2)
-        failed = True
+        failed = False
         try:
             yield
-            failed = False
+        except Exception:
+            failed = True
+            raise
         finally:
             _terminal = None
             sys.stderr.flush()

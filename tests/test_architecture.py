@@ -27,6 +27,7 @@ LAYERS = [
         "cli",
         "phases",
         "paper_names",
+        "pulse",
         "huge_pages",
     },
     {"distributed", "layers", "randomness", "replicas", "evaluation"},

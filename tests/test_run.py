@@ -347,7 +347,7 @@ def test_a_larger_number_of_steps_and_where_it_changed_are_recorded(train, idle_
     assert Run(train.folder).record["steps_before"] == [[5, 5]]
 
 
-def test_without_a_terminal_a_line_tells_of_each_evaluation_and_of_each_minute(
+def test_without_a_terminal_a_line_tells_of_each_evaluation_and_each_half_minute(
     train, idle_step, tmp_path, capsys
 ):
     assert (
@@ -366,7 +366,7 @@ def test_without_a_terminal_a_line_tells_of_each_evaluation_and_of_each_minute(
     assert "FD-random_conv" in told[2] and told[2].endswith(" images/s")
     screen = Logger(Run(tmp_path), 0, 10, 4)
     screen.progress(1, "first")
-    screen._printed_at -= 61
+    screen._printed_at -= 31
     screen.progress(2, "second", 3.2)
     screen.progress(3, "third")
     screen.close()

@@ -16,14 +16,15 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # a notebook without ipywidgets gets the plain bar
     from tqdm.auto import tqdm
 
-from gan_zoo import images
+from gan_zoo import images, pulse
 from gan_zoo.runs.logs import LogWriter, Record
 from gan_zoo.runs.run import Run
 from gan_zoo.runs.writer import at_once
 from gan_zoo.training.trackers import Tracker
 
+# Without a terminal, a line comes so often; sooner than the pulse's, which knows no losses.
+_QUIET_SECONDS = pulse.QUIET_SECONDS * 2 / 3
 OnGrid = Callable[[int, np.ndarray], None]
-QUIET_SECONDS = 60  # without a terminal, a line is printed at least so often
 
 
 class Logger:
@@ -74,13 +75,15 @@ class Logger:
             disable=False if notebook else None,
             smoothing=0.1,
         )
-        self._printed_at = time.monotonic()
+        self._printed_at, self._summary = time.monotonic(), ""
         self._closed = False
+        pulse.screen.line = self.print
+        if not self._bar.disable:
+            pulse.screen.status = self._show_phase
 
     def scalars(self, step: int, values: dict[str, float]) -> Record:
         """Log scalars to the trackers and ``metrics.jsonl``; return the record."""
         self.track(step, values)
-        self._bar.update(step * self._batch - self._bar.n)
         return self.logs.metrics(step, step * self._batch, values)
 
     def track(self, step: int, values: dict[str, float]) -> None:
@@ -96,10 +99,12 @@ class Logger:
     def progress(
         self, step: int, summary: str, speed: float = math.nan, *, line: bool = False
     ) -> None:
-        """Show a summary behind the bar; without a bar, print it if ``line``, or once a minute."""
-        self._bar.set_postfix_str(f"step {step}, {summary}", refresh=False)
+        """Show a summary behind the bar; without one, print it if ``line``, or each half minute."""
+        self._summary = f"step {step}, {summary}"
+        self._bar.set_postfix_str(self._summary, refresh=False)
+        self._bar.update(step * self._batch - self._bar.n)
         quiet = time.monotonic() - self._printed_at
-        if self._bar.disable and (line or quiet > QUIET_SECONDS):  # not a terminal
+        if self._bar.disable and (line or quiet > _QUIET_SECONDS):  # not a terminal
             rate = "" if math.isnan(speed) else f", {speed:.0f} images/s"
             self.print(f"step {step}/{self._steps}: {summary}{rate}")
 
@@ -118,16 +123,23 @@ class Logger:
     def print(self, text: Any) -> None:
         """Print a line above the bar; the run goes on if nobody reads the screen (``| head``)."""
         self._printed_at = time.monotonic()
+        pulse.hear()
         try:
             tqdm.write(str(text), file=sys.stdout)
             sys.stdout.flush()
         except BrokenPipeError:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
+    def _show_phase(self, phase: str) -> None:
+        """Show a phase that takes long behind the bar, with "" none."""
+        words = filter(None, [self._summary, phase])
+        self._bar.set_postfix_str("; ".join(words))
+
     def close(self) -> None:
         """Finish all files; a second call does nothing."""
         if not self._closed:
             self._closed = True
+            pulse.screen.status, pulse.screen.line = None, pulse.print_line
             self._bar.close()
             for tracker in self._trackers:
                 tracker.close()

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from gan_zoo import registry
+from gan_zoo import pulse, registry
 from gan_zoo.config import Config
 from gan_zoo.contracts import Dataset
 from gan_zoo.datasets import cache, cache_dir
@@ -58,7 +58,8 @@ def train(
     if config.deterministic:
         tf.config.experimental.enable_op_determinism()
     locked = lock(run) if is_chief else contextlib.nullcontext()
-    with _explained(run.folder), locked, strategy.peers(distribution):
+    beats = pulse.beating() if is_chief else contextlib.nullcontext()
+    with beats, explained(run.folder), locked, strategy.peers(distribution):
         if overwrite:
             remove_run(run)
         config = resolve(with_full_data_dir(config), run, distribution)
@@ -152,7 +153,7 @@ def _finish(session: Session, step: int, outcome: Outcome) -> None:
 
 
 @contextlib.contextmanager
-def _explained(folder: Path) -> Iterator[None]:
+def explained(folder: Path) -> Iterator[None]:
     """Turn errors of TensorFlow and of the disk into one sentence."""
     try:
         yield

@@ -1,0 +1,79 @@
+"""Signs of life: on a terminal the slow phase, in a pipe a line after half a minute."""
+
+import os
+import time
+
+import pytest
+
+from gan_zoo import phases, pulse
+
+
+@pytest.fixture
+def screen(monkeypatch):
+    made = pulse._Screen()
+    monkeypatch.setattr(pulse, "screen", made)
+    monkeypatch.setattr(pulse, "_bars", list)
+    return made
+
+
+@pytest.fixture
+def slow(monkeypatch):
+    monkeypatch.setattr(pulse, "SLOW_SECONDS", 0.0)
+
+
+def test_a_terminal_shows_the_slow_phase_and_wipes_it_out(screen, slow, tmp_path, monkeypatch):
+    path = tmp_path / "screen"
+    screen.stream = os.open(path, os.O_WRONLY | os.O_CREAT)
+    screen.tick()
+    assert path.read_bytes().decode() == ""  # nothing runs
+    with phases.phase("export"), phases.phase("save"):
+        screen.tick()
+        assert path.read_bytes().decode().endswith("save (0 s)")
+    screen.wipe()
+    assert path.read_bytes().decode().endswith("\r\033[K")
+    monkeypatch.setattr(pulse, "SLOW_SECONDS", 60.0)
+    before = path.read_bytes().decode()
+    with phases.phase("export"):
+        screen.tick()
+    assert path.read_bytes().decode() == before  # a fast phase
+
+
+def test_behind_a_bar_the_phase_is_shown_and_taken_away(screen, slow):
+    shown = []
+    screen.stream, screen.status = 0, shown.append
+    with phases.phase("evaluate"):
+        screen.tick()
+    screen.tick()
+    screen.tick()
+    assert shown == ["evaluate (0 s)", ""]
+
+
+def test_a_pipe_gets_a_line_after_half_a_minute_of_silence(screen, slow, capsys):
+    with phases.phase("compile"):
+        screen.tick()
+        assert capsys.readouterr().out == ""
+        screen._heard -= pulse.QUIET_SECONDS
+        screen.tick()
+        screen.tick()
+        assert capsys.readouterr().out == "... compile (0 s)\n"
+        screen._heard -= pulse.QUIET_SECONDS
+        screen.hear()  # another line was printed
+        screen.tick()
+        assert capsys.readouterr().out == ""
+
+
+def test_the_pulse_beats_within_its_body_only(screen, slow, monkeypatch, capsys):
+    monkeypatch.setattr(pulse, "_TICK", 0.01)
+    monkeypatch.setattr(pulse, "QUIET_SECONDS", 0.0)
+    with pulse.beating():
+        ends = phases.on_end
+        with pulse.beating():
+            assert phases.on_end is ends
+        assert phases.on_end is ends
+        with phases.phase("work"):
+            time.sleep(0.1)
+    assert phases.on_end is None
+    assert "... work" in capsys.readouterr().out
+    with phases.phase("work"):
+        time.sleep(0.05)
+    assert capsys.readouterr().out == ""
