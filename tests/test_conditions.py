@@ -422,8 +422,8 @@ def test_a_grid_has_a_column_for_each_class_or_is_sorted():
     g = small_game()
     labels, columns, order = game_labels.grid_layout(g, 7)
     assert (labels.tolist(), columns) == ([0, 1, 2, 0, 1, 2, 0], 3)
-    assert order == "columns of samples, by class: ant, bee, cow"
-    assert game_labels.grid_layout(g, 2)[1:] == (2, "columns of samples, by class: ant, bee")
+    assert order == "the columns of samples are, by class, ant, bee, cow"
+    assert game_labels.grid_layout(g, 2)[1:] == (2, "the columns of samples are, by class, ant, bee")
     many = g._replace(classes=Classes("hue", tuple(f"h{k}" for k in range(20)), (1,) * 20, ""))
     labels, columns, order = game_labels.grid_layout(many, 10)
     assert (labels.tolist(), columns) == (list(range(0, 20, 2)), None)
@@ -436,7 +436,7 @@ def test_a_class_goes_by_its_name_or_its_number():
     g = g._replace(classes=Classes("digit", ("3", "5", "9"), (10, 20, 0), ""))
     assert game_labels.parse_label(g, "5") == 1
     for text, words in (
-        ("2", "is not a class of this run; its classes, by digit, are: 3, 5, 9."),  # and no nine
+        ("2", "is not a class of this run; its classes (digit) are 3, 5, 9."),  # and no nine
         ("9" * 5000, "is not a class of this run"),
         ("9", "--label=9 is a class of which the run had no image to train on"),
     ):
@@ -606,7 +606,7 @@ def test_what_a_run_says_and_a_resumed_run_ends_with_the_same_bits(labeled, tmp_
     assert train(labeled, tmp_path / "whole", *more) == 0
     said = capsys.readouterr().out
     assert "condition: auxiliary(weight=0.5), float32" in said
-    assert said.count("columns of samples, by class: 3, 5, 9") == 1
+    assert said.count("the columns of samples are, by class, 3, 5, 9") == 1
     shutil.copytree(tmp_path / "whole", tmp_path / "parts")
     for path in (tmp_path / "parts" / "checkpoints").glob("step-4.*"):
         path.unlink()
@@ -684,7 +684,7 @@ def test_tools_make_images_of_a_class(finished, tool, tmp_path):
         )
     assert "samples-seed1-class1.png: 4 images" in tool("sample", finished, "--n=4", "--label=5")
     assert "samples-seed1.png: 6 images" in (grid := tool("sample", finished, "--n=6"))
-    assert "columns of samples, by class: 3, 5, 9" in grid
+    assert "the columns of samples are, by class, 3, 5, 9" in grid
     # 64, but all classes have as many; and what lies there stays.
     assert "samples-seed1-2.png: 63 images" in tool("sample", finished)
     tool("sample", finished, "--n=6", f"--out={tmp_path / 'all.npz'}")
@@ -693,7 +693,7 @@ def test_tools_make_images_of_a_class(finished, tool, tmp_path):
         singles = [f"{i:06d}-class{label}.png" for i, label in enumerate(made["labels"])]
     tool("sample", finished, "--n=6", f"--out={tmp_path / 'single'}")
     assert sorted(path.name for path in (tmp_path / "single").iterdir()) == singles
-    assert "--label=4 is not a class of this run; its classes, by class, are: 3, 5, 9." in tool(
+    assert "--label=4 is not a class of this run; its classes (class) are 3, 5, 9." in tool(
         "sample", finished, "--label=4", code=2
     )
     walk = ["interpolate", finished, "--n=2", "--steps=2", "--size=0"]

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import dataclasses
 import sys
+import textwrap
 from typing import TYPE_CHECKING
 
 from absl import flags
@@ -53,18 +54,23 @@ def define_flags(values: flags.FlagValues) -> None:
 
 
 def _dry_run(settings: config.Config) -> None:
-    from gan_zoo.game.summary import summarize
+    from gan_zoo.distributed import machine
+    from gan_zoo.game.summary import net_lines, summarize
+    from gan_zoo.training.estimate import count_estimate, measure
+    from gan_zoo.training.hints import hints
+    from gan_zoo.training.loop import explained
     from gan_zoo.training.notes import few_images
 
-    for name, value in dataclasses.asdict(settings).items():
-        print(f"{name} = {value!r}")
+    print("\n".join(_setting_lines(settings)))
+    if settings.precision == "auto":
+        faster = machine.faster_in_bfloat16()
+        settings = dataclasses.replace(settings, precision="bfloat16" if faster else "float32")
     found = summarize(settings)
-    for net in (found.game.gen, found.game.disc):
-        net.summary(line_length=78)
     for field, title in (("gen", "generator"), ("disc", "discriminator")):
         total, trainable = found.parameters[field]
         name = settings.spec(field).name
         print(f"{title} {name}: {total:,} parameters ({trainable:,} trainable)")
+        print("\n".join(net_lines(getattr(found.game, field))))
     print(f"tricks: {settings.tricks or 'none'}")
     if settings.start_from:
         print(_first_weights(settings, found.game))
@@ -73,6 +79,28 @@ def _dry_run(settings: config.Config) -> None:
     if found.data:
         for note in few_images(settings, found.settings, found.data):
             print(note)
+    for hint in hints(found.settings, found.game, found.data):
+        print(hint)
+    if settings.strategy == "default":
+        with explained(settings.run_dir):
+            estimate = measure(found.settings, found.game, found.data)
+        print(f"it takes {estimate}.")
+    else:
+        estimate = count_estimate(found.settings, found.game, found.data)
+        print(f"it takes {estimate}; time and memory are not measured with --strategy.")
+
+
+def _setting_lines(settings: config.Config) -> list[str]:
+    """Return the settings: those that say what is trained a line each, then those left as is."""
+    always = ("gen", "disc", "loss", "tricks", "data", "image_size", "batch", "steps")
+    lines, rest = [], []
+    for field in dataclasses.fields(settings):
+        value = getattr(settings, field.name)
+        if field.name in always or value != field.default:
+            lines.append(f"{field.name} = {value!r}")
+        else:
+            rest.append(f"{field.name}={value!r}")
+    return [*lines, *textwrap.wrap(f"defaults: {', '.join(rest)}", 78, subsequent_indent="  ")]
 
 
 def _first_weights(settings: config.Config, game: Game) -> str:

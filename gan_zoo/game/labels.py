@@ -96,7 +96,7 @@ def parse_label(game: step.Game, text: str) -> int:
             return number
     some = ", ".join(names[:20]) + (", ..." if len(names) > 20 else "")
     raise UserError(
-        f"--label={text} is not a class of this run; its classes, by {game.classes.column}, are:"
+        f"--label={text} is not a class of this run; its classes ({game.classes.column}) are"
         f" {some}."
     )
 
@@ -138,7 +138,7 @@ def layout_of(classes: Classes | None, number: int) -> tuple[np.ndarray | None, 
     cells = np.arange(number, dtype=np.int32)
     if len(names) <= 16:
         columns = min(len(names), number)
-        caption = f"columns of samples, by {column}: {', '.join(names[:columns])}"
+        caption = f"the columns of samples are, by {column}, {', '.join(names[:columns])}"
         return cells % len(names), columns, caption
     labels = cells * len(names) // number
     caption = f"samples are sorted by {column}, from {names[0]} to {names[labels[-1]]}"

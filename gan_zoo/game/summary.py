@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from typing import NamedTuple
+
+import keras
 
 from gan_zoo.config import Config
 from gan_zoo.contracts import Classes, Dataset
@@ -56,6 +59,24 @@ def summarize(settings: Config) -> Summary:
         for name, net in (("gen", game.gen), ("disc", game.disc))
     }
     return Summary(game, classes, parameters, settings, data)
+
+
+def net_lines(net: keras.Model) -> list[str]:
+    """Return a line for each size of image that a net goes through: its layers and parameters."""
+    lines = []
+    for sides, layers in itertools.groupby(net.layers, key=_sides):
+        group = list(layers)
+        count = sum(_count(layer.weights) for layer in group)
+        word = "layer" if len(group) == 1 else "layers"
+        lines.append(f"  {sides}: {len(group)} {word}, {count:,} parameters")
+    return lines
+
+
+def _sides(layer: keras.Layer) -> str:
+    """Return the height and width of what a layer returns, such as ``16x16``."""
+    output = layer.output
+    shape = (output[0] if isinstance(output, (list, tuple)) else output).shape
+    return "x".join(map(str, shape[1:-1])) if len(shape) == 4 else "vector"
 
 
 def _count(variables: list) -> int:

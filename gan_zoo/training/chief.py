@@ -5,6 +5,7 @@ Of several workers one is the chief; the others are followers, for whom all of t
 
 from __future__ import annotations
 
+import dataclasses
 import time
 
 import numpy as np
@@ -18,6 +19,7 @@ from gan_zoo.phases import phase
 from gan_zoo.runs.checkpoints import Checkpoints
 from gan_zoo.runs.run import Run
 from gan_zoo.runs.writer import Writer
+from gan_zoo.training.estimate import duration, peak_memory, size, with_speed
 from gan_zoo.training.export import export
 from gan_zoo.training.logger import Logger
 from gan_zoo.training.outcome import Outcome
@@ -25,6 +27,7 @@ from gan_zoo.training.outcome import Outcome
 # Runs of all training seeds are scored on the same noise and the same real images, so that their
 # scores compare.
 EVALUATION_SEED = 0
+_SHORT = 20  # seconds that need no word
 
 
 class Chief:
@@ -52,7 +55,7 @@ class Chief:
         self._config, self._run, self._game = config, run, game
         self._checkpoints, self._logger, self._evaluator = checkpoints, logger, evaluator
         self._grid_labels, self._columns, self.grid_order = grid_layout(game, config.samples)
-        self._statistics_step = -1
+        self._statistics_step, self._chunks = -1, 0
         self._scored = False
         self._last_samples: np.ndarray | None = None  # those scored at the last step
 
@@ -114,7 +117,22 @@ class Chief:
             score = scalars[self._evaluator.score]
             summary += f", {self._evaluator.score_name} {score:.4g}"
         line = self._scored or self._due(self._config.sample_every, previous, step)
-        self._logger.progress(step, summary, scalars["speed/images_per_second"], line=line)
+        speed = scalars["speed/images_per_second"]
+        self._logger.progress(step, summary, speed, line=line)
+        self._chunks += 1
+        if self._chunks == 2:  # the first one compiles
+            self._tell_time(step, speed)
+
+    def _tell_time(self, step: int, speed: float) -> None:
+        """Print what the rest of the run takes, unless that is hardly anything."""
+        rest = dataclasses.replace(self._config, steps=max(1, self._config.steps - step))
+        seconds = with_speed(rest, self._config.batch / speed)
+        if seconds > _SHORT:
+            memory = size(peak_memory())
+            self._logger.print(
+                f"from here on, it takes about {duration(seconds)} on this machine; it uses"
+                f" {memory} of memory."
+            )
 
     def _trick_metrics(self) -> dict[str, float]:
         tricks = zip(self._config.specs("tricks"), trick_metrics(self._game), strict=True)

@@ -32,6 +32,8 @@ from gan_zoo.runs.run import Run
 from gan_zoo.runs.writer import Writer
 from gan_zoo.training import notes, origin, trainer
 from gan_zoo.training.chief import EVALUATION_SEED, Chief, Follower
+from gan_zoo.training.estimate import count_estimate
+from gan_zoo.training.hints import hints
 from gan_zoo.training.logger import Logger, OnGrid
 from gan_zoo.training.real import real_grid
 from gan_zoo.training.trackers import Tracker, open_services, settings_text
@@ -144,15 +146,12 @@ def set_up(
         # The logger drops what lies beyond `start` before the evaluator reads the metrics.
         trackers = _open_trackers(config, run, data, classes)
         logger = Logger(run, start, config.steps, config.batch, on_grid, writer.submit, trackers)
-        advice = [*notes.early_zero_rates(game, config.steps)]
-        if start:
-            advice += notes.changed_rates(game, config, before, start)
-        else:
-            advice += [*notes.unchecked_parts(config), *notes.frozen_weights(game, config)]
+        advice = _advice(config, game, data, before, start)
         if start_weights:
             advice += start_weights.notes(data)
         opening = notes.opening(config, run.folder, data, start)
-        for line in (*data.notes, *few, *checkpoints.notes, *advice, opening):
+        takes = f"it takes {count_estimate(config, game, data)}; after the first steps, the time."
+        for line in (*data.notes, *few, *checkpoints.notes, *advice, opening, takes):
             logger.print(line)
         with phase("features of real images"):
             evaluator = extractor and build_evaluator(config, extractor, run, data)
@@ -184,6 +183,19 @@ def _open_trackers(
     for tracker in trackers:
         tracker.text(0, "settings", settings)
     return trackers
+
+
+def _advice(config: Config, game: Game, data: Dataset, before: int, start: int) -> list[str]:
+    """Return sentences about settings that may not do what was meant.
+
+    ``before`` is what ``--steps`` was before; ``start`` the steps done.
+    """
+    advice = [*notes.early_zero_rates(game, config.steps)]
+    if start:
+        return advice + [*notes.changed_rates(game, config, before, start)]
+    advice += notes.unchecked_parts(config)
+    advice += notes.frozen_weights(game, config)
+    return advice + [*hints(config, game, data)]
 
 
 def fit_batch(config: Config, count: int, run: Run, distribution: tf.distribute.Strategy) -> Config:

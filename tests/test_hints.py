@@ -1,0 +1,99 @@
+"""Hints before a run, and what it will take."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from gan_zoo import registry
+from gan_zoo.config import Config
+from gan_zoo.contracts import Dataset
+from gan_zoo.distributed import machine
+from gan_zoo.training import estimate
+from gan_zoo.training.hints import hints
+
+NETS = {"gen": "dense((4,))", "disc": "dense((4,))", "image_size": "8", "channels": 1}
+
+
+class Nets:
+    """As much of a game as hints look at."""
+
+    def __init__(self, config, numbers=10):
+        self.loss = registry.losses.build(config.loss)
+        built = {"disc": None, "gens": (), "image_shape": (8, 8, 1), "seed": 0, "batch": 4}
+        self.tricks = [
+            registry.tricks.build(spec, **built, step=tf.Variable(0))
+            for spec in config.specs("tricks")
+        ]
+        self.gen = self.disc = self
+        self.variables = [tf.TensorSpec([numbers])]
+
+
+def said(count=2000, classes=1, numbers=10, **settings):
+    config = Config(**{**NETS, **settings})
+    labels = {"class": np.arange(count) % classes}
+    names = {"class": [f"kind{i}" for i in range(classes)]}
+    images = np.zeros((count, 8, 8, 1), np.uint8)
+    data = Dataset("some", images, labels, names, "", "none")
+    return " ".join(hints(config, Nets(config, numbers), data))
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({}, ""),
+        ({"count": 300}, "300 pictures are few"),
+        ({"count": 300, "tricks": "diff_augment"}, ""),
+        ({"count": 1100, "holdout": 0.2}, "880 pictures are few"),
+        ({"classes": 3}, "3 classes were found (kind0, kind1, kind2) and are not used"),
+        ({"classes": 9}, "(kind0, kind1, kind2, kind3, ...)"),
+        ({"classes": 3, "condition": "projection"}, ""),
+        ({"loss": "wasserstein"}, "D's loss falls without end"),
+        ({"loss": "wasserstein", "tricks": "gradient_penalty"}, ""),
+        ({"loss": "wasserstein", "tricks": "clip_weights"}, ""),
+        ({"loss": "wasserstein", "tricks": "flip_images"}, "falls without end"),
+        ({"loss": "hinge"}, ""),
+        ({"loss": "least_squares"}, ""),
+        ({"loss": "relativistic_average"}, ""),
+        ({"loss": "minimax"}, ""),
+        ({"numbers": 41_000_000, "image_size": "60"}, "82 million parameters"),
+        ({"numbers": 41_000_000, "image_size": "60"}, "--config=quick64"),
+    ],
+)
+def test_hints(settings, words, monkeypatch):
+    monkeypatch.setattr(machine, "gpus", lambda: [])
+    text = said(**settings)
+    assert words in text if words else not text
+
+
+def test_large_nets_are_no_matter_on_a_gpu(monkeypatch):
+    monkeypatch.setattr(machine, "gpus", lambda: [{"name": "card"}])
+    assert said(numbers=41_000_000) == ""
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0.2, "1 seconds"), (89, "89 seconds"), (90, "1.5 minutes"), (725, "12 minutes"),
+     (9000, "2.5 hours"), (1e6, "12 days")],
+)  # fmt: skip
+def test_durations_have_two_digits(seconds, text):
+    assert estimate.duration(seconds) == text
+
+
+def test_what_a_run_takes_is_one_sentence():
+    whole = estimate.Estimate(64.0, 4000, 6.04e8, 720.0, 1.23e9)
+    assert str(whole) == (
+        "about 12 minutes on this machine, 1.2 GB of memory, 600 MB on the disk; 64 passes over"
+        " 4,000 pictures"
+    )
+    assert str(estimate.Estimate(1.0, 4000, 5e6)) == "5 MB on the disk; 1 pass over 4,000 pictures"
+
+
+def test_time_grows_with_steps_and_evaluations_stay_in_their_budget():
+    config = Config(**NETS, steps=10_000, eval_every=100, eval_samples=2000)
+    told = estimate.with_speed(config, 0.1)
+    assert 1000 < told < 1000 * 1.15 + 30
+    without = estimate.with_speed(dataclasses.replace(config, eval_every=0), 0.1)
+    assert 1000 <= without < told
+    assert estimate.with_speed(config, 0.2) > 1.9 * told
