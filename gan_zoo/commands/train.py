@@ -3,9 +3,12 @@
     gan_zoo train --gen=conv_noise28 --disc=cnn_fc
     gan_zoo train --config=quick64 --data_dir=my_images.zip --workdir=runs/mine
 
-The same command again resumes the run where it stopped. --config takes the name of a preset
-(`gan_zoo presets` lists them) or a Python file. --list shows all parts. `python -m gan_zoo.run` is
-the same as `gan_zoo train`.
+Most runs need --config, --data_dir, --image_size, --steps and --workdir alone: --config=quick64 is
+a recipe, and `gan_zoo presets` lists all of them by size and time. --dry_run says how long it will
+take.
+
+The same command again resumes the run where it stopped. --config takes the name of a preset or a
+Python file. --list shows all parts. `python -m gan_zoo.run` is the same as `gan_zoo train`.
 
 Exit codes: 0 trained to the end; 2 bad input, in one sentence; 3 stopped by an alarm
 (--on_collapse); 130 or 143 stopped by Ctrl-C or SIGTERM; 42 another worker was lost
@@ -42,7 +45,7 @@ def define_flags(values: flags.FlagValues) -> None:
     flags.DEFINE_bool(
         "dry_run",
         False,
-        "show the settings, the nets and their sizes, and exit",
+        "show the settings, the nets and their sizes, and what the run takes, and exit",
         flag_values=values,
     )
     flags.DEFINE_bool(
