@@ -61,8 +61,8 @@ def unbounded_loss(config: Config, game: Game) -> Iterator[str]:
     if falls and not any(trick.penalty or trick.after_disc for trick in game.tricks):
         yield (
             f"hint: with --loss={config.loss}, D's loss falls without end unless something bounds"
-            " D's slope; add --tricks=gradient_penalty, --tricks=spectral_norm or"
-            " --tricks=clip_weights."
+            " D's slope; add --tricks=spectral_norm or --tricks=clip_weights, or, for a D without"
+            " batch norm, --tricks=gradient_penalty."
         )
 
 
