@@ -423,7 +423,10 @@ def test_a_grid_has_a_column_for_each_class_or_is_sorted():
     labels, columns, order = game_labels.grid_layout(g, 7)
     assert (labels.tolist(), columns) == ([0, 1, 2, 0, 1, 2, 0], 3)
     assert order == "the columns of samples are, by class, ant, bee, cow"
-    assert game_labels.grid_layout(g, 2)[1:] == (2, "the columns of samples are, by class, ant, bee")
+    assert game_labels.grid_layout(g, 2)[1:] == (
+        2,
+        "the columns of samples are, by class, ant, bee",
+    )
     many = g._replace(classes=Classes("hue", tuple(f"h{k}" for k in range(20)), (1,) * 20, ""))
     labels, columns, order = game_labels.grid_layout(many, 10)
     assert (labels.tolist(), columns) == (list(range(0, 20, 2)), None)
