@@ -48,6 +48,16 @@ def faces(tmp_path_factory):
     return path
 
 
+@pytest.fixture(scope="session")
+def tf_gan():
+    """TF-GAN itself; a test that asks for it is skipped where TF-GAN cannot be used."""
+    from gan_zoo.evaluation import tfgan
+
+    if reason := tfgan.why_not():
+        pytest.skip(reason)
+    return tfgan.load()
+
+
 SMALL = (
     "--gen=dcgan(width=8)",
     "--disc=dcgan(width=8)",

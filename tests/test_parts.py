@@ -10,7 +10,6 @@ from gan_zoo.check import contract, nets, suite
 from gan_zoo.config import Config
 from gan_zoo.contracts import Batch, Loss
 from gan_zoo.errors import UserError
-from gan_zoo.evaluation import tfgan
 from gan_zoo.game import build
 from gan_zoo.game.build import build_game
 from gan_zoo.layers import BatchNorm
@@ -329,8 +328,8 @@ def test_d_loss_can_be_halved_without_touching_that_of_g():
         ("relativistic_average", "relativistic"),
     ],
 )
-def test_losses_and_their_gradients_are_those_of_tf_gan(name, theirs):
-    losses, loss = tfgan.load().losses.wargs, registry.losses.build(name)
+def test_losses_and_their_gradients_are_those_of_tf_gan(tf_gan, name, theirs):
+    losses, loss = tf_gan.losses.wargs, registry.losses.build(name)
     real, fake = (tf.random.stateless_normal([7, 1], [0, k], stddev=2.0) for k in (0, 1))
     found = []
     with tf.GradientTape(persistent=True) as tape:

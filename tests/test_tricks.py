@@ -312,13 +312,12 @@ def test_the_gradient_penalty_looks_at_a_place_of_its_own_between_each_pair():
     )
 
 
-def test_the_gradient_penalty_is_that_of_tf_gan():
-    tfgan = pytest.importorskip("gan_zoo.evaluation.tfgan").load()
+def test_the_gradient_penalty_is_that_of_tf_gan(tf_gan):
     real, fake = IMAGES, IMAGES + 0.0  # between equal images there is but one place
     disc = registry.discriminators.build("dense((6,))", image_shape=(8, 8, 3))
     value = build("gradient_penalty(1.0)").penalty(disc, DiscOutputs(real, fake, None, None), SEED)
     penalty = tf.function(
-        lambda: tfgan.losses.wargs.wasserstein_gradient_penalty(
+        lambda: tf_gan.losses.wargs.wasserstein_gradient_penalty(
             real, fake, None, lambda x, _: disc(x), "d"
         )
     )

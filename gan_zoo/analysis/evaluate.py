@@ -98,12 +98,14 @@ def evaluate_subject(
     Raises:
         UserError: Data, checkpoint or pictures cannot be loaded, or are too few.
     """
+    from gan_zoo.evaluation import tfgan
     from gan_zoo.evaluation.evaluate import evaluate, left_out
     from gan_zoo.evaluation.snapshot import real_floor, real_statistics
     from gan_zoo.evaluation.statistics_files import write_statistics
 
     check_split(subject, split)
     whole, notes = load_real(subject)
+    notes += tfgan.notes()
     if split == "held-out" and subject.training_data and data_changed(subject, whole):
         raise UserError(data_changed_message(subject, whole))
     data = split_of(whole, subject, split)
@@ -159,7 +161,7 @@ def evaluate_by_statistics(
     Raises:
         UserError: Statistics, checkpoint or pictures cannot be loaded, or do not fit.
     """
-    from gan_zoo.evaluation import protocol
+    from gan_zoo.evaluation import protocol, tfgan
     from gan_zoo.evaluation.evaluate import score_by_statistics
     from gan_zoo.evaluation.statistics_files import read_statistics
 
@@ -195,6 +197,8 @@ def evaluate_by_statistics(
         " (--data_dir gives images)."
     ]
     notes = [*subject.notes, *([unknown] if unknown else []), *fakes.notes]
+    if extractor.logits is not None:  # Frechet distances of statistics are always our own
+        notes += tfgan.notes()
     return Evaluation(subject, fakes, data, stamp.split, results, [], omitted, notes)
 
 

@@ -194,6 +194,25 @@ def _kernel_sums(one: np.ndarray, two: np.ndarray) -> tuple[np.ndarray, np.ndarr
     return rows, columns
 
 
+def classifier_score(logits: np.ndarray) -> float:
+    """Return the exponential of the mean KL divergence of an image's classes from those of all.
+
+    Salimans et al. 2016, arXiv 1606.03498, section 4.
+
+    Args:
+        logits: float64 ``[N, classes]``, of which none may be far enough below the others of its
+            row that its probability is 0.
+
+    Returns:
+        From 1 to the number of classes.
+    """
+    logs = logits - logits.max(axis=1, keepdims=True)
+    logs = logs - np.log(np.exp(logs).sum(axis=1, keepdims=True))
+    probabilities = np.exp(logs)
+    divergences = (probabilities * (logs - np.log(probabilities.mean(axis=0)))).sum(axis=1)
+    return float(np.exp(divergences.mean()))
+
+
 def diversity(features: np.ndarray, *, at_most: int = 2000) -> tuple[float, float]:
     """Return the mean Euclidean distance of two images in feature space.
 

@@ -1,4 +1,4 @@
-"""The full protocol at the end of a run: the metrics of TF-GAN and of a snapshot."""
+"""The full protocol at the end of a run: TF-GAN's metrics, those of a snapshot, and more."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ def evaluate(
 ) -> list[Result]:
     """Score images by the full protocol.
 
-    It has TF-GAN's Frechet distance and classifier score, the kernel and the sliced Wasserstein
-    distance, and the metrics of :func:`score_snapshot`.
+    It has TF-GAN's Frechet distance and classifier score (our own where it cannot be used), the
+    kernel and the sliced Wasserstein distance, and the metrics of :func:`score_snapshot`.
 
     Args:
         data: The real images.
@@ -51,9 +51,9 @@ def evaluate(
         progress: Called with a word before each stage.
 
     Returns:
-        First ``FD`` (``FID`` where Inception was used), then the others. ``FD`` is TF-GAN's; a
-        metric that these images do not allow (sliced Wasserstein of gray images, say) is left out,
-        and :func:`left_out` says why.
+        First ``FD`` (``FID`` where Inception was used), then the others. The stamp says which
+        program computed ``FD``. A metric that these images do not allow (sliced Wasserstein of gray
+        images, say) is left out, and :func:`left_out` says why.
 
     Raises:
         UserError: Images of other shapes, too few, or features that are not finite.
@@ -72,14 +72,16 @@ def evaluate(
     stamp = real.stamp._replace(n_fake=len(fake), ema=ema)
     progress("neighbors and spectrum")
     first, *others = compute_metrics(real, fake_images, fake, extractor, ema=ema)
-    progress("TF-GAN's Frechet distance")
-    results = [first._replace(value=tfgan.frechet_distance(real.features, fake))]
+    program = tfgan.program()
+    progress(f"Frechet distance by {program}")
+    value = tfgan.frechet_distance(real.features, fake)
+    results = [first._replace(value=value, stamp=first.stamp.by(program))]
     if min(len(fake), len(real.features)) >= _LEAST_KERNEL:
         progress("kernel distance")
         value, error = kernel_distance(real.features, fake)
         results.append(Result(value, error, stamp._replace(metric=protocol.named("KD", extractor))))
     if extractor.logits is not None:
-        progress("TF-GAN's classifier score")
+        progress(f"classifier score by {program}")
         results += classifier_scores(extractor.logits(fake_images), extractor, stamp)
     results += others
     if not sliced_wasserstein.refusal(data.image_shape):
@@ -104,6 +106,7 @@ def classifier_scores(
     logits: np.ndarray, extractor: FeatureExtractor, stamp: Stamp
 ) -> list[Result]:
     """Return the classifier score of all images, and the mean of 10 parts, as papers have it."""
+    stamp = stamp.by(tfgan.program())
     scores = {"CS": tfgan.classifier_score(logits)}
     if len(logits) >= _LEAST_PARTS:
         scores["CS-10-parts"] = tfgan.classifier_score_of_parts(logits)
@@ -135,7 +138,7 @@ def score_by_statistics(
     stamp = stamp._replace(n_real=stored.n, n_fake=len(fake))
     value = distances.frechet(stored.statistics, distances.Statistics.of(fake))
     small = protocol.small_sample_warning(len(fake), fake.shape[1])
-    named = stamp._replace(metric=protocol.named("FD", extractor))
+    named = stamp.by(protocol.GAN_ZOO)._replace(metric=protocol.named("FD", extractor))
     results = [Result(value, distances.frechet_error(stored.statistics, fake), named, small)]
     if extractor.logits is not None:
         results += classifier_scores(extractor.logits(fake_images), extractor, stamp)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from gan_zoo.contracts import Dataset, FeatureExtractor
-from gan_zoo.evaluation import alarms, protocol
+from gan_zoo.evaluation import alarms, protocol, tfgan
 from gan_zoo.evaluation.evaluate import evaluate, left_out
 from gan_zoo.evaluation.judgement import judge, score_lines
 from gan_zoo.evaluation.protocol import Result
@@ -145,7 +145,7 @@ class Evaluator:
         return new
 
     def final(self, step: int, fake_images: np.ndarray) -> tuple[list[Result], list[str]]:
-        """Score the last samples by the full protocol, with TF-GAN's distances.
+        """Score the last samples by the full protocol, with TF-GAN's distance where it can be used.
 
         Returns:
             The results, and lines for the screen.
@@ -153,12 +153,12 @@ class Evaluator:
         results = evaluate(
             self._data, fake_images, self._extractor, ema=self._ema, **self._protocol
         )
-        lines = [f"final evaluation of step {step} (Frechet distance by TF-GAN):"]
+        lines = [f"final evaluation of step {step} (Frechet distance by {tfgan.program()}):"]
         table = score_lines(results, self.floor)
         if self._floor_count:
             count = f"{self._floor_count:,}"
             table.append(f"real against real: {count} real images against {count} others")
-        table += left_out(self._data, self._extractor, len(fake_images))
+        table += left_out(self._data, self._extractor, len(fake_images)) + tfgan.notes()
         lines += [f"  {line}" for line in (*table, *self._summary())]
         lines.append(str(judge(results, self.floor, [(at, x) for x, at in self._scores()])))
         return results, lines

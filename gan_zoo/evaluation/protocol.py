@@ -6,6 +6,7 @@ goes without its stamp. No TensorFlow.
 
 from __future__ import annotations
 
+import contextlib
 import importlib.metadata
 from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple
@@ -13,7 +14,10 @@ from typing import Any, NamedTuple
 from gan_zoo.contracts import FeatureExtractor
 from gan_zoo.version import __version__
 
+GAN_ZOO = f"gan_zoo {__version__}"  # the program of our own formulas, in stamps
 INCEPTION_NAMES = {"FD": "FID", "KD": "KID", "CS": "IS", "CS-10-parts": "IS-10-parts"}
+
+_NIGHTLY = {"tensorflow": ("tf-nightly",), "keras": ("keras-nightly",)}
 
 
 class Stamp(NamedTuple):
@@ -33,7 +37,8 @@ class Stamp(NamedTuple):
             (a folder of images).
         data_hash: The data set's identity, which depends on its image size and preprocessing.
         seed: Of the choice of real images and of the noise.
-        versions: Of the libraries involved.
+        versions: Of the libraries involved; of a Frechet distance and of a classifier score also
+            ``program``, which computed it: TF-GAN or gan_zoo.
     """
 
     metric: str
@@ -47,6 +52,13 @@ class Stamp(NamedTuple):
     data_hash: str
     seed: int
     versions: Mapping[str, str]
+
+    def by(self, program: str) -> Stamp:
+        """Return the stamp of a number that a program computed.
+
+        It stands among the versions: programs of one formula differ by rounding only.
+        """
+        return self._replace(versions={**self.versions, "program": program})
 
     def short(self) -> str:
         """Return ``FD-embedded@1a2b (5k fake/10k real train, lanczos 64)``, for logs and tables."""
@@ -169,11 +181,14 @@ def versions() -> dict[str, str]:
 
 
 def package_version(package: str) -> str | None:
-    """Return the version of an installed package; None where it is not installed."""
-    try:
-        return importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:
-        return None
+    """Return the version of an installed package; None where it is not installed.
+
+    TensorFlow and Keras may also have come as their nightly packages.
+    """
+    for name in (package, *_NIGHTLY.get(package, ())):
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            return importlib.metadata.version(name)
+    return None
 
 
 def _count(n: int) -> str:

@@ -1,15 +1,18 @@
-"""TF-GAN's metrics: the only module that imports ``tensorflow_gan``.
+"""TF-GAN's metrics, or our own in their place: the only module that imports ``tensorflow_gan``.
 
 TF-GAN 2.1.0 (2021) does not import on TensorFlow >= 2.16 as it is. :func:`load` replaces the few
 modules that cannot run there by stubs and imports the rest unchanged. ``tf`` itself is not changed,
 and ``tf.keras`` stays Keras 3.
 
 FID and classifier score are computed by TF-GAN's own functions. Their arguments are checked
-first, which TF-GAN does not do: the result is the true value or an error, never NaN.
+first, which TF-GAN does not do: the result is the true value or an error, never NaN. Where TF-GAN
+is missing or does not work with the TensorFlow that is there, our own formulas compute them: equal
+to 2e-7, so that the numbers still compare. :func:`program` says which of the two it is.
 """
 
 from __future__ import annotations
 
+import functools
 import importlib
 import sys
 import threading
@@ -19,7 +22,8 @@ from typing import Any
 import numpy as np
 
 from gan_zoo.errors import UserError
-from gan_zoo.evaluation.distances import checked
+from gan_zoo.evaluation import distances, protocol
+from gan_zoo.evaluation.distances import Statistics, checked
 
 _lock = threading.Lock()
 _LEAVES = {
@@ -59,13 +63,51 @@ def load() -> types.ModuleType:
             sys.modules[name] = _stub(name, reason)
         try:
             return importlib.import_module("tensorflow_gan")
-        except ImportError as e:
+        except Exception as e:  # ImportError where it is missing; on a newer TensorFlow, any
             for name in leaves:
                 sys.modules.pop(name, None)
             raise UserError(
                 f"TF-GAN does not load ({e}); pip install tensorflow-gan==2.1.0"
                 " tensorflow-probability tf-keras."
             ) from e
+
+
+@functools.cache
+def why_not() -> str:
+    """Return why TF-GAN cannot be used here, in a few words; "" where it can.
+
+    It is loaded and asked for two small numbers, once in a process. So a process does not compute
+    some numbers with it and some without.
+    """
+    version = protocol.package_version("tensorflow-gan")
+    if version is None:
+        return "it is not installed"
+    try:
+        small = np.eye(3)
+        evaluation = load().eval
+        evaluation.frechet_classifier_distance_from_activations(small, small)
+        evaluation.classifier_score_from_logits(small)
+    except Exception as e:  # whatever a TensorFlow of years later makes of it
+        tensorflow = protocol.package_version("tensorflow")
+        reason = " ".join(str(e.__cause__ or e).split())[:120]
+        return f"TF-GAN {version} does not work with TensorFlow {tensorflow} ({reason})"
+    return ""
+
+
+def program() -> str:
+    """Return the program that computes the numbers of this module, and its version."""
+    own, theirs = protocol.GAN_ZOO, protocol.package_version("tensorflow-gan")
+    return own if why_not() else f"TF-GAN {theirs}"
+
+
+def notes() -> list[str]:
+    """Return a sentence for the user where TF-GAN cannot be used; else none."""
+    return [
+        "Frechet distance and classifier score are computed by gan_zoo's own formulas, which equal"
+        f" TF-GAN's to 2e-7: {reason}."
+        for reason in [why_not()]
+        if reason
+    ]
 
 
 def _stub(name: str, reason: str) -> types.ModuleType:
@@ -79,7 +121,7 @@ def _stub(name: str, reason: str) -> types.ModuleType:
 
 
 def frechet_distance(real: np.ndarray, fake: np.ndarray) -> float:
-    """Return TF-GAN's Frechet distance of two sets of features.
+    """Return the Frechet distance of two sets of features, TF-GAN's where it can be used.
 
     Heusel et al. 2017, arXiv 1706.08500, section 3. TF-GAN drops directions whose variance is below
     about 1e-5, whatever the scale of the features. Here they are first brought to a root mean
@@ -96,6 +138,8 @@ def frechet_distance(real: np.ndarray, fake: np.ndarray) -> float:
         UserError: Fewer than 2 rows, differing D, or values that are not finite.
     """
     real, fake = checked(real, fake)
+    if why_not():
+        return distances.frechet(Statistics.of(real), Statistics.of(fake))
     center = real.mean(axis=0)  # a common shift changes no distance; large means cost digits
     real, fake = real - center, fake - center
     mean_variance = float((real.var(axis=0, ddof=1) + fake.var(axis=0, ddof=1)).mean() / 2)
@@ -107,11 +151,12 @@ def frechet_distance(real: np.ndarray, fake: np.ndarray) -> float:
 
 
 def classifier_score(logits: np.ndarray, *, splits: int = 10) -> tuple[float, float]:
-    """Return TF-GAN's classifier score (with Inception: the Inception score), and its deviation.
+    """Return the classifier score (with Inception: the Inception score), and its deviation.
 
-    Salimans et al. 2016, arXiv 1606.03498, section 4. A class that no image has any probability of
-    gives TF-GAN a NaN (0 times the logarithm of 0). Here logits are cut 80 below the largest of
-    their row, which moves no probability by more than 1e-34 and leaves none at 0.
+    Salimans et al. 2016, arXiv 1606.03498, section 4; TF-GAN's where it can be used. A class that
+    no image has any probability of gives TF-GAN a NaN (0 times the logarithm of 0). Here logits are
+    cut 80 below the largest of their row, which moves no probability by more than 1e-34 and leaves
+    none at 0.
 
     Args:
         logits: ``[N, classes]``.
@@ -127,7 +172,8 @@ def classifier_score(logits: np.ndarray, *, splits: int = 10) -> tuple[float, fl
     (logits,) = checked(logits)
     logits = logits - logits.max(axis=1, keepdims=True)
     logits = np.maximum(logits, -80.0)
-    score = load().eval.classifier_score_from_logits
+    own = distances.classifier_score
+    score = own if why_not() else load().eval.classifier_score_from_logits
     parts = [
         float(score(part)) for part in np.array_split(logits, max(2, min(splits, len(logits) // 2)))
     ]

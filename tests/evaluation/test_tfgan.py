@@ -5,6 +5,7 @@ import references
 from gan_zoo.evaluation import tfgan
 
 
+@pytest.mark.usefixtures("tf_gan")
 def test_it_loads_after_a_failed_import_in_many_threads_and_leaves_tf_alone(forks):
     script = """
 import sys, threading, tensorflow as tf
