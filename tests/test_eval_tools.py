@@ -796,7 +796,7 @@ def test_help_imports_neither_tensorflow_nor_scipy_nor_matplotlib():
         "import sys; sys.modules.update(dict.fromkeys("
         "('tensorflow', 'keras', 'tensorflow_gan', 'scipy', 'matplotlib', 'PIL'))); "
         "from gan_zoo import commands; "
-        "names = ('evaluate', 'memorization', 'recognize', 'audit', 'preview'); "
+        "names = ('evaluate', 'memorization', 'recognize', 'modes', 'audit', 'preview'); "
         "sys.exit(max(commands.main([name, '--help']) for name in names))"
     )
     done = subprocess.run([sys.executable, "-c", block], capture_output=True, text=True)

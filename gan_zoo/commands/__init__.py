@@ -28,6 +28,7 @@ COMMANDS = {
     "audit": "look at a data set before training: duplicates, broken files, sizes",
     "memorization": "does a run copy its training images?",
     "recognize": "are the samples of a run with classes of the class asked for?",
+    "modes": "how many modes (classes) of the data do samples cover?",
     "preview": "show what tricks do to your own images",
     "check": "check a part, yours or ours, against its contract",
     "list": "all parts, with their arguments",

@@ -41,7 +41,7 @@ _CIFAR10 = (
     "ship",
     "truck",
 )
-_DIGITS = tuple("0123456789")
+DIGITS = tuple("0123456789")
 _PREFIX = {"train": "train", "test": "t10k"}  # of the idx files
 
 Split = tuple[np.ndarray, np.ndarray]  # uint8 images [N, H, W] or [N, H, W, C], labels [N]
@@ -155,6 +155,19 @@ def _mnist_like(
     return _array_source(str(path), _marks(*files.values()), read_files, split, classes)
 
 
+def mnist_source(split: str, data_dir: Path | None) -> Source:
+    """Return the source of MNIST: digits uint8 ``[28, 28]`` with their classes.
+
+    Raises:
+        UserError: The files are not there, or there is no such split.
+    """
+    origin = (
+        "mnist.npz from storage.googleapis.com/tensorflow/tf-keras-datasets or the four original"
+        " idx files"
+    )
+    return _mnist_like("mnist", split, DIGITS, origin, data_dir)
+
+
 @datasets.register
 def mnist(
     split: str = "train",
@@ -178,11 +191,7 @@ def mnist(
     Raises:
         UserError: The files cannot be downloaded or read.
     """
-    origin = (
-        "mnist.npz from storage.googleapis.com/tensorflow/tf-keras-datasets or the four original"
-        " idx files"
-    )
-    source = _mnist_like("mnist", split, _DIGITS, origin, images.data_dir)
+    source = mnist_source(split, images.data_dir)
     preprocessing = Preprocessing(images.size, images.channels, fit, resample)
     return load("mnist", source, preprocessing, drop_duplicates, images.cache_dir)
 

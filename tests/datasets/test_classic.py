@@ -301,6 +301,46 @@ def test_mnist_is_gray(refused, tmp_path):
     assert "--channels=1" in refused("mnist", write(tmp_path / "d", IDX), channels=3)
 
 
+# ---- Stacked MNIST
+
+
+def test_stacked_digits_and_their_labels(read, tmp_path):
+    folder = write(tmp_path / "d", IDX)
+    data = read("stacked_mnist(n=200)", folder)
+    assert (data.images.shape, data.name, data.resize) == (
+        (200, 28, 28, 3),
+        "stacked_mnist",
+        "none",
+    )
+    digits, classes = SETS["train"]
+    source = {image.tobytes(): int(digit) for image, digit in zip(digits, classes, strict=True)}
+    shown = np.array([[source[i[..., c].tobytes()] for c in range(3)] for i in data.images])
+    for c, color in enumerate(("red", "green", "blue")):
+        assert data.labels[color].tolist() == shown[:, c].tolist()
+        assert data.label_values[color] == tuple("0123456789")
+    assert data.labels["class"].tolist() == (shown @ [100, 10, 1]).tolist()
+    assert data.label_values["class"][::500] == ("000", "500")
+    assert len(set(data.labels["class"].tolist())) > 50, "all combinations"
+    other = read("stacked_mnist(n=200, seed=1)", folder)
+    assert (other.labels["class"] != data.labels["class"]).any()
+    assert (read("stacked_mnist(n=200)", folder).images == data.images).all()
+
+
+def test_the_other_split_has_none_of_the_digits_trained_on(read, tmp_path):
+    folder = write(tmp_path / "d", IDX)
+    test = read("stacked_mnist(n=30, split='test')", folder)
+    known = {image.tobytes() for image in SETS["t10k"][0]}
+    assert all(i[..., c].tobytes() in known for i in test.images for c in range(3))
+
+
+def test_what_cannot_be_stacked(refused, tmp_path):
+    folder = write(tmp_path / "d", IDX)
+    assert "--data=mnist" in refused("stacked_mnist", folder, channels=1)
+    assert "n=-1" in refused("stacked_mnist(n=-1)", folder)
+    assert "train, test, all" in refused("stacked_mnist(split='dev')", folder)
+    assert "does not hold mnist" in refused("stacked_mnist", write(tmp_path / "e", {"a.txt": b""}))
+
+
 # ---- CIFAR-10
 
 
