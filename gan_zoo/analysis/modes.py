@@ -43,7 +43,7 @@ class Recognizer(NamedTuple):
 
     Attributes:
         modes: uint8 ``[N, H, W, C]`` -> the mode of each, int64 ``[N]``.
-        count: How many modes there are.
+        total: How many modes there are.
         colors: How many pictures an image consists of: 3 if each color is one, else 1.
         accuracy: The share of such pictures, real and not trained on, that it is right on.
         tested: Of how many.
@@ -51,7 +51,7 @@ class Recognizer(NamedTuple):
     """
 
     modes: Callable[[np.ndarray], np.ndarray]
-    count: int
+    total: int
     colors: int
     accuracy: float
     tested: int
@@ -66,7 +66,7 @@ class Coverage(NamedTuple):
     @classmethod
     def of(cls, recognizer: Recognizer, images: np.ndarray) -> Coverage:
         """Count the modes of images uint8 ``[N, H, W, C]``."""
-        return cls(np.bincount(recognizer.modes(images), minlength=recognizer.count))
+        return cls(np.bincount(recognizer.modes(images), minlength=recognizer.total))
 
     @property
     def covered(self) -> int:
@@ -210,7 +210,7 @@ def mode_lines(found: ModeCount) -> Iterator[str]:
     paper = f", as {_PAPERS[n]} take" if n in _PAPERS else ""
     yield f"{found.fakes.title}, modes of {found.data.name}{paper}:"
     yield (
-        f"  {samples.covered:,} of {recognizer.count:,} modes, reverse KL"
+        f"  {samples.covered:,} of {recognizer.total:,} modes, reverse KL"
         f" {samples.reverse_kl:.3f} nats  [{real.counts.sum():,} real images: {real.covered:,},"
         f" {real.reverse_kl:.3f}]"
     )
@@ -234,7 +234,7 @@ def mode_json(found: ModeCount) -> dict[str, Any]:
             "step": found.fakes.step,
             "ema": found.fakes.ema,
         },
-        "modes": recognizer.count,
+        "modes": recognizer.total,
         "samples": _coverage_json(found.samples),
         "real": _coverage_json(found.real),
         "recognizer": {

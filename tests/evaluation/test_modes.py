@@ -87,12 +87,12 @@ def test_the_recognizer_of_stacked_images_learns_from_single_colors(monkeypatch)
     found = train_recognizer(data, stacked_data([1, 2]))
     ((one, column, test),) = asked
     assert (one.image_shape, column, len(test.images)) == ((28, 28, 1), "class", 3)
-    assert (found.count, found.colors, found.accuracy, found.notes) == (1000, 3, 0.9, ("a note",))
+    assert (found.total, found.colors, found.accuracy, found.notes) == (1000, 3, 0.9, ("a note",))
     assert found.modes(data.images).tolist() == list(range(1000))
     # data with one class an image: its classes are the modes
     gray = Dataset.of("plain", data.images[:10, ..., 2:], np.arange(10))
     found = train_recognizer(gray)
-    assert (found.count, found.colors) == (10, 1)
+    assert (found.total, found.colors) == (10, 1)
     assert found.modes(gray.images).tolist() == list(range(10))
 
 
