@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 from pathlib import Path
 from typing import Any
 
 from gan_zoo import registry
 from gan_zoo.config import held_out
+from gan_zoo.evaluation.protocol import package_version
 from gan_zoo.export.formats import FORMATS
 from gan_zoo.images import RGBA
 from gan_zoo.layers.introspect import own_layers
@@ -133,7 +133,7 @@ def _versions(formats: list[str]) -> dict[str, str]:
     packages = ("tensorflow", "keras", *needed)
     return {
         "gan_zoo": __version__,
-        **{name: importlib.metadata.version(name) for name in packages},
+        **{name: package_version(name) or "unknown" for name in packages},
     }
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from gan_zoo.evaluation import protocol, tfgan
 from gan_zoo.evaluation.protocol import Result, comparable
+from gan_zoo.export import handover
 
 
 class Broken(importlib.abc.MetaPathFinder):
@@ -114,3 +115,4 @@ def test_tensorflow_may_be_a_nightly_build(monkeypatch):
     assert protocol.package_version("tensorflow") == "2.23.0.dev1"
     assert protocol.package_version("keras") is None
     assert protocol.versions()["tensorflow"] == "2.23.0.dev1"
+    assert handover._versions([])["tensorflow"] == "2.23.0.dev1"
