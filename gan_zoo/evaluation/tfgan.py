@@ -81,7 +81,7 @@ def why_not() -> str:
     """
     version = protocol.package_version("tensorflow-gan")
     if version is None:
-        return "it is not installed"
+        return "TF-GAN is not installed"
     try:
         small = np.eye(3)
         evaluation = load().eval

@@ -66,7 +66,7 @@ def test_the_numbers_are_the_same_and_the_program_is_said(without):
     assert tfgan.program() == protocol.GAN_ZOO
     (note,) = tfgan.notes()
     if kind == "missing":
-        assert note.endswith("equal TF-GAN's to 2e-7: it is not installed.")
+        assert note.endswith("equal TF-GAN's to 2e-7: TF-GAN is not installed.")
     else:
         assert "2.1.0 does not work with TensorFlow 2." in note and "'raw_ops'" in note
 
