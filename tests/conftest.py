@@ -3,21 +3,31 @@
 import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # Of several processes each computes in one thread: idle threads of the others spin meanwhile.
+    # What starts in a process of its own has all cores, see tests/forks.py.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
 
+import gc
 import importlib
 import importlib.util
 from pathlib import Path
 
 import numpy as np
 import pytest
-import tensorflow as tf
 
 from gan_zoo import cli, commands, run
-from gan_zoo.game import chunk
-from gan_zoo.game.step import SCALARS
 from tests.forks import Forks
 
+# TensorFlow is imported where it is needed: the process that hands out the tests needs none.
+
 TOOLS = Path(__file__).parent.parent / "tools"
+
+
+def pytest_collection_finish():
+    """Let the garbage collector pass over what TensorFlow and all modules of tests have made."""
+    gc.freeze()
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -104,12 +114,15 @@ sys.exit(run.main(sys.argv[1:]))
 def train_for_all(faces):
     """Run the program for a fixture of a module or session: train_for_all(folder, *flags) -> folder.
 
-    It must succeed. The export is an empty SavedModel.
+    It must succeed. The export is an empty SavedModel. With ``idle=True`` the step is that of the
+    fixture ``idle_step``.
     """
 
-    def go(folder, *flags):
+    def go(folder, *flags, idle=False):
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr("keras.Model.export", no_saved_model)
+            if idle:
+                patch.setattr("gan_zoo.game.chunk.compile_chunk", idle_chunk)
             assert run.main([*SMALL, f"--data_dir={faces}", f"--workdir={folder}", *flags]) == 0
         return folder
 
@@ -117,12 +130,18 @@ def train_for_all(faces):
 
 
 def idle_chunk(game, strategy):
-    """In place of chunk.compile_chunk, whose tracing takes most of a short run: G shrinks, no more."""
+    """In place of chunk.compile_chunk, whose tracing takes most of a short run.
+
+    G shrinks by a fifth and its average by a tenth, no more.
+    """
+    import tensorflow as tf
+
+    from gan_zoo.game.step import SCALARS
 
     def run(iterator, n):
-        nets = [net for net in (game.gen, game.ema) if net is not None]
-        for variable in (v for net in nets for v in net.trainable_variables):
-            variable.assign(variable * 0.9)
+        for net, factor in ((game.gen, 0.8), (game.ema, 0.9)):
+            for variable in net.trainable_variables if net is not None else ():
+                variable.assign(variable * factor)
         game.step.assign_add(n)
         return tf.ones([len(SCALARS)]) * tf.cast(n, tf.float32)
 
@@ -132,7 +151,20 @@ def idle_chunk(game, strategy):
 @pytest.fixture
 def idle_step(monkeypatch):
     """A test that asks for it looks at all that a run does but for the training step."""
-    monkeypatch.setattr(chunk, "compile_chunk", idle_chunk)
+    monkeypatch.setattr("gan_zoo.game.chunk.compile_chunk", idle_chunk)
+
+
+@pytest.fixture
+def blank_weights(monkeypatch):
+    """A test that asks for it counts weights: zeros are made faster than random values."""
+    import keras
+    import tensorflow as tf
+
+    def zeros(self, shape, dtype=None, **_):
+        return tf.zeros(shape, dtype or keras.config.floatx())
+
+    for name in ("RandomNormal", "RandomUniform", "TruncatedNormal", "VarianceScaling"):
+        monkeypatch.setattr(getattr(keras.initializers, name), "__call__", zeros)
 
 
 @pytest.fixture

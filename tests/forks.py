@@ -72,9 +72,10 @@ class Forks:
     def start(self, *words, code=None, cwd=ROOT, env=None):
         """Start ``python -m gan_zoo.run *words``, or ``python -c code *words``."""
         self._number += 1
+        inherited = {k: v for k, v in os.environ.items() if k != "TF_NUM_INTRAOP_THREADS"}
         out, err = (self._folder / f"{self._number}.{kind}" for kind in ("out", "err"))
         request = {"words": [str(w) for w in words], "code": code, "cwd": str(cwd)}
-        request |= {"env": {**os.environ, **(env or {})}, "out": str(out), "err": str(err)}
+        request |= {"env": {**inherited, **(env or {})}, "out": str(out), "err": str(err)}
         child = Fork(self, self.ask(request), out, err)
         self._children.append(child)
         return child
