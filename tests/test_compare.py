@@ -67,6 +67,10 @@ STAND_IN = textwrap.dedent(
 )
 
 
+# The nets that are built and counted soonest; stand-ins train none.
+DENSE = ("--gen=dense((8,))", "--disc=dense((8,))")
+
+
 @pytest.fixture(scope="module")
 def module():
     return importlib.import_module("gan_zoo.commands.compare")
@@ -92,11 +96,8 @@ def stand_ins(module, monkeypatch, request):
 @pytest.fixture
 def compare(module, faces, tmp_path, capsys, stand_ins):
     """Compare with stand-ins for runs: compare(*words) -> what it printed; compare.folder is where."""
-    small = [
-        word
-        for word in SMALL
-        if not word.startswith(("--steps", "--log_every", "--sample", "--save", "--eval"))
-    ]
+    own = ("--gen", "--disc", "--steps", "--log_every", "--sample", "--save", "--eval")
+    small = [*DENSE, *(word for word in SMALL if not word.startswith(own))]
 
     def call(*words, code=0, budget="--images=64"):
         capsys.readouterr()
@@ -167,7 +168,7 @@ def test_better_worse_and_the_same_are_told_apart(compare):
 
 def test_the_function_returns_the_results(stand_ins, faces, tmp_path):
     base = Config(
-        gen="dcgan(width=8)", disc="dcgan(width=8)", data="files", data_dir=str(faces),
+        gen="dense((8,))", disc="dense((8,))", data="files", data_dir=str(faces),
         image_size="16", batch=8, eval_samples=12,
     )  # fmt: skip
     arguments = {"workdir": tmp_path / "grid", "seeds": 2, "images": 64, "evals": 2}
@@ -192,7 +193,7 @@ def test_the_function_returns_the_results(stand_ins, faces, tmp_path):
 
 def test_the_function_raises_keyboard_interrupt_when_stopped(stand_ins, faces, tmp_path):
     base = Config(
-        gen="dcgan(width=8)", disc="dcgan(width=8)", data="files", data_dir=str(faces),
+        gen="dense((8,))", disc="dense((8,))", data="files", data_dir=str(faces),
         image_size="16", batch=8, eval_samples=1000,
     )  # fmt: skip
 
@@ -225,7 +226,7 @@ def test_the_command_to_type_is_recorded(compare):
     words = ("plain:", "good: --loss=hinge", "--seeds=1", "--nopage")
     compare(*words)
     command = json.loads((compare.folder / "comparison.json").read_text())["command"]
-    assert command.startswith("gan_zoo compare '--gen=dcgan(width=8)' ")
+    assert command.startswith("gan_zoo compare '--gen=dense((8,))' ")
     recorded = shlex.split(command)
     assert f"--workdir={compare.folder}" in recorded
     assert set(words) <= set(recorded)
@@ -518,7 +519,11 @@ def test_bad_input_is_answered_in_one_sentence(compare, words, said):
 
 
 def test_equal_arithmetic_gives_the_smaller_net_more_steps(compare):
-    words = ("small:", "large: --gen=dcgan(width=32) --disc=dcgan(width=32)", "--seeds=1")
+    words = (
+        "small: --gen=dcgan(width=8) --disc=dcgan(width=8)",
+        "large: --gen=dcgan(width=32) --disc=dcgan(width=32)",
+        "--seeds=1",
+    )
     compare(*words, budget="--petaflop=1e-6")
     about = json.loads((compare.folder / "comparison.json").read_text())["variants"]
     assert about["large"]["gflop_per_image"] > 4 * about["small"]["gflop_per_image"]
@@ -577,8 +582,7 @@ def test_with_real_runs_equal_variants_are_equal(module, forks, faces, tmp_path,
         if not word.startswith(("--steps", "--eval", "--sample_every", "--save"))
     ]
     words += [
-        "--gen=dense((8,))", "--disc=dense((8,))", f"--data_dir={faces}",
-        f"--workdir={tmp_path / 'grid'}", "--images=32", "--evals=2", "--eval_samples=24",
+        *DENSE, f"--data_dir={faces}", f"--workdir={tmp_path / 'grid'}", "--images=32", "--evals=2", "--eval_samples=24",
         "--seeds=1", "--jobs=2", "plain:", "again:", f"--save={tmp_path / 'kept.json'}",
     ]  # fmt: skip
     assert cli.call(module.main, module.define_flags, module.__doc__, words) == 0
