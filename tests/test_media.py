@@ -19,7 +19,7 @@ from gan_zoo.media import gif, interpolate
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory, train_for_all):
     folder = tmp_path_factory.mktemp("trained") / "run"
-    return train_for_all(folder, "--ema=0.5", "--holdout=0.25", "--steps=4")
+    return train_for_all(folder, "--ema=0.5", "--holdout=0.25", "--steps=4", idle=True)
 
 
 @pytest.fixture(scope="module")
@@ -32,6 +32,7 @@ def flat(tmp_path_factory, train_for_all):
         "--noise=uniform",
         "--steps=2",
         "--precision=bfloat16",
+        idle=True,
     )
 
 

@@ -332,7 +332,7 @@ def test_recognize_refuses_in_a_sentence(tool, asked, tmp_path):
     assert not (asked / "recognition.json").exists()
 
 
-def test_the_same_number_is_drawn_for_each_class(train, tmp_path):
+def test_the_same_number_is_drawn_for_each_class(train, idle_step, tmp_path):
     few = ("--steps=2", "--gen=dcgan(width=4)", "--disc=dcgan(width=4)")
     assert train(f"--data_dir={save(tmp_path)}", "--condition=projection", *few) == 0
     run = train.folder
