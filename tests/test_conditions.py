@@ -21,7 +21,7 @@ from gan_zoo.game import labels as game_labels
 from gan_zoo.layers import BatchNorm, ClassAffine, full_precision, layers_of, normalize
 from gan_zoo.runs.run import Run
 from gan_zoo.training import feed
-from tests.conftest import no_saved_model
+from tests.conftest import idle_chunk, no_saved_model
 
 ROOT = Path(__file__).parent.parent
 CLASSES = Classes("class", ("ant", "bee", "cow"), (10, 20, 30), "")
@@ -549,7 +549,7 @@ def labeled(tmp_path_factory):
     return path
 
 
-def train(data, folder, *flags, saved_model=False):
+def train(data, folder, *flags, saved_model=False, idle=False):
     small = [
         "--gen=dense((8,), 4)",
         "--disc=dense((8,))",
@@ -568,6 +568,8 @@ def train(data, folder, *flags, saved_model=False):
     with pytest.MonkeyPatch.context() as patch:
         if not saved_model:
             patch.setattr("keras.Model.export", no_saved_model)
+        if idle:
+            patch.setattr("gan_zoo.game.chunk.compile_chunk", idle_chunk)
         return run.main([*small, f"--data_dir={data}", f"--workdir={folder}", *flags])
 
 
@@ -577,9 +579,10 @@ def weights(folder):
 
 @pytest.fixture(scope="module")
 def finished(labeled, tmp_path_factory):
-    """A run of four steps with an average, on the labeled squares."""
+    """A run of four idle steps with an average, on the labeled squares."""
     folder = tmp_path_factory.mktemp("finished") / "run"
-    assert train(labeled, folder, "--ema=0.5", "--holdout=0.25", saved_model=True) == 0
+    more = ("--ema=0.5", "--holdout=0.25")
+    assert train(labeled, folder, *more, saved_model=True, idle=True) == 0
     return folder
 
 

@@ -215,7 +215,9 @@ def test_a_table_shows_the_targets(tool, tmp_path):
     )
 
 
-def test_the_samples_of_a_run_are_searched_for_tricks(tool, train, tmp_path, monkeypatch, plugin):
+def test_the_samples_of_a_run_are_searched_for_tricks(
+    tool, train, idle_step, tmp_path, monkeypatch, plugin
+):
     assert train("--tricks=flip_images,instance_noise(0.5,decay_steps=2)", "--batch=4") == 0
     run = (f"--run={tmp_path / 'run'}", "--n=400", "--rows=2", "--draws=1")
     few = tool(*run, data=False, code=2)
