@@ -315,7 +315,9 @@ RESNETS = [
 
 
 @pytest.mark.parametrize(("table", "spec", "side", "count"), RESNETS)
-def test_residual_nets_have_the_parameters_of_the_papers_tables(table, spec, side, count):
+def test_residual_nets_have_the_parameters_of_the_papers_tables(
+    table, spec, side, count, blank_weights
+):
     net = registry.tables[table].build(spec, image_shape=(side, side, 3))
     assert sum(v.shape.num_elements() for v in net.trainable_variables) == count
 

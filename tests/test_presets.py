@@ -50,10 +50,8 @@ TRAINED = [
 
 # Generator and discriminator, total and trainable: published (Simpsons, dense) or the sums of their
 # layer lists in test_parts.py.
-SIMPSONS = (24_036_739, 24_034_819, 17_488_257, 17_484_289)
 COUNTS = {
-    "simpsons_dcgan128": SIMPSONS,
-    "simpsons_dcgan128_tf": SIMPSONS,
+    "simpsons_dcgan128": (24_036_739, 24_034_819, 17_488_257, 17_484_289),
     "celeba28_dense": (3_100_720, 3_100_720 - 2 * (256 + 512 + 1024), 1_336_321, 1_336_321),
     "anime64": (
         1_508_803,
@@ -73,7 +71,7 @@ def narrow(spec):
 
 
 @pytest.mark.parametrize("name", COUNTS)
-def test_the_dry_run_says_how_large_the_nets_are(name, capsys, monkeypatch):
+def test_the_dry_run_says_how_large_the_nets_are(name, capsys, monkeypatch, blank_weights):
     monkeypatch.setattr(estimate, "measure", estimate.count_estimate)  # its steps take seconds
     assert run.main([f"--config={name}", "--dry_run"]) == 0
     said = capsys.readouterr().out
@@ -82,6 +80,11 @@ def test_the_dry_run_says_how_large_the_nets_are(name, capsys, monkeypatch):
     )
     counts = tuple(int(n.replace(",", "")) for pair in found for n in pair)
     assert counts == COUNTS[name]
+
+
+def test_both_presets_of_the_simpsons_have_the_same_nets():
+    one, two = (load_preset(f"simpsons_dcgan128{end}") for end in ("", "_tf"))
+    assert (one.gen, one.disc) == (two.gen, two.disc)
 
 
 @pytest.mark.parametrize("name", TRAINED)
@@ -100,7 +103,7 @@ def test_its_parts_train_together(name):
 
 
 @pytest.mark.parametrize("name", PAPERS)
-def test_a_paper_preset_has_the_parameters_of_the_papers_nets(name):
+def test_a_paper_preset_has_the_parameters_of_the_papers_nets(name, blank_weights):
     preset = load_preset(name)
     counts = [
         sum(v.shape.num_elements() for v in net.trainable_variables)
