@@ -217,6 +217,12 @@ def means(mode: str = ""):
 '''
 
 
+@pytest.fixture(autouse=True)
+def dense_gen(monkeypatch):
+    """A G that is built in half the time, where a part needs no other; test_xla.py uses the usual."""
+    monkeypatch.setattr(contract, "PLAIN", "dense((8,))")
+
+
 @pytest.fixture(scope="module", autouse=True)
 def plugin(tmp_path_factory):
     file = tmp_path_factory.mktemp("plugin") / "mine.py"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -49,16 +49,23 @@ def train(
     chunks: tuple[int, ...],
     distribution: tf.distribute.Strategy | None = None,
     first: int = 0,
+    between: Callable[[], object] = lambda: None,
 ) -> dict[str, float]:
-    """Train a game in chunks of so many steps, from step ``first``; return the last scalars."""
+    """Train a game in chunks of so many steps, from step ``first``; return the last scalars.
+
+    ``between`` is called between two chunks.
+    """
     distribution = distribution or tf.distribute.get_strategy()
     run = chunk.compile_chunk(game, distribution)
     labels = np.arange(64, dtype=np.int32) % len(CLASSES.names) if game.classes else None
     iterator = feed.train_iterator(
         images_for(part), BATCH, 0, first, distribution, None, game.update.batches, labels
     )
-    sums = [run(iterator, tf.constant(n, tf.int64)) for n in chunks]
-    return chunk.means(sums[-1], chunks[-1])
+    sums = run(iterator, tf.constant(chunks[0], tf.int64))
+    for n in chunks[1:]:
+        between()
+        sums = run(iterator, tf.constant(n, tf.int64))
+    return chunk.means(sums, chunks[-1])
 
 
 def state(game: step.Game) -> dict[str, np.ndarray]:
@@ -147,9 +154,7 @@ def resumes(part: Part) -> None:
         whole, again = part.fresh(), part.fresh()
         start = state(whole)
         saver = checkpoints.Checkpoints(whole, Path(folder), 1)
-        train(part, whole, (2,))
-        saver.save(2)
-        train(part, whole, (2,), first=2)
+        train(part, whole, (2, 2), between=lambda: saver.save(2))
         checkpoints.Checkpoints(again, Path(folder), 1).restore()
         train(part, again, (2,), first=2)
     _require_resumed_equal(whole, again, start)
