@@ -6,8 +6,6 @@ import io
 import json
 import shutil
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -68,6 +66,10 @@ def assert_same_run(a, b, step=6):
     for name in one:
         np.testing.assert_array_equal(one[name], two[name], err_msg=name)
     assert log(a) == log(b)
+    assert_same_grids(a, b)
+
+
+def assert_same_grids(a, b):
     for x, y in zip(Run(a).sample_grids, Run(b).sample_grids, strict=True):
         assert x.read_bytes() == y.read_bytes()
 
@@ -141,7 +143,7 @@ def test_tensorboard_has_the_same_scalars_and_the_grid(whole):
     assert "| steps | `6` |" in str(events.Tensors("settings")[0].tensor_proto.string_val)
 
 
-def test_the_last_grid_the_keras_file_and_the_saved_model_all_hold_the_same_generator(whole):
+def test_the_last_grid_the_keras_file_and_the_saved_model_all_hold_the_same_generator(whole, forks):
     game, step = Run(whole).restore()
     assert step == 6
     drawn = sampling.sample(game, 4, seed=0)
@@ -152,30 +154,25 @@ def test_the_last_grid_the_keras_file_and_the_saved_model_all_hold_the_same_gene
     kept = keras.models.load_model(whole / "generator.keras")(z, training=False)
     np.testing.assert_allclose(game.ema(z, training=False), kept, atol=1e-6)
     code = f"import tensorflow as tf; f = tf.saved_model.load({str(whole / 'generator')!r}); print(float(tf.reduce_sum(f.serve(tf.ones((3, 100))))))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd="/")
+    done = forks.run(code=code, cwd="/")
     expected = float(tf.reduce_sum(game.ema(tf.ones((3, 100)), training=False)))
     assert float(done.stdout) == pytest.approx(expected, rel=1e-4), done.stderr
 
 
-def test_a_run_in_two_parts_is_the_run_in_one(whole, train):
-    # Between two chunks; tests of kills below resume at the seam of a chunk.
-    assert train(*EVERYTHING, "--steps=3") == 0
+def test_a_run_in_two_parts_is_the_run_in_one_and_another_seed_makes_another(train, tmp_path):
+    # Between two chunks; tests of kills below resume convolutions at the seam of a chunk.
+    own, one = (*EVERYTHING, *DENSE), tmp_path / "one"
+    assert train(*own, workdir=one) == 0
+    assert train(*own, "--steps=3") == 0
     (train.folder / "samples" / "00000003.png").unlink()  # the part's own last grid
-    assert train(*EVERYTHING) == 0
+    assert train(*own) == 0
     lines = log(train.folder)
     assert [line["step"] for line in lines] == [2, 3, 4, 6]
-    assert [lines[0], lines[-1]] == [log(whole)[0], log(whole)[-1]]
-    for name, value in weights(whole, 6).items():
+    assert [lines[0], lines[-1]] == [log(one)[0], log(one)[-1]]
+    for name, value in weights(one, 6).items():
         np.testing.assert_array_equal(value, weights(train.folder, 6)[name], err_msg=name)
-
-
-def test_seeds_make_runs_and_other_seeds_make_others(train, tmp_path):
-    two = (*DENSE, "--steps=2")
-    assert train(*two, workdir=tmp_path / "a") == 0
-    assert train(*two, workdir=tmp_path / "b") == 0
-    assert train(*two, "--seed=1", workdir=tmp_path / "c") == 0
-    assert_same_run(tmp_path / "a", tmp_path / "b", 2)
-    assert log(tmp_path / "a") != log(tmp_path / "c")
+    assert train(*own, "--seed=1", "--steps=2", workdir=tmp_path / "other") == 0
+    assert log(tmp_path / "other")[0] != lines[0]
 
 
 def test_a_finished_run_says_so_and_touches_nothing(whole, train, capsys):
@@ -280,19 +277,6 @@ def test_a_run_that_ends_where_it_was_stopped_is_evaluated_there(
     assert f"last: {scores[4]:.4g}" in capsys.readouterr().out
     best = min(scores, key=scores.get)
     assert (train.folder / "checkpoints" / "best" / f"step-{best}.index").exists()
-
-
-def test_a_damaged_checkpoint_is_passed_over_for_the_one_before(whole, train, capsys):
-    killed_after_4(whole, train.folder)  # what it logged beyond step 4 is made again
-    for path in (whole / "checkpoints").glob("step-6.*"):
-        shutil.copy(path, train.folder / "checkpoints")
-    data = train.folder / "checkpoints" / "step-6.data-00000-of-00001"
-    data.write_bytes(data.read_bytes()[: data.stat().st_size // 2])
-    assert train(*EVERYTHING) == 0
-    out = capsys.readouterr().out
-    assert "step-6 cannot be read" in out
-    assert "going on from step 4" in out
-    assert_same_run(whole, train.folder)
 
 
 def test_a_loss_that_blows_up_stops_the_run_and_names_the_last_good_checkpoint(refused, train):
@@ -580,18 +564,22 @@ def test_the_samples_of_the_last_step_are_drawn_once(train, idle_step, monkeypat
     assert drawn.count("evaluation") == 3  # at steps 2, 4 and 6, and none for the final scores
 
 
-def test_evaluation_changes_no_weight_and_survives_a_resume(whole, evaluated, train):
-    killed_after_4(evaluated[0], train.folder)
+def test_a_damaged_checkpoint_is_passed_over_and_evaluation_changes_no_weight_and_goes_on(
+    whole, evaluated, train, capsys
+):
+    killed_after_4(evaluated[0], train.folder)  # what it logged beyond step 4 is made again
+    for path in (evaluated[0] / "checkpoints").glob("step-6.*"):
+        shutil.copy(path, train.folder / "checkpoints")
+    data = train.folder / "checkpoints" / "step-6.data-00000-of-00001"
+    data.write_bytes(data.read_bytes()[: data.stat().st_size // 2])
     assert train(*EVERYTHING, *EVALUATED) == 0
-    share = "speed/evaluation_share"
-    one, two = (
-        [{k: v for k, v in line.items() if k != share} for line in log(folder)]
-        for folder in (evaluated[0], train.folder)
-    )
-    assert one == two
+    out = capsys.readouterr().out
+    assert "step-6 cannot be read" in out
+    assert "going on from step 4" in out
+    assert_same_run(evaluated[0], train.folder)
+    assert_same_grids(whole, train.folder)
     for name, value in weights(whole, 6).items():
-        for folder in (evaluated[0], train.folder):
-            np.testing.assert_array_equal(value, weights(folder, 6)[name], err_msg=name)
+        np.testing.assert_array_equal(value, weights(train.folder, 6)[name], err_msg=name)
 
 
 PLANT = """
