@@ -60,6 +60,7 @@ def trained(tmp_path_factory, train_for_all):
         "--eval_samples=30",
         "--eval_budget=1",
         QUICK,
+        idle=True,
     )
 
 

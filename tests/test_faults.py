@@ -1,5 +1,6 @@
 """Runs that are killed, and disks that fill up."""
 
+import functools
 import json
 import os
 import random
@@ -11,7 +12,7 @@ import time
 
 import pytest
 
-from tests.conftest import SMALL
+from tests.conftest import RUN_WITHOUT_SAVED_MODEL, SMALL
 from tests.test_replicas import tasks_of_two_workers
 from tests.test_run import EVALUATED, EVERYTHING, ROOT, assert_same_run, log
 
@@ -45,14 +46,16 @@ def test_kills_at_any_moment_change_nothing_in_the_end(forks, faces, tmp_path, k
         f"--steps={steps}",
         "--log_every=1",
         "--save_every=1",
+        "--eval_every=4",
     ]
-    assert forks.run(*words, f"--workdir={tmp_path / 'whole'}").returncode == 0
+    start = functools.partial(forks.start, code=RUN_WITHOUT_SAVED_MODEL)
+    assert start(*words, f"--workdir={tmp_path / 'whole'}").wait() == 0
     rng, killed, resumed = random.Random(kills), 0, 0
     while killed < kills:
         folder = tmp_path / "killed"
         seen = checkpoints if killed else written  # once in the set-up, then between checkpoints
         before, deadline = seen(folder), time.time() + 120
-        child = forks.start(*words, f"--workdir={folder}")
+        child = start(*words, f"--workdir={folder}")
         while seen(folder) == before and time.time() < deadline:
             time.sleep(0.002)
         # A step, its log, its grid, its checkpoint and its evaluation.
@@ -66,7 +69,7 @@ def test_kills_at_any_moment_change_nothing_in_the_end(forks, faces, tmp_path, k
         resumed += bool(checkpoints(folder))
     assert resumed >= kills - 1, "a run that is killed before its first checkpoint proves nothing"
     assert killed == kills, "the run ended too soon to be killed so often"
-    assert forks.run(*words, f"--workdir={tmp_path / 'killed'}").returncode == 0
+    assert start(*words, f"--workdir={tmp_path / 'killed'}").wait() == 0
     assert_same_run(tmp_path / "whole", tmp_path / "killed", steps)
 
 
