@@ -14,7 +14,7 @@ from gan_zoo.evaluation.distances import kernel_distance
 from gan_zoo.evaluation.neighbors import LEAST as LEAST_NEIGHBORS
 from gan_zoo.evaluation.pixels import check_images
 from gan_zoo.evaluation.protocol import Result, Stamp
-from gan_zoo.evaluation.snapshot import compute_metrics, real_statistics
+from gan_zoo.evaluation.snapshot import compute_metrics, monge_result, real_statistics
 from gan_zoo.evaluation.statistics_files import StoredStatistics
 from gan_zoo.images import RGBA
 
@@ -37,7 +37,8 @@ def evaluate(
     """Score images by the full protocol.
 
     It has TF-GAN's Frechet distance and classifier score (our own where it cannot be used), the
-    kernel and the sliced Wasserstein distance, and the metrics of :func:`score_snapshot`.
+    kernel, the Monge and the sliced Wasserstein distance, and the metrics of
+    :func:`score_snapshot`.
 
     Args:
         data: The real images.
@@ -80,6 +81,8 @@ def evaluate(
         progress("kernel distance")
         value, error = kernel_distance(real.features, fake)
         results.append(Result(value, error, stamp._replace(metric=protocol.named("KD", extractor))))
+    progress("Monge distance")
+    results.append(monge_result(real, fake, extractor, stamp))
     if extractor.logits is not None:
         progress(f"classifier score by {program}")
         results += classifier_scores(extractor.logits(fake_images), extractor, stamp)

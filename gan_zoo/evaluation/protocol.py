@@ -15,7 +15,13 @@ from gan_zoo.contracts import FeatureExtractor
 from gan_zoo.version import __version__
 
 GAN_ZOO = f"gan_zoo {__version__}"  # the program of our own formulas, in stamps
-INCEPTION_NAMES = {"FD": "FID", "KD": "KID", "CS": "IS", "CS-10-parts": "IS-10-parts"}
+INCEPTION_NAMES = {
+    "FD": "FID",
+    "KD": "KID",
+    "MD": "MIND",
+    "CS": "IS",
+    "CS-10-parts": "IS-10-parts",
+}
 
 _NIGHTLY = {"tensorflow": ("tf-nightly",), "keras": ("keras-nightly",)}
 
@@ -114,11 +120,11 @@ class Result(NamedTuple):
 
 
 def named(metric: str, extractor: FeatureExtractor) -> str:
-    """Return the public name of a metric: only the Inception of 2015 gives FID, KID and IS.
+    """Return the public name of a metric: only the Inception of 2015 gives FID, KID, MIND, IS.
 
     Args:
-        metric: ``FD`` (Frechet distance), ``KD`` (kernel distance), ``CS`` (classifier score),
-            ``recall`` ...
+        metric: ``FD`` (Frechet distance), ``KD`` (kernel distance), ``MD`` (Monge distance),
+            ``CS`` (classifier score), ``recall`` ...
         extractor: The feature network; the name of any but ``inception`` is appended:
             ``FD-embedded``.
     """

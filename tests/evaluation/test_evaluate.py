@@ -8,6 +8,7 @@ from gan_zoo.contracts import FeatureExtractor
 from gan_zoo.errors import UserError
 from gan_zoo.evaluation import sliced_wasserstein, tfgan
 from gan_zoo.evaluation.evaluate import evaluate, left_out
+from gan_zoo.evaluation.monge import monge_distance
 from gan_zoo.evaluation.protocol import GAN_ZOO
 from gan_zoo.evaluation.snapshot import real_floor, real_statistics, score_snapshot
 
@@ -74,7 +75,8 @@ def test_the_full_protocol_agrees_with_the_quick_one_and_with_references(halves,
         by_metric(score_snapshot(real, fake, embedded)),
     )
     assert set(snapshot) < set(full)
-    assert {"KD-embedded", "SWD-paper-32px", "SWD-paper-16px"} == set(full) - set(snapshot)
+    only = {"KD-embedded", "MD-embedded", "SWD-paper-32px", "SWD-paper-16px"}
+    assert only == set(full) - set(snapshot)
     features = embedded.features(fake)
     assert full["FD-embedded"].value == pytest.approx(snapshot["FD-embedded"].value, rel=1e-6)
     assert full["FD-embedded"].value == pytest.approx(
@@ -101,7 +103,7 @@ def test_a_classifier_is_scored(halves, monkeypatch):
         "inception", "77", "none", features, lambda x: np.eye(4)[np.arange(len(x)) % 4] * 100
     )
     found = by_metric(evaluate(data, fake, classes))
-    assert list(found)[:4] == ["FID", "KID", "IS", "IS-10-parts"]
+    assert list(found)[:5] == ["FID", "KID", "MIND", "IS", "IS-10-parts"]
     assert found["IS"].value == pytest.approx(4)
     assert 3.5 < found["IS-10-parts"].value < 3.99, "10 images have 4 classes unevenly"
     few = by_metric(evaluate(data, fake[:19], classes))
@@ -181,5 +183,8 @@ def test_the_floor_is_real_against_real_at_the_same_number(halves, embedded, tmp
     assert floor["FD-embedded"].value == pytest.approx(
         references.frechet(features[a], features[b]), rel=1e-4
     )
+    value, error = monge_distance(features[a], features[b])
+    assert floor["MD-embedded"].value == pytest.approx(value, rel=1e-3) and value > 0
+    assert floor["MD-embedded"].error == pytest.approx(error, rel=1e-3)
     assert by_metric(real_floor(data, embedded, 250, cache_dir=tmp_path)) == floor
     assert real_floor(data, embedded, 10_000)[0].stamp.n_fake == 350  # half of what there is

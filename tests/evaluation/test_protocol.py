@@ -84,9 +84,10 @@ def test_only_tfgans_inception_gives_an_unqualified_name():
     def of(name):
         return FeatureExtractor(name, "", "", lambda x: x)
 
-    assert [named(m, of("inception")) for m in ("FD", "KD", "CS", "recall")] == [
+    assert [named(m, of("inception")) for m in ("FD", "KD", "MD", "CS", "recall")] == [
         "FID",
         "KID",
+        "MIND",
         "IS",
         "recall-inception",
     ]
