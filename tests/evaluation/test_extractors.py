@@ -1,4 +1,5 @@
 import io
+import sys
 import tarfile
 
 import numpy as np
@@ -242,3 +243,67 @@ def test_gray_equals_the_same_gray_in_three_channels(spec):
 def test_what_is_no_set_of_images_is_refused(images):
     with pytest.raises(UserError, match=r"uint8 \[N, H, W, 1 or 3\]|no images"):
         registry.extractors.build("random_conv").features(images)
+
+
+@pytest.fixture(scope="module")
+def dinov2(tmp_path_factory):
+    """A folder with a small random DINOv2 and its image converter, and the network."""
+    library = pytest.importorskip("keras_hub")
+    tf.keras.utils.set_random_seed(0)
+    network = library.models.DINOV2Backbone(
+        patch_size=14, num_layers=2, hidden_dim=32, num_heads=2, intermediate_dim=64,
+        image_shape=(42, 42, 3), position_embedding_shape=(42, 42, 3),
+    )  # fmt: skip
+    mean, deviation = np.array([0.5, 0.4, 0.3]), np.array([0.2, 0.3, 0.4])
+    converter = library.layers.DINOV2ImageConverter(
+        image_size=(42, 42),
+        scale=list(1 / 255 / deviation),
+        offset=list(-mean / deviation),
+        interpolation="bicubic",
+    )
+    folder = tmp_path_factory.mktemp("presets") / "tiny dinov2"
+    network.save_to_preset(str(folder))
+    converter.save_to_preset(str(folder))
+    return folder, network, (mean, deviation)
+
+
+def test_dinov2_gives_the_class_token_of_images_scaled_as_its_converter_says(dinov2):
+    folder, network, (mean, deviation) = dinov2
+    extractor = registry.extractors.build(f"keras_hub({str(folder)!r}, size=42)")
+    assert extractor.name == "keras_hub-tiny_dinov2" and extractor.logits is None
+    assert extractor.resize == "bicubic 42 (KerasHub)"
+    images = np.random.default_rng(0).integers(0, 256, (3, 42, 42, 3), np.uint8)
+    scaled = (images / 255 - mean) / deviation
+    wanted = np.asarray(network({"images": scaled.astype(np.float32)}))[:, 0]
+    np.testing.assert_allclose(extractor.features(images), wanted, atol=1e-5)
+    gray = images[..., :1]
+    np.testing.assert_array_equal(
+        extractor.features(gray), extractor.features(np.repeat(gray, 3, axis=3))
+    )
+    # Another size is another network; it takes images of any size.
+    small = registry.extractors.build(f"keras_hub({str(folder)!r}, size=28)")
+    assert small.features(images).shape == (3, 32) and small.hash != extractor.hash
+    again = registry.extractors.build(f"keras_hub({str(folder)!r}, size=42)")
+    assert again.hash == extractor.hash
+
+
+def test_what_is_no_dinov2_is_refused_in_a_sentence(dinov2, tmp_path):
+    folder, *_ = dinov2
+    with pytest.raises(UserError, match=r"size=40 is no multiple .* take 42"):
+        registry.extractors.build(f"keras_hub({str(folder)!r}, size=40)")
+    with pytest.raises(UserError, match=r"cannot be loaded as DINOv2 \(.*no config.json"):
+        registry.extractors.build(f"keras_hub({str(tmp_path)!r})")
+    with pytest.raises(UserError, match="'dinov9' cannot be loaded"):
+        registry.extractors.build("keras_hub('dinov9')")
+    other = sys.modules["keras_hub"].models.ViTBackbone(
+        image_shape=(16, 16, 3), patch_size=8, num_layers=1, num_heads=1, hidden_dim=4, mlp_dim=4
+    )
+    other.save_to_preset(str(tmp_path / "vit"))
+    with pytest.raises(UserError, match="cannot be loaded as DINOv2"):
+        registry.extractors.build(f"keras_hub({str(tmp_path / 'vit')!r})")
+
+
+def test_dinov2_without_its_package_is_a_sentence(monkeypatch):
+    monkeypatch.setitem(sys.modules, "keras_hub", None)
+    with pytest.raises(UserError, match=r"needs KerasHub \(.*pip install 'gan_zoo\[keras_hub\]'"):
+        registry.extractors.build("keras_hub('dinov2_small')")
