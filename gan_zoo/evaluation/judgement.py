@@ -11,7 +11,7 @@ from typing import NamedTuple
 from gan_zoo.evaluation.protocol import INCEPTION_NAMES, Result, Stamp
 
 _KINDS = {public: kind for kind, public in INCEPTION_NAMES.items()}
-_BETTER = dict.fromkeys(("FD", "KD", "SWD"), "lower")
+_BETTER = dict.fromkeys(("FD", "KD", "MD", "SWD"), "lower")
 _BETTER |= dict.fromkeys(("CS", "precision", "recall", "density", "coverage"), "higher")
 _BETTER |= {"diversity": "near 1", "spectrum": "near 0"}
 
