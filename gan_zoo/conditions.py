@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 
 import keras
+import numpy as np
 import tensorflow as tf
 from keras import layers
 from keras.config import floatx
@@ -19,6 +20,8 @@ from gan_zoo.errors import check_positive
 from gan_zoo.layers import CLASS_LOGITS, ClassEmbedding
 from gan_zoo.layers.introspect import FEATURES
 from gan_zoo.registry import conditions
+
+_VECTOR = "class_vector"  # the layer of a G's class vectors
 
 
 @conditions.register
@@ -132,8 +135,23 @@ def condition_gen(gen: keras.Model, classes: int) -> keras.Model:
     label = keras.Input((), dtype="int32", name="label")
     normal = keras.initializers.RandomNormal(stddev=0.3)
     size = math.prod(z.shape[1:])
-    vector = ClassEmbedding(classes, size, normal, dtype=floatx(), name="class_vector")(label)
+    vector = ClassEmbedding(classes, size, normal, dtype=floatx(), name=_VECTOR)(label)
     vector = layers.Reshape(z.shape[1:], dtype=floatx())(vector)
     noise = layers.Add(dtype=floatx())([z, vector])
     images = gen([noise, label] if len(gen.inputs) > 1 else noise)
     return keras.Model([z, label], images, name=f"{gen.name}_of_classes")
+
+
+def add_class_vector(net: keras.Model, z: np.ndarray, labels: np.ndarray | None) -> tf.Tensor:
+    """Return noise [B, ...] as the G within a net of :func:`condition_gen` gets it.
+
+    Args:
+        net: A G of noise and labels, or of noise.
+        z: Noise [B, ...].
+        labels: int32 [B]; None for a G of noise, which gets it as it is.
+    """
+    noise = tf.convert_to_tensor(z)
+    if labels is None:
+        return noise
+    vector = net.get_layer(_VECTOR)(tf.constant(labels))
+    return noise + tf.reshape(tf.cast(vector, noise.dtype), noise.shape)

@@ -325,6 +325,9 @@ class FeatureExtractor(NamedTuple):
         resize: The method of resizing to its input size, in a few words.
         features: uint8 ``[N, H, W, C]`` -> float ``[N, D]``; it splits N into batches itself.
         logits: uint8 ``[N, H, W, C]`` -> float ``[N, classes]``; None if it is not a classifier.
+        differentiable: The features once more as TensorFlow's operations, from floats in [-1, 1],
+            ``[B, H, W, C]``, so that they have a gradient; None without. TensorFlow resizes, so
+            that they may differ a little.
     """
 
     name: str
@@ -332,3 +335,4 @@ class FeatureExtractor(NamedTuple):
     resize: str
     features: Callable[[np.ndarray], np.ndarray]
     logits: Callable[[np.ndarray], np.ndarray] | None = None
+    differentiable: Callable[[Tensor], Tensor] | None = None

@@ -17,6 +17,8 @@ from gan_zoo.files import user_path
 
 MAXIMUM = 4000  # more held-out images change little and need memory
 
+_TOO_FEW, _ENOUGH = 20, 100
+
 
 class HeldOut(NamedTuple):
     """Held-out images.
@@ -130,3 +132,34 @@ def _of_data_set(subject: Subject, data: Dataset, spec: str, held_out_dir: str) 
 def choose_rows(rows: np.ndarray, most: int, seed: int) -> np.ndarray:
     """Return at most ``most`` of the rows, chosen at random, sorted."""
     return np.sort(np.random.default_rng(seed).permutation(rows)[:most])
+
+
+def held_out_notes(held_out: HeldOut, data: Dataset, train: np.ndarray) -> list[str]:
+    """Return sentences on held-out images that are few, or that were trained on.
+
+    Raises:
+        UserError: All were trained on.
+    """
+    wanted = {image.tobytes() for image in held_out.images}
+    known = {pixels for row in train if (pixels := data.images[row].tobytes()) in wanted}
+    shared, count = sum(i.tobytes() in known for i in held_out.images), len(held_out.images)
+    if shared == count:
+        raise UserError(
+            f"all {shared:,} held-out images ({held_out.source}) are training images, pixel for"
+            " pixel, so that no copies can be found; give others."
+        )
+    notes = []
+    if shared:
+        notes.append(
+            f"{shared:,} of {count:,} held-out images are training images, too; copies of these"
+            " cannot be found."
+        )
+    if count < _TOO_FEW:
+        notes.insert(
+            0,
+            f"{count} held-out images are too few to tell: 'no evidence' means little here; take"
+            f" {_ENOUGH} or more.",
+        )
+    elif count < _ENOUGH:
+        notes.append(f"there are only {count} held-out images: only many copies would be found.")
+    return notes

@@ -13,7 +13,13 @@ from gan_zoo import images
 from gan_zoo.analysis import near_copies
 from gan_zoo.analysis.copies import PIXELS, Copies, find_copies
 from gan_zoo.analysis.disc_memorization import DiscMemorization, compare_logits
-from gan_zoo.analysis.held_out import MAXIMUM, HeldOut, choose_rows, load_held_out
+from gan_zoo.analysis.held_out import (
+    MAXIMUM,
+    HeldOut,
+    choose_rows,
+    held_out_notes,
+    load_held_out,
+)
 from gan_zoo.analysis.near_copies import NearCopies, Nearest, Space
 from gan_zoo.analysis.subject import (
     Fakes,
@@ -29,8 +35,6 @@ from gan_zoo.errors import UserError
 from gan_zoo.evaluation.pixels import pixel_vectors
 
 _SCALE = 1000  # held-out images whose nearest training images are found as a scale
-
-_TOO_FEW, _ENOUGH = 20, 100  # held-out images
 
 _ADVICE = {
     "copies": (
@@ -129,7 +133,7 @@ def find_memorization(
     unseen = load_held_out(subject, data, held_out_rows, held_out, held_out_dir)
     extractor = build_extractor(subject.config, data.image_shape[2])
     fakes = load_fakes(subject, data, n, step=step, best=best, ema=ema)
-    notes = [*_held_out_notes(unseen, data, train), *notes, *unseen.notes, *fakes.notes]
+    notes = [*held_out_notes(unseen, data, train), *notes, *unseen.notes, *fakes.notes]
 
     compared = min(len(train), len(unseen.images))
     rows = choose_rows(train, compared, subject.seed)
@@ -164,37 +168,6 @@ def check_training_data(subject: Subject) -> None:
             f"copies are sought among the images that {subject.path} was trained on, but the flags"
             " name others; leave out --data, --image_size and --channels."
         )
-
-
-def _held_out_notes(held_out: HeldOut, data: Dataset, train: np.ndarray) -> list[str]:
-    """Return sentences on held-out images that are few, or that were trained on.
-
-    Raises:
-        UserError: All were trained on.
-    """
-    wanted = {image.tobytes() for image in held_out.images}
-    known = {pixels for row in train if (pixels := data.images[row].tobytes()) in wanted}
-    shared, count = sum(i.tobytes() in known for i in held_out.images), len(held_out.images)
-    if shared == count:
-        raise UserError(
-            f"all {shared:,} held-out images ({held_out.source}) are training images, pixel for"
-            " pixel, so that no copies can be found; give others."
-        )
-    notes = []
-    if shared:
-        notes.append(
-            f"{shared:,} of {count:,} held-out images are training images, too; copies of these"
-            " cannot be found."
-        )
-    if count < _TOO_FEW:
-        notes.insert(
-            0,
-            f"{count} held-out images are too few to tell: 'no evidence' means little here; take"
-            f" {_ENOUGH} or more.",
-        )
-    elif count < _ENOUGH:
-        notes.append(f"there are only {count} held-out images: only many copies would be found.")
-    return notes
 
 
 def _spaces(extractor: FeatureExtractor) -> list[Space]:

@@ -15,8 +15,10 @@ from gan_zoo.contracts import Dataset
 from gan_zoo.datasets import cache_dir
 from gan_zoo.datasets.load import load
 from gan_zoo.datasets.opened import open_source
-from gan_zoo.datasets.pixels import Preprocessing, open_picture
-from gan_zoo.datasets.sources import Source
+from gan_zoo.datasets.picture_formats import HEAD, is_read, sniff
+from gan_zoo.datasets.pixels import Picture, Preprocessing, open_picture, preprocess
+from gan_zoo.datasets.sources import Contents, Source
+from gan_zoo.datasets.text import error_text
 from gan_zoo.errors import UserError
 from gan_zoo.images import RGBA
 
@@ -48,7 +50,7 @@ def load_pictures(path: Path, data: Dataset, config: Config, most: int, seed: in
     Raises:
         UserError: There are none, or they cannot be read.
     """
-    preprocessing = data_preprocessing(data, config)
+    preprocessing = data_preprocessing(data.image_shape, config)
 
     def read(preprocessing: Preprocessing) -> Dataset:
         source = open_pictures(path, most, seed)
@@ -81,6 +83,100 @@ def load_pictures(path: Path, data: Dataset, config: Config, most: int, seed: in
     images = np.broadcast_to(found.images, (*found.images.shape[:3], channels))
     order = np.random.default_rng(seed).permutation(len(images))[:most]
     return Pictures(images[order], ", ".join(steps), tuple(notes))
+
+
+class NamedPictures(NamedTuple):
+    """Pictures at the size of a generator's images, each with its name.
+
+    Attributes:
+        names: Where each is.
+        images: uint8 ``[N, H, W, C]``.
+        notes: Sentences for the user.
+    """
+
+    names: tuple[str, ...]
+    images: np.ndarray
+    notes: tuple[str, ...]
+
+
+def read_pictures(
+    paths: Sequence[Path],
+    image_shape: tuple[int, int, int],
+    config: Config,
+    most: int,
+    seed: int = 0,
+) -> NamedPictures:
+    """Read pictures from files, folders, archives and arrays, and resize them as the data are.
+
+    Args:
+        paths: Where they are, in this order.
+        image_shape: (H, W, C) of the result.
+        config: The settings whose ``data`` says how images are fitted.
+        most: The largest number of one path, chosen at random.
+        seed: Of that choice.
+
+    Raises:
+        UserError: A path does not exist, or none of its pictures can be read.
+    """
+    preprocessing = data_preprocessing(image_shape, config)._replace(channels=image_shape[2])
+    names: list[str] = []
+    found: list[Picture] = []
+    notes: list[str] = []
+    for path in paths:
+        of_path, pictures, told = _read_path(path, preprocessing, most, seed)
+        names, found, notes = names + of_path, found + pictures, notes + told
+    if resized := sum(picture.resized for picture in found):
+        height, width, _ = image_shape
+        notes.append(
+            f"{resized:,} of {len(found):,} pictures were resized to {height}x{width}:"
+            f" {preprocessing.describe(True)}."
+        )
+    return NamedPictures(tuple(names), np.stack([p.pixels for p in found]), tuple(notes))
+
+
+def _read_path(
+    path: Path, preprocessing: Preprocessing, most: int, seed: int
+) -> tuple[list[str], list[Picture], list[str]]:
+    """Return names, pictures and sentences for the user."""
+    if not path.exists():
+        raise UserError(f"there is no {path}; give a picture, or a folder, zip or npz of pictures.")
+    if path.is_file() and is_read(sniff(_head(path))):
+        contents, notes = Contents((str(path),), lambda i: path.read_bytes()), []
+    else:
+        source = open_pictures(path)
+        opened = source.open()
+        contents, notes = opened, [*source.notes, *opened.notes]
+    rows = np.arange(len(contents.names))
+    if len(rows) > most:
+        rows = np.sort(np.random.default_rng(seed).permutation(rows)[:most])
+        notes.append(
+            f"{most:,} of {len(contents.names):,} pictures in {path} are taken, at random."
+        )
+    names, pictures, reasons = [], [], []
+    for i in rows:
+        try:
+            pictures.append(preprocess(contents.read(int(i)), preprocessing))
+            names.append(contents.names[i])
+        except Exception as e:  # whatever a decoder raises on a file
+            reasons.append(f"{contents.names[i]}: {error_text(e)}")
+    if not pictures:
+        raise UserError(f"no picture in {path} can be read ({reasons[0]}); check it.")
+    if reasons:
+        notes.append(
+            f"{len(reasons):,} pictures in {path} cannot be read and are left out, such as"
+            f" {reasons[0]}."
+        )
+    return names, pictures, notes
+
+
+def _head(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(HEAD)
+    except OSError as e:
+        raise UserError(
+            f"{path} cannot be read ({error_text(e)}); check its permissions."
+        ) from None
 
 
 def open_pictures(path: Path, most: int | None = None, seed: int = 0) -> Source:
@@ -134,12 +230,12 @@ def data_arguments(config: Config) -> dict[str, Any]:
     return signature.bind_partial(*spec.args, **spec.kwargs).arguments if signature else {}
 
 
-def data_preprocessing(data: Dataset, config: Config) -> Preprocessing:
+def data_preprocessing(image_shape: tuple[int, int, int], config: Config) -> Preprocessing:
     """Return how other pictures are resized: as the data are, but without a known set's crop."""
     arguments = data_arguments(config)
     return Preprocessing(
-        data.image_shape[:2],
-        RGBA if data.image_shape[2] == RGBA else None,
+        image_shape[:2],
+        RGBA if image_shape[2] == RGBA else None,
         arguments.get("fit", "crop"),
         arguments.get("resample", "lanczos"),
         background=arguments.get("background", "white"),

@@ -239,7 +239,8 @@ def _resized(
     """Return samples in the shape of the data, how that was done, and sentences about it."""
     if drawn.shape[1:] == data.image_shape:
         return drawn, "", ()
-    preprocessing = data_preprocessing(data, config)._replace(channels=data.image_shape[2])
+    shape = data.image_shape
+    preprocessing = data_preprocessing(shape, config)._replace(channels=shape[2])
     old, new = ("x".join(map(str, shape)) for shape in (drawn.shape[1:], data.image_shape))
     resized = drawn.shape[1:3] != data.image_shape[:2]
     steps = ", ".join(

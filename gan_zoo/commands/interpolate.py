@@ -8,7 +8,9 @@ The corners of a walk are noises that gan_zoo sample draws, too: with --n the fi
 with --from_seeds the first one of each seed. The way between two corners is spherical (slerp) for
 normal noise, the length of which hardly varies, and straight (linear) for any other: a straight way
 does not leave the cube of uniform noise. Noise of the shape of an image counts as one long vector.
-For a run with classes, all images are of one class, --label.
+For a run with classes, all images are of one class, --label. With --space=w, of a style-based
+generator, the way is straight between the styles of the same noises, where images change more
+evenly.
 """
 
 from __future__ import annotations
@@ -70,6 +72,13 @@ def define_flags(values: flags.FlagValues) -> None:
         "the class of all images, its name or number; the first by default",
         flag_values=values,
     )
+    flags.DEFINE_enum(
+        "space",
+        "z",
+        ["z", "w"],
+        "what the way is between: noises (z), or the styles of a style-based generator (w)",
+        flag_values=values,
+    )
     define_truncation(values)
     define_checkpoint_flags(values)
 
@@ -100,7 +109,7 @@ def main(values: flags.FlagValues, rest: list[str]) -> None:
     if out:
         interpolate.require_writer(out)
     cli.load_tensorflow(values.verbose)
-    names = ("n", "seed", "walks", "steps", "loop", "fps", "size", "label")
+    names = ("n", "seed", "walks", "steps", "loop", "fps", "size", "label", "space")
     found = interpolate.interpolate_run(
         folder,
         out,
@@ -113,7 +122,8 @@ def main(values: flags.FlagValues, rest: list[str]) -> None:
         **{name: getattr(values, name) for name in names},
     )
     of_class = f"class {found.class_name}, " if found.class_name else ""
-    about = f"({found.method}, {found.noise} noise), {of_class}{folder} at step {found.step}"
+    between = "styles" if found.space == "w" else f"{found.noise} noise"
+    about = f"({found.method}, {between}), {of_class}{folder} at step {found.step}"
     if found.path.suffix.lower() == ".png":
         print(f"{found.path}: {found.frames} rows from corner to corner {about}")
     else:

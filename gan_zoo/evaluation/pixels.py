@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -54,11 +56,20 @@ def over_black_and_white(extractor: FeatureExtractor) -> FeatureExtractor:
         check_images(images, (RGBA,))
         return np.concatenate([extractor.features(view) for view in flattened(images)], axis=1)
 
+    def both(function: Callable[[Any], Any], images: Any) -> Any:
+        import tensorflow as tf
+
+        # As floats, their colors are over black; white shines through where the opacity is low.
+        colors, opacity = images[..., :3], images[..., 3:]
+        return tf.concat([function(colors), function(colors + 1.0 - opacity)], axis=1)
+
+    one = extractor.differentiable
     return extractor._replace(
         name=f"{extractor.name}-rgba",
         resize=f"{extractor.resize} over black and white",
         features=features,
         logits=None,
+        differentiable=functools.partial(both, one) if one else None,
     )
 
 

@@ -12,6 +12,7 @@ from gan_zoo.contracts import FeatureExtractor
 from gan_zoo.errors import UserError
 from gan_zoo.evaluation.fid_inception import Resize
 from gan_zoo.evaluation.pixels import hash_of_folder, in_batches, remembering
+from gan_zoo.evaluation.tensors import resized_tensor
 
 
 def extractor_of(
@@ -61,6 +62,11 @@ def extractor_of(
     width = int(np.prod(_pick(outputs, features, folder).shape[1:]))
     if logits:
         _pick(outputs, logits, folder)
+
+    def differentiable(images: Any) -> Any:
+        found = _pick(network(resized_tensor(images, size)), features, folder)
+        return tf.reshape(found, [-1, width])
+
     run = remembering(lambda images: in_batches(one, images, 50))
     return FeatureExtractor(
         name,
@@ -68,6 +74,7 @@ def extractor_of(
         way.words,
         lambda images: run(images)[:, :width],
         (lambda images: run(images)[:, width:]) if logits else None,
+        differentiable,
     )
 
 

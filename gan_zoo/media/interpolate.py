@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -29,6 +30,7 @@ class Walk(NamedTuple):
         corners: How many corners each walk has.
         method: ``slerp`` or ``linear``.
         noise: The spec of the run's noise.
+        space: ``z`` for a walk between noises, ``w`` between styles.
         class_name: The class of all images; empty without a condition.
         step: Of the checkpoint.
     """
@@ -38,6 +40,7 @@ class Walk(NamedTuple):
     corners: int
     method: str
     noise: str
+    space: str
     class_name: str
     step: int
 
@@ -116,8 +119,9 @@ def interpolate_run(
     best: bool = False,
     ema: bool = True,
     truncation: float = 1.0,
+    space: str = "z",
 ) -> Walk:
-    """Write a film or a sheet of the images on walks between noises of a run.
+    """Write a film or a sheet of the images on walks between noises of a run, or their styles.
 
     Args:
         folder: Of the run.
@@ -127,7 +131,8 @@ def interpolate_run(
         from_seeds: In place of ``n`` and ``seed``: a corner is the first noise of each seed.
         walks: How many walks at the same time, side by side.
         steps: Images from a corner up to the next one.
-        method: ``slerp``, ``linear``, or ``auto``: slerp for normal noise, linear for any other.
+        method: ``slerp``, ``linear``, or ``auto``: slerp for normal noise, linear for any other
+            and for styles.
         loop: Whether the walk goes back from the last corner to the first.
         fps: Frames a second of a film, up to 50.
         size: Pixels of the longer side at least, by repeating pixels; 0 keeps the size.
@@ -136,20 +141,24 @@ def interpolate_run(
         best: Whether to take the best checkpoint.
         ema: Whether to draw from the moving average, if there is one.
         truncation: See :func:`gan_zoo.game.sampling.generate`.
+        space: ``z``, or ``w`` for the styles of the same noises, of a style-based G: between these
+            images change more evenly (Karras et al. 2018, arXiv:1812.04948, section 4).
 
     Raises:
-        UserError: There is no run, no such checkpoint or class, or no program that writes a .mp4.
+        UserError: There is no run, no such checkpoint or class, no program that writes a .mp4, or
+            G has no styles.
     """
     out = out or free_path(folder / "walk.gif")
     require_writer(out)
     run = Run(folder)
     noise = run.config.spec("noise")
     if method == "auto":
-        method = "slerp" if noise.name == "normal" else "linear"
+        method = "slerp" if noise.name == "normal" and space == "z" else "linear"
     game, step = run.restore(step, best=best)
     corners = _corners(game, n, seed, from_seeds, walks)
-    noises = np.stack([walk(one, steps, METHODS[method], loop) for one in corners])
-    made, class_name = _generate(game, noises, label, ema, truncation)
+    generate = _generate_from_styles if space == "w" else _generate
+    way = functools.partial(walk, steps=steps, method=METHODS[method], loop=loop)
+    made, class_name = generate(game, corners, way, label, ema, truncation)
     if out.suffix.lower() == ".png":
         count = save_sheet(out, made, corners.shape[1], steps, loop, size)
     else:
@@ -163,7 +172,7 @@ def interpolate_run(
             save_mp4(out, frames, fps)
         else:
             images.save_gif(out, frames, fps, loop, hold=not loop)
-    return Walk(out, count, corners.shape[1], method, str(noise), class_name, step)
+    return Walk(out, count, corners.shape[1], method, str(noise), space, class_name, step)
 
 
 def require_writer(out: Path) -> None:
@@ -184,17 +193,38 @@ def _corners(game: Game, n: int, seed: int, from_seeds: Sequence[int], walks: in
     return drawn.reshape(walks, n, *drawn.shape[1:])
 
 
+Way = Callable[[np.ndarray], np.ndarray]  # from corners [K, ...] to all places [F, ...]
+
+
 def _generate(
-    game: Game, noises: np.ndarray, label: str, ema: bool, truncation: float
+    game: Game, corners: np.ndarray, way: Way, label: str, ema: bool, truncation: float
 ) -> tuple[np.ndarray, str]:
-    """Return the images ``[walks, F, H, W, C]`` of noises ``[walks, F, ...]``, and their class."""
+    """Return the images ``[walks, F, H, W, C]`` between noises ``[walks, K, ...]``, and a class."""
     from gan_zoo.game import sampling
     from gan_zoo.game.labels import labels_of_one_class
 
+    noises = np.stack([way(one) for one in corners])
     z = noises.reshape(-1, *noises.shape[2:])
     labels, class_name = labels_of_one_class(game, label, len(z))
     made = sampling.generate(game, z, labels, ema=ema, truncation=truncation)
     return made.reshape(*noises.shape[:2], *made.shape[1:]), class_name
+
+
+def _generate_from_styles(
+    game: Game, corners: np.ndarray, way: Way, label: str, ema: bool, truncation: float
+) -> tuple[np.ndarray, str]:
+    """Return the images between the styles of noises, as :func:`_generate`."""
+    from gan_zoo.game.labels import labels_of_one_class
+    from gan_zoo.game.styles import require_styles
+
+    parts = require_styles(game, "--space=w", ema=ema)
+    z = corners.reshape(-1, *corners.shape[2:])
+    labels, class_name = labels_of_one_class(game, label, len(z))
+    w = parts.styles(z, labels, truncation).reshape(*corners.shape[:2], -1)
+    places = np.stack([way(one) for one in w])
+    flat = places.reshape(-1, places.shape[-1])
+    made = parts.generate(flat[:, None].repeat(parts.layers, axis=1))
+    return made.reshape(*places.shape[:2], *made.shape[1:]), class_name
 
 
 def save_sheet(

@@ -9,7 +9,7 @@ import numpy as np
 
 from gan_zoo.contracts import FeatureExtractor
 from gan_zoo.errors import UserError
-from gan_zoo.evaluation.convnet import runner
+from gan_zoo.evaluation.convnet import extractor_of_layers
 from gan_zoo.evaluation.pixels import hash_of_arrays
 from gan_zoo.registry import extractors
 
@@ -47,7 +47,7 @@ def embedded() -> FeatureExtractor:
         means = tf.concat([tf.reduce_mean(x, [1, 2]) for x in outputs[:2]], axis=1)
         return tf.concat([content, means * gain + shift], axis=1)
 
-    return FeatureExtractor("embedded", HASH, f"lanczos {SIZE}", runner(layers, head, SIZE))
+    return extractor_of_layers("embedded", HASH, layers, head, SIZE)
 
 
 def _weights() -> list[tuple[np.ndarray, np.ndarray]]:

@@ -18,6 +18,7 @@ from gan_zoo.evaluation.downloads import PublicFile, downloaded
 from gan_zoo.evaluation.fid_inception import FEATURES, RESIZES, SIZE, check_weights, network
 from gan_zoo.evaluation.pixels import hash_of_arrays, hash_of_file, in_batches, remembering
 from gan_zoo.evaluation.savedmodels import extractor_of
+from gan_zoo.evaluation.tensors import resized_tensor
 from gan_zoo.evaluation.torch_weights import read_weights
 from gan_zoo.files import user_path
 from gan_zoo.registry import extractors
@@ -111,6 +112,7 @@ def _from_weights(path: Path, resize: str) -> FeatureExtractor:
         way.words,
         lambda images: both(images)[:, :FEATURES],
         lambda images: both(images)[:, FEATURES:],
+        lambda images: run(resized_tensor(images, SIZE))[:, :FEATURES],
     )
 
 
@@ -232,4 +234,5 @@ def keras_inception(path: str = "imagenet") -> FeatureExtractor:
         "bilinear 299 (TF)",
         lambda images: run(images)[:, :2048],
         lambda images: run(images)[:, 2048:],
+        lambda images: both(resized_tensor(images, 299), training=False)[0],
     )

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from gan_zoo.contracts import FeatureExtractor
-from gan_zoo.evaluation.convnet import runner
+from gan_zoo.evaluation.convnet import extractor_of_layers
 from gan_zoo.evaluation.pixels import hash_of_arrays
 from gan_zoo.registry import extractors
 
@@ -33,4 +33,4 @@ def random_conv(seed: int = 0, size: int = 64) -> FeatureExtractor:
         return tf.concat([tf.reduce_mean(x, [1, 2]) for x in outputs], axis=1)
 
     digest = hash_of_arrays(array for layer in layers for array in layer)
-    return FeatureExtractor("random_conv", digest, f"lanczos {size}", runner(layers, head, size))
+    return extractor_of_layers("random_conv", digest, layers, head, size)
