@@ -10,6 +10,7 @@ from keras.config import floatx
 
 from gan_zoo.errors import check_at_least
 from gan_zoo.layers import Conv2D, inverted_bottleneck, resolution_schedule, scaled
+from gan_zoo.layers.fir import SmoothDownsample2D
 from gan_zoo.registry import discriminators
 
 
@@ -20,6 +21,7 @@ def r3gan(
     group: int = 16,
     expansion: int = 2,
     max_width: int = 256,
+    smooth: bool = False,
     *,
     image_shape,
 ):
@@ -30,9 +32,9 @@ def r3gan(
     changes, a 1x1 convolution -> at the last size a depthwise convolution to one value a channel ->
     dense -> logits [B, 1].
 
-    Differs from the paper: narrower, as its generator; halving is the mean of 2x2 pixels, where the
-    authors' code weights 4x4 by (1, 3, 3, 1) in each direction; and the last layer has a bias,
-    which has no effect under the paper's loss.
+    Differs from the paper: narrower, as its generator; without ``smooth`` halving is the mean of
+    2x2 pixels; and the last layer has a bias, which has no effect under the paper's loss. With
+    ``smooth``, logits are those of the authors' code (19a7ddf) with the same weights.
 
     Args:
         width: Channels of the first map; doubled at each halving.
@@ -41,6 +43,8 @@ def r3gan(
             the width.
         expansion: How much wider blocks are inside.
         max_width: The doubling ends here.
+        smooth: Whether halving weights 4x4 pixels by (1, 3, 3, 1) in each direction, with zeros
+            beyond the edges, as in the authors' code.
         image_shape: (H, W, C), any.
     """
     check_at_least(1, width=width, blocks=blocks, group=group, expansion=expansion)
@@ -49,7 +53,9 @@ def r3gan(
     image = keras.Input(image_shape, name="image")
     x = Conv2D(width, 1, use_bias=False, kernel_initializer=scaled())(image)
     for i in range(len(sizes)):
-        x = layers.AveragePooling2D(2, padding="same")(x) if i else x  # the same as bilinear
+        if i:  # the mean is the same as bilinear halving
+            halve = SmoothDownsample2D() if smooth else layers.AveragePooling2D(2, padding="same")
+            x = halve(x)
         if (filters := min(max_width, width * 2**i)) != x.shape[-1]:
             x = Conv2D(filters, 1, use_bias=False, kernel_initializer=scaled())(x)
         for _ in range(blocks):

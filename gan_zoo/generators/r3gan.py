@@ -16,6 +16,7 @@ from gan_zoo.layers import (
     resolution_schedule,
     scaled,
 )
+from gan_zoo.layers.fir import SmoothUpsample2D
 from gan_zoo.registry import generators
 
 
@@ -27,6 +28,7 @@ def r3gan(
     expansion: int = 2,
     latent: int = 64,
     max_width: int = 256,
+    smooth: bool = False,
     *,
     image_shape,
 ):
@@ -38,8 +40,8 @@ def r3gan(
     C].
 
     Differs from the paper: narrower (its nets for CIFAR-10 have 768 channels at every size); a
-    tanh; and the doubling repeats the pixels at the edges, where the authors' code has zeros beyond
-    them, so that ones become 0.75 there and 0.5625 in corners.
+    tanh; and without ``smooth`` the doubling repeats the pixels at the edges. With it, images
+    before the tanh are those of the authors' code (19a7ddf) with the same weights.
 
     The paper trains the pair under a relativistic loss with the penalties R1 and R2 and Adam
     without momentum, beta_1 = 0. Without a GPU, grouped convolutions are computed group by group,
@@ -53,6 +55,8 @@ def r3gan(
         expansion: How much wider blocks are inside.
         latent: Number of noise values.
         max_width: The doubling ends here.
+        smooth: Whether there are zeros beyond the edges of a map that is doubled, as in the
+            authors' code: ones become 0.75 at edges and 0.5625 in corners.
         image_shape: (H, W, C), any.
     """
     check_at_least(1, width=width, blocks=blocks, group=group, expansion=expansion)
@@ -65,7 +69,9 @@ def r3gan(
         # Before the doubling, it computes the same as after it, with a quarter of the arithmetic.
         if filters != x.shape[-1]:
             x = Conv2D(filters, 1, use_bias=False, kernel_initializer=scaled())(x)
-        x = crop_to(Upsample2D(2, interpolation="bilinear")(x), size) if i else x
+        if i:
+            double = SmoothUpsample2D() if smooth else Upsample2D(2, interpolation="bilinear")
+            x = crop_to(double(x), size)
         for _ in range(blocks):
             x = inverted_bottleneck(x, expansion, group, blocks * len(sizes))
     x = Conv2D(image_shape[-1], 1, use_bias=False, kernel_initializer=scaled(), dtype=floatx())(x)

@@ -10,7 +10,7 @@ has a half-life of 5 million images. 20,732,160 parameters in G and 20,683,777 i
 
 Differs: no augmentation, where the code's grows to a probability of 0.55 (with one, take
 through=True for r1 and r2); the average has its whole half-life from the first steps on, where the
-code's grows; D's last layer has a bias; and see the generator r3gan. It ends after 200,000 steps,
+code's grows; D's last layer has a bias; and a tanh ends G. It ends after 200,000 steps,
 about 100 million images. Not run.
 """
 
@@ -21,8 +21,8 @@ result = "not run"
 _MOVING = "schedule='cosine', until=39063, final_rate=5e-5, final_beta_2=0.99, epsilon_hat=False"
 _GAMMA = "0.05, final_gamma=0.005, until=39063"
 config = Config(
-    gen="r3gan(width=768, max_width=768)",
-    disc="r3gan(width=768, max_width=768)",
+    gen="r3gan(width=768, max_width=768, smooth=True)",
+    disc="r3gan(width=768, max_width=768, smooth=True)",
     loss="relativistic_pairing",
     tricks=f"r1({_GAMMA}), r2({_GAMMA})",
     gen_opt=f"adam(2e-4, beta_1=0, beta_2=0.9, {_MOVING})",
