@@ -25,7 +25,7 @@ COMMANDS = {
     "interpolate": "an animation of images that change into others: paths between noises",
     "directions": "what changes in the images along the main directions of noise or style",
     "mix": "images of a style-based generator with the styles of others",
-    "project": "what a run can make of pictures, and if it makes its training ones better",
+    "project": "what a run can make of pictures; its training ones better than others?",
     "export": "SavedModel, Keras, TFLite or ONNX, each checked against the run",
     "audit": "look at a data set before training: duplicates, broken files, sizes",
     "memorization": "does a run copy its training images?",
