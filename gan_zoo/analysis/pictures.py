@@ -153,9 +153,9 @@ def _read_path(
             f"{most:,} of {len(contents.names):,} pictures in {path} are taken, at random."
         )
     names, pictures, reasons = [], [], []
-    for i in rows:
+    for i in map(int, rows):
         try:
-            pictures.append(preprocess(contents.read(int(i)), preprocessing))
+            pictures.append(preprocess(contents.read(i), preprocessing))
             names.append(contents.names[i])
         except Exception as e:  # whatever a decoder raises on a file
             reasons.append(f"{contents.names[i]}: {error_text(e)}")

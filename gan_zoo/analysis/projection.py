@@ -149,10 +149,10 @@ def project(
         _project_block(latents, measure, descend, pictures[rows], order[rows])
         for rows in _blocks(len(pictures), max(1, _BLOCK // starts))
     ]
-    made, values, labels, reached, before = (
-        None if any(part is None for part in parts) else np.concatenate(parts)
-        for parts in zip(*found, strict=True)
+    made, values, reached, before = (
+        np.concatenate(parts) for parts in zip(*(block[:4] for block in found), strict=True)
     )
+    labels = None if latents.labels is None else np.concatenate([block[4] for block in found])
     difference = made.astype(np.float64) - pictures
     return Projection(
         pictures, made, values, labels, space, reached.min(1), before, reached,
@@ -241,8 +241,8 @@ def _project_block(
     descend: Callable[..., tf.Tensor],
     pictures: np.ndarray,
     order: np.ndarray,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray | None, np.ndarray, np.ndarray]:
-    """Return images, latents and labels, and the distances [N, starts] and [N] after and before."""
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, Any]:
+    """Return images, latents, the distances [N, starts] and [N] after and before, and labels."""
     count, starts = order.shape
     rows = order.ravel()
     labels = None if latents.labels is None else tf.constant(latents.labels[rows])
@@ -263,7 +263,7 @@ def _project_block(
     after, before = after.reshape(count, starts), before.reshape(count, starts)
     best = np.arange(count) * starts + after.argmin(1)
     kept = None if labels is None else labels.numpy()[best]
-    return made[best], values[best], kept, after, before.min(1)
+    return made[best], values[best], after, before.min(1), kept
 
 
 def _columns(chosen: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:

@@ -117,7 +117,8 @@ def find_recovery(
 
 def rows_of(found: Projection, rows: slice) -> Projection:
     """Return what was found for some of the pictures."""
-    return Projection(*(part[rows] if isinstance(part, np.ndarray) else part for part in found))
+    parts = found._asdict().items()
+    return found._replace(**{k: part[rows] for k, part in parts if isinstance(part, np.ndarray)})
 
 
 def recovery_lines(found: Recovery) -> list[str]:
