@@ -12,7 +12,7 @@ def run_folder(folder):
     """A run as training leaves it, as far as the page reads it."""
     record = {
         "config": {"data_dir": "/secret/place/birds.zip", "data": "files"},
-        "data": {"count": 1234, "shape": [8, 8, 3]},
+        "data": {"hash": "", "count": 1234, "shape": [8, 8, 3]},
         "machine": {"cores": 2},
         "command": ["/x/gan_zoo", "train", "--config=demo", "--data_dir=/secret/place/birds.zip",
                     "--workdir=/elsewhere/one"],
@@ -20,8 +20,8 @@ def run_folder(folder):
     (folder / "samples").mkdir(parents=True)
     (folder / "config.json").write_text(json.dumps(record))
     metrics = [
-        {"step": 10, "images": 40, "images_per_second": 1.0},
-        {"step": 300, "images": 1200, "images_per_second": 4.0, "eval/FD-embedded": 12.5},
+        {"step": 10, "images": 40, "speed/images_per_second": 1.0},
+        {"step": 300, "images": 1200, "speed/images_per_second": 2.0, "eval/FD-embedded": 12.5},
     ]
     (folder / "metrics.jsonl").write_text("\n".join(map(json.dumps, metrics)))
     for step in (10, 300):
@@ -38,6 +38,7 @@ def test_a_page_says_what_each_run_is(tool, tmp_path):
     assert "![Samples of one at step 300](images/gallery/one.jpg)" in page
     assert "| data | 1,234 pictures of `birds.zip`, 8x8 |" in page
     assert "| score | FD-embedded 12.5 at step 300 |" in page
+    assert "| time | 300 steps in 10 minutes on 2 cores |" in page
     assert "| copy test | copies: it copies. |" in page
     assert "`gan_zoo train --config=demo --data_dir=birds.zip --workdir=runs/one`" in page
     assert "secret" not in page and "elsewhere" not in page

@@ -117,8 +117,9 @@ def find_recovery(
 
 def rows_of(found: Projection, rows: slice) -> Projection:
     """Return what was found for some of the pictures."""
-    parts = found._asdict().items()
-    return found._replace(**{k: part[rows] for k, part in parts if isinstance(part, np.ndarray)})
+    arrays = {k: part for k, part in found._asdict().items() if isinstance(part, np.ndarray)}
+    chosen: dict[str, Any] = {name: array[rows] for name, array in arrays.items()}
+    return found._replace(**chosen)
 
 
 def recovery_lines(found: Recovery) -> list[str]:
