@@ -72,4 +72,3 @@ def test_discriminator_is_that_of_the_authors(theirs):
     assert net.count_params() == theirs_count + 1  # the bias of the last layer
     images = np.transpose(found["img"], (0, 2, 3, 1))
     np.testing.assert_allclose(net(images)[:, 0], found["logits"], atol=1e-5)
-
