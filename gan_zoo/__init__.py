@@ -25,16 +25,17 @@ os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
 _PUBLIC = {
     "train": "gan_zoo.api",
     "compare": "gan_zoo.comparison",
+    "search": "gan_zoo.comparison",
     "open_run": "gan_zoo.api",
     "Run": "gan_zoo.api",
     "Config": "gan_zoo.config",
     "UserError": "gan_zoo.errors",
 }
-__all__ = ["Config", "Run", "UserError", "__version__", "compare", "open_run", "train"]
+__all__ = ["Config", "Run", "UserError", "__version__", "compare", "open_run", "search", "train"]
 
 if TYPE_CHECKING:
     from gan_zoo.api import Run, open_run, train
-    from gan_zoo.comparison import compare
+    from gan_zoo.comparison import compare, search
     from gan_zoo.config import Config
     from gan_zoo.errors import UserError
 

@@ -20,6 +20,7 @@ COMMANDS = {
     "sample": "draw samples from a run: a grid, files or an array",
     "evaluate": "score a run, or images of any program, by the full protocol",
     "compare": "train variants and seeds against each other; verdicts with intervals",
+    "search": "the best of many settings: the weaker ones leave early (successive halving)",
     "report": "one HTML page about a run, several runs or a comparison",
     "gif": "an animation of a run's grids of samples, or of several runs side by side",
     "interpolate": "an animation of images that change into others: paths between noises",

@@ -24,7 +24,7 @@ from pathlib import Path
 from absl import flags
 
 from gan_zoo import config
-from gan_zoo.comparison.study import Settings, load_study, parse_variants
+from gan_zoo.comparison.study import Settings, Study, load_study, parse_variants
 from gan_zoo.errors import UserError
 from gan_zoo.files import file_to_write
 
@@ -64,22 +64,26 @@ def define_flags(values: flags.FlagValues) -> None:
 
 
 def main(values: flags.FlagValues, rest: list[str]) -> int:
+    return compare_variants(values, rest, "compare")
+
+
+def compare_variants(values: flags.FlagValues, rest: list[str], command: str, **search: int) -> int:
+    """Plan, train and print a comparison or a search; return the exit code.
+
+    Args:
+        values: The flags.
+        rest: The variants.
+        command: The name of the command, to record.
+        **search: ``eta`` and ``finalists`` of a search; none for a comparison.
+    """
     from gan_zoo.comparison import kept, run_plan
     from gan_zoo.comparison.plan import make_plan
     from gan_zoo.comparison.results import markdown
 
     if not values["workdir"].present:
-        raise UserError("a comparison needs a folder; give --workdir=runs/NAME.")
+        raise UserError(f"a {_NOUNS[command]} needs a folder; give --workdir=runs/NAME.")
     save = file_to_write(values.save, ".json", again=True)
-    question, base = "", config.from_flags(values)
-    variants: dict[str, Settings] = {}
-    if values.study:
-        question, base, variants = load_study(values.study)
-        base = config.from_settings(config.given_settings(values), base)
-    for name, changes in parse_variants(rest).items():
-        if name in variants:
-            raise UserError(f"two variants have the name '{name}'; rename one of them.")
-        variants[name] = changes
+    question, base, variants = _study_of(values, rest)
     plan = make_plan(
         variants,
         base,
@@ -93,7 +97,8 @@ def main(values: flags.FlagValues, rest: list[str]) -> int:
         target=values.target,
         baseline=values.baseline,
         question=question,
-        command=_command(values, rest),
+        command=_command(values, rest, command),
+        **search,
     )
     if save:
         kept.check_free(save, plan.record["name"])
@@ -114,10 +119,27 @@ def main(values: flags.FlagValues, rest: list[str]) -> int:
     return 0
 
 
-def _command(values: flags.FlagValues, rest: list[str]) -> str:
+_NOUNS = {"compare": "comparison", "search": "search"}
+
+
+def _study_of(values: flags.FlagValues, rest: list[str]) -> Study:
+    """Return the question, the base and the variants of the flags, the study and the words."""
+    question, base = "", config.from_flags(values)
+    variants: dict[str, Settings] = {}
+    if values.study:
+        question, base, variants = load_study(values.study)
+        base = config.from_settings(config.given_settings(values), base)
+    for name, changes in parse_variants(rest).items():
+        if name in variants:
+            raise UserError(f"two variants have the name '{name}'; rename one of them.")
+        variants[name] = changes
+    return Study(question, base, variants)
+
+
+def _command(values: flags.FlagValues, rest: list[str], command: str) -> str:
     """Return the command line of the flags that were given."""
     given = [values[name].serialize() for name in values if values[name].present]
-    return shlex.join(["gan_zoo", "compare", *given, *rest])
+    return shlex.join(["gan_zoo", command, *given, *rest])
 
 
 def _write_page(folder: Path) -> None:

@@ -2,11 +2,13 @@
 
 ``study`` reads variants, ``plan`` checks them, ``measure`` sets their steps, ``queue`` runs them,
 ``results`` and ``paired`` compare their scores, ``kept`` and ``picture`` keep what came out.
+``halving`` says which candidates of a search leave it early.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +20,7 @@ from gan_zoo.errors import UserError
 
 if TYPE_CHECKING:
     from gan_zoo.comparison.plan import Plan
+    from gan_zoo.comparison.queue import Device
 
 
 def compare(
@@ -92,8 +95,54 @@ def compare(
     return found
 
 
+def search(
+    variants: Mapping[str, Mapping[str, Any]],
+    base: Config,
+    *,
+    workdir: str | Path,
+    eta: int = 2,
+    finalists: int = 2,
+    jobs: int = 0,
+    **settings: Any,
+) -> dict[str, Any]:
+    """Find the best of many variants by successive halving, and compare the last few with seeds.
+
+    On each rung, all candidates train to a share of the budget with the seed ``base.seed``, and the
+    best ones go on where they stopped. The finalists and the baseline, which never leaves, then
+    train to the whole budget with all seeds. The same call continues a search that was interrupted.
+
+    Args:
+        variants: See :func:`compare`.
+        base: The settings of all variants.
+        workdir: The folder of the search: empty, new, or that of an earlier call.
+        eta: A rung keeps one candidate in ``eta``, and the next goes to ``eta`` times its steps.
+        finalists: Candidates that come to the final, beside the baseline.
+        jobs: See :func:`compare`.
+        **settings: ``seeds`` (of the final), a budget and all else that :func:`compare` takes.
+
+    Returns:
+        What :func:`compare` returns. In ``variants`` and ``runs`` are all candidates; in
+        ``comparisons`` only the finalists. ``comparison.json`` in ``workdir`` has under ``rungs``
+        the scores of each rung, and for each candidate that left the number of the rung as
+        ``left``.
+
+    Raises:
+        UserError: An argument is wrong, a variant is not possible, the folder is in use, or no
+            candidate came through a rung.
+        KeyboardInterrupt: Ctrl-C or SIGTERM stopped it after the runs had saved.
+    """
+    from gan_zoo.comparison.plan import make_plan
+
+    copied = {name: dict(changes) for name, changes in variants.items()}
+    plan = make_plan(copied, base, workdir, eta=eta, finalists=finalists, **settings)
+    found, stopped = run_plan(plan, jobs)
+    if stopped:
+        raise KeyboardInterrupt
+    return found
+
+
 def run_plan(plan: Plan, jobs: int = 0, verbose: bool = False) -> tuple[dict[str, Any], int]:
-    """Train the runs of a plan that are not done.
+    """Train the runs of a plan that are not done; of a search, rung by rung.
 
     Args:
         plan: What :func:`gan_zoo.comparison.plan.make_plan` returned.
@@ -104,25 +153,64 @@ def run_plan(plan: Plan, jobs: int = 0, verbose: bool = False) -> tuple[dict[str
         The content of ``results.json``, and the number of the signal that stopped the runs, or 0.
 
     Raises:
-        UserError: The folder is in use, the data cannot be read, or a variant is not possible.
+        UserError: The folder is in use, the data cannot be read, a variant is not possible, or no
+            candidate came through a rung.
     """
     from gan_zoo.comparison import queue
     from gan_zoo.comparison.measure import measure_variants
 
     if jobs < 0:
         raise UserError(f"--jobs={jobs} is too small; give 0 or more.")
-    plan.folder.mkdir(parents=True, exist_ok=True)
-    lock = filelock.FileLock(plan.folder / ".lock", timeout=0)
+    with _locked(plan.folder):
+        cli.load_tensorflow(verbose)
+        devices = queue.devices(jobs)
+        measure_variants(plan, devices[0])
+        if "search" in plan.record:
+            return _run_rungs(plan, devices)
+        plan.save()
+        return _run_queue(plan, devices)
+
+
+@contextlib.contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Hold the folder of a comparison, which is made if it is not there."""
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = filelock.FileLock(folder / ".lock", timeout=0)
     try:
         lock.acquire()
     except filelock.Timeout:
         raise UserError(
-            f"{plan.folder} is in use by another process; wait for it, or choose another --workdir."
+            f"{folder} is in use by another process; wait for it, or choose another --workdir."
         ) from None
     with lock:
-        cli.load_tensorflow(verbose)
-        devices = queue.devices(jobs)
-        measure_variants(plan, devices[0])
+        yield
+
+
+def _run_queue(plan: Plan, devices: list[Device]) -> tuple[dict[str, Any], int]:
+    from gan_zoo.comparison.queue import RunQueue
+
+    runs = RunQueue(plan.record, plan.run_settings(), plan.folder, devices)
+    return runs.run(), runs.stopped
+
+
+def _run_rungs(plan: Plan, devices: list[Device]) -> tuple[dict[str, Any], int]:
+    """Run a search from the rung that is not decided yet to its final."""
+    from gan_zoo.comparison import halving
+    from gan_zoo.comparison.results import failed_otherwise, selected_score
+
+    for name, config in plan.configs.items():
+        plan.configs[name] = halving.fix_rates(config, plan.record["variants"][name]["steps"])
+    plan.save()
+    print(halving.about(plan.record), flush=True)
+    while True:
+        found, stopped = _run_queue(plan, devices)
+        rung = halving.current_rung(plan.record)
+        if rung is None or stopped:
+            return found, stopped
+        if again := failed_otherwise(plan.record, found["runs"]):
+            print(f"once more, since not their training failed: {', '.join(again)}", flush=True)
+            found, stopped = _run_queue(plan, devices)
+            if stopped:
+                return found, stopped
+        print(halving.decide(plan.record, found["runs"], selected_score(plan.record)), flush=True)
         plan.save()
-        runs = queue.RunQueue(plan.record, plan.run_settings(), plan.folder, devices)
-        return runs.run(), runs.stopped

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from gan_zoo import config
+from gan_zoo.comparison import halving
 from gan_zoo.comparison.results import Record, folder_of
 from gan_zoo.comparison.study import CONTROLLED, SHARED, Settings
 from gan_zoo.config import Config
@@ -38,24 +39,30 @@ class Plan:
         write_json(self.folder / "comparison.json", self.record)
 
     def run_settings(self) -> dict[tuple[str, int], Config]:
-        """Return the settings of each run by (variant, seed), in the order in which to run them."""
+        """Return the settings of each run by (variant, seed), in the order in which to run them.
+
+        Of a search these are the runs of the rung that is not decided yet, or of the final.
+        """
         # Seed by seed, so that a comparison that is interrupted has complete pairs.
         return {
             (name, seed): self._settings_of(name, seed)
             for seed in self.record["seeds"]
             for name in self.record["variants"]
+            if not halving.left_at(self.record, name)
+            and seed in halving.seeds_of(self.record, name)
         }
 
     def _settings_of(self, name: str, seed: int) -> Config:
-        steps = self.record["variants"][name]["steps"]
         every, chunk = evaluation_schedule(
-            steps, self.record["evals"], self.configs[name].log_every
+            self.record["variants"][name]["steps"],
+            self.record["evals"],
+            self.configs[name].log_every,
         )
         return dataclasses.replace(
             self.configs[name],
             seed=seed,
             workdir=str(self.folder / folder_of(self.record, name, seed)),
-            steps=steps,
+            steps=halving.steps_of(self.record, name),
             eval_every=every,
             eval_budget=1.0,
             sample_every=every,
@@ -91,6 +98,8 @@ def make_plan(
     question: str = "",
     target: float | None = None,
     command: str = "",
+    eta: int | None = None,
+    finalists: int = 2,
 ) -> Plan:
     """Return the plan of a comparison; nothing is written yet.
 
@@ -111,6 +120,8 @@ def make_plan(
         question: The title of the results.
         target: A distance to reach.
         command: The command line to record.
+        eta: Of a search, see :func:`gan_zoo.comparison.search`; None for a comparison.
+        finalists: Of a search.
 
     Raises:
         UserError: An argument is wrong, or the folder holds something else.
@@ -137,9 +148,13 @@ def make_plan(
         "base": _changed_settings(base),
         "variants": {name: {"settings": settings} for name, settings in checked.items()},
     }
+    if eta is not None:
+        record["search"] = {"eta": eta, "finalists": finalists, "seed": base.seed}
     if earlier:
         _check_unchanged(earlier, record, folder)
     _add_earlier(record, earlier)
+    if eta is not None:
+        _set_rungs(record, earlier)
     configs = {
         name: _config_of(base, name, variant["settings"])
         for name, variant in record["variants"].items()
@@ -270,15 +285,29 @@ def _check_earlier(earlier: Record) -> None:
             raise ValueError(f"the variant '{name}' is damaged")
     if not all(type(seed) is int and seed >= 0 for seed in earlier["seeds"]):
         raise ValueError("its seeds are damaged")
+    rungs = earlier.get("rungs", [])
+    if not all(0 < rung["share"] < 1 and rung["keep"] > 0 for rung in rungs):
+        raise ValueError("its rungs are damaged")
+    for variant in earlier["variants"].values():
+        if variant.get("left") not in (None, *range(1, len(rungs) + 1)):
+            raise ValueError("the rungs at which candidates left are damaged")
 
 
 def _check_unchanged(earlier: Record, record: Record, folder: Path) -> None:
     """Refuse to continue a comparison with other settings, since its finished runs had the old."""
     changed = [
-        f"{name} {earlier[name]!r} -> {record[name]!r}"
-        for name in ("budget", "evals", "base")
-        if earlier[name] != record[name]
+        f"{name} {earlier.get(name)!r} -> {record.get(name)!r}"
+        for name in ("budget", "evals", "base", "search")
+        if earlier.get(name) != record.get(name)
     ]
+    if decided := [rung for rung in earlier.get("rungs", ()) if "scores" in rung]:
+        changed += [
+            f"{name} {earlier.get(name)!r} -> {record.get(name)!r}"
+            for name in ("baseline", "select")
+            if earlier.get(name) != record.get(name)
+        ]
+        new = [name for name in record["variants"] if name not in earlier["variants"]]
+        changed += [f"'{name}' is new after rung {len(decided)}" for name in new]
     for name, variant in record["variants"].items():
         before = earlier["variants"].get(name, variant)["settings"]
         if before != variant["settings"]:
@@ -306,6 +335,29 @@ def _add_earlier(record: Record, earlier: Record) -> None:
         record["seeds"] = sorted({*earlier["seeds"], *record["seeds"]})
         if "data_hash" in earlier:
             record["data_hash"] = earlier["data_hash"]
+
+
+def _set_rungs(record: Record, earlier: Record) -> None:
+    """Plan the rungs of a search, or take over those of an earlier call that decided one.
+
+    Raises:
+        UserError: The settings of the search are wrong, or no candidate would leave.
+    """
+    search = record["search"]
+    for name, least in (("eta", 2), ("finalists", 1)):
+        if search[name] < least:
+            raise UserError(f"--{name}={search[name]} is too small; give {least} or more.")
+    record["rungs"] = earlier.get("rungs", [])
+    if any("scores" in rung for rung in record["rungs"]):
+        return
+    candidates = len(record["variants"]) - 1
+    record["rungs"] = halving.rungs_of(candidates, search["eta"], search["finalists"])
+    if not record["rungs"]:
+        raise UserError(
+            f"{candidates} candidate{'s' * (candidates > 1)} beside the baseline and"
+            f" --finalists={search['finalists']} leave nothing to search; give more candidates or"
+            " fewer finalists, or use gan_zoo compare."
+        )
 
 
 def _slugs(names: Iterable[str], earlier: dict[str, str]) -> dict[str, str]:

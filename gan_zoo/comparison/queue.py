@@ -163,7 +163,8 @@ class RunQueue:
         found = self._update_results()
         done = {(r["variant"], r["seed"]) for r in found["runs"] if r["state"] == "done"}
         self._waiting = [key for key in self._settings if key not in done]
-        self._images = {(r["variant"], r["seed"]): int(r["images"] or 0) for r in found["runs"]}
+        seen = {(r["variant"], r["seed"]): int(r["images"] or 0) for r in found["runs"]}
+        self._images = {key: seen[key] for key in self._settings}
         if sentence := shared(self._devices):
             tqdm.write(sentence)
         with self._progress_bar() as bar, self._forwarding_signals():

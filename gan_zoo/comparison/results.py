@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from gan_zoo.comparison import halving
 from gan_zoo.comparison.paired import Paired, paired, sentence
 from gan_zoo.errors import UserError
 from gan_zoo.runs.logs import is_number, training_clock
@@ -131,29 +132,40 @@ def results(comparison: Record, folder: Path, failures: Mapping[str, str] | None
     opened = {
         (name, seed): Run(folder / folder_of(comparison, name, seed))
         for name in comparison["variants"]
-        for seed in comparison["seeds"]
+        for seed in halving.seeds_of(comparison, name)
     }
+    failures = _earlier_failures(comparison) | dict(failures or {})
     target = comparison.get("target")
     if target is None:
-        runs = _all_runs(comparison, failures or {}, opened, None)
+        runs = _all_runs(comparison, failures, opened, None)
         target = _worst_best(comparison, runs)
-    runs = _all_runs(comparison, failures or {}, opened, target)
+    runs = _all_runs(comparison, failures, opened, target)
     protocol, floor = _protocol(folder, runs.values(), comparison["score"])
     return {
         "score": protocol or comparison["score"],
         "floor": floor,
         "target": target,
-        "complete": all(run["state"] in ("done", "failed") for run in runs.values()),
+        "complete": halving.current_rung(comparison) is None
+        and all(run["state"] in ("done", "failed") for run in runs.values()),
         "runs": list(runs.values()),
         "variants": {
-            name: _summary([runs[name, seed] for seed in comparison["seeds"]])
+            name: _summary([runs[name, seed] for seed in halving.seeds_of(comparison, name)])
             for name in comparison["variants"]
         },
         "comparisons": [
             _comparison(comparison, runs, name)
             for name in comparison["variants"]
-            if name != comparison["baseline"]
+            if name != comparison["baseline"] and not halving.left_at(comparison, name)
         ],
+    }
+
+
+def _earlier_failures(comparison: Record) -> dict[str, str]:
+    """Return why candidates of a search left it without a score, by the folders of their runs."""
+    return {
+        folder_of(comparison, name, comparison["search"]["seed"]): variant["why"]
+        for name, variant in comparison["variants"].items()
+        if variant.get("left") and variant.get("why")
     }
 
 
@@ -169,7 +181,7 @@ def _all_runs(
     """Return the outcome of each run."""
     runs: _Runs = {}
     for (name, seed), opened_run in opened.items():
-        run, steps = folder_of(comparison, name, seed), comparison["variants"][name]["steps"]
+        run, steps = folder_of(comparison, name, seed), halving.steps_of(comparison, name)
         found = outcome(opened_run, steps, f"eval/{comparison['score']}", target)
         if run in failures:
             found["state"] = "failed"
@@ -180,7 +192,8 @@ def _all_runs(
 
 def _worst_best(comparison: Record, runs: _Runs) -> float | None:
     """Return the worst of the best scores of the baseline's finished runs."""
-    base = [runs[comparison["baseline"], seed] for seed in comparison["seeds"]]
+    baseline = comparison["baseline"]
+    base = [runs[baseline, seed] for seed in halving.seeds_of(comparison, baseline)]
     scores = [run["best"] for run in base if run["state"] == "done" and run["best"] is not None]
     return max(scores, default=None)
 
@@ -223,7 +236,8 @@ class _Pairs(NamedTuple):
 
 def _pairs(comparison: Record, runs: _Runs, name: str) -> _Pairs:
     select, baseline = selected_score(comparison), comparison["baseline"]
-    both = [(runs[name, seed], runs[baseline, seed]) for seed in comparison["seeds"]]
+    seeds = halving.seeds_of(comparison, name)
+    both = [(runs[name, seed], runs[baseline, seed]) for seed in seeds]
     ended = [pair for pair in both if all(run["state"] in ("done", "failed") for run in pair)]
     done = [pair for pair in ended if all(run["state"] == "done" for run in pair)]
     scores = [(a[select], b[select]) for a, b in done]
@@ -312,6 +326,20 @@ def _left_out(pairs: _Pairs, name: str, baseline: str) -> str:
     return text
 
 
+def failed_otherwise(comparison: Record, runs: Iterable[Record]) -> list[str]:
+    """Return the folders of failed runs whose training went well, as before a kill.
+
+    Candidates of a search that left it are not among them.
+    """
+    return [
+        run["folder"]
+        for run in runs
+        if run["state"] == "failed"
+        and not _by_training(run["why"])
+        and not halving.left_at(comparison, run["variant"])
+    ]
+
+
 def _by_training(why: str) -> bool:
     """Return whether training went wrong in a run that failed, unlike a full disk or a kill."""
     return why.startswith(("training diverged", ALARMED))
@@ -351,11 +379,13 @@ def markdown(comparison: Record, found: Record) -> Iterator[str]:
     yield _row(titles)
     yield "|---" * len(titles) + "|"
     against = {each["variant"]: each for each in found["comparisons"]}
-    select, seeds = selected_score(comparison), len(comparison["seeds"])
-    for name, summary in sorted(
-        found["variants"].items(), key=lambda item: item[1][select] or math.inf
-    ):
-        yield _row(_cells(name, summary, against.get(name), seeds))
+    for name in ranked(comparison, found["variants"]):
+        ratio, seeds = "baseline", len(halving.seeds_of(comparison, name))
+        if rung := halving.left_at(comparison, name):
+            ratio = f"left at rung {rung} of {len(comparison['rungs'])}"
+        elif name in against:
+            ratio = _ratio(against[name])
+        yield _row(_cells(name, found["variants"][name], ratio, seeds))
     yield ""
     if found["target"] is not None:
         origin = "the worst of the best scores of the baseline's runs"
@@ -373,21 +403,38 @@ def markdown(comparison: Record, found: Record) -> Iterator[str]:
         yield f"- {each['sentence']}"
 
 
+def ranked(comparison: Record, summaries: Mapping[str, Record]) -> list[str]:
+    """Return the names of the variants, best first; after them those that left at a rung.
+
+    Args:
+        comparison: The content of ``comparison.json``.
+        summaries: The ``variants`` of ``results.json``.
+    """
+    select = selected_score(comparison)
+
+    def place(name: str) -> tuple[float, float]:
+        left = halving.left_at(comparison, name)
+        return -(left or math.inf), summaries.get(name, {}).get(select) or math.inf
+
+    return sorted(comparison["variants"], key=place)
+
+
 def _row(cells: Sequence[str]) -> str:
     return "| " + " | ".join(cells) + " |"
 
 
-def _cells(name: str, summary: Record, against: Record | None, seeds: int) -> list[str]:
-    """Return a row of the leaderboard; ``against`` is None for the baseline."""
+def _ratio(against: Record) -> str:
+    """Return the ratio of a variant to the baseline, with its interval and the verdict."""
+    ratio = format_number(against["ratio"])
+    if against.get("low") is not None:
+        low, high = format_number(against["low"]), format_number(against["high"])
+        return f"{ratio} ({low} to {high}), {against['verdict']}"
+    return f"{ratio} {against['verdict']}" if against["n"] else ratio
+
+
+def _cells(name: str, summary: Record, ratio: str, seeds: int) -> list[str]:
+    """Return a row of the leaderboard."""
     failed = f", {summary['failed']} failed" if summary["failed"] else ""
-    ratio = "baseline"
-    if against:
-        ratio = format_number(against["ratio"])
-        if against.get("low") is not None:
-            low, high = format_number(against["low"]), format_number(against["high"])
-            ratio += f" ({low} to {high}), {against['verdict']}"
-        elif against["n"]:
-            ratio += f" {against['verdict']}"
     return [
         name.replace("|", "\\|"),
         f"{summary['done']}/{seeds}{failed}",

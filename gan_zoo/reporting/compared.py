@@ -74,6 +74,7 @@ def page_of_comparison(comparison: Comparison, asked: About) -> str:
     parts += [
         tag("div", section("Scores", overlaid_scores(groups, floor)), ratios, class_="two"),
         section("Leaderboard", _leaderboard(about, results), about=_protocol(about, results)),
+        section("Rungs", _rungs(about), about=_ABOUT_RUNGS),
         section("More curves", overlaid_curves(groups)),
     ]
     if runs:
@@ -92,10 +93,11 @@ def _seed_count(about: dict[str, Any]) -> int:
 def _lead(about: dict[str, Any]) -> str:
     """Return what was compared, in a line."""
     count = _seed_count(about)
+    seeds = f"{count} seed{'s' * (count != 1)} {'in the final' if about.get('search') else 'each'}"
     budget = budget_of(about)
     return (
-        f"{len(about['variants'])} variants, {count} seed{'s' * (count != 1)} each, on"
-        f" {about.get('data') or 'unknown data'}{'; ' if budget else ''}{budget}"
+        f"{len(about['variants'])} variants, {seeds}, on {about.get('data') or 'unknown data'}"
+        f"{'; ' if budget else ''}{budget}"
     )
 
 
@@ -153,14 +155,46 @@ def _protocol(about: dict[str, Any], results: dict[str, Any]) -> str:
     return " ".join(sentences)
 
 
+_ABOUT_RUNGS = (
+    "The score of each candidate at the end of each rung, with the first seed. The best go on where"
+    " they stopped; the baseline always does."
+)
+
+
+def _rungs(about: dict[str, Any]) -> Html:
+    """Return the scores of the candidates of a search at each rung; nothing for a comparison."""
+    rungs = records(about.get("rungs"))
+    if not rungs:
+        return Html("")
+    scores = [dictionary(rung.get("scores")) for rung in rungs]
+    columns = [Column("candidate", False)]
+    for k, rung in enumerate(rungs):
+        share = number(rung.get("share"))
+        of_budget = "" if share is None else f": {share:.3g} of the budget"
+        columns.append(Column(f"rung {k + 1}{of_budget}"))
+    columns.append(Column("left at rung"))
+    rows = [
+        (name, *(number(found.get(name)) for found in scores), _left(facts))
+        for name, facts in about["variants"].items()
+    ]
+    rows.sort(key=lambda row: -(row[-1] or math.inf))
+    return table(columns, rows)
+
+
+def _left(facts: dict[str, Any]) -> int | None:
+    """Return the rung at which a candidate of a search left, or None."""
+    left = facts.get("left")
+    return left if isinstance(left, int) and left > 0 else None
+
+
 def _leaderboard(about: dict[str, Any], results: dict[str, Any]) -> Html:
-    """Return a table with a row for each variant, the best first."""
+    """Return a table with a row for each variant, the best first, those that left at the end."""
     summaries = {name: dictionary(v) for name, v in dictionary(results.get("variants")).items()}
     select = _select(about)
 
-    def score(name: str) -> float:
+    def place(name: str) -> tuple[float, float]:
         value = number(summaries.get(name, {}).get(select))
-        return math.inf if value is None else value
+        return -(_left(about["variants"][name]) or math.inf), math.inf if value is None else value
 
     heads = [
         "best",
@@ -176,7 +210,7 @@ def _leaderboard(about: dict[str, Any], results: dict[str, Any]) -> Html:
     ]
     rows = [
         _variant_row(about, name, summaries.get(name, {}))
-        for name in sorted(about["variants"], key=score)
+        for name in sorted(about["variants"], key=place)
     ]
     return table([Column("variant", False), *map(Column, heads)], rows)
 
@@ -188,10 +222,12 @@ def _variant_row(about: dict[str, Any], name: str, summary: dict[str, Any]) -> t
     done, failed = int(values.get("done") or 0), int(values.get("failed") or 0)
     base = tag("small", " baseline") if name == about.get("baseline") else ""
     lost = tag("small", f" {failed} failed") if failed else ""
+    left = _left(facts)
+    early = tag("small", f" left at rung {left}") if left else ""
     reached, ratio = values.get("reached"), values.get("ratio")
     images = values.get("target_images")
     return (
-        join([text(name), base, lost]),
+        join([text(name), base, lost, early]),
         values.get("best"),
         values.get("last"),
         None if ratio is None else f"{ratio:.2f}",

@@ -170,7 +170,10 @@ def _expected(about: dict[str, Any]) -> Iterator[tuple[str, int, str]]:
     seeds = about.get("seeds")
     for variant, details in about["variants"].items():
         slug = details.get("slug")
-        for seed in seeds if isinstance(seeds, list) else []:
+        expected = seeds if isinstance(seeds, list) else []
+        if details.get("left"):  # a candidate of a search that did not come to its final
+            expected = [dictionary(about.get("search")).get("seed")]
+        for seed in expected:
             # A slug is one name, so that no file can lead out of the folder.
             if (
                 isinstance(slug, str)
