@@ -12,6 +12,7 @@ import difflib
 import hashlib
 import importlib.util
 import json
+import math
 import re
 import runpy
 from collections.abc import Mapping
@@ -28,6 +29,8 @@ from gan_zoo.spec import Spec, american, odd_name, parse_spec, parse_specs
 PRESETS = Path(__file__).parent / "presets"
 
 DRAWN = "cartoon_faces"  # the data set of those who name none
+
+LEAST_STEPS = 1000  # to which --passes may shorten a run
 
 MAX_ROLLBACKS = 3  # returns of one run to its best checkpoint, under --on_collapse=rollback
 
@@ -111,6 +114,12 @@ class Config:
     )
     batch: int = _field(64, "images a step, over all replicas")
     steps: int = _field(3000, "updates of the generator in the whole run", resumable=True)
+    passes: float = _field(
+        0.0,
+        "most passes over the images to train on: few images make fewer --steps, but never less"
+        f" than {LEAST_STEPS}; 0 is no limit",
+        resumable=True,
+    )
     seed: int = _field(0, "from which all randomness of the run comes")
     workdir: str = _field(
         "", "the folder of the run; empty: runs/ and a name made of the settings", resumable=True
@@ -198,6 +207,10 @@ class Config:
             raise UserError(
                 f"--ema={self.ema} is not a decay; give a value from 0 (off) to below 1, such as"
                 " 0.999."
+            )
+        if not 0 <= self.passes < math.inf:
+            raise UserError(
+                f"--passes={self.passes} is not possible; give 0 (no limit) or a number above it."
             )
         for name, largest in (("eval_budget", 1.0), ("holdout", 0.5)):
             if not 0 <= getattr(self, name) <= largest:

@@ -236,7 +236,7 @@ def test_help_needs_no_tensorflow_scipy_or_matplotlib():
     block = (
         "import sys; sys.modules.update(tensorflow=None, keras=None, scipy=None, matplotlib=None); "
     )
-    for name in ("compare", "report"):
+    for name in ("compare", "search", "report"):
         code = f"{block}from gan_zoo import commands; sys.exit(commands.main(['{name}', '--help']))"
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
         assert done.returncode == 0, done.stderr

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from gan_zoo import registry
-from gan_zoo.config import Config
+from gan_zoo.config import Config, load_preset
 from gan_zoo.contracts import Dataset
 from gan_zoo.evaluation.evaluator import Evaluator
 from gan_zoo.evaluation.snapshot import real_floor
-from gan_zoo.game.build import fitting_batch, load_data
+from gan_zoo.game.build import fitting_batch, fitting_steps, load_data
 from gan_zoo.runs.run import Run
 from gan_zoo.training import notes
 from tests.conftest import idle_chunk
@@ -42,6 +42,61 @@ def test_a_batch_fits_the_images(batch, count, replicas, fits):
     assert fits % replicas == 0
 
 
+@pytest.mark.parametrize(
+    ("passes", "count", "update", "before", "fits"),
+    [
+        (64, 2000, "alternating", 0, 2000),
+        (64, 2000, "alternating(2)", 0, 1000),  # D sees twice as many images a step
+        (64, 5000, "alternating", 0, 4000),
+        (64, 100, "alternating", 0, 1000),  # the least
+        (0, 100, "alternating", 0, 4000),
+        (64, 2000, "alternating", 4000, 4000),  # of a run that began without a limit
+        (64, 2000, "alternating", 9000, 4000),
+    ],
+)
+def test_steps_fit_the_passes_over_few_images(passes, count, update, before, fits):
+    config = Config(steps=4000, batch=64, passes=passes, update=update)
+    assert fitting_steps(config, count, before) == fits
+
+
+@pytest.mark.parametrize(
+    ("preset", "count", "steps"),
+    [
+        ("quick64", 12_000, 4000),
+        ("quick64", 2000, 4000),
+        ("quick64", 512, 2000),
+        ("quick128", 300, 1172),
+        ("quick32", 5000, 17_000),  # what was measured stays
+        ("quick32", 2000, 7812),
+        ("few64", 200, 1000),
+        ("hours32", 2000, 17_000),
+        ("hours64", 2000, 6000),
+        ("hours128", 2000, 6000),
+        ("hours28", 2000, 20_000),
+    ],
+)
+def test_quick_recipes_end_earlier_with_few_images(preset, count, steps):
+    assert fitting_steps(load_preset(preset), count) == steps
+
+
+def test_a_run_of_few_images_ends_early_and_says_so(train, faces, capsys, idle_step):
+    """96 images: the limit is 12 steps a pass, and the least is made small to keep it short."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("gan_zoo.game.build.LEAST_STEPS", 2)
+        assert train("--passes=0.5", "--steps=9") == 0
+        said = capsys.readouterr().out
+        assert (
+            "--steps=9 is made 6, since there are 96 images to train on and --passes=0.5;"
+            " --passes=0 trains all steps." in said
+        )
+        assert Run(train.folder).step == Run(train.folder).record["config"]["steps"] == 6
+        assert train("--passes=0.5", "--steps=9") == 0
+        assert "to step 6 of 6; --passes=0 goes on" in capsys.readouterr().out
+        assert train("--passes=0", "--steps=9") == 0  # and then the run keeps its nine
+        assert train("--passes=0.5", "--steps=9") == 0
+        assert "to step 9 of 9; a larger --steps goes on" in capsys.readouterr().out
+
+
 def test_a_smaller_batch_and_missing_scores_are_told():
     given = Config(data="files")
     data = Dataset("d", some(11), {}, {}, "h", "none")
@@ -51,6 +106,7 @@ def test_a_smaller_batch_and_missing_scores_are_told():
         return " ".join(notes.few_images(given, few, data._replace(images=some(count))))
 
     assert told(100, 64) == ""
+    assert "--steps" not in told(100, 64, passes=1.0)
     assert "--batch=64 is made 8, since there are 11 images to train on" in told(11, 8)
     assert "scores" not in told(2, 2) and "repeat" not in told(2, 2)
     one = told(1, 2)

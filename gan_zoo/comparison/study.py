@@ -35,6 +35,7 @@ SHARED = (
 CONTROLLED = (
     "workdir",
     "steps",
+    "passes",
     "eval_every",
     "eval_budget",
     "sample_every",

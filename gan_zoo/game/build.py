@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from gan_zoo import conditions, randomness, registry
-from gan_zoo.config import Config, held_out
+from gan_zoo.config import LEAST_STEPS, Config, held_out
 from gan_zoo.contracts import Classes, Condition, Dataset, FeatureExtractor, Trick
 from gan_zoo.datasets import cache_dir
 from gan_zoo.datasets.reading import load_data as load_data
@@ -49,6 +49,21 @@ def fitting_batch(batch: int, count: int, replicas: int = 1) -> int:
         return batch
     power = 1 << (count.bit_length() - 1)
     return min(batch, max(power - power % replicas, replicas, 2))
+
+
+def fitting_steps(config: Config, count: int, before: int = 0) -> int:
+    """Return the steps for so few training images: at most ``config.steps``.
+
+    Args:
+        config: The settings; its ``passes`` are the limit.
+        count: Training images.
+        before: The steps of a run that began earlier, which stay.
+    """
+    if not config.passes:
+        return config.steps
+    a_step = config.batch * registry.updates.build(config.spec("update")).batches
+    limit = max(LEAST_STEPS, round(config.passes * count / a_step))
+    return min(config.steps, max(limit, before))
 
 
 def split_rows(config: Config, count: int) -> tuple[np.ndarray, np.ndarray]:

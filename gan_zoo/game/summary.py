@@ -23,7 +23,7 @@ class Summary(NamedTuple):
         game: With both nets.
         classes: Those of the data; None without a condition.
         parameters: For ``gen`` and ``disc``, how many there are and how many are trainable.
-        settings: Those of the game, with the batch that fits the data.
+        settings: Those of the game, with the batch and steps that fit the data.
         data: If they were loaded.
     """
 
@@ -50,6 +50,7 @@ def summarize(settings: Config) -> Summary:
         count = len(build.split_rows(settings, len(data.images))[0])
         batch = build.fitting_batch(settings.batch, count)
         settings = dataclasses.replace(settings, batch=batch)
+        settings = dataclasses.replace(settings, steps=build.fitting_steps(settings, count))
         channels, classes = data.image_shape[-1], game_labels.condition_classes(settings, data)
     elif settings.data_dir:
         require_path(user_path(settings.data_dir))

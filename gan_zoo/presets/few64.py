@@ -29,6 +29,7 @@ config = dataclasses.replace(
     tricks="flip_images, spectral_norm, lecam(0.1), diff_augment",
     batch=32,
     steps=1000,
+    passes=0,
     holdout=0.1,
     eval_every=250,
     sample_every=250,

@@ -20,6 +20,7 @@ result = "CelebA-5k: FD-embedded 4.8 (real against real 1.1)"
 config = dataclasses.replace(
     load_preset("quick128"),
     steps=6000,
+    passes=0,
     eval_every=600,
     sample_every=600,
     save_every=200,

@@ -19,6 +19,7 @@ result = "MNIST with --condition=projection: 99.2 % of digits recognized"
 config = dataclasses.replace(
     load_preset("quick28"),
     steps=20000,
+    passes=0,
     eval_every=2000,
     sample_every=2000,
     save_every=1000,

@@ -20,5 +20,6 @@ config = dataclasses.replace(
     load_preset("quick32"),
     gen="dcgan(width=128)",
     disc="dcgan(width=128)",
+    passes=0,
     workdir="runs/hours32",
 )

@@ -22,6 +22,7 @@ config = dataclasses.replace(
     load_preset("quick64"),
     disc_opt="adam(2e-4, beta_1=0.5, schedule='linear')",
     steps=6000,
+    passes=0,
     eval_every=1000,
     sample_every=1000,
     save_every=1000,

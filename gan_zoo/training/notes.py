@@ -47,10 +47,27 @@ def few_images(given: Config, config: Config, data: Dataset) -> Iterator[str]:
             f"--batch={given.batch} is made {config.batch}, since {there} to train on; learning"
             " rates are those of the larger batch, and lower ones may be better."
         )
+    if config.steps < given.steps:
+        yield (
+            f"--steps={given.steps} is made {config.steps}, since {there} to train on and"
+            f" --passes={given.passes:g}; --passes=0 trains all steps."
+        )
     if config.batch > count:
         yield f"{there} to train on, so that images repeat within a batch of {config.batch}."
     if config.eval_every and count < 2:
         yield f"scores are not computed: they need 2 images or more, and {there} to train on."
+
+
+def trained_already(given: Config, folder: Path, step: int) -> str:
+    """Return the sentence for a run that came to its last step before.
+
+    Args:
+        given: The settings that were asked for.
+        folder: The folder of the run.
+        step: Its last step.
+    """
+    more = "--passes=0" if step < given.steps else "a larger --steps"
+    return f"{folder} is trained already, to step {step} of {step}; {more} goes on."
 
 
 def unchecked_parts(config: Config) -> Iterator[str]:

@@ -20,6 +20,7 @@ from gan_zoo.game.build import (
     build_game,
     data_split,
     fitting_batch,
+    fitting_steps,
     load_data,
     split_rows,
 )
@@ -102,7 +103,7 @@ def set_up(
     with phase("read images"):
         data = read() if read else load_data(config)
     given, count = config, len(split_rows(config, len(data.images))[0])
-    config = fit_batch(config, count, run, distribution)
+    config = fit_steps(fit_batch(config, count, run, distribution), count, run)
     classes = condition_classes(config, data)
     identity = _identity(data, classes)
     resumed = is_chief and check_resumable(run, config, identity)
@@ -119,10 +120,7 @@ def set_up(
     start = checkpoints.restore()
     _check_start(config, run, distribution, start, resumed)
     if start >= config.steps and run.exported_step == start:
-        print(
-            f"{run.folder} is trained already, to step {start} of {config.steps}; a larger --steps"
-            " goes on."
-        )
+        print(notes.trained_already(given, run.folder, start))
         return None
     # A mistake in the extractor must come before anything is recorded.
     few = notes.few_images(given, config, data)
@@ -207,6 +205,17 @@ def fit_batch(config: Config, count: int, run: Run, distribution: tf.distribute.
         return config
     batch = fitting_batch(config.batch, count, distribution.num_replicas_in_sync)
     return dataclasses.replace(config, batch=batch)
+
+
+def fit_steps(config: Config, count: int, run: Run) -> Config:
+    """Return the settings with the steps that ``--passes`` leaves for so few training images.
+
+    A run that began with more than that keeps them.
+    """
+    begun = run.exists and not run.untrained
+    before = run.record["config"].get("steps") if begun else 0
+    steps = fitting_steps(config, count, before if isinstance(before, int) else 0)
+    return dataclasses.replace(config, steps=steps)
 
 
 def _start_weights(config: Config, classes: Classes | None, run: Run) -> origin.FirstWeights | None:
