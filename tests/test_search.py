@@ -4,13 +4,14 @@ import importlib
 import json
 import subprocess
 import sys
+from unittest.mock import MagicMock
 
 import pytest
 
 from gan_zoo import cli, comparison
-from gan_zoo.comparison import halving
+from gan_zoo.comparison import halving, picture
 from gan_zoo.comparison.plan import make_plan
-from gan_zoo.comparison.results import markdown
+from gan_zoo.comparison.results import markdown, ranked
 from gan_zoo.config import Config
 from gan_zoo.errors import UserError
 from gan_zoo.reporting import make_report
@@ -244,6 +245,20 @@ def test_the_page_says_at_which_rung_a_candidate_left(stand_ins, tmp_path):
     assert "left at rung 1" in text and "rung 2: 0.5 of the budget" in text
     assert "5 variants, 2 seeds in the final" in text
     assert "there is no run in r4-seed1" not in text
+
+
+def test_in_the_picture_only_the_baseline_stands_at_one(stand_ins, tmp_path):
+    found = search(tmp_path / "s", candidates(9, 4, 1, 3, 2))
+    record, axes = record_of(tmp_path / "s"), MagicMock()
+    axes.get_xlim.return_value = (0.1, 2.0)
+    names = ranked(record, found["variants"])
+    picture._draw_intervals(axes, names, record, found)
+    squares = [call.args[1] for call in axes.plot.call_args_list if "s" in call.args]
+    assert squares == [names.index("r9")]
+    labels = axes.set_yticks.call_args.args[1]
+    assert [label.partition(", ")[2] for label in labels] == [
+        "", "", "left at rung 2", "left at rung 1", "left at rung 1",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,8 @@ import numpy as np
 from PIL import Image
 
 from gan_zoo import images
-from gan_zoo.comparison.results import Record, folder_of, selected_score
+from gan_zoo.comparison.halving import left_at
+from gan_zoo.comparison.results import Record, folder_of, ranked, selected_score
 from gan_zoo.files import whole_file
 from gan_zoo.runs.run import Run
 
@@ -71,8 +72,7 @@ def draw(comparison: Record, found: Record, folder: Path, path: Path, count: int
 
 def _draw(plt: Any, comparison: Record, found: Record, folder: Path, count: int) -> io.BytesIO:
     """Return the bytes of the picture as a PNG."""
-    select = selected_score(comparison)
-    names = sorted(found["variants"], key=lambda name: found["variants"][name][select] or np.inf)
+    names = ranked(comparison, found["variants"])
     figure, (left, right) = plt.subplots(
         1, 2, figsize=(9, 0.5 * len(names) + 0.7), width_ratios=[4, 5], layout="constrained"
     )
@@ -98,7 +98,7 @@ def _draw_intervals(axes: Any, names: list[str], comparison: Record, found: Reco
             axes.plot(each["ratio"], row, "o", color=color, markersize=5)
             if each.get("low") is not None:
                 axes.plot([each["low"], each["high"]], [row, row], color=color, linewidth=2)
-        elif each is None:
+        elif name == comparison["baseline"]:
             axes.plot(1, row, "s", color="black", markersize=5)
     axes.set(
         xscale="log",
@@ -106,9 +106,11 @@ def _draw_intervals(axes: Any, names: list[str], comparison: Record, found: Reco
         xlabel=f"{select} {comparison['score']}, ratio to {_short(comparison['baseline'])}",
     )
     _limit_ratios(axes, [each["ratio"] for each in found["comparisons"] if each["ratio"]])
-    axes.set_yticks(
-        range(len(names)), [_label(name, found["variants"][name], select) for name in names]
-    )
+    labels = [_label(name, found["variants"][name], select) for name in names]
+    for row, name in enumerate(names):
+        if rung := left_at(comparison, name):
+            labels[row] += f", left at rung {rung}"
+    axes.set_yticks(range(len(names)), labels)
     axes.axvline(1, color="black", linewidth=0.8)
     axes.grid(axis="x", alpha=0.3)
 
