@@ -166,8 +166,8 @@ def disc_saturated(
         "disc_saturated",
         since,
         f"D is right about {100 * series[-1][1]:.1f} % of images",
-        "if the score no longer falls, end earlier (--steps, or --passes over few images), lower D's"
-        " learning rate or width, or use --tricks=instance_noise, --tricks=diff_augment,"
+        "if the score no longer falls, end earlier (--steps, or --passes over few images), lower"
+        " D's learning rate or width, or use --tricks=instance_noise, --tricks=diff_augment,"
         " --tricks=label_smooth or a gradient penalty (--tricks=r1)",
     )
 
@@ -220,6 +220,6 @@ def past_best(
         "past_best",
         step,
         f"{score.split('/')[-1]} is {values[-1]:.4g}, and was {best[-1]:.4g} at its best",
-        "stop and keep the best checkpoint, and end earlier next time (--steps, or --passes over few"
-        " images); or go back to it with lower learning rates; averaged weights (--ema) vary less",
+        "stop and keep the best checkpoint, and end earlier next time (--steps, or --passes over"
+        " few images); or go back to it with lower learning rates; averaged weights (--ema) vary less",
     )
