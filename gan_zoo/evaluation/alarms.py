@@ -221,5 +221,6 @@ def past_best(
         step,
         f"{score.split('/')[-1]} is {values[-1]:.4g}, and was {best[-1]:.4g} at its best",
         "stop and keep the best checkpoint, and end earlier next time (--steps, or --passes over"
-        " few images); or go back to it with lower learning rates; averaged weights (--ema) vary less",
+        " few images); or go back to it with lower learning rates; averaged weights (--ema) vary"
+        " less",
     )
