@@ -15,15 +15,19 @@ _BETTER = dict.fromkeys(("FD", "KD", "MD", "SWD"), "lower")
 _BETTER |= dict.fromkeys(("CS", "precision", "recall", "density", "coverage"), "higher")
 _BETTER |= {"diversity": "near 1", "spectrum": "near 0"}
 
-# Frechet distances over the floor, and what samples at them looked like in the runs of
-# docs/recipes.md. The bounds are no theory.
+# What samples looked like in the runs of docs/recipes.md, from the best to the worst, and the
+# Frechet distances from which on they did: as multiples of the floor, and above the floor. The
+# floor of few pictures is high, so that noise may be few times as far: there the second counts. The
+# bounds are no theory.
 _LEVELS = (
-    (1.5, "by this measure hardly to be told from real pictures"),
-    (3.0, "close to real pictures"),
-    (10.0, "like real pictures, with faults that one sees"),
-    (40.0, "a rough likeness of real pictures"),
-    (float("inf"), "far from real pictures"),
+    "by this measure hardly to be told from real pictures",
+    "close to real pictures",
+    "like real pictures, with faults that one sees",
+    "a rough likeness of real pictures",
+    "far from real pictures",
 )
+_TIMES_THE_FLOOR = (1.5, 3.0, 10.0, 40.0)
+_ABOVE_THE_FLOOR = {"FD-embedded": (2.0, 8.0, 25.0, 100.0), "FID": (5.0, 20.0, 50.0, 150.0)}
 _NOTHING = 0.02  # times that of real pictures: below, precision and recall are as of noise
 _MORE = "Try more steps, or a recipe (`gan_zoo presets` lists them)."
 _LEAST_COVERAGE = 0.05  # times that of real pictures: below, samples lie near a few odd pictures
@@ -93,7 +97,10 @@ def _verdict(distance: Result, parts: Mapping[str, float], early: bool) -> str:
     name, times = distance.stamp.metric, parts.get("FD")
     if times is None:
         return f"{name} is {distance.value:.4g}; what real pictures score is not known."
-    level = next(words for bound, words in _LEVELS if times < bound)
+    above = distance.value * (1 - 1 / times) if times > 0 else 0.0
+    reached = [sum(times >= bound for bound in _TIMES_THE_FLOOR)]
+    reached.append(sum(above >= bound for bound in _ABOVE_THE_FLOOR.get(name, ())))
+    level = _LEVELS[max(reached)]
     if early:
         level = "not yet like real pictures"
     caution = " (of so few pictures, that is rough)" if distance.warning else ""

@@ -132,3 +132,11 @@ def test_where_a_metric_is_better():
     assert better(stamp("SWD-paper-64px", "")) == "lower"
     assert better(stamp("CS-10-parts", "other")) == "higher"
     assert better(stamp("new", "")) == ""
+
+
+def test_the_high_floor_of_few_pictures_makes_noise_no_likeness():
+    # 300 pictures: after 75 steps of blocks of noise, 8 times the floor.
+    found = judge(results(warning="only 300 images", FD=206), {"FD-embedded": 25.4})
+    assert "8.1 times" in found.verdict and "far from real pictures" in found.verdict
+    near = judge(results(FD=27.0), {"FD-embedded": 25.4})
+    assert "hardly to be told" in near.verdict
