@@ -115,7 +115,8 @@ def odd_name(text: str) -> str:
     while (shorter := re.sub(r"\([^()]*\)", "", plain)) != plain:
         plain = shorter
     names = (piece.strip() for piece in plain.split(","))
-    return next((n for n in names if re.fullmatch(r"\w[\w .+/-]*", n) and not n.isidentifier()), "")
+    odd = re.compile(r"\w(?:[\w +/-]|\.(?=\d))*")  # a point before a letter is code, not a name
+    return next((n for n in names if odd.fullmatch(n) and not n.isidentifier()), "")
 
 
 def parse_spec(text: str) -> Spec:

@@ -216,7 +216,7 @@ def test_the_library_returns_records_of_what_it_wrote(trained, tmp_path):
     with Image.open(film.path) as found:
         assert (film.frames, film.names) == (found.n_frames, ())
     walk = interpolate.interpolate_run(trained, tmp_path / "w.png", n=2, steps=2, loop=False)
-    assert walk[1:] == (1, 2, "slerp", "normal", "", 4)
+    assert walk[1:] == (1, 2, "slerp", "normal", "z", "", 4)
 
 
 def test_sample_refuses_two_checkpoints(tool, trained):

@@ -76,7 +76,6 @@ def stand_ins(monkeypatch):
     monkeypatch.setattr("gan_zoo.comparison.queue.start", start)
     monkeypatch.setattr("gan_zoo.comparison.queue.devices", lambda jobs: [{}])
     monkeypatch.setattr("gan_zoo.comparison.queue._POLL_SECONDS", 0)
-    monkeypatch.setattr("gan_zoo.comparison.queue.RunQueue._write_hparams", lambda *_: None)
     monkeypatch.setattr("gan_zoo.comparison.measure.measure_variants", measure)
     return start
 

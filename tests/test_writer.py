@@ -12,6 +12,7 @@ from gan_zoo.runs import checkpoints, writer
 from gan_zoo.runs.checkpoints import Checkpoints
 from gan_zoo.runs.writer import Writer
 from gan_zoo.training.logger import Logger
+from gan_zoo.training.trackers.tensorboard import TensorBoard
 from tests.test_run import DENSE, log
 
 
@@ -146,7 +147,7 @@ def test_of_several_devices_tensorflow_writes_each_checkpoint(behind, tmp_path):
 
 @pytest.mark.parametrize(
     ("owner", "name"),
-    [(Logger, "_write_grid"), (Logger, "_write_scalars"), (checkpoints, "_save")],
+    [(Logger, "_write_grid"), (TensorBoard, "scalars"), (checkpoints, "_save")],
 )
 def test_a_disk_that_is_full_behind_the_training_is_a_sentence(
     refused, train, idle_step, monkeypatch, owner, name
