@@ -218,9 +218,7 @@ def one_folder(rest: list[str]) -> Path:
         UserError: There are none or several, or it is not a folder.
     """
     if len(rest) != 1:
-        raise UserError(
-            f"one run's folder is wanted, such as runs/NAME, but {len(rest)} were given."
-        )
+        raise UserError(f"give the folder of one run, such as runs/NAME; here are {len(rest)}.")
     folder = user_path(rest[0])
     if not folder.is_dir():
         raise UserError(

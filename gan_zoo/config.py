@@ -96,7 +96,8 @@ class Config:
     )
     ema: float = _field(
         0.0,
-        "decay a step of the generator's moving average, from which samples then come; 0 is off",
+        "decay of the moving average (EMA) of G's weights in each step; samples then come from it;"
+        " 0 is off",
     )
     data: str = _field(
         "",
@@ -112,7 +113,7 @@ class Config:
     channels: int = _field(
         0, "1 for gray, 3 for color, 4 for color with transparency, 0 for 1 or 3, as the data has"
     )
-    batch: int = _field(64, "images a step, over all replicas")
+    batch: int = _field(64, "images in each step, over all devices")
     steps: int = _field(3000, "updates of the generator in the whole run", resumable=True)
     passes: float = _field(
         0.0,

@@ -303,7 +303,7 @@ class Dataset(NamedTuple):
             if numbers.shape != (len(pixels),):
                 raise ValueError(
                     f"labels of shape {list(np.shape(labels))} do not fit {len(pixels)} images;"
-                    " give one class an image."
+                    " give one class for each image."
                 )
             columns = {"class": numbers.astype(np.int32)}
             values = {"class": tuple(map(str, names))}

@@ -80,7 +80,7 @@ def file_to_write(text: str, *endings: str, again: bool = False) -> Path | None:
     path = user_path(text)
     if path.suffix.lower() not in endings:
         raise UserError(
-            f"{text} must end in {' or '.join(endings)}, with a name before it; name it so."
+            f"{text} must end in {' or '.join(endings)}, after a name; give such a name."
         )
     require_writable(path, text)
     if path.is_dir():

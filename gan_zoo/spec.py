@@ -64,7 +64,8 @@ def _spec_of(node: ast.expr, text: str) -> Spec:
         return Spec(node.id)
     if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name)):
         raise UserError(
-            f"'{text}' is not a part's name or a call such as name(0.5, key=1); write it so."
+            f"'{text}' is neither a part's name nor a call such as name(0.5, key=1); write one"
+            " of the two."
         )
     try:
         if any(k.arg is None for k in node.keywords):
@@ -127,7 +128,5 @@ def parse_spec(text: str) -> Spec:
     """
     specs = parse_specs(text)
     if len(specs) != 1:
-        raise UserError(
-            f"one part is wanted here, but '{text}' names {len(specs)}; give one name or one call."
-        )
+        raise UserError(f"give one part, by its name or a call; '{text}' names {len(specs)}.")
     return specs[0]

@@ -430,7 +430,7 @@ def test_a_run_whose_log_is_lost_is_not_called_done(compare, module, monkeypatch
         return subprocess.Popen([sys.executable, "-c", ""])
 
     monkeypatch.setattr("gan_zoo.comparison.queue.start", start)
-    assert "plain-seed0 failed: files of it are missing" in compare(
+    assert "plain-seed0 failed: some of its files are missing" in compare(
         "plain:", "good: --loss=hinge", "--seeds=1"
     )
 

@@ -514,7 +514,7 @@ def test_data_without_such_classes_is_refused():
         (data_of([1, 1, 1, 1]), "all images of mine to train on are of one (class: b)"),
         (
             data_of([0, 1, 2]),
-            "must be 3 whole numbers, one an image, from 0 to below the number of classes, 2",
+            "must be 3 whole numbers, one for each image, from 0 to below the number of classes, 2",
         ),
         (data_of([0, 1, -1]), "must be 3 whole numbers"),
         (
@@ -644,7 +644,7 @@ def test_what_does_not_go_with_a_condition_is_refused(labeled, tmp_path, capsys)
         (["--condition=projection('hair')"], "needs the labels 'hair'"),
         (["--condition=auxiliary(weight=0)"], "must be above 0"),
         (["--condition=projektion"], "did you mean projection?"),
-        (["--condition=projection,auxiliary"], "one part is wanted here"),
+        (["--condition=projection,auxiliary"], "give one part"),
     ):
         capsys.readouterr()
         assert train(labeled, tmp_path / "run", *flags) == 2

@@ -107,7 +107,7 @@ def test_a_smaller_batch_and_missing_scores_are_told():
 
     assert told(100, 64) == ""
     assert "--steps" not in told(100, 64, passes=1.0)
-    assert "--batch=64 is made 8, since there are 11 images to train on" in told(11, 8)
+    assert "--batch=64 is lowered to 8, since there are 11 images to train on" in told(11, 8)
     assert "scores" not in told(2, 2) and "repeat" not in told(2, 2)
     one = told(1, 2)
     assert "there is 1 image to train on" in one and "images repeat within a batch of 2" in one
@@ -155,7 +155,7 @@ def test_a_run_on_three_images_is_trained_and_resumed(train, tmp_path, capsys, m
     flags = few(tmp_path, 3)
     assert train(*flags) == 0
     said = capsys.readouterr().out
-    assert "--batch=64 is made 2" in said and "not computed: they need 6 images" in said
+    assert "--batch=64 is lowered to 2" in said and "not computed: they need 6 images" in said
     run = Run(train.folder)
     assert run.record["config"]["batch"] == 2 and len(run.scores) == 1
     monkeypatch.setattr("gan_zoo.game.chunk.compile_chunk", idle_chunk)
@@ -167,7 +167,7 @@ def test_a_run_on_three_images_is_trained_and_resumed(train, tmp_path, capsys, m
 def test_a_run_on_one_image_has_no_scores(train, tmp_path, capsys, idle_step):
     assert train(*few(tmp_path, 1)) == 0
     said = capsys.readouterr().out
-    assert "--batch=64 is made 2" in said and "scores are not computed" in said
+    assert "--batch=64 is lowered to 2" in said and "scores are not computed" in said
     assert Run(train.folder).scores == []
 
 

@@ -46,7 +46,7 @@ BAD_FILES = {
         (["--tricks=label_smoth"], "did you mean label_smooth"),
         (["--gen=dcgan(wdth=3)"], "dcgan(width=64"),
         (["--gen=dcgan(width='wide')"], "width='wide' has the wrong type"),
-        (["--gen=__import__('os').system('touch /tmp/pwned')"], "write it so"),
+        (["--gen=__import__('os').system('touch /tmp/pwned')"], "write one of the two"),
         (["--gen=dcgan(width=open('x'))"], "never run"),
         (["--data_dir=/no/such/place"], "/no/such/place"),
         (["--steps=-5"], "--steps=-5 is too small"),

@@ -180,7 +180,7 @@ def test_a_film_for_other_programs(tool, trained, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        ([], "one run's folder is wanted"),
+        ([], "give the folder of one run"),
         (["{run}", "--from_seeds=1"], "--from_seeds=1 is not a list of seeds"),
         (["{run}", "--from_seeds=1,-2"], "--from_seeds=1,-2 is not a list of seeds"),
         (["{run}", "--from_seeds=1,2", "--n=3"], "leave out one of the two"),
@@ -462,7 +462,7 @@ def test_a_place_where_nothing_can_be_written_is_told_before_the_work(tmp_path, 
     ):
         with pytest.raises(UserError, match=rf"{place} cannot be written \("):
             wanted(place, ".png")
-    with pytest.raises(UserError, match=r"must end in \.png, with a name before it"):
+    with pytest.raises(UserError, match=r"must end in \.png, after a name"):
         wanted(".png", ".png")
     with pytest.raises(UserError, match=r"file/new cannot be written \("):
         files.new_folder("file/new")

@@ -243,7 +243,7 @@ def test_a_signal_in_the_last_steps_leaves_the_end_to_the_next_command(
     with monkeypatch.context() as patch:
         patch.setattr(Evaluator, "final", lambda *_: signal.raise_signal(signal.SIGINT))
         assert train(*asked) == 128 + signal.SIGINT
-    assert "after this chunk" not in capsys.readouterr().err
+    assert "after these steps" not in capsys.readouterr().err
     assert not (train.folder / "generator.keras").exists()
     assert train(*asked) == 0
     said = capsys.readouterr().out
@@ -375,7 +375,7 @@ def test_dry_run_prints_counts_and_leaves_nothing(train, capsys):
     flags = "--gen=dense", "--disc=dense", "--image_size=28", "--channels=3", "--batch=512"
     assert train("--dry_run", *flags) == 0
     out = capsys.readouterr().out
-    assert "\n--batch=512 is made " in out and "images to train on" in out
+    assert "\n--batch=512 is lowered to " in out and "images to train on" in out
     assert "generator dense: 3,100,720 parameters (3,097,136 trainable)" in out
     assert "discriminator dense: 1,336,321 parameters (1,336,321 trainable)" in out
     assert "gen = 'dense'" in out
@@ -467,7 +467,7 @@ def test_sample_draws_what_it_is_asked_for(tool, whole, tmp_path):
         (["sample", "{whole}", "--step=3"], "there is no checkpoint of step 3; there are: 4, 6"),
         (["sample", "{empty}"], "holds no run"),
         (["sample", "{empty}/nowhere"], "there is no folder"),
-        (["sample"], "one run's folder is wanted"),
+        (["sample"], "give the folder of one run"),
         (["sample", "{whole}", "--n=0"], "n"),
         (["gif", "{empty}"], "there are no samples"),
         (["gif", "{whole}", "--out=x.mp4"], "must end in .gif"),

@@ -104,12 +104,14 @@ def evaluate_subject(
     from gan_zoo.evaluation.statistics_files import write_statistics
 
     check_split(subject, split)
+    progress("reading images")
     whole, notes = load_real(subject)
     notes += tfgan.notes()
     if split == "held-out" and subject.training_data and data_changed(subject, whole):
         raise UserError(data_changed_message(subject, whole))
     data = split_of(whole, subject, split)
     extractor = build_extractor(subject.config, data.image_shape[2])
+    progress("drawing samples" if subject.run else "reading pictures")
     fakes = load_fakes(subject, data, n, step=step, best=best, ema=ema)
     notes += fakes.notes
     protocol: dict[str, Any] = {"split": split, "seed": subject.seed, "cache_dir": cache_dir()}
@@ -174,6 +176,7 @@ def evaluate_by_statistics(
     unknown = stored.check(extractor)
     # Only the size of the images counts.
     data = Dataset(str(path), np.empty((0, *shape), np.uint8), {}, {}, stored.hash, "none")
+    progress("drawing samples" if subject.run else "reading pictures")
     fakes = load_fakes(subject, data, n, step=step, best=best, ema=ema)
     stamp = protocol.Stamp(
         "",

@@ -33,6 +33,7 @@ from gan_zoo.analysis.subject import (
 from gan_zoo.contracts import Dataset, FeatureExtractor
 from gan_zoo.errors import UserError
 from gan_zoo.evaluation.pixels import pixel_vectors
+from gan_zoo.phases import phase
 
 _SCALE = 1000  # held-out images whose nearest training images are found as a scale
 
@@ -138,13 +139,15 @@ def find_memorization(
     compared = min(len(train), len(unseen.images))
     rows = choose_rows(train, compared, subject.seed)
     scale = np.random.default_rng(subject.seed).permutation(len(unseen.images))[:_SCALE]
-    found = find_copies(
-        fakes.images, data.images[rows], unseen.images, extractor=extractor, seed=subject.seed
-    )
-    spaces = [
-        _in_space(space, copies, fakes.images, unseen.images, scale, data, train)
-        for space, copies in zip(_spaces(extractor), found, strict=True)
-    ]
+    with phase("find copies"):
+        found = find_copies(
+            fakes.images, data.images[rows], unseen.images, extractor=extractor, seed=subject.seed
+        )
+    with phase("find the nearest images"):
+        spaces = [
+            _in_space(space, copies, fakes.images, unseen.images, scale, data, train)
+            for space, copies in zip(_spaces(extractor), found, strict=True)
+        ]
     disc, disc_broken = None, False
     if fakes.game is not None and unseen.own:  # others may differ in ways that D can see
         disc = _ask_disc(
@@ -165,8 +168,8 @@ def check_training_data(subject: Subject) -> None:
     """
     if subject.run and not subject.training_data:
         raise UserError(
-            f"copies are sought among the images that {subject.path} was trained on, but the flags"
-            " name others; leave out --data, --image_size and --channels."
+            f"copies are looked for among the images that {subject.path} was trained on, but the"
+            " flags name others; leave out --data, --image_size and --channels."
         )
 
 

@@ -14,6 +14,7 @@ from gan_zoo.analysis.leaks import Leak, find_leak
 from gan_zoo.config import Config, flag_of, load_plugins
 from gan_zoo.contracts import Batch, Dataset, FeatureExtractor, Trick
 from gan_zoo.errors import UserError
+from gan_zoo.phases import phase
 from gan_zoo.runs.run import Run
 
 if TYPE_CHECKING:
@@ -135,7 +136,8 @@ def preview_tricks(
     from gan_zoo.game import build
 
     specs = check_tricks(config)
-    data = load_images(config, max(rows, n if run else 0))
+    with phase("read images"):
+        data = load_images(config, max(rows, n if run else 0))
     # Tricks are built as in a run; the nets are small, as they are not used.
     small = dataclasses.replace(
         config,
@@ -374,11 +376,13 @@ def find_leaks(preview: Preview, n: int = 2000) -> Leaks | None:
         )
     from gan_zoo.game import build, sampling
 
-    samples = sampling.sample(preview.trained, n, preview.config.seed, tag="preview")
-    extractor = build.build_extractor(preview.config, real.shape[3])
+    with phase("draw samples"):
+        samples = sampling.sample(preview.trained, n, preview.config.seed, tag="preview")
     steps = preview.steps[::-1]
-    found = trick_leaks(preview.game, preview.specs, real, samples, extractor, steps)
-    return Leaks(len(samples), preview.done, steps, extractor.name, list(found))
+    with phase("look for tricks in samples"):
+        extractor = build.build_extractor(preview.config, real.shape[3])
+        found = list(trick_leaks(preview.game, preview.specs, real, samples, extractor, steps))
+    return Leaks(len(samples), preview.done, steps, extractor.name, found)
 
 
 def trick_leaks(

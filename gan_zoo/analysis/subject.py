@@ -20,6 +20,7 @@ from gan_zoo.datasets.pixels import preprocess
 from gan_zoo.datasets.reading import takes_data_dir
 from gan_zoo.errors import UserError
 from gan_zoo.files import user_path
+from gan_zoo.phases import phase
 from gan_zoo.runs.run import Run, open_run
 from gan_zoo.spec import parse_spec
 
@@ -134,7 +135,8 @@ def load_real(subject: Subject) -> tuple[Dataset, list[str]]:
     """
     from gan_zoo.game import build
 
-    data = build.load_data(subject.config)
+    with phase("read images"):
+        data = build.load_data(subject.config)
     notes = [*subject.notes, *data.notes]
     if subject.training_data and data_changed(subject, data):
         notes.append(data_changed_message(subject, data))
@@ -282,7 +284,8 @@ def build_extractor(config: Config, channels: int) -> FeatureExtractor:
     """
     from gan_zoo.game import build
 
-    extractor = build.build_extractor(config, channels)
+    with phase("build the extractor"):
+        extractor = build.build_extractor(config, channels)
     last: list[Any] = [None, None]  # the images of the last call and their logits
 
     def features(images: np.ndarray) -> np.ndarray:

@@ -99,7 +99,7 @@ def depends_on_class(part: Part) -> None:
             loss = tf.convert_to_tensor(game.condition.loss(classes, labels))
             require(
                 loss.shape == (6,),
-                f"its loss is {list(loss.shape)}, not [B]; give one value an image.",
+                f"its loss is {list(loss.shape)}, not [B]; give one value for each image.",
             )
             require(np.isfinite(loss).all(), "its loss is NaN or infinite.")
             losses.append(loss.numpy())

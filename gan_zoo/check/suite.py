@@ -21,6 +21,7 @@ from gan_zoo.check.contract import (
     tables_in_training,
 )
 from gan_zoo.errors import UserError
+from gan_zoo.phases import phase
 
 
 class Line(NamedTuple):
@@ -70,7 +71,8 @@ def check(
 def _outcome(test: Check, title: str, part: Part, verbose: bool) -> Line:
     """Run one check and return its outcome."""
     try:
-        test(part)
+        with phase(f"check: {title}"):
+            test(part)
     except Skipped as e:
         return Line("skipped", title, str(e))
     except (Failed, UserError) as e:

@@ -23,7 +23,7 @@ from pathlib import Path
 
 from absl import flags
 
-from gan_zoo import config
+from gan_zoo import config, phases
 from gan_zoo.comparison.study import Settings, Study, load_study, parse_variants
 from gan_zoo.errors import UserError
 from gan_zoo.files import file_to_write
@@ -106,7 +106,9 @@ def compare_variants(values: flags.FlagValues, rest: list[str], command: str, **
     if stopped and not any(run["state"] in ("done", "failed") for run in found["runs"]):
         print("stopped before the first run was done; the same command continues.")
         return 128 + stopped
-    print("\n".join(["", question, *markdown(plan.record, found)]))
+    with phases.phase("compare scores"):
+        lines = markdown(plan.record, found)
+    print("\n".join(["", question, *lines]))
     if stopped:
         path = plan.folder / "results.json"
         print(f"stopped; the same command continues. Results so far: {path}")

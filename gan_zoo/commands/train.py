@@ -57,16 +57,18 @@ def define_flags(values: flags.FlagValues) -> None:
 
 
 def _dry_run(settings: config.Config) -> None:
-    from gan_zoo.distributed import machine
-    from gan_zoo.game.summary import net_lines, summarize
-    from gan_zoo.training.estimate import count_estimate, measure
-    from gan_zoo.training.hints import hints
-    from gan_zoo.training.loop import explained
-    from gan_zoo.training.notes import few_images
+    with phases.phase("import gan_zoo"):
+        from gan_zoo.distributed import machine
+        from gan_zoo.game.summary import net_lines, summarize
+        from gan_zoo.training.estimate import count_estimate, measure
+        from gan_zoo.training.hints import hints
+        from gan_zoo.training.loop import explained
+        from gan_zoo.training.notes import few_images
 
     print("\n".join(_setting_lines(settings)))
     if settings.precision == "auto":
-        faster = machine.faster_in_bfloat16()
+        with phases.phase("measure bfloat16"):
+            faster = machine.faster_in_bfloat16()
         settings = dataclasses.replace(settings, precision="bfloat16" if faster else "float32")
     found = summarize(settings)
     for field, title in (("gen", "generator"), ("disc", "discriminator")):

@@ -16,6 +16,7 @@ from gan_zoo.comparison.results import Record
 from gan_zoo.config import Config
 from gan_zoo.contracts import Dataset
 from gan_zoo.errors import UserError
+from gan_zoo.phases import phase
 from gan_zoo.runs.logs import read_metrics
 
 _SPEED_SECONDS = 15.0  # how long the speed of a variant is measured
@@ -39,7 +40,8 @@ def measure_variants(plan: Plan, device: Device) -> None:
     from gan_zoo.game import build
 
     record, base = plan.record, plan.configs[plan.record["baseline"]]
-    data = build.load_data(base)  # problems with the data are reported before the first run
+    with phase("read images"):
+        data = build.load_data(base)  # problems with the data are reported before the first run
     for name, config in plan.configs.items():
         count = len(build.split_rows(config, len(data.images))[0])
         if (batch := build.fitting_batch(config.batch, count)) < config.batch:
@@ -59,7 +61,8 @@ def measure_variants(plan: Plan, device: Device) -> None:
         if "steps" in variant:
             continue
         try:
-            flops = _measure_sizes(variant, plan.configs[name], data)
+            with phase(f"build nets of {name}"):
+                flops = _measure_sizes(variant, plan.configs[name], data)
             steps = _budgeted_steps(plan, name, flops, device)
         except UserError as e:
             raise UserError(f"the variant '{name}': {e}") from None

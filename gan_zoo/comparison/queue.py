@@ -22,6 +22,7 @@ from gan_zoo.comparison.results import ALARMED, Record, folder_of, outcome, resu
 from gan_zoo.config import Config, flag_of
 from gan_zoo.errors import ExitCode
 from gan_zoo.files import write_json
+from gan_zoo.pulse import QUIET_SECONDS
 from gan_zoo.runs.logs import last_metrics
 from gan_zoo.runs.run import Run
 
@@ -156,7 +157,7 @@ class RunQueue:
         self._waiting: list[tuple[str, int]] = []
         self._running: dict[int, tuple[tuple[str, int], subprocess.Popen]] = {}  # by device
         self._images: dict[tuple[str, int], int] = {}  # seen by each run
-        self._told_to_wait = False
+        self._told_to_wait, self._told_at = False, time.monotonic()
 
     def run(self) -> Record:
         """Run what is not done; return the results."""
@@ -225,9 +226,13 @@ class RunQueue:
         for key, _ in self._running.values():
             images = last_metrics(self._run_folder(key)).get("images")
             self._images[key] = self._images[key] if images is None else int(images)
-        bar.update(sum(self._images.values()) - bar.n)
-        names = [folder_of(self._record, *key) for key, _ in self._running.values()]
-        bar.set_postfix_str(", ".join(names), refresh=False)
+        names = ", ".join(folder_of(self._record, *key) for key, _ in self._running.values())
+        seen = sum(self._images.values())
+        bar.update(seen - bar.n)
+        bar.set_postfix_str(names, refresh=False)
+        if bar.disable and names and time.monotonic() - self._told_at >= QUIET_SECONDS:
+            self._told_at = time.monotonic()
+            tqdm.write(f"{seen:,} of {bar.total:,} images; in training: {names}")
 
     def _run_folder(self, key: tuple[str, int]) -> Path:
         return Path(self._settings[key].workdir)
@@ -252,7 +257,7 @@ class RunQueue:
                 tqdm.write(f"{name} is done{_scores(found, self._record['score'])}")
                 return
             self.failures[name] = (
-                "files of it are missing or damaged; delete its folder, and the same command"
+                "some of its files are missing or damaged; delete its folder, and the same command"
                 " trains it again"
             )
         tqdm.write(f"{name} failed: {self.failures[name]}")

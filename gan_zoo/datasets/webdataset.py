@@ -101,7 +101,7 @@ def _classes(keys: Sequence[str], ending: str, read: Callable[[str], bytes]) -> 
             text = None
         if not text:
             raise UserError(
-                f"'{key}{ending}' holds no label, while others do; mend it, or remove all"
+                f"'{key}{ending}' holds no label, while others do; fix it, or remove all"
                 f" {ending} files from the shards."
             )
         values.append(text)

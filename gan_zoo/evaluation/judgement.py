@@ -20,9 +20,9 @@ _BETTER |= {"diversity": "near 1", "spectrum": "near 0"}
 # floor of few pictures is high, so that noise may be few times as far: there the second counts. The
 # bounds are no theory.
 _LEVELS = (
-    "by this measure hardly to be told from real pictures",
+    "by this measure, nearly the same as real pictures",
     "close to real pictures",
-    "like real pictures, with faults that one sees",
+    "like real pictures, with faults that you can see",
     "a rough likeness of real pictures",
     "far from real pictures",
 )
@@ -130,10 +130,10 @@ def _hollow(values: Mapping[str, float], parts: Mapping[str, float]) -> dict[str
     """
     hollow = {}
     if parts.get("coverage", 1.0) < _LEAST_COVERAGE:
-        why = "the samples lie near a few unusual real pictures only, as noise does"
+        why = "the samples are near a few unusual real pictures only, as noise is"
         hollow = {k: why for k in ("precision", "density") if parts.get(k, 0.0) >= 0.05}
     if parts.get("precision", 1.0) < 0.05 and parts.get("recall", 0.0) >= 0.05:
-        hollow["recall"] = "hardly a sample is near a real picture, so that all are within reach"
+        hollow["recall"] = "almost no sample is near a real picture, as with noise"
     return hollow
 
 

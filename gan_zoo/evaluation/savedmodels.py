@@ -98,8 +98,7 @@ def _callable(folder: Path) -> Callable[[Any], Any]:
     name = next((n for n in ("default", "serving_default", *signatures) if n in signatures), None)
     if name is None:
         raise UserError(
-            f"the SavedModel in {folder} can neither be called nor has it a signature; export it"
-            " with one."
+            f"the SavedModel in {folder} has no signature and cannot be called; export it with one."
         )
     signature = signatures[name]
     (argument,) = list(signature.structured_input_signature[1]) or [None]

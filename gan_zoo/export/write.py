@@ -22,6 +22,7 @@ from gan_zoo.export.handover import model_record, readme
 from gan_zoo.files import free_path, write_json
 from gan_zoo.game import build, sampling
 from gan_zoo.layers import folded
+from gan_zoo.phases import phase
 from gan_zoo.runs.run import Run
 
 CHECKED = 16  # images
@@ -74,13 +75,15 @@ def export_run(
     trained = game.ema if game.ema is not None and ema else game.gen
     # In float32 also where the run trained in bfloat16: other runtimes lack it.
     config = dataclasses.replace(run.config, precision="float32")
-    net = build.build_generator(config, run.image_shape, game.classes)
+    with phase("build nets"):
+        net = build.build_generator(config, run.image_shape, game.classes)
     with folded(trained):
         net.set_weights(trained.get_weights())
     z: Any = sampling.sample_noise(game, CHECKED, 0)
     if game.classes is not None:
         z = [z, np.arange(CHECKED, dtype=np.int32) % len(game.classes.names)]
-    images = np.asarray(net(z, training=False))
+    with phase("draw samples"):
+        images = np.asarray(net(z, training=False))
 
     out = out or free_path(folder / f"export-{step}")
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -117,7 +120,8 @@ def write_formats(
     differences, errors = {}, {}
     for name in formats:  # all of them, so that the message tells which to keep
         try:
-            differences[name] = write_format(name, net, folder, z, images, verbose=verbose)
+            with phase(f"write {name}"):
+                differences[name] = write_format(name, net, folder, z, images, verbose=verbose)
         except UserError as e:
             errors[name] = e
     if not errors:

@@ -32,9 +32,9 @@ def condition_classes(config: Config, data: Dataset) -> Classes | None:
     valid = labels.shape == (len(data.images),) and labels.dtype.kind in "iu"
     if not valid or not 0 <= labels.min() <= labels.max() < len(names):
         raise UserError(
-            f"the labels '{column}' of {data.name} must be {len(data.images)} whole numbers, one an"
-            f" image, from 0 to below the number of classes, {len(names)}; correct what that data"
-            " set returns."
+            f"the labels '{column}' of {data.name} must be {len(data.images)} whole numbers, one"
+            f" for each image, from 0 to below the number of classes, {len(names)}; correct what"
+            " that data set returns."
         )
     labels = labels.astype(np.int32)
     counts = np.bincount(labels[split_rows(config, len(labels))[0]], minlength=len(names))

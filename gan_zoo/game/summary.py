@@ -14,6 +14,7 @@ from gan_zoo.datasets.sources import require_path
 from gan_zoo.files import user_path
 from gan_zoo.game import build, step
 from gan_zoo.game import labels as game_labels
+from gan_zoo.phases import phase
 
 
 class Summary(NamedTuple):
@@ -46,7 +47,8 @@ def summarize(settings: Config) -> Summary:
     channels, classes, data = settings.channels, None, None
     is_own = settings.data_dir and settings.spec("data").name == "files"
     if settings.condition or not channels or is_own:
-        data = build.load_data(settings)
+        with phase("read images"):
+            data = build.load_data(settings)
         count = len(build.split_rows(settings, len(data.images))[0])
         batch = build.fitting_batch(settings.batch, count)
         settings = dataclasses.replace(settings, batch=batch)
@@ -54,7 +56,8 @@ def summarize(settings: Config) -> Summary:
         channels, classes = data.image_shape[-1], game_labels.condition_classes(settings, data)
     elif settings.data_dir:
         require_path(user_path(settings.data_dir))
-    game = build.build_game(settings, (*settings.size, channels), classes)
+    with phase("build nets"):
+        game = build.build_game(settings, (*settings.size, channels), classes)
     parameters = {
         name: (_count(net.weights), _count(net.trainable_weights))
         for name, net in (("gen", game.gen), ("disc", game.disc))

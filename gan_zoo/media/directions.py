@@ -10,6 +10,7 @@ import numpy as np
 from gan_zoo import images
 from gan_zoo.errors import UserError
 from gan_zoo.files import free_path
+from gan_zoo.phases import phase
 from gan_zoo.runs.run import Run
 
 if TYPE_CHECKING:  # TensorFlow is loaded when a sheet is drawn
@@ -124,7 +125,8 @@ def directions_of_run(
     except ValueError as e:
         raise UserError(f"{folder}: {e}") from e
     along = np.linspace(-span, span, steps)
-    made, space = _move(game, net, vectors, along, seed, label, ema)
+    with phase("draw samples"):
+        made, space = _move(game, net, vectors, along, seed, label, ema)
     sheet = images.grid(made, columns=steps)
     path = out or free_path(folder / "directions.png")
     images.save_png(path, images.enlarge(sheet, size))

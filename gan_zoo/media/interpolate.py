@@ -13,6 +13,7 @@ import numpy as np
 from gan_zoo import images
 from gan_zoo.errors import UserError
 from gan_zoo.files import free_path, whole_file
+from gan_zoo.phases import phase
 from gan_zoo.runs.run import Run
 
 if TYPE_CHECKING:  # TensorFlow is loaded when a walk is drawn
@@ -158,21 +159,36 @@ def interpolate_run(
     corners = _corners(game, n, seed, from_seeds, walks)
     generate = _generate_from_styles if space == "w" else _generate
     way = functools.partial(walk, steps=steps, method=METHODS[method], loop=loop)
-    made, class_name = generate(game, corners, way, label, ema, truncation)
-    if out.suffix.lower() == ".png":
-        count = save_sheet(out, made, corners.shape[1], steps, loop, size)
-    else:
-        frames = [
-            images.grid(made[:, i]) if walks > 1 else images.shown(made[0, i])
-            for i in range(len(made[0]))
-        ]
-        frames = [images.enlarge(frame, size) for frame in frames]
-        count = len(frames)
-        if out.suffix.lower() == ".mp4":
-            save_mp4(out, frames, fps)
-        else:
-            images.save_gif(out, frames, fps, loop, hold=not loop)
+    with phase("draw samples"):
+        made, class_name = generate(game, corners, way, label, ema, truncation)
+    with phase(f"write {out.name}"):
+        count = _write(out, made, walks, corners.shape[1], steps, loop, fps, size)
     return Walk(out, count, corners.shape[1], method, str(noise), space, class_name, step)
+
+
+def _write(
+    out: Path,
+    made: np.ndarray,
+    walks: int,
+    corners: int,
+    steps: int,
+    loop: bool,
+    fps: float,
+    size: int,
+) -> int:
+    """Write images ``[walks, F, H, W, C]`` as a sheet or a film; return its rows or frames."""
+    if out.suffix.lower() == ".png":
+        return save_sheet(out, made, corners, steps, loop, size)
+    frames = [
+        images.grid(made[:, i]) if walks > 1 else images.shown(made[0, i])
+        for i in range(len(made[0]))
+    ]
+    frames = [images.enlarge(frame, size) for frame in frames]
+    if out.suffix.lower() == ".mp4":
+        save_mp4(out, frames, fps)
+    else:
+        images.save_gif(out, frames, fps, loop, hold=not loop)
+    return len(frames)
 
 
 def require_writer(out: Path) -> None:

@@ -14,6 +14,7 @@ from gan_zoo.errors import UserError
 from gan_zoo.files import free_path
 from gan_zoo.game import labels as game_labels
 from gan_zoo.game import sampling, step
+from gan_zoo.phases import phase
 from gan_zoo.runs.run import Run
 
 _ON_CHECKERBOARD = "; over a checkerboard, and with --out=FOLDER or a .npz with transparency"
@@ -94,7 +95,8 @@ def sample_run(
         game, number, seed, labels=labels, ema=ema, truncation=truncation
     )
     path = path if out else free_path(path)
-    write_samples(path, blocks, columns, size)
+    with phase("draw samples"):
+        write_samples(path, blocks, columns, size)
     is_flat = path.suffix.lower() == ".png" and game.disc.input_shape[-1] == images.RGBA
     return Samples(path, number, at, order, _ON_CHECKERBOARD if is_flat else "")
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from gan_zoo.errors import UserError
 from gan_zoo.files import free_path, whole_file
+from gan_zoo.phases import phase
 
 
 def make_report(
@@ -37,7 +38,8 @@ def make_report(
     if out is None:
         out = folders[0] / "report.html" if len(folders) == 1 else free_path(Path("report.html"))
     _check_report(out)
-    page = make_page(folders, title, real)
+    with phase("write the page"):
+        page = make_page(folders, title, real)
     with whole_file(out) as part:
         part.write_bytes(page)
     return out

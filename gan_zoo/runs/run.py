@@ -28,6 +28,7 @@ from gan_zoo.config import Config, from_json
 from gan_zoo.contracts import Classes
 from gan_zoo.errors import UserError
 from gan_zoo.files import user_path, write_json
+from gan_zoo.phases import phase
 from gan_zoo.runs import logs
 from gan_zoo.runs.logs import Record
 from gan_zoo.runs.provenance import provenance
@@ -331,13 +332,16 @@ class Run:
         Raises:
             UserError: There is no run, or no such checkpoint that can be read.
         """
-        from gan_zoo.game.build import build_game
-        from gan_zoo.runs.checkpoints import Checkpoints
+        with phase("import gan_zoo"):
+            from gan_zoo.game.build import build_game
+            from gan_zoo.runs.checkpoints import Checkpoints
 
         config = self.config
-        game = build_game(config, self.image_shape, self.classes, self.random_version)
-        checkpoints = Checkpoints(game, self.folder / "checkpoints", config.keep)
-        restored = checkpoints.restore(step, best=best)
+        with phase("build nets"):
+            game = build_game(config, self.image_shape, self.classes, self.random_version)
+        with phase("read the checkpoint"):
+            checkpoints = Checkpoints(game, self.folder / "checkpoints", config.keep)
+            restored = checkpoints.restore(step, best=best)
         if not best and not checkpoints.steps:
             raise self._no_checkpoint(config)
         return game, restored

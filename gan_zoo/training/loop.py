@@ -85,7 +85,7 @@ def _train(session: Session) -> tuple[int, Outcome]:
     outcome = Outcome.CONTINUE
     if step == 0:
         chief.begin()
-    with stop_requests("after this chunk of steps") as requests:
+    with stop_requests("after these steps") as requests:
         while step < config.steps and outcome is Outcome.CONTINUE:
             # Train a chunk of steps.
             previous, step = step, _chunk_end(config, step)

@@ -44,8 +44,8 @@ def few_images(given: Config, config: Config, data: Dataset) -> Iterator[str]:
     there = "there is 1 image" if count == 1 else f"there are {count:,} images"
     if config.batch < given.batch:
         yield (
-            f"--batch={given.batch} is made {config.batch}, since {there} to train on; learning"
-            " rates are those of the larger batch, and lower ones may be better."
+            f"--batch={given.batch} is lowered to {config.batch}, since {there} to train on;"
+            " learning rates are those of the larger batch, and lower ones may be better."
         )
     if config.steps < given.steps:
         yield (

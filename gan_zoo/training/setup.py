@@ -242,7 +242,7 @@ def _check_batch(config: Config, distribution: tf.distribute.Strategy) -> None:
     replicas = distribution.num_replicas_in_sync
     if config.batch % replicas:
         raise UserError(
-            f"--batch={config.batch} cannot be shared out over {replicas} devices; give a multiple"
+            f"--batch={config.batch} cannot be divided among {replicas} devices; give a multiple"
             f" of {replicas}."
         )
 

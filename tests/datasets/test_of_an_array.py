@@ -29,8 +29,8 @@ def test_labels_are_names_or_numbers_in_their_order(labels):
     [
         (PIXELS / 255, None, "float64"),
         (PIXELS[0, 0], None, r"\[8, 3\]"),
-        (PIXELS, [1, 2], "one class an image"),
-        (PIXELS, np.eye(4), "one class an image"),
+        (PIXELS, [1, 2], "one class for each image"),
+        (PIXELS, np.eye(4), "one class for each image"),
     ],
 )
 def test_other_arrays_are_refused(images, labels, says):

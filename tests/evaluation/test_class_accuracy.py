@@ -307,7 +307,7 @@ def test_recognize_refuses_in_a_sentence(tool, asked, tmp_path):
     (plain / "config.json").write_text(json.dumps(saved))
     assert "was trained without classes" in tool("recognize", plain, code=2)
     assert "holds no run" in tool("recognize", tmp_path, code=2)
-    assert "one run's folder is wanted" in tool("recognize", code=2)
+    assert "give the folder of one run" in tool("recognize", code=2)
     assert "--best and --step" in tool("recognize", asked, "--best", "--step=2", code=2)
     assert "--data_dir=nowhere does not exist" in tool(
         "recognize", asked, "--data_dir=nowhere", code=2
