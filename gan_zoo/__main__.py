@@ -1,5 +1,6 @@
 """The program ``gan_zoo``, also as ``python -m gan_zoo``."""
 
+import gc
 import sys
 
 from gan_zoo import huge_pages
@@ -11,7 +12,11 @@ def main() -> int:
         huge_pages.restart()
     from gan_zoo import commands
 
-    return commands.main()
+    try:
+        return commands.main()
+    finally:
+        # The end of Python would look through TensorFlow's half a million objects: a second.
+        gc.freeze()
 
 
 if __name__ == "__main__":

@@ -358,6 +358,21 @@ def test_the_time_left_knows_what_was_done_before(tmp_path, monkeypatch):
         assert "180/240 [00:10<00:30" in str(bar)
 
 
+def test_without_a_terminal_a_line_comes_every_half_minute(tmp_path, monkeypatch, capsys):
+    record = {"variants": {"plain": {"slug": "plain"}}}
+    configs = {("plain", 0): Config(steps=100, batch=4, workdir=str(tmp_path / "a"))}
+    runs = queue.RunQueue(record, configs, tmp_path, [])
+    runs._images = {("plain", 0): 48}
+    runs._running = {0: (("plain", 0), None)}
+    with runs._progress_bar() as bar:
+        runs._show_progress(bar)
+        assert capsys.readouterr().out == ""
+        runs._told_at -= queue.QUIET_SECONDS
+        runs._show_progress(bar)
+        runs._show_progress(bar)
+    assert capsys.readouterr().out == "48 of 400 images; in training: plain-seed0\n"
+
+
 def test_each_variant_keeps_its_folder_whatever_the_order_of_later_calls(compare):
     compare("A b:", "A-b: --loss=hinge", "--seeds=1")
     for _ in range(2):

@@ -1,6 +1,7 @@
 """Hints before a run, and what it will take."""
 
 import dataclasses
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -97,3 +98,22 @@ def test_time_grows_with_steps_and_evaluations_stay_in_their_budget():
     without = estimate.with_speed(dataclasses.replace(config, eval_every=0), 0.1)
     assert 1000 <= without < told
     assert estimate.with_speed(config, 0.2) > 1.9 * told
+
+
+@pytest.mark.parametrize(("flops", "steps_tried"), [(1e9, [1, 1, 50]), (7e11, [])])
+def test_steps_that_would_take_long_are_counted_and_not_tried(monkeypatch, flops, steps_tried):
+    config, tried = Config(**NETS, steps=100, eval_every=0), []
+    game = SimpleNamespace(gen=SimpleNamespace(output_shape=(None, 8, 8, 1)))
+    monkeypatch.setattr(estimate, "count_flops", lambda *_: flops)
+    monkeypatch.setattr(estimate, "_flops_per_second", lambda: 1e11)
+    monkeypatch.setattr(estimate, "chunk_trainer", lambda *_: tried.append)
+    monkeypatch.setattr(estimate, "count_estimate", lambda *_: estimate.Estimate(1.0, 10, 1e6))
+    found = estimate.measure(config, game, None)
+    assert tried == steps_tried
+    assert (found.memory is None) == (not steps_tried)
+    if not tried:  # 20 seconds a step
+        assert found.seconds == pytest.approx(100 * 20, rel=0.02)
+
+
+def test_arithmetic_of_a_second_is_that_of_a_machine():
+    assert 1e8 < estimate._flops_per_second() < 1e16

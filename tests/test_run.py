@@ -357,6 +357,18 @@ def test_without_a_terminal_a_line_tells_of_each_evaluation_and_each_half_minute
     assert capsys.readouterr().out == "step 2/10: second, 3 images/s\n"
 
 
+def test_a_narrow_terminal_still_shows_the_phase(tmp_path, monkeypatch):
+    written = io.StringIO()
+    written.isatty = lambda: True
+    monkeypatch.setattr("sys.stderr", written)
+    screen = Logger(Run(tmp_path), 0, 10, 4)
+    screen.progress(1, "loss D 0.137 G 4.224, FD-embedded 170.2")
+    screen._show_phase("export (3 s)")
+    last = written.getvalue().rpartition("\r")[2]
+    screen.close()
+    assert "export (3 s); step 1" in last
+
+
 def test_a_mistake_that_only_the_judge_finds_leaves_no_run(train, capsys):
     assert train("--eval_every=2", "--extractor=saved_model('nowhere')") == 2
     assert "nowhere" in capsys.readouterr().err

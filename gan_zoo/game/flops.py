@@ -10,6 +10,7 @@ import tensorflow as tf
 from gan_zoo.config import Config
 from gan_zoo.contracts import Batch, Classes
 from gan_zoo.game import build
+from gan_zoo.game.step import Game
 
 
 @functools.cache  # comparisons and benchmarks ask for the same settings again and again
@@ -26,8 +27,12 @@ def step_flops(
         image_shape: (H, W, C).
         classes: Those of the data; needed with a condition.
     """
-    game = build.build_game(config, image_shape, classes)
-    batch = tf.TensorSpec([config.batch * game.update.batches, *image_shape], tf.float32)
+    return count_flops(build.build_game(config, image_shape, classes), config.batch, image_shape)
+
+
+def count_flops(game: Game, images: int, image_shape: tuple[int, int, int]) -> float:
+    """Return what :func:`step_flops` does, of a game and its images a batch."""
+    batch = tf.TensorSpec([images * game.update.batches, *image_shape], tf.float32)
     labels = None if game.classes is None else tf.zeros([batch.shape[0]], tf.int32)
     run = tf.function(lambda real: game.update.run(game, Batch(real, labels)))
     graph = run.get_concrete_function(batch).graph

@@ -65,7 +65,7 @@ class Chief:
     def _update_ema_statistics(self, step: int) -> None:
         """Compute the EMA's own batch norm statistics, once a step."""
         if self._statistics_step != step:
-            with phase("batch norm of the average"):
+            with phase("batch norm of the EMA"):
                 compute_standing_statistics(self._game)
             self._statistics_step = step
 

@@ -16,6 +16,7 @@ from gan_zoo.config import Config
 from gan_zoo.contracts import Dataset
 from gan_zoo.distributed import machine
 from gan_zoo.game.build import split_rows
+from gan_zoo.game.flops import count_flops
 from gan_zoo.game.step import Game
 from gan_zoo.images import enlarge, grid
 from gan_zoo.phases import phase
@@ -23,9 +24,13 @@ from gan_zoo.training.trainer import chunk_trainer
 
 _MEASURED_SECONDS = 2.0  # of steps, beside the first, which compiles
 _START = 8.0  # seconds until the first step, with its compilation
-_END = 4.0  # seconds of the export
+_FINAL = 8.0  # seconds of the full protocol at the end
+_END = 3.0  # seconds of the export
 _EVALUATION = 2.0  # seconds of an evaluation beside drawing its samples
 _EVALUATION_MEMORY = 5e8  # bytes, of 10,000 real and 2,000 fake images by the default extractor
+_LONG_STEP = 10.0  # seconds, from which on a step is not tried but counted
+_SHARE = 0.35  # of the speed of a large matrix product is that of steps
+_SIDE = 1024  # of that product
 _PNG = 0.6  # of the bytes of a grid, for one as noisy as the first
 
 
@@ -111,17 +116,23 @@ def _bytes(variables: Sequence[Any]) -> int:
 def measure(config: Config, game: Game, data: Dataset | None) -> Estimate:
     """Return the estimate with time and memory, from some steps of this very game.
 
-    The game is trained by them. Without data, it sees noise.
+    The game is trained by them. Without data, it sees noise. Steps that would take long are not
+    tried: their time comes from their arithmetic and the speed of this machine, and the memory is
+    not told.
 
     Args:
         config: The settings, with a definite precision.
         game: The game of the run.
         data: The data of the run, where they were read.
     """
+    counted, shape = count_estimate(config, game, data), game.gen.output_shape[1:]
+    with phase("count the arithmetic of a step"):
+        expected = count_flops(game, config.batch, shape) / (_SHARE * _flops_per_second())
+    if expected > _LONG_STEP:
+        return counted._replace(seconds=_START + with_speed(config, expected))
     shown = data
     if shown is None:
-        shape = (4 * config.batch, *game.gen.output_shape[1:])
-        noise = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
+        noise = np.random.default_rng(0).integers(0, 256, (4 * config.batch, *shape), np.uint8)
         shown = Dataset("noise", noise, {}, {}, "", "none")
     train = chunk_trainer(config, game, tf.distribute.get_strategy(), shown, 0, lambda _: None)
     with phase("measure some steps"):
@@ -130,9 +141,19 @@ def measure(config: Config, game: Game, data: Dataset | None) -> Estimate:
         if step < _MEASURED_SECONDS:
             chunk = min(50, math.ceil(_MEASURED_SECONDS / step))
             step = _timed(train, chunk) / chunk
-    counted = count_estimate(config, game, data)
     memory = peak_memory() + (_EVALUATION_MEMORY if config.eval_every else 0)
     return counted._replace(seconds=_START + with_speed(config, step), memory=memory)
+
+
+def _flops_per_second() -> float:
+    """Return the speed of a large matrix product on this machine, the best of three."""
+    square = tf.ones([_SIDE, _SIDE])
+
+    def product(_: int) -> np.ndarray:
+        return tf.linalg.matmul(square, square).numpy()
+
+    product(1)  # the first call is slower
+    return 2.0 * _SIDE**3 / min(_timed(product, 1) for _ in range(3))
 
 
 def _timed(train: Callable[[int], Any], steps: int) -> float:
@@ -149,7 +170,7 @@ def with_speed(config: Config, step: float) -> float:
         # A pass of G alone takes a sixth of a step or so.
         one = _EVALUATION + config.eval_samples / config.batch * step / 6
         during = one * (config.steps // config.eval_every)
-        evaluations = one + min(during, config.eval_budget * training + one)
+        evaluations = _FINAL + one + min(during, config.eval_budget * training + one)
     return training + evaluations + _END
 
 

@@ -131,8 +131,11 @@ class Logger:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
     def _show_phase(self, phase: str) -> None:
-        """Show a phase that takes long behind the bar, with "" none."""
-        words = filter(None, [self._summary, phase])
+        """Show a phase that takes long behind the bar, with "" none.
+
+        It stands before the summary, whose end a narrow terminal cuts off.
+        """
+        words = filter(None, [phase, self._summary])
         self._bar.set_postfix_str("; ".join(words))
 
     def close(self) -> None:

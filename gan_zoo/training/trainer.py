@@ -80,7 +80,7 @@ def chunk_trainer(
     else:
         train = _function(game, source, distribution)
 
-    name = "first steps, which are compiled"
+    name = "compile the first steps"
 
     def train_chunk(n: int) -> dict[str, float]:
         nonlocal name
