@@ -132,7 +132,7 @@ class Config:
         flag="from",
     )
     log_every: int = _field(
-        10, "steps in one compiled chunk, after which scalars are logged", resumable=True
+        10, "steps trained at once (a chunk), after which losses are logged", resumable=True
     )
     sample_every: int = _field(100, "steps between grids of samples", resumable=True)
     save_every: int = _field(500, "steps between checkpoints", resumable=True)

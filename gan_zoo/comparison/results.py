@@ -393,7 +393,7 @@ def markdown(comparison: Record, found: Record) -> Iterator[str]:
             origin = "the given target"
         yield (
             f"Reached: how many runs reached {target}, {origin}; images to it: the median over"
-            " these runs."
+            " these runs. Last/best: 1 if the last score is the best."
         )
         yield ""
     if warning := many_verdicts(len(found["comparisons"])):

@@ -221,7 +221,7 @@ def stamp_line(stamps: Sequence[Stamp]) -> str:
         if difference := _difference(stamp, first):
             groups.setdefault(difference, []).append(kind_of(stamp))
     others = [f"; {', '.join(names)}: {what}" for what, names in groups.items()]
-    return f"stamp: {first.short()}{''.join(others)}"
+    return f"stamp (how scores were made): {first.short()}{''.join(others)}"
 
 
 def _difference(stamp: Stamp, first: Stamp) -> str:

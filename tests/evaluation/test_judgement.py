@@ -35,7 +35,7 @@ GOOD = {"precision": 0.77, "recall": 0.75, "density": 1.0, "coverage": 0.97, "di
 @pytest.mark.parametrize(
     ("values", "said", "not_said"),
     [
-        ({"FD": 1.2, **GOOD}, ["1.2 times the floor", "hardly to be told"], ["Try", "Recall"]),
+        ({"FD": 1.2, **GOOD}, ["1.2 times the floor", "nearly the same"], ["Try", "Recall"]),
         ({"FD": 2.5, **GOOD}, ["close to real pictures"], ["Try"]),
         (
             {"FD": 4.5, **GOOD, "recall": 0.38},
@@ -56,7 +56,7 @@ GOOD = {"precision": 0.77, "recall": 0.75, "density": 1.0, "coverage": 0.97, "di
         (
             {"FD": 271, "precision": 0.0, "recall": 0.0, "density": 0.0, "coverage": 0.0},
             ["not yet like real pictures. Try more steps, or a recipe"],
-            ["hardly", "Recall"],
+            ["nearly the same", "Recall"],
         ),
         (
             {"FD": 4.5, **GOOD, "spectrum_checkerboard": 12.0},
@@ -121,7 +121,7 @@ def test_the_table_has_four_columns_and_the_stamp_once():
     assert lines[-3].split() == ["spectrum-high", "-1", "-", "near", "0"]
     assert lines[-2] == "few."
     assert lines[-1] == (
-        "stamp: FD-embedded@51b9 (2k fake/10k real train, none, lanczos 64, EMA);"
+        "stamp (how scores were made): FD-embedded@51b9 (2k fake/10k real train, none, lanczos 64, EMA);"
         " precision, recall, density, coverage, diversity: 2k fake/2k real; spectrum-high: of pixels"
     )
     assert max(map(len, lines[:-1])) < 80
