@@ -139,4 +139,4 @@ def test_the_high_floor_of_few_pictures_makes_noise_no_likeness():
     found = judge(results(warning="only 300 images", FD=206), {"FD-embedded": 25.4})
     assert "8.1 times" in found.verdict and "far from real pictures" in found.verdict
     near = judge(results(FD=27.0), {"FD-embedded": 25.4})
-    assert "hardly to be told" in near.verdict
+    assert "nearly the same as real" in near.verdict
