@@ -16,11 +16,13 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
+from gan_zoo import onednn
 from gan_zoo.version import __version__
 
 # TensorFlow reads it when it first uses a GPU, of which it would take all memory otherwise: then
 # no second process could use the card, such as `gan_zoo sample` while a run trains.
 os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
+onednn.use()
 
 _PUBLIC = {
     "train": "gan_zoo.api",

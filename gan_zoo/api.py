@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gan_zoo import cli, images
+from gan_zoo import cli, images, onednn
 from gan_zoo.config import Config, from_settings
 from gan_zoo.datasets.reading import read_ahead
 from gan_zoo.errors import UserError
@@ -102,6 +102,7 @@ def train(
     """
     resolved = from_settings(settings, config)
     require_places(resolved)
+    onednn.follow(resolved.run_dir)
     read = read_ahead(resolved)
     cli.load_tensorflow(verbose=False)
     from gan_zoo.training import loop

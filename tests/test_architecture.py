@@ -29,6 +29,7 @@ LAYERS = [
         "paper_names",
         "pulse",
         "huge_pages",
+        "onednn",
     },
     {"distributed", "layers", "randomness", "replicas", "evaluation"},
     {

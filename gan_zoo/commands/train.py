@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING
 
 from absl import flags
 
-from gan_zoo import cli, config, phases
+from gan_zoo import cli, config, onednn, phases
 from gan_zoo.commands.list import show_tables
 from gan_zoo.datasets.reading import read_ahead
 from gan_zoo.errors import ExitCode, UserError
@@ -134,6 +134,7 @@ def main(values: flags.FlagValues, rest: list[str]) -> int:
     settings = config.from_flags(values)
     phases.clear()
     require_places(settings)
+    onednn.follow(settings.run_dir)
     config.require_services(settings)
     if values.overwrite and settings.strategy == "multi_worker":
         raise UserError(
