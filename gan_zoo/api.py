@@ -53,9 +53,7 @@ class Run(run.Run):
             find_subject(self.folder), n=n, n_real=n, split=split, step=step, best=best
         )
         if log and found.fakes.step is not None:
-            logs.append_evaluations(
-                self.folder, found.fakes.step, found.results, "gan_zoo evaluate"
-            )
+            logs.append_evaluations(self.folder, found.fakes.step, found.results, found.by)
         return found
 
     def report(self, out: str | Path | None = None, *, title: str = "", real: bool = True) -> Path:

@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import subprocess
 import sys
 import zipfile
@@ -131,6 +132,7 @@ def test_other_checkpoints_parts_and_sizes_of_a_run(tool, trained, no_swd):
         "makes images of 16x16x3 and the data are 20x20x3" in note for note in record["notes"]
     )
     assert record["data"]["count"] == 96  # other data have no held-out images of this run
+    assert record["results"][0]["split"] == "all"
 
 
 def test_real_images_score_as_the_floor_says_and_themselves_zero(tool, real, tmp_path, no_swd):
@@ -144,7 +146,7 @@ def test_real_images_score_as_the_floor_says_and_themselves_zero(tool, real, tmp
         "--out=x.json",
     )
     record = json.loads(Path("x.json").read_text())
-    assert f"120 pictures of {half}, against 120 images 16x16x3 of files (train)" in out
+    assert f"120 pictures of {half}, against 120 images 16x16x3 of files (all)" in out
     (score, floor), error = (
         (values(record, part)["FD-random_conv"] for part in ("results", "floor")),
         record["results"][0]["error"],
@@ -154,6 +156,10 @@ def test_real_images_score_as_the_floor_says_and_themselves_zero(tool, real, tmp
     assert values(json.loads(Path("y.json").read_text()))["FD-random_conv"] == pytest.approx(
         0, abs=error / 100
     )
+    assert "120 of 120 pictures are also among the real ones, pixel for pixel" in same
+    assert "among the real ones" not in out
+    first = json.loads(Path("y.json").read_text())["results"][0]
+    assert (first["split"], first["error"], first["warning"]) == ("all", None, "")
     assert "resiz" not in same
     assert "another size" not in same
     noise = save_npz(
@@ -204,6 +210,9 @@ def test_statistics_of_real_images_stand_for_them(tool, real, trained, tmp_path,
     assert "against statistics of stats.npz" in out and "they need real images" in out
     a, b = (json.loads(Path(name).read_text())["results"] for name in ("a.json", "b.json"))
     assert [r["metric"] for r in b] == ["FD-random_conv"]
+    assert "stats.npz is of the data files@" in out
+    assert "60 images against 60 others of the same data" in out
+    assert "what real pictures score is not known" not in out
     assert b[0]["value"] == pytest.approx(a[0]["value"], rel=1e-5)
     assert (b[0]["n_real"], b[0]["n_fake"], b[0]["split"]) == (240, 60, "of stats.npz")
     out = tool("evaluate", trained, "--real_statistics=stats.npz", "--n=24", "--nolog")
@@ -212,7 +221,8 @@ def test_statistics_of_real_images_stand_for_them(tool, real, trained, tmp_path,
         np.savez("theirs.npz", mu=z["mu"], sigma=z["sigma"])
     out = tool("evaluate", pictures, "--real_statistics=theirs.npz", QUICK)
     assert "theirs.npz does not say which network" in out
-    assert "(60 fake/? real of theirs.npz, none, lanczos 64)" in out
+    assert "what real pictures score is not known" in out
+    assert re.search(r"60 fake/\? real of theirs.npz@\w{4}, none, lanczos 64\)", out)
     said = tool("evaluate", pictures, "--real_statistics=stats.npz", code=2)
     assert "give the --extractor that they were made with" in said
 

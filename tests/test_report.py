@@ -329,7 +329,10 @@ def test_page_of_a_run(report, tmp_path):
     assert "Collapse since step 300: recall is 0.001" in page.text
     # One metric's numbers have equally many decimals; the stamp of all stands once.
     assert page.row("FD-embedded\u00a0↓")[1:] == ["15.00± 0.20", "10.00± 0.20", "0.95"]
-    stamp = "Stamp (how scores were made): FD-embedded@51b9 (2k fake/5k real train, none, lanczos 64, no EMA)."
+    stamp = (
+        "Stamp (how scores were made): FD-embedded@51b9"
+        " (2k fake/5k real train@e5d5, none, lanczos 64, no EMA)."
+    )
     assert page.text.count(stamp) == 1
     verdict = "FD-embedded is 16 times the floor, the score of real pictures"
     assert page.text.index(verdict) < page.text.index("Trained for") < page.text.index("Samples")
@@ -835,7 +838,7 @@ def test_what_tools_recorded_is_kept_apart(report, undrawn, tmp_path):
         "FD-embedded\u00a0↓",
         "400",
         "3.250",
-        "FD-embedded@51b9 (2k fake/5k real train, none, lanczos 64, no EMA)",
+        "FD-embedded@51b9 (2k fake/5k real train@e5d5, none, lanczos 64, no EMA)",
         "gan_zoo evaluate",
     ]
 

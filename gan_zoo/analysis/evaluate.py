@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -41,6 +42,7 @@ class Evaluation(NamedTuple):
         floor: The same metrics of real images against other real images.
         left_out: A sentence for each metric that these images do not allow.
         notes: Sentences for the user.
+        by: Who made the scores, for the ``evaluations.jsonl`` of a run.
     """
 
     subject: Subject
@@ -51,6 +53,7 @@ class Evaluation(NamedTuple):
     floor: list[Result]
     left_out: list[str]
     notes: list[str]
+    by: str = "gan_zoo evaluate"
 
     def __repr__(self) -> str:
         """Return the table of scores, as a notebook shows it."""
@@ -109,11 +112,16 @@ def evaluate_subject(
     notes += tfgan.notes()
     if split == "held-out" and subject.training_data and data_changed(subject, whole):
         raise UserError(data_changed_message(subject, whole))
+    if split == "train" and not subject.training_data and not subject.config.holdout:
+        split = "all"  # nothing was trained on these
     data = split_of(whole, subject, split)
     extractor = build_extractor(subject.config, data.image_shape[2])
     progress("drawing samples" if subject.run else "reading pictures")
     fakes = load_fakes(subject, data, n, step=step, best=best, ema=ema)
     notes += fakes.notes
+    identical = 0 if subject.run else shared(fakes.images, data.images)
+    if identical:
+        notes.append(_shared_note(identical, len(fakes.images)))
     protocol: dict[str, Any] = {"split": split, "seed": subject.seed, "cache_dir": cache_dir()}
     results = evaluate(
         data,
@@ -124,19 +132,41 @@ def evaluate_subject(
         progress=progress,
         **protocol,
     )
+    if identical == len(fakes.images) == len(data.images) == results[0].stamp.n_real:
+        # Of a set and itself the distance is 0, whatever the choice and the number of images.
+        results[0] = results[0]._replace(error=None, warning="")
+    progress("real against real")
+    floor = real_floor(data, extractor, len(fakes.images), **protocol)
     if save_statistics:
         real = real_statistics(data, extractor, n=n_real, **protocol)
-        write_statistics(save_statistics, real.features, extractor)
+        write_statistics(
+            save_statistics, real.features, extractor, stamp=real.stamp, floor=floor[:1]
+        )
         notes.append(
             f"{save_statistics}: mean and covariance of the features of"
             f" {len(real.features):,} real images ({extractor.name}, {extractor.resize})."
         )
-    progress("real against real")
-    floor = real_floor(data, extractor, len(fakes.images), **protocol)
     omitted = left_out(data, extractor, len(fakes.images))
     if fakes.preprocessing:  # of the fake images alone: part of the protocol, too
         results = [_with_preprocessing(result, fakes.preprocessing) for result in results]
-    return Evaluation(subject, fakes, data, split, results, floor, omitted, notes)
+    other = subject.run and (not subject.training_data or data_changed(subject, whole))
+    by = "gan_zoo evaluate"
+    if other:
+        by += f", by other data than the run's: {Path(subject.config.data_dir).name or data.name}"
+    return Evaluation(subject, fakes, data, split, results, floor, omitted, notes, by)
+
+
+def shared(fake: np.ndarray, real: np.ndarray) -> int:
+    """Return how many of the images ``[N, H, W, C]`` are also among the real ones."""
+    digests = {hashlib.blake2b(image.tobytes()).digest() for image in real}
+    return sum(hashlib.blake2b(image.tobytes()).digest() in digests for image in fake)
+
+
+def _shared_note(identical: int, count: int) -> str:
+    return (
+        f"{identical:,} of {count:,} pictures are also among the real ones, pixel for pixel: scores"
+        " of real pictures against themselves say nothing about a generator."
+    )
 
 
 def evaluate_by_statistics(
@@ -193,6 +223,10 @@ def evaluate_by_statistics(
     )
     progress("fake features")
     results = score_by_statistics(stored, fakes.images, extractor, stamp=stamp)
+    floor = [
+        Result(value, None, results[0].stamp._replace(n_real=count, n_fake=count))
+        for value, count in stored.floor
+    ]
     if fakes.preprocessing:
         results = [_with_preprocessing(result, fakes.preprocessing) for result in results]
     omitted = [
@@ -200,9 +234,11 @@ def evaluate_by_statistics(
         " (--data_dir gives images)."
     ]
     notes = [*subject.notes, *([unknown] if unknown else []), *fakes.notes]
+    if stored.source:
+        notes.append(f"{path.name} is of the data {stored.source}.")
     if extractor.logits is not None:  # Frechet distances of statistics are always our own
         notes += tfgan.notes()
-    return Evaluation(subject, fakes, data, stamp.split, results, [], omitted, notes)
+    return Evaluation(subject, fakes, data, stamp.split, results, floor, omitted, notes)
 
 
 def _with_preprocessing(result: Result, preprocessing: str) -> Result:
@@ -223,7 +259,7 @@ def evaluation_lines(evaluation: Evaluation) -> Iterator[str]:
     if floor:
         lines.append(_floor_line(evaluation))
     yield from (f"  {line}" for line in lines)
-    yield str(judge(evaluation.results, floors))
+    yield str(judge(evaluation.results, floors, tricks=evaluation.subject.config.tricks))
 
 
 def _floor_line(evaluation: Evaluation) -> str:
@@ -232,6 +268,8 @@ def _floor_line(evaluation: Evaluation) -> str:
     difference = ""
     if n < stamp.n_fake:
         difference = "; fewer than the fake images, which makes a distance larger"
+    elif n > stamp.n_fake:
+        difference = "; more than the fake images, which makes a distance smaller"
     elif n < stamp.n_real:
         difference = (
             f"; the score used {stamp.n_real:,} real images, and with fewer a distance is larger"

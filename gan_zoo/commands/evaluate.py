@@ -114,4 +114,4 @@ def main(values: flags.FlagValues, rest: list[str]) -> None:
         print(f"{out}: the results and their protocol")
     if subject.run and values.log:
         step = evaluation.fakes.step or 0
-        append_evaluations(subject.path, step, evaluation.results, "gan_zoo evaluate")
+        append_evaluations(subject.path, step, evaluation.results, evaluation.by)

@@ -37,12 +37,14 @@ class PublicFile(NamedTuple):
         addresses: Where it lies; one after the other is tried.
         size: In bytes.
         sha256: Of its content, in hexadecimal.
+        remedy: What else to do with a file that was got elsewhere, the end of a sentence.
     """
 
     name: str
     addresses: Sequence[str]
     size: int
     sha256: str
+    remedy: str = ""
 
 
 def downloaded(file: PublicFile, folder: Path) -> Path:
@@ -91,8 +93,9 @@ def _download(file: PublicFile, path: Path) -> None:
         kept = f"; {done / 1e6:.1f} of {file.size / 1e6:.1f} MB are here, and the next try goes on"
     reasons = "; ".join(dict.fromkeys(problems))
     raise UserError(
-        f"{file.name} cannot be downloaded ({reasons}{kept}); check the network, or get"
-        f" the file elsewhere and put it at {path}."
+        f"{file.name} cannot be downloaded ({reasons}{kept}); check the network, or get it"
+        f" on another machine from {' or '.join(file.addresses)} and put it at"
+        f" {path}{file.remedy}."
     )
 
 

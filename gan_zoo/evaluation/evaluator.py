@@ -44,6 +44,7 @@ class Evaluator:
         seed: int,
         budget: float,
         cache_dir: Path,
+        tricks: str = "",
     ):
         """Prepare the features of the real images, from the cache where they were computed before.
 
@@ -57,9 +58,10 @@ class Evaluator:
             seed: Of the choice of real images, for the stamps; not the run's, so that runs compare.
             budget: The largest share of the time that evaluation may take, 0 to 1.
             cache_dir: Where features of real images are kept.
+            tricks: The run's, which are not advised again.
         """
         self._started = time.monotonic()
-        self._data, self._extractor = data, extractor
+        self._data, self._extractor, self._tricks = data, extractor, tricks
         self._protocol: dict[str, Any] = {"split": split, "seed": seed, "cache_dir": cache_dir}
         self._ema, self._budget, self.samples = ema, budget, samples
         self._spent, self._cost = 0.0, 0.0
@@ -160,7 +162,8 @@ class Evaluator:
             table.append(f"real against real: {count} real images against {count} others")
         table += left_out(self._data, self._extractor, len(fake_images)) + tfgan.notes()
         lines += [f"  {line}" for line in (*table, *self._summary())]
-        lines.append(str(judge(results, self.floor, [(at, x) for x, at in self._scores()])))
+        scores = [(at, x) for x, at in self._scores()]
+        lines.append(str(judge(results, self.floor, scores, self._tricks)))
         return results, lines
 
     def _summary(self) -> list[str]:

@@ -5,6 +5,7 @@ Pure functions of results, floors and the scores of a run. No TensorFlow.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
@@ -30,7 +31,13 @@ _TIMES_THE_FLOOR = (1.5, 3.0, 10.0, 40.0)
 _ABOVE_THE_FLOOR = {"FD-embedded": (2.0, 8.0, 25.0, 100.0), "FID": (5.0, 20.0, 50.0, 150.0)}
 _NOTHING = 0.02  # times that of real pictures: below, precision and recall are as of noise
 _MORE = "Try more steps, or a recipe (`gan_zoo presets` lists them)."
-_LEAST_COVERAGE = 0.05  # times that of real pictures: below, samples lie near a few odd pictures
+# Coverage, as a share of real pictures' and as a number of pictures: below, the samples lie near a
+# few odd pictures, whose neighborhoods are large. Noise reaches so many.
+_LEAST_COVERAGE = 0.05
+_FEW_PICTURES = 10
+_PENALTIES = {"r1", "r2", "gradient_penalty", "dragan"}
+_NOISE = "the samples are near a few unusual real pictures only, as noise is"
+_COLLAPSED = "the samples resemble one another and are near a few real pictures only"
 
 
 class Judgement(NamedTuple):
@@ -68,6 +75,7 @@ def judge(
     results: Sequence[Result],
     floors: Mapping[str, float],
     scores: Sequence[tuple[int, float]] = (),
+    tricks: str = "",
 ) -> Judgement:
     """Return what the scores of one evaluation say.
 
@@ -75,17 +83,25 @@ def judge(
         results: Of one evaluation.
         floors: What real images score against other real images, by metric; may lack any.
         scores: Steps and Frechet distances of the run's evaluations, in order, this one last.
+        tricks: The run's ``--tricks``, which are not advised again.
     """
     values = {kind_of(r.stamp): r.value for r in results}
     real = {kind_of(r.stamp): floors[r.stamp.metric] for r in results if r.stamp.metric in floors}
     parts = {k: values[k] / real[k] for k in values.keys() & real.keys() if real[k] > 0}
-    hollow = _hollow(values, parts)
+    counts = {kind_of(r.stamp): r.stamp.n_real for r in results}
+    hollow = _hollow(values, parts, counts.get("coverage", 0))
     marks = {r.stamp.metric: hollow[k] for r in results if (k := kind_of(r.stamp)) in hollow}
     distance = next((r for r in results if kind_of(r.stamp) == "FD"), None)
-    seen = [parts[k] for k in ("precision", "recall") if k in parts and k not in hollow]
+    seen = [
+        parts[k]
+        for k in ("precision", "recall")
+        if k in parts and hollow.get(k, _COLLAPSED) == _COLLAPSED
+    ]
     early = bool(seen) and max(seen) < _NOTHING
     verdict = _verdict(distance, parts, early) if distance else ""
-    found = [] if early else list(_findings(values, parts, hollow))[:2]
+    found = (
+        [] if early else list(_findings(values, parts, hollow, set(re.findall(r"\w+", tricks))))[:2]
+    )
     advice = _trend(scores)
     if not advice and (found or early):
         advice = found[0][1] if found else _MORE
@@ -104,6 +120,9 @@ def _verdict(distance: Result, parts: Mapping[str, float], early: bool) -> str:
     if early:
         level = "not yet like real pictures"
     caution = " (of so few pictures, that is rough)" if distance.warning else ""
+    if times < 1:  # the floor is of halves of the data, which a score by all of them may pass
+        level = "no farther than real pictures are from each other"
+        return f"{name} is below the floor, the score of real pictures{caution}: {level}."
     return f"{name} is {_times(times)} the floor, the score of real pictures{caution}: {level}."
 
 
@@ -120,17 +139,23 @@ def _share(part: float) -> str:
     return f"{named} that of real pictures"
 
 
-def _hollow(values: Mapping[str, float], parts: Mapping[str, float]) -> dict[str, str]:
+def _hollow(values: Mapping[str, float], parts: Mapping[str, float], real: int) -> dict[str, str]:
     """Return the kinds of metrics whose number means nothing, and why.
 
     Precision and density count samples within the neighborhoods of real images. The neighborhood of
-    an unusual image is large, so that noise may lie in it: then coverage is nearly 0.
+    an unusual image is large, so that noise may lie in it: then coverage is of a few of the
+    ``real`` images. So it is where the samples have collapsed onto a few pictures.
     Recall counts real images in the neighborhoods of samples, which are as large where samples are
     noise: then precision is nearly 0.
     """
     hollow = {}
-    if parts.get("coverage", 1.0) < _LEAST_COVERAGE:
-        why = "the samples are near a few unusual real pictures only, as noise is"
+    covered, why = parts.get("coverage", 1.0), ""
+    if covered < _LEAST_COVERAGE:
+        why = _NOISE
+    elif covered < min(0.25, _FEW_PICTURES / max(real, 1)):
+        lost = parts.get("recall", 1.0) < _NOTHING and values.get("diversity", 1.0) < 0.5
+        why = _COLLAPSED if lost else _NOISE
+    if why:
         hollow = {k: why for k in ("precision", "density") if parts.get(k, 0.0) >= 0.05}
     if parts.get("precision", 1.0) < 0.05 and parts.get("recall", 0.0) >= 0.05:
         hollow["recall"] = "almost no sample is near a real picture, as with noise"
@@ -138,28 +163,32 @@ def _hollow(values: Mapping[str, float], parts: Mapping[str, float]) -> dict[str
 
 
 def _findings(
-    values: Mapping[str, float], parts: Mapping[str, float], hollow: Mapping[str, str]
+    values: Mapping[str, float],
+    parts: Mapping[str, float],
+    hollow: Mapping[str, str],
+    tricks: set[str],
 ) -> Iterator[tuple[str, str]]:
-    """Yield what is wrong and what to try, the worst first."""
+    """Yield what is wrong and what to try beside the tricks of the run, the worst first."""
+    augment = [] if tricks & {"diff_augment", "ada"} else ["--tricks=diff_augment"]
+    penalty = [] if tricks & _PENALTIES else ["a gradient penalty such as --tricks='r1(every=16)'"]
     if values.get("diversity", 1.0) < 0.5:
         yield (
             f"Diversity is {values['diversity']:.2f}, where real pictures have 1: the samples"
             " resemble one another.",
-            "Try more steps; if that does not help, --tricks=diff_augment or a lower learning rate"
-            " for D.",
+            "Try more steps; if that does not help,"
+            f" {' or '.join([*augment, 'a lower learning rate for D'])}.",
         )
     if (part := parts.get("recall", 1.0)) < 0.75 and "recall" not in hollow:
         yield (
             f"Recall is {_share(part)}: kinds of pictures are missing.",
-            "Try more steps, --tricks=diff_augment, a larger --batch, or a gradient penalty such as"
-            " --tricks='r1(every=16)'.",
+            f"Try {_any(['more steps', *augment, 'a larger --batch', *penalty])}.",
         )
     if (part := parts.get("precision", 1.0)) < 0.75:
         yield (
             f"Precision is {_share(part)}: many samples are like no real picture.",
             "Try more steps, wider nets, or a recipe (`gan_zoo presets` lists them).",
         )
-    if hollow.keys() & {"precision", "density"}:
+    if hollow.get("precision") == _NOISE or hollow.get("density") == _NOISE:
         yield (
             "The samples are near a few unusual pictures only: precision means nothing here.",
             _MORE,
@@ -171,6 +200,11 @@ def _findings(
         )
     if values.get("spectrum-high", 0.0) < -6.0:
         yield "The samples lack fine detail: they are blurred.", "Try more steps."
+
+
+def _any(options: Sequence[str]) -> str:
+    """Return two or more options in words."""
+    return f"{', '.join(options[:-1])}{',' if len(options) > 2 else ''} or {options[-1]}"
 
 
 def _trend(scores: Sequence[tuple[int, float]]) -> str:

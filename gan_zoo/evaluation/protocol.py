@@ -29,7 +29,7 @@ _NIGHTLY = {"tensorflow": ("tf-nightly",), "keras": ("keras-nightly",)}
 class Stamp(NamedTuple):
     """How a number was made.
 
-    Two numbers may be ranked only if all fields but the versions are equal.
+    Two numbers may be ranked only if all fields are equal but the versions and the data's name.
 
     Attributes:
         metric: Its full name, such as ``FID`` or ``FD-embedded``; see :func:`named`.
@@ -45,6 +45,7 @@ class Stamp(NamedTuple):
         seed: Of the choice of real images and of the noise.
         versions: Of the libraries involved; of a Frechet distance and of a classifier score also
             ``program``, which computed it: TF-GAN or gan_zoo.
+        data: The data set's name; "" where it is not known (earlier records, files of statistics).
     """
 
     metric: str
@@ -58,6 +59,7 @@ class Stamp(NamedTuple):
     data_hash: str
     seed: int
     versions: Mapping[str, str]
+    data: str = ""
 
     def by(self, program: str) -> Stamp:
         """Return the stamp of a number that a program computed.
@@ -67,10 +69,18 @@ class Stamp(NamedTuple):
         return self._replace(versions={**self.versions, "program": program})
 
     def short(self) -> str:
-        """Return ``FD-embedded@1a2b (5k fake/10k real train, lanczos 64)``, for logs and tables."""
+        """Return how it was made, for logs and tables.
+
+        Such as ``FD-embedded@1a2b (5k fake/10k real train of celeba@99f1, none, lanczos 64)``.
+        """
         name = f"{self.metric}@{self.extractor_hash[:4]}" if self.extractor else self.metric
         ema = {True: ", EMA", False: ", no EMA", None: ""}[self.ema]
-        return f"{name} ({self.counts()} {self.split}, {self.resize}{ema})"
+        return f"{name} ({self.counts()} {self.reference()}, {self.resize}{ema})"
+
+    def reference(self) -> str:
+        """Return which real images: the split, the data's name and the beginning of their hash."""
+        of = f" of {self.data}" if self.data else ""
+        return f"{self.split}{of}{'@' if self.data_hash else ''}{self.data_hash[:4]}"
 
     def counts(self) -> str:
         """Return the numbers of images, such as ``5k fake/10k real``."""
@@ -82,8 +92,9 @@ class Result(NamedTuple):
 
     Attributes:
         value: In the metric's own unit.
-        error: Its standard error over the choice of images, or None where that is not cheap. It
-            says nothing about training seeds, which move the number far more.
+        error: Its standard error over the choice of images (of a Frechet distance, of the samples
+            alone), or None where that is not cheap. It says nothing about training seeds, which
+            move the number far more.
         stamp: How it was made.
         warning: A sentence to show beside it, or "".
     """
@@ -114,7 +125,7 @@ class Result(NamedTuple):
         return cls(
             record["value"],
             record["error"],
-            Stamp(*(record[f] for f in Stamp._fields)),
+            Stamp(*(record[f] for f in Stamp._fields[:-1]), str(record.get("data", ""))),
             record.get("warning", ""),
         )
 
@@ -137,7 +148,7 @@ def comparable(a: Stamp, b: Stamp, *, subject: Collection[str] = ()) -> str:
     """Return why two numbers may not be ranked together; "" where they may.
 
     Versions of libraries may differ: they move the number by rounding only, or else change the
-    extractor's hash.
+    extractor's hash. So may the data's name: their hash tells whether they are the same.
 
     Args:
         a: One stamp.
@@ -147,7 +158,7 @@ def comparable(a: Stamp, b: Stamp, *, subject: Collection[str] = ()) -> str:
     pairs = {
         field: (getattr(a, field), getattr(b, field))
         for field in Stamp._fields
-        if field not in ("versions", *subject)
+        if field not in ("versions", "data", *subject)
     }
     differing = [
         "the data" if field == "data_hash" else f"{field} ({x} and {y})"

@@ -91,6 +91,7 @@ def real_statistics(
         data.hash,
         seed,
         protocol.versions(),
+        data.name,
     )
     average_spectrum = (
         spectrum(data.images[rows[:: max(1, n // 2000)]])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zipfile
 import zlib
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,7 +14,10 @@ from gan_zoo.contracts import FeatureExtractor
 from gan_zoo.errors import UserError
 from gan_zoo.evaluation.distances import Statistics
 from gan_zoo.evaluation.pixels import hash_of_file
+from gan_zoo.evaluation.protocol import Result, Stamp
 from gan_zoo.files import whole_file
+
+_ARRAYS = ("mu", "sigma", "n", "made_by", "data", "data_hash", "floor", "floor_n")
 
 
 class StoredStatistics(NamedTuple):
@@ -25,6 +29,10 @@ class StoredStatistics(NamedTuple):
         made_by: Hash and resize of the extractor; "" where the file does not say it.
         hash: SHA-256 (hex) of the file.
         path: The file.
+        source: Name and beginning of the hash of the data, such as ``celeba@99f1``; "" where the
+            file does not say it.
+        floor: The Frechet distance of real images from other real images and the number of each;
+            none where the file does not say it.
     """
 
     statistics: Statistics
@@ -32,6 +40,8 @@ class StoredStatistics(NamedTuple):
     made_by: str
     hash: str
     path: Path
+    source: str = ""
+    floor: tuple[tuple[float, int], ...] = ()
 
     def check(self, extractor: FeatureExtractor) -> str:
         """Return a sentence for the user if nobody knows which network made them, else "".
@@ -56,10 +66,19 @@ def _made_by(extractor: FeatureExtractor) -> str:
     return f"{extractor.name}@{extractor.hash}, {extractor.resize}"
 
 
-def write_statistics(path: Path, features: np.ndarray, extractor: FeatureExtractor) -> None:
+def write_statistics(
+    path: Path,
+    features: np.ndarray,
+    extractor: FeatureExtractor,
+    *,
+    stamp: Stamp,
+    floor: Sequence[Result] = (),
+) -> None:
     """Write mean and covariance of features ``[N, D]`` as ``mu`` and ``sigma`` of an ``.npz``.
 
-    Other programs read these two. Beside them are the number of images and what made them.
+    Other programs read these two. Beside them are the number of images, what made them, the data's
+    name and hash (of ``stamp``), and the Frechet distance of real images from others, if there is
+    one in ``floor``.
     """
     x = np.asarray(features, np.float64)
     with whole_file(path) as part, part.open("wb") as file:
@@ -69,6 +88,13 @@ def write_statistics(path: Path, features: np.ndarray, extractor: FeatureExtract
             sigma=np.cov(x, rowvar=False),
             n=np.array(len(x)),
             made_by=np.array(_made_by(extractor)),
+            data=np.array(stamp.data),
+            data_hash=np.array(stamp.data_hash),
+            **{
+                name: np.array(value)
+                for result in floor[:1]
+                for name, value in (("floor", result.value), ("floor_n", result.stamp.n_fake))
+            },
         )
 
 
@@ -85,7 +111,7 @@ def read_statistics(path: Path) -> StoredStatistics:
         if isinstance(opened, np.ndarray):
             raise ValueError("it is one array")
         with opened as z:
-            arrays = {name: z[name] for name in ("mu", "sigma", "n", "made_by") if name in z.files}
+            arrays = {name: z[name] for name in _ARRAYS if name in z.files}
     except (OSError, EOFError, ValueError, zipfile.BadZipFile, zlib.error) as e:
         raise UserError(
             f"the statistics in {path} cannot be read ({' '.join(str(e).split())[:150]}); give an"
@@ -112,7 +138,19 @@ def read_statistics(path: Path) -> StoredStatistics:
         str(made_by) if ours else "",
         hash_of_file(path),
         path,
+        *(_facts(arrays) if ours else ()),
     )
+
+
+def _facts(arrays: Mapping[str, np.ndarray]) -> tuple[str, tuple[tuple[float, int], ...]]:
+    """Return the data's name and the floor of a file of ours; earlier ones have neither."""
+    texts = [arrays.get(name, np.array("")) for name in ("data", "data_hash")]
+    source = ""
+    if all(text.shape == () and text.dtype.kind == "U" for text in texts):
+        source = f"{texts[0]}@{str(texts[1])[:4]}".removesuffix("@")
+    floor, count = (arrays.get(name, np.array("")) for name in ("floor", "floor_n"))
+    known = floor.shape == count.shape == () and (floor.dtype.kind, count.dtype.kind) == ("f", "i")
+    return source, ((float(floor), int(count)),) if known else ()
 
 
 def _root(covariance: np.ndarray, path: Path) -> np.ndarray:

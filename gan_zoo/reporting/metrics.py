@@ -28,13 +28,15 @@ from gan_zoo.runs.run import Run
 _ARROWS = {"lower": "↓", "higher": "↑", "near 1": "→\u00a01", "near 0": "→\u00a00"}
 _ABOUT = (
     "↓ lower is better, ↑ higher, → towards. Real against real is the floor: what other real images"
-    " score, so that a generator can hardly do better. ±: standard error over the choice of images;"
-    " another training seed changes a number far more."
+    " score, so that a generator can hardly do better. ±: standard error over the choice of images,"
+    " of a Frechet distance over that of the samples alone; another training seed changes a number"
+    " far more."
 )
 _STAMP = (
     "The stamp of a number says how it was computed: @ and the mark of the feature network, the"
-    " numbers of fake and real images, the split, how they were resized, and whether the samples"
-    " come from the EMA, the moving average of G's weights. Only numbers with equal stamps compare."
+    " numbers of fake and real images, the split, name and hash of the data, how they were resized,"
+    " and whether the samples come from the EMA, the moving average of G's weights. Only numbers"
+    " with equal stamps compare."
 )
 
 

@@ -97,7 +97,10 @@ def test_without_network_one_sentence_says_where_to_put_the_file(serve, tmp_path
     server = serve()
     server.shutdown()
     server.server_close()
-    with pytest.raises(UserError, match=r"cannot be downloaded \(.*refused.*put it at .*file.pth"):
+    with pytest.raises(
+        UserError,
+        match=r"cannot be downloaded \(.*refused.*from http://.* and put it at .*file.pth",
+    ):
         downloaded(file_at(server), tmp_path)
     assert names(tmp_path) == []
     (tmp_path / "file").write_text("")

@@ -13,7 +13,7 @@ def stamp(metric, extractor="embedded", n_real=2000):
     name = f"{metric}-{extractor}" if extractor else metric
     code = "51b9" * 16 if extractor else ""
     resize = "none, lanczos 64" if extractor else "none"
-    return Stamp(name, extractor, code, resize, n_real, 2000, "train", True, "d", 0, {})
+    return Stamp(name, extractor, code, resize, n_real, 2000, "train", True, "d", 0, {}, "faces")
 
 
 def results(warning="", **values):
@@ -103,6 +103,7 @@ def test_the_course_of_the_scores_comes_before_other_advice(scores, said):
         ({"coverage": 0.0, "precision": 0.0, "density": 0.0, "recall": 0.0}, []),
         ({"coverage": 0.5, "precision": 0.01, "density": 0.0, "recall": 0.9}, ["recall"]),
         ({"coverage": 0.1, "precision": 0.8}, []),
+        ({"coverage": 0.06, "precision": 1.0, "recall": 0.0, "diversity": 0.2}, []),
     ],
 )
 def test_numbers_that_mean_nothing_are_marked(change, marked):
@@ -113,6 +114,34 @@ def test_numbers_that_mean_nothing_are_marked(change, marked):
     assert stars == [f"{k}-embedded" for k in GOOD if f"{k}-embedded" in found]
 
 
+def test_of_few_pictures_a_few_near_samples_are_as_many_as_noise_reaches():
+    def of(real, **values):
+        found = results(FD=27.0, **(GOOD | {"coverage": 0.06, "precision": 1.0} | values))
+        few = [r._replace(stamp=r.stamp._replace(n_real=real)) for r in found]
+        return judge(few, FLOORS)
+
+    assert set(of(100).marks) == {"precision-embedded", "density-embedded"}
+    assert not of(2000).marks
+    collapsed = of(100, recall=0.0, diversity=0.2)
+    assert "resemble one another" in collapsed.marks["precision-embedded"]
+    assert collapsed.findings[0].startswith("Diversity is 0.20")
+
+
+def test_what_the_run_does_is_not_advised():
+    values = {"FD": 4.5, **GOOD, "recall": 0.38}
+    said = judge(results(**values), FLOORS, tricks="diff_augment('color'),r1(every=16)").advice
+    assert said == "Try more steps or a larger --batch."
+    said = judge(results(**values), FLOORS, tricks="ada").advice
+    assert said.startswith("Try more steps, a larger --batch, or a gradient penalty such as")
+    said = judge(results(FD=4.5, diversity=0.3), FLOORS, tricks="diff_augment").advice
+    assert said == "Try more steps; if that does not help, a lower learning rate for D."
+
+
+def test_below_the_floor_is_no_farther_than_real_pictures():
+    said = judge(results(FD=0.5), FLOORS).verdict
+    assert "is below the floor" in said and "no farther than real pictures are" in said
+
+
 def test_the_table_has_four_columns_and_the_stamp_once():
     values = {"FD": 4.5, **GOOD, "spectrum_high": -1.0}
     lines = score_lines(results(warning="few.", **values), FLOORS)
@@ -121,7 +150,8 @@ def test_the_table_has_four_columns_and_the_stamp_once():
     assert lines[-3].split() == ["spectrum-high", "-1", "-", "near", "0"]
     assert lines[-2] == "few."
     assert lines[-1] == (
-        "stamp (how scores were made): FD-embedded@51b9 (2k fake/10k real train, none, lanczos 64, EMA);"
+        "stamp (how scores were made): FD-embedded@51b9 (2k fake/10k real train of faces@d, none,"
+        " lanczos 64, EMA);"
         " precision, recall, density, coverage, diversity: 2k fake/2k real; spectrum-high: of pixels"
     )
     assert max(map(len, lines[:-1])) < 80

@@ -40,14 +40,14 @@ OTHER = {
 
 
 def test_the_short_stamp():
-    assert STAMP.short() == "FD-embedded@1a2b (5k fake/10k real train, lanczos)"
+    assert STAMP.short() == "FD-embedded@1a2b (5k fake/10k real train@dddd, lanczos)"
     assert (
-        STAMP._replace(ema=True, n_fake=1234).short()
-        == "FD-embedded@1a2b (1234 fake/10k real train, lanczos, EMA)"
+        STAMP._replace(ema=True, n_fake=1234, data="faces").short()
+        == "FD-embedded@1a2b (1234 fake/10k real train of faces@dddd, lanczos, EMA)"
     )
     assert (
         STAMP._replace(metric="SWD-32px", extractor="", n_real=2500).short()
-        == "SWD-32px (5k fake/2.5k real train, lanczos)"
+        == "SWD-32px (5k fake/2.5k real train@dddd, lanczos)"
     )
     assert Result(12.345678, 0.123, STAMP).short() == STAMP.short() + ": 12.35 +- 0.12"
 
@@ -63,7 +63,7 @@ def test_numbers_of_two_protocols_are_not_comparable(field):
     )
     assert reason == f"they differ in {expected}"
     assert comparable(STAMP, other, subject=(field,)) == ""
-    assert set(OTHER) == set(Stamp._fields) - {"versions"}
+    assert set(OTHER) == set(Stamp._fields) - {"versions", "data"}
 
 
 def test_all_that_differs_is_named():
@@ -76,6 +76,7 @@ def test_all_that_differs_is_named():
 
 def test_other_versions_are_comparable_and_recorded():
     assert comparable(STAMP, STAMP._replace(versions={})) == ""
+    assert comparable(STAMP, STAMP._replace(data="a name")) == ""
     assert set(versions()) == {"gan_zoo", "tensorflow", "tfgan", "numpy", "pillow"}
     assert comparable(STAMP, STAMP.by("another program")) == ""
 
@@ -103,6 +104,8 @@ def test_json_holds_everything_and_comes_back():
     result = Result(1.5, None, STAMP, "a warning")
     record = json.loads(json.dumps(result.as_dict(), allow_nan=False))
     assert set(record) == {*Stamp._fields, "value", "error", "warning"}
+    assert Result.from_dict(record) == result
+    del record["data"]  # as earlier runs have it
     assert Result.from_dict(record) == result
 
 

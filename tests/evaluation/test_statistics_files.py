@@ -7,16 +7,20 @@ import references
 from gan_zoo.contracts import FeatureExtractor
 from gan_zoo.errors import UserError
 from gan_zoo.evaluation.distances import Statistics, frechet
+from gan_zoo.evaluation.protocol import Result, Stamp
 from gan_zoo.evaluation.statistics_files import read_statistics, write_statistics
 
+STAMP = Stamp("", "net", "ab", "none", 200, 0, "all", None, "99f1" * 16, 0, {}, "faces")
+FLOOR = [Result(0.5, None, STAMP._replace(metric="FD-net", n_fake=100))]
 NET = FeatureExtractor("net", "ab", "none", lambda images: images)
 
 
 def test_what_is_written_gives_the_distance_of_the_features(tmp_path):
     real, fake = references.features(200, 12, 0), references.features(150, 12, 1, gain=1.3)
-    write_statistics(tmp_path / "s.npz", real, NET)
+    write_statistics(tmp_path / "s.npz", real, NET, stamp=STAMP, floor=FLOOR)
     found = read_statistics(tmp_path / "s.npz")
     assert found.n == 200 and found.check(NET) == ""
+    assert (found.source, found.floor) == ("faces@99f1", ((0.5, 100),))
     value = frechet(found.statistics, Statistics.of(fake))
     assert value == pytest.approx(references.frechet(real, fake), rel=1e-6)
     with np.load(tmp_path / "s.npz") as z:  # as pytorch-fid reads it
@@ -36,7 +40,11 @@ def test_files_of_other_programs_are_read(tmp_path, n):
         sigma=np.cov(real.T).astype(np.float32),
     )
     found = read_statistics(tmp_path / "s.npz")
-    assert found.n == 0 and "does not say which network and resize" in found.check(NET)
+    assert (
+        found.n == 0
+        and (found.source, found.floor) == ("", ())
+        and "does not say which network and resize" in found.check(NET)
+    )
     value = frechet(found.statistics, Statistics.of(fake))
     assert value == pytest.approx(references.frechet(real, fake), rel=1e-3)
 

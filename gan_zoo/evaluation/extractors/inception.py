@@ -37,6 +37,7 @@ WEIGHTS = PublicFile(
     ),
     95_628_359,
     "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2",
+    ", or name it: --extractor='inception(path=\"FILE.pth\")'",
 )
 _BATCH = 50
 
@@ -134,7 +135,8 @@ def _folder(path: str, cache: Path) -> Path:
 
 def _remedy() -> str:
     return (
-        f"inception('{_WORD}') downloads the weights of pytorch-fid; or get the archive from"
+        f"inception('{_WORD}') downloads the weights of pytorch-fid; or get {WEIGHTS.addresses[0]}"
+        ' on another machine and name it: inception(path="FILE.pth"); or get the archive from'
         f" {_PAGE} and name it: inception('/path/to/archive.tar.gz')."
     )
 
