@@ -120,7 +120,8 @@ def _verdict(distance: Result, parts: Mapping[str, float], early: bool) -> str:
     if early:
         level = "not yet like real pictures"
     caution = " (of so few pictures, that is rough)" if distance.warning else ""
-    if times < 1:  # the floor is of halves of the data, which a score by all of them may pass
+    # The floor is of halves of the data; a score by all of them may lie below it.
+    if times < 1 and not early:
         level = "no farther than real pictures are from each other"
         return f"{name} is below the floor, the score of real pictures{caution}: {level}."
     return f"{name} is {_times(times)} the floor, the score of real pictures{caution}: {level}."
