@@ -169,6 +169,24 @@ def _source_of(module: str) -> Path | None:
     return path if path.suffix == ".py" and path.is_file() else None
 
 
+def source_files(module: str) -> list[Path]:
+    """Return the files with a part's code: a plugin file, or the Python files of a module's folder.
+
+    Args:
+        module: Of :class:`Entry`; none is imported. A module without a file has none.
+    """
+    if module.endswith(".py"):
+        return [Path(module)]
+    try:
+        source = _source_of(module)
+    except ValueError:  # a notebook's __main__
+        source = None
+    if source is None:
+        return []
+    alone = "." not in module and source.name != "__init__.py"
+    return [source] if alone else sorted(source.parent.glob("*.py"))
+
+
 class ThirdParty:
     """Parts from outside gan_zoo that this program knows of.
 
@@ -292,9 +310,11 @@ class Registry(Mapping):
             for entry in self._all_entries():
                 other = index.get(entry.name)
                 if other is not None and other.module != entry.module:
+                    packaged = other.module.endswith(".py") and not entry.module.endswith(".py")
+                    leave = " or, if they are the same, leave out --plugins" if packaged else ""
                     raise UserError(
                         f"the {self.label} '{entry.name}' is registered twice, by {other.module}"
-                        f" and by {entry.module}; rename one of them."
+                        f" and by {entry.module}; rename one of them{leave}."
                     )
                 index[entry.name] = entry
             self._index = index
@@ -429,6 +449,18 @@ class Registry(Mapping):
             raise UserError(
                 f"{spec} does not fit the {self.label} {spec.name}{settable}: {e}; {advice}."
             ) from None
+
+    def with_defaults(self, spec: Spec) -> str:
+        """Return a spec with all arguments that a user may set, such as ``ramp(margin=1.0)``."""
+        signature = self.entry(spec.name).signature or inspect.signature(self[spec.name])
+        parameters = signature.parameters.values()
+        settable = signature.replace(
+            parameters=[p for p in parameters if p.kind is not p.KEYWORD_ONLY]
+        )
+        spec = _american_arguments(spec, settable)
+        bound = settable.bind(*spec.args, **spec.kwargs)
+        bound.apply_defaults()
+        return str(Spec(spec.name, bound.args, bound.kwargs))
 
     def build(self, spec: str | Spec, **framework: Any) -> Any:
         """Build the part that a spec names, with the keyword-only arguments that it asks for.

@@ -120,6 +120,9 @@ def test_runs_made_with_a_file_open_once_a_package_has_its_parts(site, tmp_path,
             opened = config.from_json(saved)
             assert (opened.plugins, opened.loss) == ("", "soft_hinge(2.0)")
             assert registry.losses.entry("soft_hinge").module == "gan_zoo_example.losses"
+            if file.is_file():
+                with pytest.raises(UserError, match="twice.* leave out --plugins"):
+                    config.load_plugins(str(file)) and registry.losses.entries()
             file.unlink(missing_ok=True)
     later()
     with pytest.raises(UserError, match="there is no plugin file"):

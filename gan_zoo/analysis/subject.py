@@ -21,6 +21,7 @@ from gan_zoo.datasets.reading import takes_data_dir
 from gan_zoo.errors import UserError
 from gan_zoo.files import user_path
 from gan_zoo.phases import phase
+from gan_zoo.runs.resume import edited_plugins
 from gan_zoo.runs.run import Run, open_run
 from gan_zoo.spec import parse_spec
 
@@ -232,6 +233,7 @@ def load_fakes(
         # The tag is that of the run's own evaluations, so that the same numbers come out.
         drawn = sampling.sample(game, n, subject.seed, ema=ema, tag="evaluation")
     images, preprocessing, notes = _resized(drawn, data, subject.config)
+    notes = (*edited_plugins(subject.run, subject.run.config), *notes)
     return Fakes(images, at, averaged, preprocessing, notes, title, game)
 
 

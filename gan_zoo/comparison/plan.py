@@ -11,6 +11,7 @@ from pathlib import Path
 
 from gan_zoo import config
 from gan_zoo.comparison import halving
+from gan_zoo.comparison.edited import check_code
 from gan_zoo.comparison.results import Record, folder_of
 from gan_zoo.comparison.study import CONTROLLED, SHARED, Settings
 from gan_zoo.config import Config
@@ -159,6 +160,7 @@ def make_plan(
         name: _config_of(base, name, variant["settings"])
         for name, variant in record["variants"].items()
     }
+    check_code(record, configs, folder)
     return Plan(folder, record, configs)
 
 

@@ -18,9 +18,10 @@ from typing import Any
 import filelock
 from tqdm import tqdm
 
+from gan_zoo.comparison.edited import check_code
 from gan_zoo.comparison.results import ALARMED, Record, folder_of, outcome, results
 from gan_zoo.config import Config, flag_of
-from gan_zoo.errors import ExitCode
+from gan_zoo.errors import ExitCode, UserError
 from gan_zoo.files import write_json
 from gan_zoo.pulse import QUIET_SECONDS
 from gan_zoo.runs.logs import last_metrics
@@ -158,9 +159,14 @@ class RunQueue:
         self._running: dict[int, tuple[tuple[str, int], subprocess.Popen]] = {}  # by device
         self._images: dict[tuple[str, int], int] = {}  # seen by each run
         self._told_to_wait, self._told_at = False, time.monotonic()
+        self._edited: UserError | None = None  # while the queue ran, so that it must end
 
     def run(self) -> Record:
-        """Run what is not done; return the results."""
+        """Run what is not done; return the results.
+
+        Raises:
+            UserError: A plugin was edited meanwhile. The runs that were going on have ended.
+        """
         found = self._update_results()
         done = {(r["variant"], r["seed"]) for r in found["runs"] if r["state"] == "done"}
         self._waiting = [key for key in self._settings if key not in done]
@@ -176,7 +182,10 @@ class RunQueue:
                 time.sleep(_POLL_SECONDS)
                 self._collect_ended()
                 self._show_progress(bar)
-        return self._update_results()
+        found = self._update_results()
+        if self._edited:
+            raise self._edited
+        return found
 
     def _progress_bar(self) -> tqdm:
         """Return a bar that starts where the runs are.
@@ -207,12 +216,27 @@ class RunQueue:
             free = (key for key in self._waiting if not _in_use(self._run_folder(key)))
             key = next(free, None)
             if key is not None:
+                if self._ends_for_an_edit():
+                    return
                 self._waiting.remove(key)
                 self._running[place] = key, start(self._settings[key], self._log(key), device)
             elif not self._told_to_wait and not self._running:
                 self._told_to_wait = True
                 name = folder_of(self._record, *self._waiting[0])
                 tqdm.write(f"waiting for {name}, which another process still uses ...")
+
+    def _ends_for_an_edit(self) -> bool:
+        """Let no more runs start, and return True, if a plugin's code is not that of earlier runs.
+
+        Each run is a process of its own and would read the file as it is now.
+        """
+        configs = {name: config for (name, _), config in self._settings.items()}
+        try:
+            check_code(self._record, configs, self._folder)
+        except UserError as e:
+            self._edited = e
+            self._waiting.clear()
+        return self._edited is not None
 
     def _collect_ended(self) -> None:
         """Take note of the runs that ended."""

@@ -160,6 +160,8 @@ def _differences(runs: Sequence[Run], names: Sequence[str]) -> Html:
             kind: dictionary(run.readable_record.get(kind))
             for kind in ("data", "versions", "machine")
         }
+        plugins = dictionary(run.readable_record.get("plugins"))
+        kinds["plugin"] = {k: str(dictionary(v).get("sha256"))[:8] for k, v in plugins.items()}
         extra = {f"{kind}: {k}": v for kind, content in kinds.items() for k, v in content.items()}
         flat.append({**run.settings, **extra, "commit": run.readable_record.get("commit")})
     rows = []

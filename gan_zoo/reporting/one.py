@@ -256,6 +256,9 @@ def _settings(run: Run) -> Html:
     }
     for kind in ("from", "data", "versions", "machine"):
         machine |= {f"{kind}: {k}": v for k, v in dictionary(run.readable_record.get(kind)).items()}
+    for name, part in dictionary(run.readable_record.get("plugins")).items():
+        mark = str(dictionary(part).get("sha256") or "unknown")[:8]
+        machine[f"plugin: {name}"] = f"{dictionary(part).get('spec')}, SHA-256 {mark}"
     if machine:
         parts.append(fold("Data, versions and machine", pairs(machine)))
     return section("Settings", *parts)

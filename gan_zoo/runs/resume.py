@@ -5,6 +5,7 @@ from __future__ import annotations
 from gan_zoo.config import RESUMABLE, Config, differences
 from gan_zoo.errors import UserError
 from gan_zoo.runs.logs import Record
+from gan_zoo.runs.plugin_code import edited, plugin_code
 from gan_zoo.runs.run import Run, recorded_classes
 
 
@@ -54,7 +55,8 @@ def record_resume(run: Run, config: Config, step: int) -> int:
     """Record that the run goes on from ``step``; return what ``--steps`` was before.
 
     Settings that may change take their new values. ``steps_before`` gets a pair for each
-    change of ``--steps``: the step up to which it was so, and what it was.
+    change of ``--steps``: the step up to which it was so, and what it was. ``plugins_before`` gets
+    the same for each change of the code of plugins.
     """
     old = run.record
     before = old["config"].get("steps")
@@ -66,6 +68,17 @@ def record_resume(run: Run, config: Config, step: int) -> int:
     trained = step and not (earlier and earlier[-1][0] == step)
     if trained and before != config.steps:
         new["steps_before"] = [*map(list, earlier), [step, before]]
+    code = plugin_code(config)
+    if step and edited(old.get("plugins", {}), code):
+        new["plugins_before"] = [*old.get("plugins_before", ()), [step, old["plugins"]]]
+    if code or "plugins" in old:
+        new["plugins"] = code
     if new != old:
         run.write(new)
     return before
+
+
+def edited_plugins(run: Run, config: Config) -> list[str]:
+    """Return a sentence if parts of plugins have other code than when the run last trained."""
+    changed = edited(run.record.get("plugins", {}), plugin_code(config))
+    return [f"edited since the run last trained, and used as it is now: {changed}."] * bool(changed)

@@ -31,6 +31,7 @@ from gan_zoo.files import user_path, write_json
 from gan_zoo.phases import phase
 from gan_zoo.runs import logs
 from gan_zoo.runs.logs import Record
+from gan_zoo.runs.plugin_code import plugin_code
 from gan_zoo.runs.provenance import provenance
 from gan_zoo.spec import american
 
@@ -493,6 +494,8 @@ class Run:
         content = {"config": settings, "data": data, "random_version": random_version}
         if origin:
             content["from"] = origin
+        if code := plugin_code(config):
+            content["plugins"] = code
         self.write({**content, "machine": machine, **provenance()})
 
     def write(self, content: Record) -> None:

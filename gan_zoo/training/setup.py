@@ -28,7 +28,7 @@ from gan_zoo.game.labels import condition_classes, layout_of, rare_class_warning
 from gan_zoo.game.step import Game
 from gan_zoo.phases import phase
 from gan_zoo.runs.checkpoints import Checkpoints
-from gan_zoo.runs.resume import check_resumable, record_resume
+from gan_zoo.runs.resume import check_resumable, edited_plugins, record_resume
 from gan_zoo.runs.run import Run
 from gan_zoo.runs.writer import Writer
 from gan_zoo.training import notes, origin, trainer
@@ -123,11 +123,12 @@ def set_up(
         print(notes.trained_already(given, run.folder, start))
         return None
     # A mistake in the extractor must come before anything is recorded.
-    few = notes.few_images(given, config, data)
+    about = [*notes.few_images(given, config, data)]
     scored = config.eval_every and count > 1
     extractor = build_extractor(config, data.image_shape[2]) if scored and is_chief else None
     before = config.steps
     if resumed:
+        about += edited_plugins(run, config)
         before = record_resume(run, config, start)
     elif is_chief:
         run.start(
@@ -149,7 +150,7 @@ def set_up(
             advice += start_weights.notes(data)
         opening = notes.opening(config, run.folder, data, start)
         takes = f"it takes {count_estimate(config, game, data)}; after the first steps, the time."
-        for line in (*data.notes, *few, *checkpoints.notes, *advice, opening, takes):
+        for line in (*data.notes, *about, *checkpoints.notes, *advice, opening, takes):
             logger.print(line)
         with phase("features of real images"):
             evaluator = extractor and build_evaluator(config, extractor, run, data)
