@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import math
 import os
 import re
 import shlex
@@ -110,10 +111,20 @@ def _parse(
     try:
         return values, values(["gan_zoo", *words])[1:]
     except flags.Error as e:
-        text = " ".join(str(e).split())
-        text = re.sub(r": invalid literal for int\(\).*", " is not a whole number", text)
-        text = re.sub(r": could not convert string to float.*", " is not a number", text)
-        raise UserError(f"{text}; --help lists the flags.") from None
+        raise UserError(f"{flag_error(e)}; --help lists the flags.") from None
+
+
+def flag_error(error: flags.Error) -> str:
+    """Return what is wrong with a flag, in words; of ``1e5``, how to write it as a whole number."""
+    text = " ".join(str(error).split())
+    if found := re.search(r": invalid literal for int\(\) with base \d+: '(.*)'", text):
+        try:
+            number = float(found[1])
+        except ValueError:
+            number = math.nan
+        written = f" written in digits; write {number:.0f}" if number % 1 == 0 else ""
+        text = f"{text[: found.start()]} is not a whole number{written}"
+    return re.sub(r": could not convert string to float.*", " is not a number", text)
 
 
 def _sentence(error: BaseException) -> str | None:

@@ -125,6 +125,12 @@ def some_trick(mode: str = ""):
         swap = lambda targets, seed: 1.0 - targets
         gen = None if mode == "half swap" else swap
         return Trick(swap, swap, gen, swaps_targets=mode != "silent swap", variables=(kept,))
+    if mode == "sum":
+        return Trick(penalty=lambda disc, seen, seed: tf.reduce_sum(disc(seen.real) ** 2), variables=(kept,))
+    if mode == "own draw":
+        return Trick(penalty=lambda disc, seen, seed: 1e-9 * tf.reduce_mean(disc(seen.real + tf.random.normal(seen.real.shape))), variables=(kept,))
+    if mode == "lost":
+        return Trick(penalty=lambda disc, seen, seed: 1e-9 * kept.assign_add(1.0) * tf.reduce_mean(disc(seen.real)))
     if mode == "penalty":
         return Trick(penalty=lambda disc, seen, seed: tf.abs(seen.real_logits), variables=(kept,))
     if mode == "root":
@@ -360,6 +366,18 @@ WRONG = [
     ),
     (
         "tricks",
+        "some_trick('sum')",
+        tricks.penalties_are_means,
+        "take the mean over the batch, not the sum",
+    ),
+    (
+        "tricks",
+        "some_trick('own draw')",
+        training.draws_by_the_seed,
+        "a step has RandomStandardNormal",
+    ),
+    (
+        "tricks",
         "some_trick('root')",
         tricks.penalty_is_a_number,
         "the gradient of its penalty is NaN or infinite",
@@ -509,6 +527,14 @@ def test_every_table_has_checks():
     for table in registry.tables:
         assert suite.checks_of(table), table
     assert set(tricks.KNOWN) == set(Trick._fields)
+
+
+def test_a_resume_is_not_called_equal_where_state_would_be_lost():
+    """The lost count moves the weights by less than two steps show."""
+    part = contract.Part("tricks", "some_trick('lost')", SHAPE)
+    assert suite._outcome(training.resumes, "", part, False).state == "ok"
+    first, second = suite.check(part, [tricks.state_is_listed, training.resumes])
+    assert (first.state, second.state) == ("FAILED", "skipped"), (first, second)
 
 
 def test_state_that_is_listed_passes():

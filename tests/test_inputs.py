@@ -51,6 +51,8 @@ BAD_FILES = {
         (["--data_dir=/no/such/place"], "/no/such/place"),
         (["--steps=-5"], "--steps=-5 is too small"),
         (["--steps=many"], "--steps=many is not a whole number"),
+        (["--steps=1e5"], "is not a whole number written in digits; write 100000;"),
+        (["--disc_opt=adam(-1)"], "--disc_opt: optimizer adam(-1): learning_rate=-1"),
         (["--ema=much"], "--ema=much is not a number"),
         (["--image_size=0"], "--image_size=0 is not a size"),
         (["--gen=conv_noise28", "--image_size=64"], "28x28 images only, not 64x64"),

@@ -6,7 +6,7 @@ import contextlib
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -56,16 +56,23 @@ def train(
     ``between`` is called between two chunks.
     """
     distribution = distribution or tf.distribute.get_strategy()
-    run = chunk.compile_chunk(game, distribution)
-    labels = np.arange(64, dtype=np.int32) % len(CLASSES.names) if game.classes else None
-    iterator = feed.train_iterator(
-        images_for(part), BATCH, 0, first, distribution, None, game.update.batches, labels
-    )
+    run, iterator = _compiled(part, game, distribution, first)
     sums = run(iterator, tf.constant(chunks[0], tf.int64))
     for n in chunks[1:]:
         between()
         sums = run(iterator, tf.constant(n, tf.int64))
     return chunk.means(sums, chunks[-1])
+
+
+def _compiled(
+    part: Part, game: step.Game, distribution: tf.distribute.Strategy, first: int = 0
+) -> tuple[Any, Any]:
+    """Return the function of a chunk of steps, and the iterator that it takes."""
+    labels = np.arange(64, dtype=np.int32) % len(CLASSES.names) if game.classes else None
+    iterator = feed.train_iterator(
+        images_for(part), BATCH, 0, first, distribution, None, game.update.batches, labels
+    )
+    return chunk.compile_chunk(game, distribution), iterator
 
 
 def state(game: step.Game) -> dict[str, np.ndarray]:
@@ -128,6 +135,31 @@ def _metrics(game: step.Game) -> dict[str, float]:
             f"its metrics cannot be read after training ({cli.in_a_line(e)}); keep what they tell"
             " in a tf.Variable that is listed in `variables`."
         ) from e
+
+
+# TensorFlow's operations that draw from a generator of their own, which no checkpoint has.
+_UNSEEDED = frozenset(
+    {
+        "Multinomial", "ParameterizedTruncatedNormal", "RandomGamma", "RandomPoisson",
+        "RandomPoissonV2", "RandomShuffle", "RandomStandardNormal", "RandomUniform",
+        "RandomUniformInt", "TruncatedNormal",
+    }
+)  # fmt: skip
+
+
+@checks(TRAINING)
+def draws_by_the_seed(part: Part) -> None:
+    """All that it draws in a step, it draws by the seed given."""
+    run, iterator = _compiled(part, part.game, tf.distribute.get_strategy())
+    graph = run.get_concrete_function(iterator, tf.constant(1, tf.int64)).graph.as_graph_def()
+    nodes = [*graph.node, *(node for f in graph.library.function for node in f.node_def)]
+    found = sorted({node.op for node in nodes} & _UNSEEDED)
+    require(
+        not found,
+        f"a step has {', '.join(found)}, as tf.random and keras.random draw without a seed, so that"
+        " no run can be repeated or resumed exactly; draw by gan_zoo.randomness with the seed"
+        " given, and take dropout from gan_zoo.layers.",
+    )
 
 
 @checks(TRAINING)

@@ -251,6 +251,32 @@ def gen_penalty_is_a_number(part: Part) -> None:
     )
 
 
+@checks("tricks")
+def penalties_are_means(part: Part) -> None:
+    """Its penalties are means over the batch: twice the same images have the same penalty."""
+    for hook in _hooks(part, ("penalty", "gen_penalty")):
+        real = _argument(part, "images")
+        once, twice = (_penalty(part, hook, tf.concat([real] * times, 0)) for times in (1, 2))
+        # New draws for the second half change a mean a little, and double no mean.
+        require(
+            once == 0 or abs(twice / once - 2) > 0.01,
+            f"its {hook} is {once:.4g}, and {twice:.4g} for a batch with the same images twice;"
+            " take the mean over the batch, not the sum.",
+        )
+
+
+def _penalty(part: Part, hook: str, real: tf.Tensor) -> float:
+    """Return the value of a penalty hook for these images, and for fake ones made of them."""
+    seen = _outputs(part, real=real, fake=0.5 * real)
+    if hook == "gen_penalty":
+        seen = seen._replace(real_logits=None)
+    with _restoring_state(part):
+        if hook == "penalty" and trick_of(part).observe is not None:
+            trick_of(part).observe(seen)
+        value = getattr(trick_of(part), hook)(part.game.disc, seen, part.game.seed_at(0, "check"))
+    return float(value)
+
+
 def _require_number(name: str, value: tf.Tensor) -> None:
     require(
         value.shape == (),

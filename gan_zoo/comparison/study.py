@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from absl import flags
 
 from gan_zoo import config
+from gan_zoo.cli import flag_error
 from gan_zoo.config import Config
 from gan_zoo.errors import UserError
 from gan_zoo.files import user_path
@@ -143,7 +144,7 @@ def _parse_flags(words: Sequence[str], where: str) -> Settings:
         rest = values(["variant", *words])[1:]
     except flags.Error as e:
         raise UserError(
-            f"{where}: {' '.join(str(e).split())}; gan_zoo train --help lists the flags."
+            f"{where}: {flag_error(e)}; gan_zoo train --help lists the flags."
         ) from None
     if rest:
         raise UserError(f"'{rest[0]}' in {where} is not a flag; write --name=value.")

@@ -16,7 +16,7 @@ from gan_zoo.config import LEAST_STEPS, Config, held_out
 from gan_zoo.contracts import Classes, Condition, Dataset, FeatureExtractor, Trick
 from gan_zoo.datasets import cache_dir
 from gan_zoo.datasets.reading import load_data as load_data
-from gan_zoo.errors import UserError
+from gan_zoo.errors import PartError, UserError
 from gan_zoo.evaluation.pixels import over_black_and_white
 from gan_zoo.game import step
 from gan_zoo.game.compatibility import Parts, check_compatible
@@ -265,6 +265,20 @@ def build_condition(config: Config) -> Condition | None:
     return registry.conditions.build(config.spec("condition")) if config.condition else None
 
 
+def _build_optimizer(
+    config: Config, flag: str, updates: int, random_version: int
+) -> keras.Optimizer:
+    """Return the optimizer of a net; an error names its flag, since both nets have one."""
+    try:
+        return registry.optimizers.build(
+            config.spec(flag), updates=updates, random_version=random_version
+        )
+    except PartError:
+        raise  # it names the part's file
+    except UserError as e:
+        raise UserError(f"--{flag}: {e}") from None
+
+
 def build_game(
     config: Config,
     image_shape: tuple[int, int, int],
@@ -303,9 +317,7 @@ def build_game(
     specs = config.specs("tricks")
     check_compatible(parts._replace(disc=disc), list(zip(specs, tricks, strict=True)))
     gen_opt, disc_opt = (
-        registry.optimizers.build(
-            config.spec(name), updates=config.steps * batches, random_version=random_version
-        )
+        _build_optimizer(config, name, config.steps * batches, random_version)
         for name, batches in (("gen_opt", 1), ("disc_opt", update.batches))
     )
     gen_opt.build(gen.trainable_variables)
