@@ -523,6 +523,24 @@ def test_sound_parts_of_a_plugin_pass():
             assert line.state == "ok" or line.why in ("it is not a classifier",), line
 
 
+def test_the_condition_of_the_docs_passes(tmp_path, monkeypatch):
+    text = (ROOT / "docs" / "write-a-part.md").read_text()
+    block = text[text.index('"""A condition."""') :]
+    mine = tmp_path / "cosine.py"
+    mine.write_text(block[: block.index("```")])
+    monkeypatch.setattr(registry.third_party, "files", [])
+    registry.add_plugin_file(mine)
+    try:
+        tests = [*quick("conditions"), training.trains_in_bfloat16]
+        for line in suite.check(contract.Part("conditions", "cosine(scale=2.0)", SHAPE), tests):
+            assert line.state == "ok", line
+    finally:
+        monkeypatch.undo()
+        registry.conditions._loaded.pop("cosine", None)
+        for table in registry.tables.values():
+            table.forget_index()
+
+
 def test_every_table_has_checks():
     for table in registry.tables:
         assert suite.checks_of(table), table
