@@ -121,7 +121,7 @@ def test_runs_made_with_a_file_open_once_a_package_has_its_parts(site, tmp_path,
             assert (opened.plugins, opened.loss) == ("", "soft_hinge(2.0)")
             assert registry.losses.entry("soft_hinge").module == "gan_zoo_example.losses"
             if file.is_file():
-                with pytest.raises(UserError, match="twice.* leave out --plugins"):
+                with pytest.raises(UserError, match=r"twice.* leave out --plugins"):
                     config.load_plugins(str(file)) and registry.losses.entries()
             file.unlink(missing_ok=True)
     later()
