@@ -8,7 +8,6 @@ import math
 import os
 import re
 import shlex
-import signal
 import sys
 import tempfile
 import threading
@@ -22,6 +21,7 @@ from absl import flags
 from gan_zoo import phases, pulse, registry
 from gan_zoo.errors import ExitCode, UserError
 from gan_zoo.files import user_path
+from gan_zoo.interrupts import Handler, Terminated, handling, watching
 
 
 def call(
@@ -51,17 +51,18 @@ def call(
     try:
         values, rest = _parse(define, words)
         if values.help:
+            usage = usage.replace("``", "`")  # of Sphinx
             print(f"{usage}\n\nFlags:\n{values.get_help(include_special_flags=False).strip()}")
             return ExitCode.OK
-        with pulse.beating(), _unwind_on_sigterm():
+        with pulse.beating(), watching(), handling(Handler(), ignored=False):
             return body(values, rest) or ExitCode.OK
     except BrokenPipeError:  # | head
         _close_stdout()
         return ExitCode.OK
-    except (KeyboardInterrupt, _Terminated) as e:
+    except (KeyboardInterrupt, Terminated) as e:
         pulse.close_bars()
         print("gan_zoo: stopped.", file=sys.stderr)
-        return ExitCode.TERMINATED if isinstance(e, _Terminated) else ExitCode.INTERRUPTED
+        return ExitCode.TERMINATED if isinstance(e, Terminated) else ExitCode.INTERRUPTED
     except (Exception, SystemExit) as e:
         if (sentence := _sentence(e)) is None:
             raise
@@ -197,29 +198,6 @@ def _first_error(error: BaseException) -> BaseException:
     while (before := error.__context__) is not None and hasattr(before, "ag_error_metadata"):
         error = before
     return error
-
-
-class _Terminated(BaseException):
-    """SIGTERM came. It is not a SystemExit, which a user's file may raise, too."""
-
-
-@contextlib.contextmanager
-def _unwind_on_sigterm() -> Iterator[None]:
-    """Let SIGTERM raise in the body, so that half-written files are removed."""
-
-    def end(number: int, frame: Any) -> None:
-        signal.signal(number, signal.SIG_IGN)  # a second one would stop the cleaning
-        raise _Terminated
-
-    try:
-        old = signal.signal(signal.SIGTERM, end)
-    except ValueError:  # only the main thread may handle signals
-        yield
-        return
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, old or signal.SIG_DFL)
 
 
 def one_folder(rest: list[str]) -> Path:

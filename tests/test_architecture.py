@@ -28,6 +28,7 @@ LAYERS = [
         "phases",
         "paper_names",
         "pulse",
+        "interrupts",
         "huge_pages",
         "onednn",
     },

@@ -8,6 +8,7 @@ import signal
 from collections.abc import Iterator
 from typing import Any
 
+from gan_zoo import interrupts
 from gan_zoo.training.outcome import Outcome
 
 _OUTCOMES = {
@@ -16,16 +17,44 @@ _OUTCOMES = {
 }
 
 
-class StopRequests:
+class StopRequests(interrupts.Handler):
     """The signals that came.
 
     Attributes:
         outcome: CONTINUE, or the stop that was asked for.
     """
 
-    def __init__(self) -> None:
-        """Start without a request."""
+    def __init__(self, when: str) -> None:
+        """Start without a request; ``when`` the run will stop is for the message."""
+        super().__init__()
         self.outcome = Outcome.CONTINUE
+        self._messages = [
+            f"\nstopping {when}; Ctrl-C again stops now (what is not saved is lost).\n".encode()
+        ]
+        self._first = 0
+
+    def hear(self, number: int) -> bool:
+        """Say that the run will stop; return whether it was asked to before.
+
+        SIGTERM may come several times: to a process, to its group, and from a batch system.
+        """
+        first, self._first = self._first, self._first or number
+        self._say()
+        return bool(first) and (first, number) != (signal.SIGTERM, signal.SIGTERM)
+
+    def _say(self) -> None:
+        # Once, by the thread or by the handler. Not print(): a handler may run in the middle of
+        # another print, and the reader of a pipe may have stopped as well.
+        with contextlib.suppress(IndexError, OSError):
+            os.write(2, self._messages.pop())
+
+    def __call__(self, number: int, frame: Any) -> None:
+        """Note the request; raise at a second SIGINT."""
+        if self.outcome is not Outcome.CONTINUE and number == signal.SIGINT:
+            super().__call__(number, frame)
+        self._called += 1
+        self.outcome = max(self.outcome, _OUTCOMES[signal.Signals(number)])
+        self._say()
 
 
 @contextlib.contextmanager
@@ -35,25 +64,6 @@ def stop_requests(when: str) -> Iterator[StopRequests]:
     Args:
         when: When the run will stop, for the message.
     """
-    message = f"\nstopping {when}; Ctrl-C again stops at once, without saving.\n".encode()
-    requests = StopRequests()
-
-    def request(number: int, frame: Any) -> None:
-        if requests.outcome is not Outcome.CONTINUE and number == signal.SIGINT:
-            raise KeyboardInterrupt
-        requests.outcome = max(requests.outcome, _OUTCOMES[signal.Signals(number)])
-        # Not print(): a handler may run in the middle of another print, and the reader of a pipe
-        # may have stopped as well.
-        with contextlib.suppress(OSError):
-            os.write(2, message)
-
-    old = {}
-    # Outside the main thread, signals are not ours to take.
-    with contextlib.suppress(ValueError):
-        for number in _OUTCOMES:
-            old[number] = signal.signal(number, request)
-    try:
+    requests = StopRequests(when)
+    with interrupts.handling(requests):
         yield requests
-    finally:
-        for number, handler in old.items():
-            signal.signal(number, handler)

@@ -1,0 +1,68 @@
+"""Ctrl-C and SIGTERM are heard while native code holds Python's handlers back."""
+
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+# A mutex that is locked twice waits for ever, as one native call.
+_STUCK = """
+import contextlib, ctypes, sys
+from gan_zoo import cli
+from gan_zoo.training.signals import stop_requests
+
+def body(values, rest):
+    mutex, libc = ctypes.create_string_buffer(256), ctypes.CDLL(None)
+    with stop_requests("after these steps") if {trains} else contextlib.nullcontext():
+        libc.pthread_mutex_lock(mutex)
+        print("stuck", flush=True)
+        libc.pthread_mutex_lock(mutex)
+
+sys.exit(cli.call(body, lambda values: None, "", []))
+"""
+
+
+@pytest.fixture
+def stuck():
+    """``(trains) -> process`` of a command that is in a native call without an end."""
+    made = []
+
+    def start(trains):
+        code = _STUCK.format(trains=trains)
+        process = subprocess.Popen(
+            [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        made.append(process)
+        assert process.stdout.readline() == "stuck\n"
+        time.sleep(0.3)  # until it really is
+        return process
+
+    yield start
+    for process in made:
+        process.kill()
+        process.communicate()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_one_signal_ends_a_command_that_is_in_native_code(stuck, number):
+    process = stuck(trains=False)
+    process.send_signal(number)
+    assert process.wait(timeout=20) == 128 + number
+    assert process.stderr.read() == "\ngan_zoo: stopped.\n"
+
+
+def test_of_a_long_chunk_the_first_signal_is_answered_and_the_second_ends_it(stuck):
+    process = stuck(trains=True)
+    process.send_signal(signal.SIGTERM)
+    assert process.stderr.readline() == "\n"
+    assert process.stderr.readline() == (
+        "stopping after these steps; Ctrl-C again stops now (what is not saved is lost).\n"
+    )
+    process.send_signal(signal.SIGTERM)  # a batch system may send it twice
+    with pytest.raises(subprocess.TimeoutExpired):
+        process.wait(timeout=1.5)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=20) == 128 + signal.SIGINT
+    assert process.stderr.read() == "\ngan_zoo: stopped.\n"
