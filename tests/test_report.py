@@ -364,15 +364,15 @@ def test_real_images_stand_beside_samples_unless_they_must_not(report, undrawn, 
     Image.fromarray(grid(99)).save(folder / "samples/real.png")
     Image.fromarray(grid(98)).save(folder / "nearest-step400.png")
     said = report(folder)
-    assert "it holds images of the training data; --no_real leaves them out" in said
+    assert "it holds images of the training data; --noreal leaves them out" in said
     page = Page(folder / "report.html")
     check_safe(page)
     real = [decoded(a["src"]) for a in page.of("img") if "data-real" in a]
     assert (real[0] == grid(99)).all()
     assert (real[1] == grid(98)).all()
-    assert "gan_zoo report --no_real leaves them out" in page.text
+    assert "gan_zoo report --noreal leaves them out" in page.text
     assert [step for _, step, _ in page.frames["0"]] == [0, 133, 266, 400]  # it is no sample
-    assert "training data" not in report(folder, "--no_real")
+    assert "training data" not in report(folder, "--noreal")
     shown = [decoded(a["src"]) for a in Page(folder / "report.html").of("img")]
     assert len(shown) == 1
     assert (shown[0] == grid(3)).all()

@@ -6,7 +6,7 @@
 
 One HTML file that needs nothing else: grids of samples over the steps, curves, scores with their
 protocol, alarms, settings, and the command to train again. Open it in any browser, or send it to
-somebody. It shows images of the training data beside the samples; --no_real leaves them out. If
+somebody. It shows images of the training data beside the samples; --noreal leaves them out. If
 files are missing in a folder, the page lists them at the top.
 
     gan_zoo report runs/mine --serve         follows a run in the browser while it trains
@@ -29,7 +29,7 @@ def define_flags(values: flags.FlagValues) -> None:
         flag_values=values,
     )
     flags.DEFINE_string("title", "", "the title of the page", flag_values=values)
-    flags.DEFINE_bool("no_real", False, "leave out images of the training data", flag_values=values)
+    flags.DEFINE_bool("real", True, "show images of the training data", flag_values=values)
     flags.DEFINE_bool(
         "serve",
         False,
@@ -50,10 +50,10 @@ def main(values: flags.FlagValues, rest: list[str]) -> None:
     if values.serve:
         if values.out:
             raise UserError("--serve writes no file; leave out --out, or --serve.")
-        return serve(folders, values.title, not values.no_real, values.port)
+        return serve(folders, values.title, values.real, values.port)
     out = file_to_write(values.out, ".html", again=True)
     again = replacing(out or folders[0] / "report.html") if len(folders) == 1 else ""
-    page = make_report(folders, out, values.title, not values.no_real)
+    page = make_report(folders, out, values.title, values.real)
     print(f"{page}: {page.stat().st_size / 1e6:.1f} MB, opens in any browser{again}")
     if holds_real_images(page):
-        print("  it holds images of the training data; --no_real leaves them out")
+        print("  it holds images of the training data; --noreal leaves them out")

@@ -22,7 +22,7 @@ from gan_zoo.runs.run import Run
 MARK = '<meta name="generator" content="gan_zoo'  # all our pages have it, also older ones
 _RUN_BYTES, _PAGE_BYTES = 3e6, 8e6  # of the grids of one run, and of all runs in a page
 _REAL_BYTES = 4e5  # of a picture of real images
-REAL_SHOWN = "It holds images of the training data; gan_zoo report --no_real leaves them out."
+REAL_SHOWN = "It holds images of the training data; gan_zoo report --noreal leaves them out."
 _VOID = ("img", "input")
 _FOLDER = Path(__file__).parent
 
