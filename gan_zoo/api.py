@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gan_zoo import cli, images, onednn
+from gan_zoo import cli, images, onednn, pulse
 from gan_zoo.config import Config, from_settings
 from gan_zoo.datasets.reading import read_ahead
 from gan_zoo.errors import UserError
 from gan_zoo.runs import logs, run
 from gan_zoo.runs.places import require_places
+from gan_zoo.runs.resume import is_trained
 
 if TYPE_CHECKING:
     from gan_zoo.analysis.evaluate import Evaluation
@@ -47,11 +48,12 @@ class Run(run.Run):
         """
         cli.load_tensorflow(verbose=False)
         from gan_zoo.analysis.evaluate import evaluate_subject
+        from gan_zoo.analysis.progress import stages
         from gan_zoo.analysis.subject import find_subject
 
-        found = evaluate_subject(
-            find_subject(self.folder), n=n, n_real=n, split=split, step=step, best=best
-        )
+        asked: dict[str, Any] = {"n": n, "n_real": n, "split": split, "step": step, "best": best}
+        with pulse.beating(), stages() as progress:
+            found = evaluate_subject(find_subject(self.folder), progress=progress, **asked)
         if log and found.fakes.step is not None:
             logs.append_evaluations(self.folder, found.fakes.step, found.results, found.by)
         return found
@@ -100,6 +102,8 @@ def train(
     """
     resolved = from_settings(settings, config)
     require_places(resolved)
+    if not overwrite and is_trained(Run(resolved.run_dir), resolved):
+        return Run(resolved.run_dir)
     onednn.follow(resolved.run_dir)
     read = read_ahead(resolved)
     cli.load_tensorflow(verbose=False)

@@ -14,7 +14,6 @@ import threading
 import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 from absl import flags
 
@@ -112,7 +111,11 @@ def _parse(
     try:
         return values, values(["gan_zoo", *words])[1:]
     except flags.Error as e:
-        raise UserError(f"{flag_error(e)}; --help lists the flags.") from None
+        text, close, near = flag_error(e).partition(". Did you mean: ")
+        if close:
+            meant = " or ".join(f"--{name.strip()}" for name in near.rstrip(" ?").split(","))
+            raise UserError(f"{text}; did you mean {meant}?") from None
+        raise UserError(f"{text}; --help lists the flags.") from None
 
 
 def flag_error(error: flags.Error) -> str:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import re
 
+# The penalty needs a D without batch norm, and the default one has it.
+_WGAN_GP = "--loss=wasserstein --tricks=gradient_penalty --disc='dcgan(norm=\"none\")'"
+
 # Names as normalized below, and the flags that mean the same here.
 _HERE = {
     "acgan": "--condition=auxiliary",
@@ -58,11 +61,11 @@ _HERE = {
     "ttur": "--gen_opt='adam(1e-4, beta_1=0.5)' --disc_opt='adam(4e-4, beta_1=0.5)'",
     "unet": "--gen=unet_noise",
     "vanilla": "--loss=non_saturating",
-    "w": "--loss=wasserstein --tricks=gradient_penalty",
-    "wasserstein1": "--loss=wasserstein --tricks=gradient_penalty",
-    "wassersteingp": "--loss=wasserstein --tricks=gradient_penalty",
+    "w": _WGAN_GP,
+    "wasserstein1": _WGAN_GP,
+    "wassersteingp": _WGAN_GP,
     "wgan": "--loss=wasserstein --tricks=clip_weights",
-    "wgangp": "--loss=wasserstein --tricks=gradient_penalty",
+    "wgangp": _WGAN_GP,
     "wganclipping": "--loss=wasserstein --tricks=clip_weights",
     "weightclipping": "--tricks=clip_weights",
     "zerocenteredgradientpenalty": "--tricks=r1",

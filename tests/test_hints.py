@@ -11,7 +11,7 @@ from gan_zoo import registry
 from gan_zoo.config import Config
 from gan_zoo.contracts import Dataset
 from gan_zoo.distributed import machine
-from gan_zoo.training import estimate
+from gan_zoo.training import estimate, notes
 from gan_zoo.training.hints import hints
 
 NETS = {"gen": "dense((4,))", "disc": "dense((4,))", "image_size": "8", "channels": 1}
@@ -85,10 +85,12 @@ def test_durations_have_two_digits(seconds, text):
 def test_what_a_run_takes_is_one_sentence():
     whole = estimate.Estimate(64.0, 4000, 6.04e8, 720.0, 1.23e9)
     assert str(whole) == (
-        "about 12 minutes on this machine, 1.2 GB of memory, 600 MB on the disk; 64 passes over"
+        "about 12 minutes on this machine, 1.2 GB of memory, 600 MB on the disk, for 64 passes over"
         " 4,000 pictures"
     )
-    assert str(estimate.Estimate(1.0, 4000, 5e6)) == "5 MB on the disk; 1 pass over 4,000 pictures"
+    assert (
+        str(estimate.Estimate(1.0, 4000, 5e6)) == "5 MB on the disk, for 1 pass over 4,000 pictures"
+    )
 
 
 def test_time_grows_with_steps_and_evaluations_stay_in_their_budget():
@@ -117,3 +119,9 @@ def test_steps_that_would_take_long_are_counted_and_not_tried(monkeypatch, flops
 
 def test_arithmetic_of_a_second_is_that_of_a_machine():
     assert 1e8 < estimate._flops_per_second() < 1e16
+
+
+def test_what_is_asked_for_between_two_chunks_is_said_to_come_later():
+    assert not list(notes.off_chunks(Config()))
+    (said,) = notes.off_chunks(Config(sample_every=25, eval_every=0))
+    assert said.startswith("--sample_every=25: ") and "up to 9 steps later" in said

@@ -9,6 +9,8 @@ from gan_zoo import config, paper_names
 from gan_zoo.errors import UserError
 from gan_zoo.spec import odd_name
 
+WGAN_GP = "write --loss=wasserstein --tricks=gradient_penalty --disc='dcgan(norm=\"none\")'."
+
 
 def parse(*words):
     values = flags.FlagValues()
@@ -20,10 +22,10 @@ def parse(*words):
 @pytest.mark.parametrize(
     ("flag", "said"),
     [
-        ("--loss=wgan-gp", "write --loss=wasserstein --tricks=gradient_penalty."),
-        ("--loss=wgan_gp", "write --loss=wasserstein --tricks=gradient_penalty."),
-        ("--loss=WGAN-GP", "write --loss=wasserstein --tricks=gradient_penalty."),
-        ("--loss=wgan-gp(10)", "write --loss=wasserstein --tricks=gradient_penalty."),
+        ("--loss=wgan-gp", WGAN_GP),
+        ("--loss=wgan_gp", WGAN_GP),
+        ("--loss=WGAN-GP", WGAN_GP),
+        ("--loss=wgan-gp(10)", WGAN_GP),
         ("--loss=lsgan", "write --loss=least_squares."),
         ("--loss=hinge-loss", "write hinge."),
         ("--loss=Hinge", "write hinge."),
@@ -53,6 +55,12 @@ def test_what_is_suggested_is_there():
     for name, sentence in paper_names._ABSENT.items():
         assert name == paper_names.normalized(name) and name not in paper_names._HERE
         parse(*(word for word in sentence.split() if word.startswith("--")))
+
+
+def test_what_is_suggested_for_wgan_gp_can_be_built():
+    from gan_zoo.game.build import build_game
+
+    build_game(parse(*shlex.split(paper_names._WGAN_GP)), (28, 28, 3))
 
 
 @pytest.mark.parametrize(

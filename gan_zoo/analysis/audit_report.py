@@ -120,7 +120,7 @@ def _advice_on_pixels(record: dict[str, Any]) -> Iterator[str]:
     if readable < 1000:
         yield (
             f"{readable:,} images are few for a GAN, which may memorize them (gan_zoo memorization"
-            " tests that); some thousand are better."
+            " tests that); some thousand are better, and --config=few64 is a recipe for few."
         )
 
 

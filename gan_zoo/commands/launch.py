@@ -47,7 +47,7 @@ def define_flags(values: flags.FlagValues) -> None:
 
 def _prepare(values: flags.FlagValues, rest: list[str], leads: bool) -> None:
     """Refuse wrong settings of the run once, here, and not in each worker; make room for it."""
-    train.refuse_words(rest)
+    train.refuse_words(values, rest)
     settings = config.from_flags(values)
     require_places(settings)
     if values.overwrite and leads:  # once, and not again when workers are started again

@@ -18,6 +18,7 @@ Exit codes: 0 trained to the end; 2 bad input, in one sentence; 3 stopped by an 
 from __future__ import annotations
 
 import dataclasses
+import shlex
 import sys
 import textwrap
 from typing import TYPE_CHECKING
@@ -28,7 +29,10 @@ from gan_zoo import cli, config, onednn, phases
 from gan_zoo.commands.list import show_tables
 from gan_zoo.datasets.reading import read_ahead
 from gan_zoo.errors import ExitCode, UserError
+from gan_zoo.files import user_path
 from gan_zoo.runs.places import require_places
+from gan_zoo.runs.resume import is_trained
+from gan_zoo.runs.run import Run
 
 if TYPE_CHECKING:
     from gan_zoo.game.step import Game
@@ -110,7 +114,6 @@ def _setting_lines(settings: config.Config) -> list[str]:
 
 def _first_weights(settings: config.Config, game: Game) -> str:
     """Return what the nets would take of another run."""
-    from gan_zoo.runs.run import Run
     from gan_zoo.training import origin
 
     start_from = origin.resolve(settings, Run(settings.run_dir))
@@ -120,14 +123,30 @@ def _first_weights(settings: config.Config, game: Game) -> str:
     return str(first)
 
 
-def refuse_words(rest: list[str]) -> None:
-    """Refuse arguments that are not flags."""
-    if rest:
-        raise UserError(f"'{rest[0]}' is not a flag; write --name=value.")
+def refuse_words(values: flags.FlagValues, rest: list[str]) -> None:
+    """Refuse arguments that are not flags, and say which flags may be meant."""
+    if not rest:
+        return
+    cut = [name for name in values if str(values[name].value or "").rstrip().endswith(",")]
+    if cut:
+        whole = " ".join([str(values[cut[0]].value).rstrip(), *rest])
+        raise UserError(
+            f"'{rest[0]}' is not a flag; put quotes around a value with blanks:"
+            f" --{cut[0]}={shlex.quote(whole)}."
+        )
+    meant: dict[str, str] = {}
+    for word in rest:
+        if word in config.preset_names():
+            meant.setdefault("config", word)
+        elif user_path(word).exists():
+            meant.setdefault("data_dir", word)
+    words = " ".join(f"--{name}={shlex.quote(word)}" for name, word in meant.items())
+    hint = f"did you mean {words}?" if words else "write --name=value."
+    raise UserError(f"'{rest[0]}' is not a flag; {hint}")
 
 
 def main(values: flags.FlagValues, rest: list[str]) -> int:
-    refuse_words(rest)
+    refuse_words(values, rest)
     if values["list"].present:
         show_tables(values.list, values.plugins)
         return 0
@@ -144,6 +163,9 @@ def main(values: flags.FlagValues, rest: list[str]) -> int:
     if values.dry_run:
         cli.load_tensorflow(values.verbose)
         _dry_run(settings)
+        return 0
+    alone = settings.strategy != "multi_worker"
+    if alone and not values.overwrite and is_trained(Run(settings.run_dir), settings):
         return 0
     with phases.phase("begin to read images"):
         read = read_ahead(settings)
@@ -173,8 +195,11 @@ def main(values: flags.FlagValues, rest: list[str]) -> int:
     if strategy.leads(settings.strategy):
         if values.verbose:
             print("\n".join(phases.lines()))
+        named = shlex.quote(str(folder))
         print(
-            f"done: {folder / 'samples.gif'}, {folder / 'generator.keras'}\n  tensorboard"
-            f" --logdir={folder}"
+            f"done: {folder / 'samples.gif'}, {folder / 'generator.keras'}\n"
+            f"  gan_zoo report {named}        one page about it\n"
+            f"  gan_zoo sample {named}        more samples\n"
+            f"  tensorboard --logdir={named}"
         )
     return 0

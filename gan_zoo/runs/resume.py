@@ -2,11 +2,63 @@
 
 from __future__ import annotations
 
+import dataclasses
+from pathlib import Path
+
 from gan_zoo.config import RESUMABLE, Config, differences
 from gan_zoo.errors import UserError
 from gan_zoo.runs.logs import Record
 from gan_zoo.runs.plugin_code import edited, plugin_code
 from gan_zoo.runs.run import Run, recorded_classes
+
+
+def is_trained(run: Run, config: Config) -> bool:
+    """Whether a run of these settings is trained to its end already; then say so.
+
+    Its data are not looked at.
+
+    Raises:
+        UserError: The run in the folder has other settings and has been trained.
+    """
+    if not run.exists:
+        return False
+    old = run.record["config"]
+    # Set from the machine, and to the checkpoint of another run.
+    settled = {"start_from": old.get("start_from", "")}
+    if config.precision == "auto":
+        settled["precision"] = old.get("precision", "float32")
+    changed = differences(old, dataclasses.replace(config, **settled))
+    if config.batch > old.get("batch", config.batch) and len(changed) == 1:
+        changed = []  # so few images may have lowered it
+    if changed and run.metrics:
+        raise _other_settings(run, changed)
+    if changed or run.exported_step != config.steps:
+        return False
+    steps = [int(path.stem[5:]) for path in run.folder.glob("checkpoints/step-*.index")]
+    if max(steps, default=0) != config.steps:
+        return False
+    print(trained_already(config, run.folder, config.steps))
+    return True
+
+
+def trained_already(given: Config, folder: Path, step: int) -> str:
+    """Return the sentence for a run that came to its last step before.
+
+    Args:
+        given: The settings that were asked for.
+        folder: The folder of the run.
+        step: Its last step.
+    """
+    more = "--passes=0" if step < given.steps else "a larger --steps"
+    return f"{folder} is trained already, to step {step} of {step}; {more} goes on."
+
+
+def _other_settings(run: Run, changed: list[str]) -> UserError:
+    return UserError(
+        f"{run.folder} holds a run with other settings ({'; '.join(changed)}); give the"
+        " old ones to go on with it, another --workdir to start a new run, or --overwrite to"
+        " start it in place of that one."
+    )
 
 
 def check_resumable(run: Run, config: Config, data: Record) -> bool:
@@ -24,11 +76,7 @@ def check_resumable(run: Run, config: Config, data: Record) -> bool:
         run.clear()
         return False
     if changed:
-        raise UserError(
-            f"{run.folder} holds a run with other settings ({'; '.join(changed)}); give the"
-            " old ones to go on with it, another --workdir to start a new run, or --overwrite to"
-            " start it in place of that one."
-        )
+        raise _other_settings(run, changed)
     if old["data"]["hash"] != data["hash"]:
         raise UserError(
             f"the data changed since the run in {run.folder} began"

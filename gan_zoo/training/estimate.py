@@ -63,7 +63,7 @@ class Estimate(NamedTuple):
         if self.pictures:
             passes = f"{self.passes:,.0f}" if self.passes >= 10 else f"{self.passes:.2g}"
             word = "pass" if passes == "1" else "passes"
-            sentence += f"; {passes} {word} over {self.pictures:,} pictures"
+            sentence += f", for {passes} {word} over {self.pictures:,} pictures"
         return sentence
 
 

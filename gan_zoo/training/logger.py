@@ -66,12 +66,10 @@ class Logger:
         self._trackers = trackers
         self._steps, self._batch, self._on_grid = steps, batch, on_grid
         notebook = tqdm.__name__ == "tqdm_notebook"
-        # One unit is an image, so that the bar's own rate is images a second.
         self._bar = tqdm(
-            total=steps * batch,
-            initial=start * batch,
-            unit=" images",
-            unit_scale=True,
+            total=steps,
+            initial=start,
+            unit=" steps",
             disable=False if notebook else None,
             smoothing=0.1,
         )
@@ -100,12 +98,12 @@ class Logger:
         self, step: int, summary: str, speed: float = math.nan, *, line: bool = False
     ) -> None:
         """Show a summary behind the bar; without one, print it if ``line``, or each half minute."""
-        self._summary = f"step {step}, {summary}"
+        rate = "" if math.isnan(speed) else f", {speed:.0f} images/s"
+        self._summary = f"step {step}, {summary}{rate}"
         self._bar.set_postfix_str(self._summary, refresh=False)
-        self._bar.update(step * self._batch - self._bar.n)
+        self._bar.update(step - self._bar.n)
         quiet = time.monotonic() - self._printed_at
         if self._bar.disable and (line or quiet > _QUIET_SECONDS):  # not a terminal
-            rate = "" if math.isnan(speed) else f", {speed:.0f} images/s"
             self.print(f"step {step}/{self._steps}: {summary}{rate}")
 
     def grid(self, step: int, samples: np.ndarray, columns: int | None = None) -> None:

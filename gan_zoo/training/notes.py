@@ -58,16 +58,16 @@ def few_images(given: Config, config: Config, data: Dataset) -> Iterator[str]:
         yield f"scores are not computed: they need 2 images or more, and {there} to train on."
 
 
-def trained_already(given: Config, folder: Path, step: int) -> str:
-    """Return the sentence for a run that came to its last step before.
-
-    Args:
-        given: The settings that were asked for.
-        folder: The folder of the run.
-        step: Its last step.
-    """
-    more = "--passes=0" if step < given.steps else "a larger --steps"
-    return f"{folder} is trained already, to step {step} of {step}; {more} goes on."
+def off_chunks(config: Config) -> Iterator[str]:
+    """Yield a sentence if something is asked for between the ends of two chunks of steps."""
+    names = ("sample_every", "save_every", "eval_every")
+    off = [name for name in names if getattr(config, name) % config.log_every]
+    if off:
+        yield (
+            f"{' and '.join(f'--{name}={getattr(config, name)}' for name in off)}: this is done"
+            f" after every {config.log_every} steps (--log_every) only, and so up to"
+            f" {config.log_every - 1} steps later."
+        )
 
 
 def unchecked_parts(config: Config) -> Iterator[str]:

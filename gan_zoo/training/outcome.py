@@ -25,6 +25,7 @@ class Stopped(Exception):  # noqa: N818 -- it is not an error
     def __init__(self, outcome: Outcome, step: int, steps: int):
         """Stop after ``step`` of ``steps`` steps."""
         super().__init__(
-            f"stopped at step {step} of {steps} and saved; the same command goes on from there."
+            f"stopped at step {step} of {steps} and saved; the same command goes on from"
+            f" step {step}."
         )
         self.outcome = outcome

@@ -28,7 +28,12 @@ from gan_zoo.game.labels import condition_classes, layout_of, rare_class_warning
 from gan_zoo.game.step import Game
 from gan_zoo.phases import phase
 from gan_zoo.runs.checkpoints import Checkpoints
-from gan_zoo.runs.resume import check_resumable, edited_plugins, record_resume
+from gan_zoo.runs.resume import (
+    check_resumable,
+    edited_plugins,
+    record_resume,
+    trained_already,
+)
 from gan_zoo.runs.run import Run
 from gan_zoo.runs.writer import Writer
 from gan_zoo.training import notes, origin, trainer
@@ -120,7 +125,7 @@ def set_up(
     start = checkpoints.restore()
     _check_start(config, run, distribution, start, resumed)
     if start >= config.steps and run.exported_step == start:
-        print(notes.trained_already(given, run.folder, start))
+        print(trained_already(given, run.folder, start))
         return None
     # A mistake in the extractor must come before anything is recorded.
     about = [*notes.few_images(given, config, data)]
@@ -149,7 +154,7 @@ def set_up(
         if start_weights:
             advice += start_weights.notes(data)
         opening = notes.opening(config, run.folder, data, start)
-        takes = f"it takes {count_estimate(config, game, data)}; after the first steps, the time."
+        takes = f"the run takes {count_estimate(config, game, data)}; its time is told soon."
         for line in (*data.notes, *about, *checkpoints.notes, *advice, opening, takes):
             logger.print(line)
         with phase("features of real images"):
@@ -189,7 +194,7 @@ def _advice(config: Config, game: Game, data: Dataset, before: int, start: int) 
 
     ``before`` is what ``--steps`` was before; ``start`` the steps done.
     """
-    advice = [*notes.early_zero_rates(game, config.steps)]
+    advice = [*notes.off_chunks(config), *notes.early_zero_rates(game, config.steps)]
     if start:
         return advice + [*notes.changed_rates(game, config, before, start)]
     advice += notes.unchecked_parts(config)
