@@ -163,7 +163,11 @@ def test_other_settings_and_a_trained_run_are_told_before_data_are_read(tmp_path
     config, run = Config(batch=64, steps=20, precision="auto"), Run(tmp_path)
     assert not is_trained(run, config)
     settled = dataclasses.replace(config, batch=10, precision="bfloat16")  # as few images make it
-    record = {"config": dataclasses.asdict(settled), "data": {}, "exported": 20}
+    record = {
+        "config": dataclasses.asdict(settled),
+        "data": {"hash": "", "count": 0, "shape": []},
+        "exported": 20,
+    }
     (tmp_path / "config.json").write_text(json.dumps(record))
     (tmp_path / "metrics.jsonl").write_text('{"step": 20, "images": 200}\n')
     assert not is_trained(run, config)  # nothing is exported, and no checkpoint there
