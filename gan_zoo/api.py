@@ -16,7 +16,7 @@ from gan_zoo.datasets.reading import read_ahead
 from gan_zoo.errors import UserError
 from gan_zoo.runs import logs, run
 from gan_zoo.runs.places import require_places
-from gan_zoo.runs.resume import is_trained
+from gan_zoo.runs.resume import refuse_other_settings
 
 if TYPE_CHECKING:
     from gan_zoo.analysis.evaluate import Evaluation
@@ -102,8 +102,8 @@ def train(
     """
     resolved = from_settings(settings, config)
     require_places(resolved)
-    if not overwrite and is_trained(Run(resolved.run_dir), resolved):
-        return Run(resolved.run_dir)
+    if not overwrite:
+        refuse_other_settings(Run(resolved.run_dir), resolved)
     onednn.follow(resolved.run_dir)
     read = read_ahead(resolved)
     cli.load_tensorflow(verbose=False)

@@ -12,8 +12,8 @@ from gan_zoo.config import Config
 from gan_zoo.errors import UserError
 from gan_zoo.runs.logs import LogWriter, read_metrics, training_clock
 from gan_zoo.runs.provenance import source_commit
-from gan_zoo.runs.resume import check_resumable, is_trained, remove_run
-from gan_zoo.runs.run import EXPORTS, Records, Run, open_run, recorded_classes
+from gan_zoo.runs.resume import check_resumable, refuse_other_settings, remove_run
+from gan_zoo.runs.run import Records, Run, open_run, recorded_classes
 
 
 def git(folder, *words):
@@ -159,25 +159,20 @@ def test_workers_that_are_started_again_do_not_overwrite():
     assert launch._without(words, "overwrite") == ["--steps=3", "--workdir=overwrite"]
 
 
-def test_other_settings_and_a_trained_run_are_told_before_data_are_read(tmp_path, capsys):
+def test_other_settings_are_told_before_data_are_read(tmp_path):
     config, run = Config(batch=64, steps=20, precision="auto"), Run(tmp_path)
-    assert not is_trained(run, config)
+    refuse_other_settings(run, config)
     settled = dataclasses.replace(config, batch=10, precision="bfloat16")  # as few images make it
     record = {
         "config": dataclasses.asdict(settled),
         "data": {"hash": "", "count": 0, "shape": []},
-        "exported": 20,
     }
     (tmp_path / "config.json").write_text(json.dumps(record))
+    refuse_other_settings(run, dataclasses.replace(config, seed=1))  # it was never trained
     (tmp_path / "metrics.jsonl").write_text('{"step": 20, "images": 200}\n')
-    assert not is_trained(run, config)  # nothing is exported, and no checkpoint there
-    for name in (*EXPORTS, "checkpoints/step-10.index", "checkpoints/step-20.index"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).write_text("x")
-    assert is_trained(run, config)
-    assert "trained already, to step 20 of 20" in capsys.readouterr().out
-    assert not is_trained(run, dataclasses.replace(config, steps=30))
+    refuse_other_settings(run, config)
+    refuse_other_settings(run, dataclasses.replace(config, steps=30))
     with pytest.raises(UserError, match="seed 0 -> 1"):
-        is_trained(run, dataclasses.replace(config, seed=1))
+        refuse_other_settings(run, dataclasses.replace(config, seed=1))
     with pytest.raises(UserError, match="batch 10 -> 8"):
-        is_trained(run, dataclasses.replace(config, batch=8))
+        refuse_other_settings(run, dataclasses.replace(config, batch=8))

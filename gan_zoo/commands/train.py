@@ -31,7 +31,7 @@ from gan_zoo.datasets.reading import read_ahead
 from gan_zoo.errors import ExitCode, UserError
 from gan_zoo.files import user_path
 from gan_zoo.runs.places import require_places
-from gan_zoo.runs.resume import is_trained
+from gan_zoo.runs.resume import refuse_other_settings
 from gan_zoo.runs.run import Run
 
 if TYPE_CHECKING:
@@ -164,9 +164,8 @@ def main(values: flags.FlagValues, rest: list[str]) -> int:
         cli.load_tensorflow(values.verbose)
         _dry_run(settings)
         return 0
-    alone = settings.strategy != "multi_worker"
-    if alone and not values.overwrite and is_trained(Run(settings.run_dir), settings):
-        return 0
+    if settings.strategy != "multi_worker" and not values.overwrite:
+        refuse_other_settings(Run(settings.run_dir), settings)
     with phases.phase("begin to read images"):
         read = read_ahead(settings)
     cli.load_tensorflow(values.verbose)

@@ -125,7 +125,7 @@ class Result(NamedTuple):
         return cls(
             record["value"],
             record["error"],
-            Stamp(*(record[f] for f in Stamp._fields[:-1]), str(record.get("data", ""))),
+            Stamp(**{"data": "", **{f: record[f] for f in Stamp._fields if f in record}}),
             record.get("warning", ""),
         )
 

@@ -6,7 +6,7 @@ import zipfile
 import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -81,21 +81,18 @@ def write_statistics(
     one in ``floor``.
     """
     x = np.asarray(features, np.float64)
+    content: dict[str, Any] = {
+        "mu": x.mean(axis=0),
+        "sigma": np.cov(x, rowvar=False),
+        "n": len(x),
+        "made_by": _made_by(extractor),
+        "data": stamp.data,
+        "data_hash": stamp.data_hash,
+    }
+    for result in floor[:1]:
+        content |= {"floor": result.value, "floor_n": result.stamp.n_fake}
     with whole_file(path) as part, part.open("wb") as file:
-        np.savez_compressed(
-            file,
-            mu=x.mean(axis=0),
-            sigma=np.cov(x, rowvar=False),
-            n=np.array(len(x)),
-            made_by=np.array(_made_by(extractor)),
-            data=np.array(stamp.data),
-            data_hash=np.array(stamp.data_hash),
-            **{
-                name: np.array(value)
-                for result in floor[:1]
-                for name, value in (("floor", result.value), ("floor_n", result.stamp.n_fake))
-            },
-        )
+        np.savez_compressed(file, **content)
 
 
 def read_statistics(path: Path) -> StoredStatistics:

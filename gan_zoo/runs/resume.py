@@ -12,16 +12,16 @@ from gan_zoo.runs.plugin_code import edited, plugin_code
 from gan_zoo.runs.run import Run, recorded_classes
 
 
-def is_trained(run: Run, config: Config) -> bool:
-    """Whether a run of these settings is trained to its end already; then say so.
+def refuse_other_settings(run: Run, config: Config) -> None:
+    """Refuse a run that has been trained with other settings, as far as its record tells.
 
-    Its data are not looked at.
+    Data and checkpoints are not looked at, so that it costs nothing; see :func:`check_resumable`.
 
     Raises:
         UserError: The run in the folder has other settings and has been trained.
     """
     if not run.exists:
-        return False
+        return
     old = run.record["config"]
     # Set from the machine, and to the checkpoint of another run.
     settled = {"start_from": old.get("start_from", "")}
@@ -32,13 +32,6 @@ def is_trained(run: Run, config: Config) -> bool:
         changed = []  # so few images may have lowered it
     if changed and run.metrics:
         raise _other_settings(run, changed)
-    if changed or run.exported_step != config.steps:
-        return False
-    steps = [int(path.stem[5:]) for path in run.folder.glob("checkpoints/step-*.index")]
-    if max(steps, default=0) != config.steps:
-        return False
-    print(trained_already(config, run.folder, config.steps))
-    return True
 
 
 def trained_already(given: Config, folder: Path, step: int) -> str:
