@@ -12,6 +12,8 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 import gc
 import importlib
 import importlib.util
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -108,6 +110,20 @@ def export(self, filepath, **_):
 keras.Model.export = export
 sys.exit(run.main(sys.argv[1:]))
 """
+
+
+@pytest.fixture
+def forked_runs(forks, monkeypatch):
+    """Let comparisons fork their runs, and take all nets as equally large."""
+    process = subprocess.Popen
+
+    def fork_if_run(command, **settings):
+        if command[:3] != [sys.executable, "-m", "gan_zoo.run"]:
+            return process(command, **settings)
+        return forks.start(*command[3:], code=RUN_WITHOUT_SAVED_MODEL)
+
+    monkeypatch.setattr(subprocess, "Popen", fork_if_run)
+    monkeypatch.setattr("gan_zoo.game.flops.step_flops", lambda *_: 1e9)
 
 
 @pytest.fixture(scope="session")

@@ -29,7 +29,7 @@ from gan_zoo.config import Config
 from gan_zoo.errors import UserError
 from gan_zoo.runs.logs import last_metrics
 from gan_zoo.runs.run import Run
-from tests.conftest import RUN_WITHOUT_SAVED_MODEL, SMALL
+from tests.conftest import SMALL
 
 ROOT = Path(__file__).parent.parent
 NO_STUDIES = ("common.py", "keras_layers.py", "noise_nets.py")  # what studies import
@@ -581,16 +581,7 @@ def test_a_run_starts_in_a_group_of_its_own_on_its_cores_and_prints_to_its_log(t
     assert log.read_text().startswith("gan_zoo: --steps=-5 is too small")
 
 
-def test_with_real_runs_equal_variants_are_equal(module, forks, faces, tmp_path, monkeypatch):
-    process = subprocess.Popen
-
-    def fork_if_run(command, **settings):
-        if command[:3] != [sys.executable, "-m", "gan_zoo.run"]:
-            return process(command, **settings)
-        return forks.start(*command[3:], code=RUN_WITHOUT_SAVED_MODEL)
-
-    monkeypatch.setattr(subprocess, "Popen", fork_if_run)
-    monkeypatch.setattr("gan_zoo.game.flops.step_flops", lambda *_: 1e9)
+def test_with_real_runs_equal_variants_are_equal(module, forked_runs, faces, tmp_path):
     words = [
         word
         for word in SMALL

@@ -1,14 +1,12 @@
 """The pair of R3GAN: equal to the authors' code."""
 
-import json
-from pathlib import Path
-
 import keras
 import numpy as np
 import pytest
 
 from gan_zoo import registry
-from gan_zoo.layers import Basis, Conv2D, layers_in_order
+from gan_zoo.layers import Basis, Conv2D
+from tests.authors import of_class, weights_and_outputs
 
 SIZES = "width=4, max_width=8, blocks=1, group=4, smooth=True"
 
@@ -19,17 +17,7 @@ def theirs():
 
     All weights are random, those too that begin at 0.
     """
-    found = np.load(Path(__file__).parent / "fixtures" / "r3gan_pytorch.npz")
-    weights, at = {}, 0
-    for name, shape in json.loads(str(found["names"])):
-        size = int(np.prod(shape))
-        weights[name] = found["weights"][at : at + size].reshape(shape)
-        at += size
-    return weights, found
-
-
-def of_class(net, kind):
-    return [layer for layer in layers_in_order(net) if type(layer) is kind]
+    return weights_and_outputs("r3gan_pytorch")
 
 
 def set_convolutions(net, weights, half):

@@ -2,8 +2,6 @@
 
 import importlib
 import json
-import subprocess
-import sys
 from unittest.mock import MagicMock
 
 import pytest
@@ -281,16 +279,7 @@ def test_rates_fall_over_the_whole_run_at_every_rung(gen_opt, update, expected):
         assert str(fixed.spec("gen_opt")) == str(given.spec("gen_opt"))
 
 
-def test_a_real_search_trains_a_finalist_as_one_run(forks, faces, tmp_path, monkeypatch):
-    process = subprocess.Popen
-
-    def fork_if_run(command, **settings):
-        if command[:3] != [sys.executable, "-m", "gan_zoo.run"]:
-            return process(command, **settings)
-        return forks.start(*command[3:], code=RUN_WITHOUT_SAVED_MODEL)
-
-    monkeypatch.setattr(subprocess, "Popen", fork_if_run)
-    monkeypatch.setattr("gan_zoo.game.flops.step_flops", lambda *_: 1e9)
+def test_a_real_search_trains_a_finalist_as_one_run(forked_runs, forks, faces, tmp_path):
     words = [
         *(w for w in SMALL if not w.startswith(("--steps", "--eval", "--sample_every", "--save"))),
         "--gen=dense((8,))", "--disc=dense((8,))", f"--data_dir={faces}",

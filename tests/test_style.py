@@ -1,8 +1,5 @@
 """The style-based pair: equal to the authors' code, and what is ours of it by hand."""
 
-import json
-from pathlib import Path
-
 import keras
 import numpy as np
 import pytest
@@ -12,7 +9,8 @@ from gan_zoo import registry
 from gan_zoo.config import Config
 from gan_zoo.contracts import Batch, DiscOutputs
 from gan_zoo.game import build, sampling
-from gan_zoo.layers import fir, layers_in_order, networks_of_styles, style, truncated
+from gan_zoo.layers import fir, networks_of_styles, style, truncated
+from tests.authors import of_class, weights_and_outputs
 
 SIZES = "width=2, max_width=6"
 
@@ -23,17 +21,7 @@ def theirs():
 
     Noise is its constant one, groups of D's standard deviation have 2 images, and tanh follows G.
     """
-    found = np.load(Path(__file__).parent / "fixtures" / "stylegan2_ada_pytorch.npz")
-    weights, at = {}, 0
-    for name, shape in json.loads(str(found["names"])):
-        size = int(np.prod(shape))
-        weights[name] = found["weights"][at : at + size].reshape(shape)
-        at += size
-    return weights, found
-
-
-def of_class(net, kind):
-    return [layer for layer in layers_in_order(net) if type(layer) is kind]
+    return weights_and_outputs("stylegan2_ada_pytorch")
 
 
 def by_name(layers):

@@ -14,7 +14,7 @@ from __future__ import annotations
 from absl import flags
 
 from gan_zoo import cli
-from gan_zoo.commands.flags import checkpoint_of, define_checkpoint_flags
+from gan_zoo.commands.flags import checkpoint_of, define_checkpoint_flags, define_sheet_flags
 from gan_zoo.errors import UserError
 from gan_zoo.files import file_to_write
 from gan_zoo.runs.run import Run
@@ -33,19 +33,7 @@ def define_flags(values: flags.FlagValues) -> None:
         "a .png that does not exist yet; by default directions.png in the run's folder",
         flag_values=values,
     )
-    flags.DEFINE_integer(
-        "size",
-        1024,
-        "pixels of the longer side at least, by repeating pixels; 0 keeps the size",
-        0,
-        flag_values=values,
-    )
-    flags.DEFINE_string(
-        "label",
-        "",
-        "the class of all images, its name or number; the first by default",
-        flag_values=values,
-    )
+    define_sheet_flags(values, 1024)
     define_checkpoint_flags(values)
 
 

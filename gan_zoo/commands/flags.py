@@ -82,6 +82,39 @@ def truncation_of(values: flags.FlagValues) -> float:
     return values.truncation
 
 
+def define_sheet_flags(values: flags.FlagValues, size: int) -> None:
+    """Define ``--size``, with its default, and ``--label``: of a picture of one class."""
+    flags.DEFINE_integer(
+        "size",
+        size,
+        "pixels of the longer side at least, by repeating pixels; 0 keeps the size",
+        0,
+        flag_values=values,
+    )
+    flags.DEFINE_string(
+        "label",
+        "",
+        "the class of all images, its name or number; the first by default",
+        flag_values=values,
+    )
+
+
+def define_held_out_flags(values: flags.FlagValues) -> None:
+    """Define ``--held_out`` and ``--held_out_dir``: images that training did not use."""
+    flags.DEFINE_string(
+        "held_out",
+        "",
+        "held-out images as for --data, such as mnist(split='test'); by default --holdout's",
+        flag_values=values,
+    )
+    flags.DEFINE_string(
+        "held_out_dir",
+        "",
+        "where held-out images are: a folder, an archive or an array",
+        flag_values=values,
+    )
+
+
 def define_image_flags(
     values: flags.FlagValues,
     image_size: str = "",

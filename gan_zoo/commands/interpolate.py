@@ -21,6 +21,7 @@ from gan_zoo import cli
 from gan_zoo.commands.flags import (
     checkpoint_of,
     define_checkpoint_flags,
+    define_sheet_flags,
     define_truncation,
     truncation_of,
 )
@@ -59,19 +60,7 @@ def define_flags(values: flags.FlagValues) -> None:
         flag_values=values,
     )
     flags.DEFINE_float("fps", 16, "frames per second of a film", 0.1, 50, flag_values=values)
-    flags.DEFINE_integer(
-        "size",
-        LEAST,
-        "pixels of the longer side at least, by repeating pixels; 0 keeps the size",
-        0,
-        flag_values=values,
-    )
-    flags.DEFINE_string(
-        "label",
-        "",
-        "the class of all images, its name or number; the first by default",
-        flag_values=values,
-    )
+    define_sheet_flags(values, LEAST)
     flags.DEFINE_enum(
         "space",
         "z",

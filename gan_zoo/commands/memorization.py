@@ -23,7 +23,12 @@ from pathlib import Path
 from absl import flags
 
 from gan_zoo import cli
-from gan_zoo.commands.flags import checkpoint_of, define_subject_flags, subject_of
+from gan_zoo.commands.flags import (
+    checkpoint_of,
+    define_held_out_flags,
+    define_subject_flags,
+    subject_of,
+)
 from gan_zoo.files import file_to_write, free_path, replacing, write_json
 
 
@@ -32,18 +37,7 @@ def define_flags(values: flags.FlagValues) -> None:
     flags.DEFINE_integer(
         "n", 2000, "how many samples; pictures may be fewer", 12, flag_values=values
     )
-    flags.DEFINE_string(
-        "held_out",
-        "",
-        "held-out images as for --data, such as mnist(split='test'); by default --holdout's",
-        flag_values=values,
-    )
-    flags.DEFINE_string(
-        "held_out_dir",
-        "",
-        "where held-out images are: a folder, an archive or an array",
-        flag_values=values,
-    )
+    define_held_out_flags(values)
     flags.DEFINE_integer(
         "pairs", 8, "rows of the picture, for each space", 1, 100, flag_values=values
     )

@@ -17,6 +17,7 @@ from gan_zoo import cli
 from gan_zoo.commands.flags import (
     checkpoint_of,
     define_checkpoint_flags,
+    define_sheet_flags,
     define_truncation,
     truncation_of,
 )
@@ -37,19 +38,7 @@ def define_flags(values: flags.FlagValues) -> None:
         "a .png that does not exist yet; by default mix.png in the run's folder",
         flag_values=values,
     )
-    flags.DEFINE_integer(
-        "size",
-        1024,
-        "pixels of the longer side at least, by repeating pixels; 0 keeps the size",
-        0,
-        flag_values=values,
-    )
-    flags.DEFINE_string(
-        "label",
-        "",
-        "the class of all images, its name or number; the first by default",
-        flag_values=values,
-    )
+    define_sheet_flags(values, 1024)
     define_truncation(values)
     define_checkpoint_flags(values)
 

@@ -30,6 +30,7 @@ from gan_zoo.commands.flags import (
     data_flags_given,
     define_checkpoint_flags,
     define_data_flags,
+    define_held_out_flags,
 )
 from gan_zoo.errors import UserError
 from gan_zoo.files import file_to_write, free_path, user_path, write_json
@@ -62,18 +63,7 @@ def define_flags(values: flags.FlagValues) -> None:
     )
     flags.DEFINE_integer("seed", 0, "of the samples, and of all choices", 0, flag_values=values)
     define_data_flags(values)
-    flags.DEFINE_string(
-        "held_out",
-        "",
-        "held-out images as for --data, such as mnist(split='test'); by default --holdout's",
-        flag_values=values,
-    )
-    flags.DEFINE_string(
-        "held_out_dir",
-        "",
-        "where held-out images are: a folder, an archive or an array",
-        flag_values=values,
-    )
+    define_held_out_flags(values)
     flags.DEFINE_string(
         "out",
         "",
