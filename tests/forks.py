@@ -48,6 +48,14 @@ class Fork:
         self.send_signal(signal.SIGKILL)
 
 
+def users_environment():
+    """Return the environment without the tests' own number of threads (see tests/conftest.py).
+
+    A sum over more threads is rounded in another way, so runs that are compared need equal ones.
+    """
+    return {k: v for k, v in os.environ.items() if k != "TF_NUM_INTRAOP_THREADS"}
+
+
 class Forks:
     """The server: it imports everything once and forks for each process that a test wants."""
 
@@ -72,10 +80,9 @@ class Forks:
     def start(self, *words, code=None, cwd=ROOT, env=None):
         """Start ``python -m gan_zoo.run *words``, or ``python -c code *words``."""
         self._number += 1
-        inherited = {k: v for k, v in os.environ.items() if k != "TF_NUM_INTRAOP_THREADS"}
         out, err = (self._folder / f"{self._number}.{kind}" for kind in ("out", "err"))
         request = {"words": [str(w) for w in words], "code": code, "cwd": str(cwd)}
-        request |= {"env": {**inherited, **(env or {})}, "out": str(out), "err": str(err)}
+        request |= {"env": {**users_environment(), **(env or {})}, "out": str(out), "err": str(err)}
         child = Fork(self, self.ask(request), out, err)
         self._children.append(child)
         return child

@@ -13,6 +13,7 @@ import time
 import pytest
 
 from tests.conftest import RUN_WITHOUT_SAVED_MODEL, SMALL
+from tests.forks import users_environment
 from tests.test_replicas import tasks_of_two_workers
 from tests.test_run import EVALUATED, EVERYTHING, ROOT, assert_same_run, log
 
@@ -149,7 +150,7 @@ def start_launcher(*words, workers=2):
     """Start ``gan_zoo launch`` with some flags of a training."""
     return subprocess.Popen(
         [sys.executable, "-m", "gan_zoo", "launch", f"--workers={workers}", "--", *words],
-        cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
+        cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=users_environment(),
     )  # fmt: skip
 
 
