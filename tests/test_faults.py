@@ -187,9 +187,7 @@ def test_a_signal_to_one_worker_stops_all_at_the_same_step(faces, tmp_path):
 
 def workers_of(launcher):
     """The process numbers of a launcher's children, in the order of their start."""
-    found = subprocess.run(
-        ["pgrep", "-P", str(launcher)], capture_output=True, text=True, check=True
-    )
+    found = subprocess.run(["pgrep", "-P", str(launcher)], capture_output=True, text=True)
     return sorted(int(number) for number in found.stdout.split())
 
 
@@ -281,7 +279,9 @@ def test_the_launcher_refuses_in_a_sentence(words, says):
 def test_a_signal_while_workers_start_ends_the_launcher(faces, tmp_path, number):
     words = [*SMALL, f"--data_dir={faces}", "--steps=100000", f"--workdir={tmp_path / 'run'}"]
     launcher = start_launcher(*words, workers=1)
-    time.sleep(1)
+    deadline = time.time() + 60
+    while not workers_of(launcher.pid) and time.time() < deadline:
+        time.sleep(0.02)
     launcher.send_signal(number)
     said, _ = launcher.communicate(timeout=60)
     assert launcher.returncode == 128 + number
