@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 
 from gan_zoo import phases
 
-SLOW_SECONDS = 2.0  # of one phase, after which a terminal shows it
+SLOW_SECONDS = 1.0  # of one phase, after which a terminal shows it
 QUIET_SECONDS = 30.0  # without a line, after which a pipe or a notebook gets one
 _TICK = 0.5
 
@@ -86,8 +86,8 @@ def print_line(text: str) -> None:
 
 def _bars() -> list:
     """Return the bars on the screen, if any was made."""
-    tqdm = sys.modules.get("tqdm")
-    return list(getattr(tqdm.tqdm, "_instances", ())) if tqdm else []
+    bar = getattr(sys.modules.get("tqdm"), "tqdm", None)  # None too while it is imported elsewhere
+    return list(getattr(bar, "_instances", ()))
 
 
 def close_bars() -> None:

@@ -1,7 +1,9 @@
 """Signs of life: on a terminal the slow phase, in a pipe a line after half a minute."""
 
 import os
+import sys
 import time
+import types
 
 import pytest
 
@@ -77,3 +79,8 @@ def test_the_pulse_beats_within_its_body_only(screen, slow, monkeypatch, capsys)
     with phases.phase("work"):
         time.sleep(0.05)
     assert capsys.readouterr().out == ""
+
+
+def test_a_library_that_another_thread_is_importing_has_no_bars(monkeypatch):
+    monkeypatch.setitem(sys.modules, "tqdm", types.ModuleType("tqdm"))  # nothing is in it yet
+    assert pulse._bars() == []
