@@ -14,6 +14,7 @@ from gan_zoo import cli, images, onednn, pulse
 from gan_zoo.config import Config, from_settings
 from gan_zoo.datasets.reading import read_ahead
 from gan_zoo.errors import UserError
+from gan_zoo.interrupts import short_interrupt
 from gan_zoo.runs import logs, run
 from gan_zoo.runs.places import require_places
 from gan_zoo.runs.resume import refuse_other_settings
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 class Run(run.Run):
     """A run directory, with what the layers above the run directory can do with it."""
 
+    @short_interrupt("the evaluation was stopped; nothing is written to the run.")
     def evaluate(
         self,
         n: int = 10_000,
@@ -45,6 +47,7 @@ class Run(run.Run):
 
         Raises:
             UserError: The data or the checkpoint cannot be loaded.
+            KeyboardInterrupt: Ctrl-C, or the stop button of a notebook; nothing is written.
         """
         cli.load_tensorflow(verbose=False)
         from gan_zoo.analysis.evaluate import evaluate_subject
@@ -58,6 +61,7 @@ class Run(run.Run):
             logs.append_evaluations(self.folder, found.fakes.step, found.results, found.by)
         return found
 
+    @short_interrupt("the report was stopped; an earlier page is as it was.")
     def report(self, out: str | Path | None = None, *, title: str = "", real: bool = True) -> Path:
         """Write the HTML page about the run and return its path: ``report.html`` in its folder.
 
@@ -77,6 +81,7 @@ def open_run(folder: str | Path) -> Run:
     return Run(run.open_run(folder).folder)
 
 
+@short_interrupt("stopped; what the last checkpoint holds is kept, and the same call goes on.")
 def train(
     config: str | Path | Config | None = None,
     *,
@@ -87,7 +92,8 @@ def train(
     """Train a run and return it; the same call again goes on where it stopped.
 
     An interrupt (Ctrl-C, or the stop button of a notebook) saves the run after its current chunk
-    of steps and returns it. An alarm (``on_collapse``) also ends it early, saved, and returns it.
+    of steps and returns it; a second one, or one before the first step, raises KeyboardInterrupt.
+    An alarm (``on_collapse``) also ends it early, saved, and returns it.
 
     Args:
         config: Settings to start from: a preset's name, such as ``"quick64"``, the path of a

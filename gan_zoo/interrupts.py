@@ -7,12 +7,16 @@ net is one instruction of minutes. A thread of its own hears of each signal at o
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import signal
 import threading
 import time
-from collections.abc import Iterator
-from typing import Any, NoReturn
+from collections.abc import Callable, Iterator
+from typing import Any, NoReturn, ParamSpec, TypeVar
+
+_Arguments = ParamSpec("_Arguments")
+_Result = TypeVar("_Result")
 
 GRACE_SECONDS = 1.0  # for a handler, after which the process ends without it
 
@@ -69,6 +73,29 @@ def handling(handler: Handler, *, ignored: bool = True) -> Iterator[None]:
     finally:
         for number, before in old.items():
             signal.signal(number, before or signal.SIG_DFL)
+
+
+def short_interrupt(
+    sentence: str,
+) -> Callable[[Callable[_Arguments, _Result]], Callable[_Arguments, _Result]]:
+    """Let Ctrl-C end a function for notebooks by a KeyboardInterrupt with a short traceback.
+
+    Args:
+        sentence: What became of the call, the text of the exception.
+    """
+
+    def decorate(function: Callable[_Arguments, _Result]) -> Callable[_Arguments, _Result]:
+        @functools.wraps(function)
+        def call(*args: _Arguments.args, **kwargs: _Arguments.kwargs) -> _Result:
+            with contextlib.suppress(KeyboardInterrupt):
+                return function(*args, **kwargs)
+            # The first one is gone with its frames in TensorFlow, and so are the progress bars
+            # that these held open.
+            raise KeyboardInterrupt(sentence)
+
+        return call
+
+    return decorate
 
 
 @contextlib.contextmanager

@@ -4,8 +4,12 @@ import signal
 import subprocess
 import sys
 import time
+import traceback
 
 import pytest
+
+import gan_zoo
+from gan_zoo.interrupts import short_interrupt
 
 # A mutex that is locked twice waits for ever, as one native call.
 _STUCK = """
@@ -66,3 +70,42 @@ def test_of_a_long_chunk_the_first_signal_is_answered_and_the_second_ends_it(stu
     process.send_signal(signal.SIGINT)
     assert process.wait(timeout=20) == 128 + signal.SIGINT
     assert process.stderr.read() == "\ngan_zoo: stopped.\n"
+
+
+def _deep(depth, closed):
+    """Wait in a bar at the end of many frames, as TensorFlow has them, for a Ctrl-C."""
+    if depth:
+        return _deep(depth - 1, closed)
+
+    def bar():
+        try:
+            yield from range(3)
+        finally:
+            closed.append(True)
+
+    for _ in bar():
+        raise KeyboardInterrupt
+    return None
+
+
+def test_an_interrupt_in_a_notebook_has_a_short_traceback_and_closes_its_bars():
+    closed = []
+    with pytest.raises(KeyboardInterrupt, match=r"^nothing is written$") as caught:
+        short_interrupt("nothing is written")(_deep)(60, closed)
+    assert closed == [True]
+    assert len("".join(traceback.format_exception(caught.value)).splitlines()) < 12
+    assert short_interrupt("")(round)(2.345, ndigits=1) == 2.3
+
+
+def test_an_evaluation_that_is_interrupted_writes_nothing(tmp_path, monkeypatch):
+    def interrupted(subject, *, progress, **_):
+        progress("drawing samples")
+        return _deep(60, [])
+
+    monkeypatch.setattr("gan_zoo.cli.load_tensorflow", lambda verbose: None)
+    monkeypatch.setattr("gan_zoo.analysis.subject.find_subject", lambda folder: folder)
+    monkeypatch.setattr("gan_zoo.analysis.evaluate.evaluate_subject", interrupted)
+    with pytest.raises(KeyboardInterrupt, match="nothing is written to the run") as caught:
+        gan_zoo.Run(tmp_path).evaluate()
+    assert len(traceback.extract_tb(caught.value.__traceback__)) == 2
+    assert list(tmp_path.iterdir()) == []

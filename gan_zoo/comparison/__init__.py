@@ -17,12 +17,17 @@ import filelock
 from gan_zoo import cli
 from gan_zoo.config import Config
 from gan_zoo.errors import UserError
+from gan_zoo.interrupts import short_interrupt
 
 if TYPE_CHECKING:
     from gan_zoo.comparison.plan import Plan
     from gan_zoo.comparison.queue import Device
 
 
+_STOPPED = "stopped; the same call continues."
+
+
+@short_interrupt(_STOPPED)
 def compare(
     variants: Mapping[str, Mapping[str, Any]],
     base: Config,
@@ -95,6 +100,7 @@ def compare(
     return found
 
 
+@short_interrupt(_STOPPED)
 def search(
     variants: Mapping[str, Mapping[str, Any]],
     base: Config,

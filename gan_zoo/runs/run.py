@@ -28,6 +28,7 @@ from gan_zoo.config import Config, from_json
 from gan_zoo.contracts import Classes
 from gan_zoo.errors import UserError
 from gan_zoo.files import user_path, write_json
+from gan_zoo.interrupts import short_interrupt
 from gan_zoo.phases import phase
 from gan_zoo.runs import logs
 from gan_zoo.runs.logs import Record
@@ -399,6 +400,7 @@ class Run:
 
         return bool(stored_steps(self.folder / "checkpoints"))
 
+    @short_interrupt("the drawing was stopped.")
     def sample(
         self,
         n: int = 16,
@@ -436,6 +438,7 @@ class Run:
             labels = np.full(n, parse_label(game, str(label)), np.int32)
         return sampling.sample(game, n, seed, labels=labels, ema=ema, truncation=truncation)
 
+    @short_interrupt("the drawing was stopped.")
     def grid(
         self,
         n: int = 36,
