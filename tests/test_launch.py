@@ -1,6 +1,9 @@
 """The launcher and its workers, here scripts of the shell in place of trainings."""
 
+import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -54,6 +57,43 @@ def test_workers_that_do_not_end_are_killed_with_their_children(
         assert time.monotonic() < deadline, alive
         time.sleep(0.05)
     assert len(children) == 2
+
+
+_LAUNCHER = """
+import sys
+from gan_zoo.distributed import launch
+sys.executable = sys.argv[1]
+launch._WorkerGroup().run(["a:1", "b:1"], [0, 1], [])
+"""
+
+
+def test_workers_of_a_launcher_that_is_killed_end_by_themselves(tmp_path):
+    worker, pids = tmp_path / "worker", tmp_path / "worker.pids"
+    # Each with a child, and each says by SIGTERM's code that it could have saved.
+    worker.write_text(
+        """#!/bin/sh
+        trap 'echo saved >> $0.saved; exit 143' TERM
+        sleep 60 & echo $$ $! >> $0.pids; wait
+        """
+    )
+    worker.chmod(0o755)
+    launcher = subprocess.Popen(
+        [sys.executable, "-c", _LAUNCHER, worker], start_new_session=True, stdout=subprocess.PIPE
+    )
+    try:
+        wait_for(lambda: pids.exists() and len(pids.read_text().split()) == 4)
+    finally:
+        os.killpg(launcher.pid, signal.SIGKILL)
+    wait_for(lambda: not any(map(lives, pids.read_text().split())))
+    wait_for(lambda: (tmp_path / "worker.saved").read_text() == "saved\n" * 2)
+    launcher.communicate()  # nobody holds its output
+
+
+def wait_for(condition, seconds=10):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 def lives(pid):

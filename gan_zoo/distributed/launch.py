@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import IO
 
 from gan_zoo.distributed import rendezvous
@@ -34,7 +34,8 @@ def launch(
     """Train with several workers, and start all again when one is lost; return the exit code.
 
     SIGINT and SIGTERM are passed on to the workers, which save and end; a second one, or
-    STOP_SECONDS, ends them at once. It must be called in the main thread.
+    STOP_SECONDS, ends them at once. If this process is killed, they save and end, too. It must be
+    called in the main thread.
 
     Args:
         words: The flags of a training.
@@ -78,6 +79,55 @@ def _tell(line: str) -> None:
     print(f"launch: {line}", flush=True)
 
 
+# It reads the numbers of workers, and "done" when they have ended. If the pipe closes before that,
+# the launcher was killed. Workers cannot watch for that by themselves: TensorFlow may hold Python's
+# lock for minutes.
+_GUARD = f"""
+told=$(cat)
+case "$told" in *done*) exit ;; esac
+for pid in $told; do kill -s TERM -- "-$pid"; done
+seconds=0
+while [ $seconds -lt {STOP_SECONDS} ]; do
+    alive=
+    for pid in $told; do kill -s 0 -- "-$pid" && alive=1; done
+    [ $alive ] || exit
+    sleep 1
+    seconds=$((seconds + 1))
+done
+for pid in $told; do kill -s KILL -- "-$pid"; done
+"""
+
+
+@contextlib.contextmanager
+def _guard() -> Iterator[Callable[[int], None]]:
+    """End workers if this process is killed during the body: they save and end, as by SIGTERM.
+
+    Yields:
+        A function to call with the number of each worker, whose process group it leads.
+    """
+    nowhere = subprocess.DEVNULL
+    # In a session of its own, since one may kill this one's group.
+    guard = subprocess.Popen(
+        ["/bin/sh", "-c", _GUARD],
+        stdin=subprocess.PIPE,
+        stdout=nowhere,
+        stderr=nowhere,
+        start_new_session=True,
+    )
+
+    def tell(word: int | str) -> None:
+        assert guard.stdin is not None
+        with contextlib.suppress(OSError):  # somebody ended it
+            guard.stdin.write(f"{word}\n".encode())
+            guard.stdin.flush()
+
+    try:
+        yield tell
+    finally:
+        tell("done")
+        guard.communicate()
+
+
 class _WorkerGroup:
     """This machine's workers, and the signals that came for them."""
 
@@ -104,18 +154,26 @@ class _WorkerGroup:
         """Start workers, wait until all have ended, and return the exit code that counts."""
         if self.signals:  # it came between two attempts
             return 0
-        self._start(addresses, indices, words)
-        if self.signals:  # it came while workers were starting, and missed some
-            self.pass_on(self.signals.pop(), None)
-        code = self._wait()
-        self._stop()
+        with _guard() as tell:
+            self._start(addresses, indices, words, tell)
+            if self.signals:  # it came while workers were starting, and missed some
+                self.pass_on(self.signals.pop(), None)
+            code = self._wait()
+            self._stop()
         self._show_errors(code)
         return code
 
-    def _start(self, addresses: list[str], indices: list[int], words: Sequence[str]) -> None:
+    def _start(
+        self,
+        addresses: list[str],
+        indices: list[int],
+        words: Sequence[str],
+        tell: Callable[[int], None],
+    ) -> None:
         """Start workers, each in its own process group: Ctrl-C reaches them once, from here.
 
-        All workers of this machine say the same, so that one of them is heard.
+        All workers of this machine say the same, so that one of them is heard. The number of each
+        is told at once.
         """
         self.processes.clear()
         self.errors.clear()
@@ -128,6 +186,7 @@ class _WorkerGroup:
             self.processes.append(
                 subprocess.Popen(command, env=environment, stderr=held, start_new_session=True)
             )
+            tell(self.processes[-1].pid)
 
     def _show_errors(self, code: int) -> None:
         """Show what the worker said whose exit code counts, unless one that was heard ended so."""
