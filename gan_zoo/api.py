@@ -16,7 +16,7 @@ from gan_zoo.datasets.reading import read_ahead
 from gan_zoo.errors import UserError
 from gan_zoo.interrupts import short_interrupt
 from gan_zoo.runs import logs, run
-from gan_zoo.runs.places import require_places
+from gan_zoo.runs.places import require_data, require_extractor, require_places
 from gan_zoo.runs.resume import refuse_other_settings
 
 if TYPE_CHECKING:
@@ -49,14 +49,17 @@ class Run(run.Run):
             UserError: The data or the checkpoint cannot be loaded.
             KeyboardInterrupt: Ctrl-C, or the stop button of a notebook; nothing is written.
         """
-        cli.load_tensorflow(verbose=False)
         from gan_zoo.analysis.evaluate import evaluate_subject
         from gan_zoo.analysis.progress import stages
         from gan_zoo.analysis.subject import find_subject
 
+        subject = find_subject(self.folder)
+        require_data(subject.config)
+        require_extractor(subject.config)
+        cli.load_tensorflow(verbose=False)
         asked: dict[str, Any] = {"n": n, "n_real": n, "split": split, "step": step, "best": best}
         with pulse.beating(), stages() as progress:
-            found = evaluate_subject(find_subject(self.folder), progress=progress, **asked)
+            found = evaluate_subject(subject, progress=progress, **asked)
         if log and found.fakes.step is not None:
             logs.append_evaluations(self.folder, found.fakes.step, found.results, found.by)
         return found

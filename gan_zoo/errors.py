@@ -78,3 +78,22 @@ def check_decay(**decays: float) -> None:
     for name, value in decays.items():
         if not 0 <= value < 1:
             raise ValueError(f"{name}={value} must be from 0 to below 1.")
+
+
+def check_rates(
+    learning_rate: float, schedule: str, until: float, warmup: float, final_rate: float
+) -> None:
+    """Raise ``ValueError`` unless a learning rate and its schedule are possible."""
+    check_non_negative(final_rate=final_rate)
+    if schedule == "constant" and final_rate:
+        raise ValueError(f"final_rate={final_rate} needs schedule='linear' or 'cosine'; give one.")
+    check_positive(learning_rate=learning_rate)
+    if schedule not in ("constant", "linear", "cosine"):
+        raise ValueError(f"schedule='{schedule}' is unknown; give constant, linear or cosine.")
+    if schedule == "constant" and until:
+        raise ValueError(
+            f"until={until} cannot go with schedule='constant', which does not end; leave one out."
+        )
+    # 1e4 is a whole number, too.
+    until, warmup = (int(n) if n % 1 == 0 else n for n in (until, warmup))
+    check_at_least(0, until=until, warmup=warmup)

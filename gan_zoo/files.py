@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fnmatch
 import itertools
 import json
 import os
@@ -59,6 +60,27 @@ def user_path(text: str | Path) -> Path:
         raise UserError(
             f"the path {text} cannot be read, since there is no such user; write the whole path."
         ) from None
+
+
+def require_there(*others: str, **paths: str) -> None:
+    """Check that the files or folders exist that arguments of a part name.
+
+    Args:
+        *others: What they may be instead of a path, as patterns of :mod:`fnmatch`.
+        **paths: The arguments, by name.
+
+    Raises:
+        ValueError: One does not exist; the text names it.
+    """
+    for name, path in paths.items():
+        other = any(fnmatch.fnmatchcase(path, pattern) for pattern in others)
+        if other or user_path(path).exists():
+            continue
+        words = [f"'{pattern}'" for pattern in others if pattern]
+        instead = f", or {' or '.join(words)}" if words else ""
+        raise ValueError(
+            f"there is no {path}; {name} must be a file or folder that exists{instead}."
+        )
 
 
 def file_to_write(text: str, *endings: str, again: bool = False) -> Path | None:

@@ -12,7 +12,7 @@ import keras as _keras
 import tensorflow as tf
 
 from gan_zoo import randomness
-from gan_zoo.errors import check_at_least, check_decay, check_non_negative, check_positive
+from gan_zoo.errors import check_decay, check_positive, check_rates
 from gan_zoo.registry import optimizers
 
 
@@ -110,20 +110,11 @@ class Schedule(_keras.optimizers.schedules.LearningRateSchedule):
 def _scheduled(
     learning_rate: float, schedule: str, until: int, warmup: int, updates: int, final: float = 0.0
 ) -> float | Schedule:
-    """Return the learning rate as Keras takes it; ``until=0`` is the end of the ``updates``."""
-    check_non_negative(final_rate=final)
-    if schedule == "constant" and final:
-        raise ValueError(f"final_rate={final} needs schedule='linear' or 'cosine'; give one.")
-    check_positive(learning_rate=learning_rate)
-    if schedule not in ("constant", "linear", "cosine"):
-        raise ValueError(f"schedule='{schedule}' is unknown; give constant, linear or cosine.")
-    if schedule == "constant" and until:
-        raise ValueError(
-            f"until={until} cannot go with schedule='constant', which does not end; leave one out."
-        )
-    # 1e4 is a whole number, too.
-    until, warmup = (int(n) if n % 1 == 0 else n for n in (until, warmup))
-    check_at_least(0, until=until, warmup=warmup)
+    """Return the learning rate as Keras takes it; ``until=0`` is the end of the ``updates``.
+
+    The arguments have passed :func:`~gan_zoo.errors.check_rates`.
+    """
+    until, warmup = int(until), int(warmup)  # 1e4 is a whole number, too
     if schedule == "constant" and not warmup:
         return float(learning_rate)
     until = until or (updates if schedule != "constant" else 0)
@@ -172,9 +163,10 @@ def adam(
         updates: Updates of the net in the whole run: ``--steps``, for D times K under
             ``--update='alternating(K)'``.
     """
-    rate = _scheduled(learning_rate, schedule, until, warmup, updates, final_rate)
+    check_rates(learning_rate, schedule, until, warmup, final_rate)
     check_positive(epsilon=epsilon)
     check_decay(beta_1=beta_1, beta_2=beta_2)
+    rate = _scheduled(learning_rate, schedule, until, warmup, updates, final_rate)
     moving = None
     if final_beta_2 is not None:
         check_decay(final_beta_2=final_beta_2)
@@ -221,8 +213,9 @@ def rmsprop(
         random_version: That of the run, from the framework. Runs of version 1 or 2 keep Keras'
             form, with a rho of 0.9 unless given.
     """
-    rate = _scheduled(learning_rate, schedule, until, warmup, updates, final_rate)
+    check_rates(learning_rate, schedule, until, warmup, final_rate)
     check_positive(epsilon=epsilon)
+    rate = _scheduled(learning_rate, schedule, until, warmup, updates, final_rate)
     if rho is not None:
         check_decay(rho=rho)
     if random_version < 3:
@@ -242,6 +235,7 @@ def sgd(
     updates: int = 0,
 ):
     """Gradient descent with momentum; see ``adam`` for the schedules."""
+    check_rates(learning_rate, schedule, until, warmup, final_rate)
     rate = _scheduled(learning_rate, schedule, until, warmup, updates, final_rate)
     return _keras.optimizers.SGD(rate, float(momentum))
 

@@ -33,6 +33,7 @@ from gan_zoo import paper_names
 from gan_zoo.contracts import Condition, Dataset, FeatureExtractor, Loss, Trick, Update
 from gan_zoo.errors import PartError, UserError
 from gan_zoo.files import user_path
+from gan_zoo.first_checks import Check, first_checks, imported_checks
 from gan_zoo.spec import Spec, american, parse_spec
 
 # What the framework gives to the parts of each table, if they ask for it after `*`.
@@ -89,6 +90,7 @@ class Entry(NamedTuple):
     module: str  # dotted name, or the path of a plugin file
     signature: inspect.Signature | None  # None where the source cannot be read
     summary: str
+    checks: tuple[Check, ...] = ()
 
 
 def _literal(node: ast.expr) -> Any:
@@ -145,12 +147,14 @@ def _entries_in(path: Path, module: str, table: str) -> Iterator[Entry]:
             f"the plugin file {path} is not valid Python ({e}); fix it or leave it out of"
             " --plugins."
         ) from None
+    known = imported_checks(tree)
     for node in tree.body:
         if isinstance(node, ast.FunctionDef) and any(
             _is_register(d, table) for d in node.decorator_list
         ):
             summary = (ast.get_docstring(node) or "").split("\n")[0]
-            yield Entry(node.name, module, _signature_of(node), summary)
+            checks = tuple(first_checks(node, known))
+            yield Entry(node.name, module, _signature_of(node), summary, checks)
 
 
 def _source_of(module: str) -> Path | None:
@@ -419,13 +423,13 @@ class Registry(Mapping):
         return len(self.entries())
 
     def check(self, spec: Spec) -> None:
-        """Check a spec's name and arguments against the part's signature.
+        """Check a spec's name and arguments against the part's signature and its first lines.
 
         The part is loaded only if its signature cannot be read from the source.
 
         Raises:
-            UserError: The name is unknown or the arguments do not fit; the message shows the
-                signature.
+            UserError: The name is unknown or the arguments do not fit, in which case the message
+                shows the signature, or a value is not possible.
         """
         signature = self.entry(spec.name).signature or inspect.signature(self[spec.name])
         asked = [p.name for p in signature.parameters.values() if p.kind is p.KEYWORD_ONLY]
@@ -450,8 +454,29 @@ class Registry(Mapping):
                 f"{spec} does not fit the {self.label} {spec.name}{settable}: {e}; {advice}."
             ) from None
 
-    def with_defaults(self, spec: Spec) -> str:
-        """Return a spec with all arguments that a user may set, such as ``ramp(margin=1.0)``."""
+        self._run_checks(spec, of_places=False)
+
+    def require_places(self, spec: Spec) -> None:
+        """Check that the files exist that a part's first lines require.
+
+        Raises:
+            UserError: One does not.
+        """
+        self._run_checks(spec, of_places=True)
+
+    def _run_checks(self, spec: Spec, of_places: bool) -> None:
+        """Run the checks of places or of values that the code of a part begins with."""
+        checks = [c for c in self.entry(spec.name).checks if c.of_places == of_places]
+        arguments = self._bound(spec).arguments if checks else {}
+        literal = {k: v for k, v in arguments.items() if not isinstance(v, _Unevaluated)}
+        for check in checks:
+            try:
+                check(literal)
+            except ValueError as e:
+                raise UserError(f"{self.label} {spec}: {_one_line(e)}") from None
+
+    def _bound(self, spec: Spec) -> inspect.BoundArguments:
+        """Return all arguments of a part that a user may set: those of a spec, and defaults."""
         signature = self.entry(spec.name).signature or inspect.signature(self[spec.name])
         parameters = signature.parameters.values()
         settable = signature.replace(
@@ -460,6 +485,11 @@ class Registry(Mapping):
         spec = _american_arguments(spec, settable)
         bound = settable.bind(*spec.args, **spec.kwargs)
         bound.apply_defaults()
+        return bound
+
+    def with_defaults(self, spec: Spec) -> str:
+        """Return a spec with all arguments that a user may set, such as ``ramp(margin=1.0)``."""
+        bound = self._bound(spec)
         return str(Spec(spec.name, bound.args, bound.kwargs))
 
     def build(self, spec: str | Spec, **framework: Any) -> Any:

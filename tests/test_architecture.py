@@ -19,6 +19,7 @@ LAYERS = [
         "version",
         "errors",
         "files",
+        "first_checks",
         "contracts",
         "images",
         "spec",

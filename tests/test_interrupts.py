@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 import traceback
+import types
 
 import pytest
 
@@ -103,7 +104,8 @@ def test_an_evaluation_that_is_interrupted_writes_nothing(tmp_path, monkeypatch)
         return _deep(60, [])
 
     monkeypatch.setattr("gan_zoo.cli.load_tensorflow", lambda verbose: None)
-    monkeypatch.setattr("gan_zoo.analysis.subject.find_subject", lambda folder: folder)
+    subject = types.SimpleNamespace(config=gan_zoo.Config())
+    monkeypatch.setattr("gan_zoo.analysis.subject.find_subject", lambda folder: subject)
     monkeypatch.setattr("gan_zoo.analysis.evaluate.evaluate_subject", interrupted)
     with pytest.raises(KeyboardInterrupt, match="nothing is written to the run") as caught:
         gan_zoo.Run(tmp_path).evaluate()

@@ -3,8 +3,10 @@ import inspect
 import pytest
 
 from gan_zoo import registry
+from gan_zoo.config import Config
 from gan_zoo.errors import PartError, UserError
 from gan_zoo.registry import Registry
+from gan_zoo.runs.places import require_extractor, require_places
 from gan_zoo.spec import Spec, american, parse_spec, parse_specs
 
 
@@ -117,6 +119,83 @@ def test_an_argument_of_the_framework_must_stand_after_the_star():
 def test_an_unknown_name_without_a_near_one_points_to_plugins():
     with pytest.raises(UserError, match=r"no trick 'zzz'.*--plugins=FILE adds the parts of a file"):
         registry.tricks.check(Spec("zzz"))
+
+
+FIRST_CHECKS = """
+from gan_zoo.errors import check_at_least, check_decay as decay, check_positive
+from gan_zoo.files import require_there
+from gan_zoo.registry import noises
+
+raise SystemExit("must not be loaded")
+
+@noises.register
+def picky(width: int = 4, rate: float = DEFAULT, path: str = "", size: int = 3):
+    'Noise.'
+    check_at_least(1, width=width)
+    decay(rate=rate)
+    require_there("", "word*", path=path)
+    size = size + 2
+    check_positive(size=size)
+"""
+
+
+def test_the_checks_that_a_part_begins_with_need_no_part(tmp_path, monkeypatch):
+    monkeypatch.setattr(registry.third_party, "files", [])
+    table = Registry("noises", "noise")
+    (tmp_path / "mine.py").write_text(FIRST_CHECKS)
+    registry.add_plugin_file(tmp_path / "mine.py")
+    table.check(parse_spec("picky"))  # a default that is no literal is not known
+    table.check(parse_spec("picky(size=-1)"))  # behind a line that is no check
+    for text, says in {
+        "picky(0)": "noise picky(0): width=0 must be a whole number, 1 or more.",
+        "picky(rate=1.5)": "noise picky(rate=1.5): rate=1.5 must be from 0 to below 1.",
+    }.items():
+        with pytest.raises(UserError) as caught:
+            table.check(parse_spec(text))
+        assert str(caught.value) == says
+    lost = str(tmp_path / "lost")
+    table.check(parse_spec(f"picky(path={lost!r})"))  # places are for those who go there
+    with pytest.raises(UserError, match=r"there is no .*lost; path must be .*, or 'word\*'\."):
+        table.require_places(parse_spec(f"picky(path={lost!r})"))
+    for path in ("", "words", str(tmp_path)):
+        table.require_places(parse_spec(f"picky(path={path!r})"))
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ({"gen_opt": "adam(-1)"}, "--gen_opt: optimizer adam(-1): learning_rate=-1"),
+        ({"disc_opt": "adam(1e-4, beta_1=2)"}, "beta_1=2 must be from 0 to below 1"),
+        ({"disc_opt": "sgd(schedule='zigzag')"}, "schedule='zigzag' is unknown; give constant"),
+        ({"gen_opt": "rmsprop(1e-4, until=1.5, schedule='linear')"}, "until=1.5 must be a whole"),
+        ({"gen": "dcgan(width=0)"}, "width=0 must be a whole number"),
+        ({"tricks": "flip_labels(2.0)"}, "rate=2.0 must be from 0 to 1"),
+    ],
+)
+def test_settings_refuse_values_of_parts_that_are_not_loaded(settings, says):
+    with pytest.raises(UserError) as caught:
+        Config(**settings)
+    assert says in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("extractor", "says"),
+    [
+        ("inception(path='no.pth')", "there is no no.pth; path must .*, or 'pt_inception'"),
+        ("keras_hub('folder')", "there is no folder; "),
+        ("saved_model('nowhere')", "there is no nowhere; "),
+    ],
+)
+def test_a_missing_file_of_an_extractor_is_found_with_the_other_places(extractor, says, tmp_path):
+    config = Config(extractor=extractor, workdir=str(tmp_path / "run"))
+    with pytest.raises(UserError, match=f"--extractor: feature extractor .*{says}"):
+        require_places(config)
+    require_places(Config(extractor=extractor, workdir=str(tmp_path / "run"), eval_every=0))
+
+
+def test_an_extractor_with_a_name_in_place_of_a_file_is_not_looked_for():
+    for text in ("inception", "inception('pt_inception')", "keras_inception", "keras_hub"):
+        require_extractor(Config(extractor=text))
 
 
 def test_what_is_read_from_the_source_is_what_python_sees():

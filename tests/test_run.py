@@ -369,9 +369,9 @@ def test_a_narrow_terminal_still_shows_the_phase(tmp_path, monkeypatch):
     assert "export (3 s); step 1" in last
 
 
-def test_a_mistake_that_only_the_judge_finds_leaves_no_run(train, capsys):
-    assert train("--eval_every=2", "--extractor=saved_model('nowhere')") == 2
-    assert "nowhere" in capsys.readouterr().err
+def test_a_mistake_that_only_the_judge_finds_leaves_no_run(train, capsys, tmp_path):
+    assert train("--eval_every=2", f"--extractor=saved_model({str(tmp_path)!r})") == 2
+    assert "no saved_model.pb" in capsys.readouterr().err
     assert not train.folder.exists()
 
 

@@ -84,7 +84,11 @@ def main(values: flags.FlagValues, rest: list[str]) -> None:
     )
     from gan_zoo.analysis.progress import stages
     from gan_zoo.runs.logs import append_evaluations
+    from gan_zoo.runs.places import require_data, require_extractor
 
+    if not values.real_statistics:
+        require_data(subject.config)
+    require_extractor(subject.config)
     check_split(subject, values.split)
     cli.load_tensorflow(values.verbose)
     checkpoint: dict[str, Any] = {"step": step, "best": best, "ema": ema}

@@ -57,7 +57,10 @@ def main(values: flags.FlagValues, rest: list[str]) -> None:
     from gan_zoo import images
     from gan_zoo.analysis import memorization
     from gan_zoo.analysis.held_out import check_held_out
+    from gan_zoo.runs.places import require_data, require_extractor
 
+    require_data(subject.config)
+    require_extractor(subject.config)
     memorization.check_training_data(subject)
     check_held_out(subject, values.held_out, values.held_out_dir)
     cli.load_tensorflow(values.verbose)

@@ -17,6 +17,7 @@ from gan_zoo.comparison.study import CONTROLLED, SHARED, Settings
 from gan_zoo.config import Config
 from gan_zoo.errors import UserError
 from gan_zoo.files import user_path, write_json
+from gan_zoo.runs.places import require_data, require_extractor
 
 _FIELDS = {field.name for field in dataclasses.fields(Config)}
 
@@ -125,8 +126,10 @@ def make_plan(
         finalists: Of a search.
 
     Raises:
-        UserError: An argument is wrong, or the folder holds something else.
+        UserError: An argument is wrong, the data do not exist, or the folder holds something else.
     """
+    require_data(base)
+    require_extractor(base)
     folder = user_path(workdir)
     checked = _check_variants(variants, base)
     budget = _budget(base, images=images, minutes=minutes, petaflop=petaflop)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from gan_zoo import registry
 from gan_zoo.config import Config, split_checkpoint
 from gan_zoo.datasets.reading import takes_data_dir
 from gan_zoo.datasets.sources import require_path
@@ -11,14 +12,15 @@ from gan_zoo.runs.run import Run
 
 
 def require_places(config: Config) -> None:
-    """Check that the data, the run of ``--from`` and the run directory are there; make nothing.
+    """Check that what a run reads is there, and that its directory can be written; make nothing.
 
     Raises:
-        UserError: The data or the other run do not exist, or nothing can be written to the run
-            directory.
+        UserError: The data, the extractor's file or the run of ``--from`` do not exist, or nothing
+            can be written to the run directory.
     """
-    if config.data_dir and takes_data_dir(config.spec("data")):
-        require_path(user_path(config.data_dir))
+    require_data(config)
+    if config.eval_every:
+        require_extractor(config)
     run = Run(config.run_dir)
     if config.start_from and not run.exists:  # a run that began has its first weights
         folder, _ = split_checkpoint(config.start_from)
@@ -29,6 +31,28 @@ def require_places(config: Config) -> None:
                 raise UserError(f"--from: {e}") from None
     refuse_other_files(run)
     require_writable(run.folder, f"the run directory {run.folder}")
+
+
+def require_data(config: Config) -> None:
+    """Check that ``--data_dir`` exists, if the data are read from it.
+
+    Raises:
+        UserError: It does not.
+    """
+    if config.data_dir and takes_data_dir(config.spec("data")):
+        require_path(user_path(config.data_dir))
+
+
+def require_extractor(config: Config) -> None:
+    """Check that the file or folder exists that ``--extractor`` names, if it names one.
+
+    Raises:
+        UserError: It does not.
+    """
+    try:
+        registry.extractors.require_places(config.spec("extractor"))
+    except UserError as e:
+        raise UserError(f"--extractor: {e}") from None
 
 
 def refuse_other_files(run: Run) -> None:

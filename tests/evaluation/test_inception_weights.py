@@ -247,7 +247,7 @@ def test_the_extractor_takes_the_file_by_name(tmp_path, monkeypatch, random_weig
     assert np.allclose(gray, e.features(np.repeat(images, 3, axis=3)), atol=1e-4)
     with pytest.raises(UserError, match=r"no resize 'bicubic'.* torch-fidelity, pytorch-fid"):
         built(", resize='bicubic'")
-    with pytest.raises(UserError, match=r"no Inception module at .*inception\('pt_inception'\)"):
+    with pytest.raises(UserError, match=r"there is no /nowhere; .*'pt_inception'"):
         registry.extractors.build("inception('/nowhere')", cache_dir=tmp_path)
     # The word takes the file of the cache; nothing is downloaded.
     (tmp_path / "downloads").mkdir()

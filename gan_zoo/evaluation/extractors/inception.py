@@ -20,7 +20,7 @@ from gan_zoo.evaluation.pixels import hash_of_arrays, hash_of_file, in_batches, 
 from gan_zoo.evaluation.savedmodels import extractor_of
 from gan_zoo.evaluation.tensors import resized_tensor
 from gan_zoo.evaluation.torch_weights import read_weights
-from gan_zoo.files import user_path
+from gan_zoo.files import require_there, user_path
 from gan_zoo.registry import extractors
 
 _ADDRESS = "https://tfhub.dev/tensorflow/tfgan/eval/inception/1?tf-hub-format=compressed"
@@ -68,6 +68,7 @@ def inception(path: str = "", resize: str = "", *, cache_dir: str) -> FeatureExt
     Raises:
         UserError: There is no network of this kind at ``path``, or it cannot be downloaded.
     """
+    require_there("", "pt_inception", path=path)
     if resize and resize not in RESIZES:
         raise UserError(
             f"there is no resize '{resize}' for Inception; choose one of {', '.join(RESIZES)}."
@@ -125,8 +126,6 @@ def _folder(path: str, cache: Path) -> Path:
     archive = user_path(path)
     if archive.is_dir():
         return archive
-    if not archive.is_file():
-        raise UserError(f"there is no Inception module at {archive}; {_remedy()}")
     cache = cache.with_name(f"{cache.name}-{archive.stat().st_size}-{archive.stat().st_mtime_ns}")
     if not (cache / "saved_model.pb").is_file():
         unpack(archive, cache)
@@ -209,6 +208,7 @@ def keras_inception(path: str = "imagenet") -> FeatureExtractor:
     Raises:
         UserError: The weights cannot be had.
     """
+    require_there("imagenet", path=path)
     import tensorflow as tf
 
     try:

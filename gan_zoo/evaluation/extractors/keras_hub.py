@@ -11,7 +11,7 @@ import numpy as np
 from gan_zoo.contracts import FeatureExtractor
 from gan_zoo.errors import UserError
 from gan_zoo.evaluation.pixels import hash_of_arrays, in_batches
-from gan_zoo.files import user_path
+from gan_zoo.files import require_there, user_path
 from gan_zoo.registry import extractors
 
 _PATCH = 14
@@ -37,6 +37,7 @@ def keras_hub(preset: str = "dinov2_small", size: int = 224) -> FeatureExtractor
     Raises:
         UserError: KerasHub is missing, the network cannot be had, or it is no DINOv2.
     """
+    require_there("dinov2_*", "kaggle://*", "hf://*", "modelscope://*", preset=preset)
     network, converter = _loaded(preset, size)
     name = re.sub(r"[^\w.-]+", "_", preset.rstrip("/").rsplit("/", 1)[-1])
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gan_zoo.contracts import FeatureExtractor
 from gan_zoo.evaluation.savedmodels import extractor_of
-from gan_zoo.files import user_path
+from gan_zoo.files import require_there, user_path
 from gan_zoo.registry import extractors
 
 
@@ -24,4 +24,5 @@ def saved_model(
     Raises:
         UserError: There is no SavedModel, or it has no such output.
     """
+    require_there(path=path)
     return extractor_of("saved_model", user_path(path), size=size, features=features, logits=logits)
