@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import sys
 import time
@@ -259,7 +260,9 @@ def evaluation_lines(evaluation: Evaluation) -> Iterator[str]:
     if floor:
         lines.append(_floor_line(evaluation))
     yield from (f"  {line}" for line in lines)
-    yield str(judge(evaluation.results, floors, tricks=evaluation.subject.config.tricks))
+    subject = evaluation.subject
+    settings = dataclasses.asdict(subject.config) if subject.run else None
+    yield str(judge(evaluation.results, floors, settings=settings))
 
 
 def _floor_line(evaluation: Evaluation) -> str:

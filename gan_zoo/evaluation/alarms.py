@@ -12,6 +12,9 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from gan_zoo.evaluation import advice
+from gan_zoo.evaluation.advice import Settings, any_of
+
 Record = Mapping[str, Any]
 
 
@@ -43,6 +46,7 @@ def check(
     floor: float = 0.0,
     diversity: str = "",
     recall: str = "",
+    settings: Settings | None = None,
 ) -> list[Alarm]:
     """Return all alarms that hold at the end of a history; values that are missing raise none.
 
@@ -54,13 +58,15 @@ def check(
         diversity: Key of the samples' diversity over that of real images, such as
             ``eval/diversity-embedded``.
         recall: Key of recall, such as ``eval/recall-embedded``.
+        settings: Of the run, by name; what it has is not advised.
     """
+    own = settings or {}
     alarms = [
-        nan(history),
-        collapse(history, diversity=diversity, recall=recall),
-        disc_saturated(history),
-        gen_stuck(history),
-        past_best(history, score=score, floor=floor),
+        nan(history, own),
+        collapse(history, own, diversity=diversity, recall=recall),
+        disc_saturated(history, own),
+        gen_stuck(history, own),
+        past_best(history, own, score=score, floor=floor),
     ]
     return [alarm for alarm in alarms if alarm is not None]
 
@@ -82,7 +88,7 @@ def _since(series: Sequence[tuple[int, float]], bad: Sequence[bool], least: int)
     return series[-length][0] if length >= least else None
 
 
-def nan(history: Sequence[Record]) -> Alarm | None:
+def nan(history: Sequence[Record], settings: Settings) -> Alarm | None:
     """A value of the newest record is NaN, infinite, or None (JSON's word for both)."""
     if not history:
         return None
@@ -92,17 +98,24 @@ def nan(history: Sequence[Record]) -> Alarm | None:
     )
     if not bad:
         return None
+    rates = [advice.lower_rate(settings, net) for net in ("disc", "gen")]
+    options = [*rates, *advice.penalties(settings), *advice.spectral_norm(settings)]
     return Alarm(
         "nan",
         newest["step"],
         f"{', '.join(bad)} {'is' if len(bad) == 1 else 'are'} NaN or infinite",
-        "go back to the last good checkpoint with lower learning rates, a gradient penalty"
-        " (--tricks=r1), or --tricks=spectral_norm",
+        f"go back to the last good checkpoint with {any_of(options)}",
     )
 
 
 def collapse(
-    history: Sequence[Record], *, diversity: str, recall: str, part: float = 0.5, least: int = 2
+    history: Sequence[Record],
+    settings: Settings,
+    *,
+    diversity: str,
+    recall: str,
+    part: float = 0.5,
+    least: int = 2,
 ) -> Alarm | None:
     """The samples have lost their variety, for ``least`` evaluations running.
 
@@ -112,10 +125,13 @@ def collapse(
     at the first evaluation.
     An untrained generator has no variety, so none is expected of it at first.
     """
-    advice = (
-        "go back to the best checkpoint; try a lower learning rate for D, a gradient penalty"
-        " (--tricks=r1), --tricks=diff_augment, a larger --batch"
-    )
+    options = [
+        advice.lower_rate(settings, "disc"),
+        *advice.penalties(settings),
+        *advice.augmentations(settings),
+        advice.larger_batch(settings),
+    ]
+    remedy = f"go back to the best checkpoint; try {any_of(options)}"
     series = _series(history, diversity)
     values = [v for _, v in series]
     best = [max(values[: i + 1]) for i in range(len(values))]
@@ -127,14 +143,14 @@ def collapse(
             f"the samples' diversity is {values[-1]:.2f} of real images', and was {best[-1]:.2f} at"
             " its best"
         )
-        return Alarm("collapse", since, seen, advice)
+        return Alarm("collapse", since, seen, remedy)
     since = _since(series, [v < 0.25 and i >= 5 for i, v in enumerate(values)], least)
     if since is not None:
         return Alarm(
             "collapse",
             since,
             f"the samples' diversity is only {values[-1]:.2f} of real images'",
-            advice,
+            remedy,
         )
     series = _series(history, recall)
     values = [v for _, v in series]
@@ -147,12 +163,12 @@ def collapse(
             f"recall is {values[-1]:.3f}, and was {best[-1]:.3f} at its best: kinds of images have"
             " been lost"
         )
-        return Alarm("collapse", since, seen, advice)
+        return Alarm("collapse", since, seen, remedy)
     return None
 
 
 def disc_saturated(
-    history: Sequence[Record], *, accuracy: float = 0.995, least: int = 5
+    history: Sequence[Record], settings: Settings, *, accuracy: float = 0.995, least: int = 5
 ) -> Alarm | None:
     """D tells real from fake almost without error, for ``least`` records running.
 
@@ -162,17 +178,24 @@ def disc_saturated(
     since = _since(series, [v >= accuracy for _, v in series], least)
     if since is None:
         return None
+    options = [
+        advice.fewer_steps(settings),
+        advice.lower_rate(settings, "disc"),
+        "a narrower D",
+        *advice.harder_tasks(settings),
+        *advice.penalties(settings),
+    ]
     return Alarm(
         "disc_saturated",
         since,
         f"D is right about {100 * series[-1][1]:.1f} % of images",
-        "if the score no longer falls, end earlier (--steps, or --passes over few images), lower"
-        " D's learning rate or width, or use --tricks=instance_noise, --tricks=diff_augment,"
-        " --tricks=label_smooth or a gradient penalty (--tricks=r1)",
+        f"if the score no longer falls, try {any_of(options)}",
     )
 
 
-def gen_stuck(history: Sequence[Record], *, part: float = 1e-3, least: int = 5) -> Alarm | None:
+def gen_stuck(
+    history: Sequence[Record], settings: Settings, *, part: float = 1e-3, least: int = 5
+) -> Alarm | None:
     """G no longer changes, for ``least`` records running.
 
     Its gradient norm is below ``part`` of its median over the first half of the run.
@@ -185,17 +208,22 @@ def gen_stuck(history: Sequence[Record], *, part: float = 1e-3, least: int = 5) 
     since = _since(series, [v < part * median for _, v in series], least)
     if since is None:
         return None
+    options = [
+        advice.lower_rate(settings, "disc"),
+        "a higher one for G",
+        *advice.losses(settings),
+    ]
     return Alarm(
         "gen_stuck",
         since,
         f"G's gradient norm is {series[-1][1]:.2g}, and was {median:.2g} before",
-        "D may be saturated: lower its learning rate; or raise G's, or change to a loss that does"
-        " not saturate (--loss=hinge, --loss=non_saturating)",
+        f"D may be saturated: try {any_of(options)}",
     )
 
 
 def past_best(
     history: Sequence[Record],
+    settings: Settings,
     *,
     score: str,
     floor: float = 0.0,
@@ -216,11 +244,15 @@ def past_best(
     if _since(series, worse, least) is None:
         return None
     step = series[values.index(best[-1])][0]
+    options = [
+        advice.lower_rate(settings, "disc"),
+        advice.lower_rate(settings, "gen"),
+        *advice.averages(settings),
+    ]
     return Alarm(
         "past_best",
         step,
         f"{score.split('/')[-1]} is {values[-1]:.4g}, and was {best[-1]:.4g} at its best",
-        "stop and keep the best checkpoint, and end earlier next time (--steps, or --passes over"
-        " few images); or go back to it with lower learning rates; averaged weights (--ema) vary"
-        " less",
+        f"stop and keep the best checkpoint, and end near it next time (--steps={step}); or go back"
+        f" to it with {any_of(options)}",
     )

@@ -12,6 +12,7 @@ import numpy as np
 
 from gan_zoo.contracts import Dataset, FeatureExtractor
 from gan_zoo.evaluation import alarms, protocol, tfgan
+from gan_zoo.evaluation.advice import Settings
 from gan_zoo.evaluation.evaluate import evaluate, left_out
 from gan_zoo.evaluation.judgement import judge, score_lines
 from gan_zoo.evaluation.protocol import Result
@@ -44,7 +45,7 @@ class Evaluator:
         seed: int,
         budget: float,
         cache_dir: Path,
-        tricks: str = "",
+        settings: Settings | None = None,
     ):
         """Prepare the features of the real images, from the cache where they were computed before.
 
@@ -58,10 +59,10 @@ class Evaluator:
             seed: Of the choice of real images, for the stamps; not the run's, so that runs compare.
             budget: The largest share of the time that evaluation may take, 0 to 1.
             cache_dir: Where features of real images are kept.
-            tricks: The run's, which are not advised again.
+            settings: The run's; what it has is not advised.
         """
         self._started = time.monotonic()
-        self._data, self._extractor, self._tricks = data, extractor, tricks
+        self._data, self._extractor, self._settings = data, extractor, settings
         self._protocol: dict[str, Any] = {"split": split, "seed": seed, "cache_dir": cache_dir}
         self._ema, self._budget, self.samples = ema, budget, samples
         self._spent, self._cost = 0.0, 0.0
@@ -135,8 +136,9 @@ class Evaluator:
     def _alarms(self) -> list[alarms.Alarm]:
         name = self._extractor.name
         keys = {"diversity": f"eval/diversity-{name}", "recall": f"eval/recall-{name}"}
+        floor = self.floor.get(self.score_name, 0.0)
         return alarms.check(
-            self._history, score=self.score, floor=self.floor.get(self.score_name, 0.0), **keys
+            self._history, score=self.score, floor=floor, settings=self._settings, **keys
         )
 
     def new_alarms(self) -> list[alarms.Alarm]:
@@ -163,7 +165,7 @@ class Evaluator:
         table += left_out(self._data, self._extractor, len(fake_images)) + tfgan.notes()
         lines += [f"  {line}" for line in (*table, *self._summary())]
         scores = [(at, x) for x, at in self._scores()]
-        lines.append(str(judge(results, self.floor, scores, self._tricks)))
+        lines.append(str(judge(results, self.floor, scores, self._settings)))
         return results, lines
 
     def _summary(self) -> list[str]:

@@ -5,10 +5,11 @@ Pure functions of results, floors and the scores of a run. No TensorFlow.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+from gan_zoo.evaluation import advice
+from gan_zoo.evaluation.advice import Settings, any_of
 from gan_zoo.evaluation.protocol import INCEPTION_NAMES, Result, Stamp
 
 _KINDS = {public: kind for kind, public in INCEPTION_NAMES.items()}
@@ -35,7 +36,6 @@ _MORE = "Try more steps, or a recipe (`gan_zoo presets` lists them)."
 # few odd pictures, whose neighborhoods are large. Noise reaches so many.
 _LEAST_COVERAGE = 0.05
 _FEW_PICTURES = 10
-_PENALTIES = {"r1", "r2", "gradient_penalty", "dragan"}
 _NOISE = "the samples are near a few unusual real pictures only, as noise is"
 _COLLAPSED = "the samples resemble one another and are near a few real pictures only"
 
@@ -75,7 +75,7 @@ def judge(
     results: Sequence[Result],
     floors: Mapping[str, float],
     scores: Sequence[tuple[int, float]] = (),
-    tricks: str = "",
+    settings: Settings | None = None,
 ) -> Judgement:
     """Return what the scores of one evaluation say.
 
@@ -83,7 +83,7 @@ def judge(
         results: Of one evaluation.
         floors: What real images score against other real images, by metric; may lack any.
         scores: Steps and Frechet distances of the run's evaluations, in order, this one last.
-        tricks: The run's ``--tricks``, which are not advised again.
+        settings: Of the run, by name; what it has is not advised.
     """
     values = {kind_of(r.stamp): r.value for r in results}
     real = {kind_of(r.stamp): floors[r.stamp.metric] for r in results if r.stamp.metric in floors}
@@ -99,13 +99,11 @@ def judge(
     ]
     early = bool(seen) and max(seen) < _NOTHING
     verdict = _verdict(distance, parts, early) if distance else ""
-    found = (
-        [] if early else list(_findings(values, parts, hollow, set(re.findall(r"\w+", tricks))))[:2]
-    )
-    advice = _trend(scores)
-    if not advice and (found or early):
-        advice = found[0][1] if found else _MORE
-    return Judgement(verdict, tuple(finding for finding, _ in found), advice, marks)
+    found = [] if early else list(_findings(values, parts, hollow, settings or {}))[:2]
+    remedy = _trend(scores)
+    if not remedy and (found or early):
+        remedy = found[0][1] if found else _MORE
+    return Judgement(verdict, tuple(finding for finding, _ in found), remedy, marks)
 
 
 def _verdict(distance: Result, parts: Mapping[str, float], early: bool) -> str:
@@ -167,22 +165,21 @@ def _findings(
     values: Mapping[str, float],
     parts: Mapping[str, float],
     hollow: Mapping[str, str],
-    tricks: set[str],
+    settings: Settings,
 ) -> Iterator[tuple[str, str]]:
-    """Yield what is wrong and what to try beside the tricks of the run, the worst first."""
-    augment = [] if tricks & {"diff_augment", "ada"} else ["--tricks=diff_augment"]
-    penalty = [] if tricks & _PENALTIES else ["a gradient penalty such as --tricks='r1(every=16)'"]
+    """Yield what is wrong and what to try that the run does not have, the worst first."""
+    augment, penalty = advice.augmentations(settings), advice.penalties(settings)
     if values.get("diversity", 1.0) < 0.5:
         yield (
             f"Diversity is {values['diversity']:.2f}, where real pictures have 1: the samples"
             " resemble one another.",
             "Try more steps; if that does not help,"
-            f" {' or '.join([*augment, 'a lower learning rate for D'])}.",
+            f" {any_of([*augment, advice.lower_rate(settings, 'disc')])}.",
         )
     if (part := parts.get("recall", 1.0)) < 0.75 and "recall" not in hollow:
         yield (
             f"Recall is {_share(part)}: kinds of pictures are missing.",
-            f"Try {_any(['more steps', *augment, 'a larger --batch', *penalty])}.",
+            f"Try {any_of(['more steps', *augment, advice.larger_batch(settings), *penalty])}.",
         )
     if (part := parts.get("precision", 1.0)) < 0.75:
         yield (
@@ -201,11 +198,6 @@ def _findings(
         )
     if values.get("spectrum-high", 0.0) < -6.0:
         yield "The samples lack fine detail: they are blurred.", "Try more steps."
-
-
-def _any(options: Sequence[str]) -> str:
-    """Return two or more options in words."""
-    return f"{', '.join(options[:-1])}{',' if len(options) > 2 else ''} or {options[-1]}"
 
 
 def _trend(scores: Sequence[tuple[int, float]]) -> str:

@@ -88,7 +88,7 @@ def _verdict(run: Run) -> list[Html]:
     last = max(own, key=lambda record: (record["step"], record["final"]))
     newest = [r["result"] for r in own if (r["step"], r["final"]) == (last["step"], last["final"])]
     scores = [(int(step), score) for step, score in run.scores if step <= last["step"]]
-    judged = judge(newest, run.floors, scores, str(run.settings.get("tricks", "")))
+    judged = judge(newest, run.floors, scores, run.settings)
     rest = " ".join(filter(None, [*judged.findings, judged.advice]))
     return [
         tag("p", _whole_flags(words), class_=kind)

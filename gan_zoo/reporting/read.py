@@ -110,7 +110,11 @@ def command(run: Run) -> str:
 def alarms_of(run: Run) -> tuple[list[alarms.Alarm], list[alarms.Alarm]]:
     """Return the alarms that hold at the end, and those that held at an evaluation and ended."""
     metrics, score, extractor = run.metrics, f"eval/{run.score_name}", run.extractor
-    keys: dict[str, Any] = {"score": score, "floor": run.floor or 0.0}
+    keys: dict[str, Any] = {
+        "score": score,
+        "floor": run.floor or 0.0,
+        "settings": run.settings,
+    }
     keys |= {name: f"eval/{name}-{extractor}" for name in ("diversity", "recall")}
     ends = [i + 1 for i, record in enumerate(metrics[:-1]) if score in record]
     held: dict[tuple[str, int], alarms.Alarm] = {}

@@ -297,5 +297,5 @@ def build_evaluator(config: Config, extractor, run: Run, data: Dataset) -> Evalu
         seed=EVALUATION_SEED,
         budget=config.eval_budget,
         cache_dir=cache_dir(),
-        tricks=config.tricks,
+        settings=dataclasses.asdict(config),
     )

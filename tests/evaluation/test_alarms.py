@@ -8,7 +8,7 @@ import pytest
 
 from gan_zoo import registry
 from gan_zoo.config import Config
-from gan_zoo.evaluation import alarms
+from gan_zoo.evaluation import advice, alarms
 
 KEYS = {"score": "eval/FD", "diversity": "eval/diversity", "recall": "eval/recall"}
 
@@ -115,14 +115,55 @@ def test_far_past_its_best_is_told_after_two_evaluations():
 
 
 def test_every_part_that_an_advice_names_exists():
-    text = Path(alarms.__file__).read_text()
-    named = set(re.findall(r"--(\w+)=(\w+)", text))
+    text = Path(advice.__file__).read_text() + Path(alarms.__file__).read_text()
+    named = set(re.findall(r"--(\w+)='?(\w+)", text))
     assert {flag for flag, _ in named} == {"loss", "tricks"}
     fields = {field.name: field.metadata["registry"] for field in dataclasses.fields(Config)}
     for flag, part in named:
         assert part in registry.tables[fields[flag]], f"--{flag}={part}"
     for flag in re.findall(r"--(\w+)", text):
         assert flag in fields
+
+
+ILL = {  # what raises each alarm
+    "nan": {"loss/gen": [None]},
+    "collapse": {"eval/diversity": [0.1, 0.1]},
+    "disc_saturated": {"accuracy/disc": [1.0] * 5},
+    "gen_stuck": {"grad_norm/gen": [1e-5] * 5},
+    "past_best": {"eval/FD": [100.0, 100.0]},
+}
+
+
+@pytest.mark.parametrize("name", ILL)
+def test_an_advice_names_what_the_run_does_not_have(name):
+    def said(**settings):
+        columns = ILL[name]
+        step = 1300
+        records = healthy()
+        for values in zip(*columns.values(), strict=True):
+            records.append({"step": step, **dict(zip(columns, values, strict=True))})
+            step += 100
+        (found,) = [
+            alarm
+            for alarm in alarms.check(records, settings=settings, **KEYS)
+            if alarm.name == name
+        ]
+        return found.advice
+
+    has = dataclasses.asdict(Config(loss="hinge", tricks="ada,r1(1.0),spectral_norm", ema=0.99))
+    for word in ("diff_augment", "r1", "spectral_norm", "--ema", "--loss", "label_smooth"):
+        assert word not in said(**has)
+    assert f"lower learning rate for D than in --disc_opt='{has['disc_opt']}'" in said(**has)
+    figures = {"collapse": "--batch than 64", "disc_saturated": "--steps than 3,000, or --passes"}
+    assert figures.get(name, "") in said(**has)
+    without = {
+        "nan": "r1.every=16.', or --tricks=spectral_norm",
+        "collapse": "--tricks=diff_augment",
+        "disc_saturated": "--tricks=diff_augment, --tricks=label_smooth",
+        "gen_stuck": "--loss=hinge",
+        "past_best": "--steps=1200.;.* or averaged weights",
+    }
+    assert re.search(without[name], said(**dataclasses.asdict(Config(loss="minimax"))))
 
 
 def test_alarms_are_the_same_after_the_log_was_written_and_read():

@@ -129,11 +129,15 @@ def test_of_few_pictures_a_few_near_samples_are_as_many_as_noise_reaches():
 
 def test_what_the_run_does_is_not_advised():
     values = {"FD": 4.5, **GOOD, "recall": 0.38}
-    said = judge(results(**values), FLOORS, tricks="diff_augment('color'),r1(every=16)").advice
-    assert said == "Try more steps or a larger --batch."
-    said = judge(results(**values), FLOORS, tricks="ada").advice
+    said = judge(
+        results(**values),
+        FLOORS,
+        settings={"tricks": "diff_augment('color'),r1(every=16)", "batch": 64},
+    ).advice
+    assert said == "Try more steps or a larger --batch than 64."
+    said = judge(results(**values), FLOORS, settings={"tricks": "ada"}).advice
     assert said.startswith("Try more steps, a larger --batch, or a gradient penalty such as")
-    said = judge(results(FD=4.5, diversity=0.3), FLOORS, tricks="diff_augment").advice
+    said = judge(results(FD=4.5, diversity=0.3), FLOORS, settings={"tricks": "diff_augment"}).advice
     assert said == "Try more steps; if that does not help, a lower learning rate for D."
 
 
