@@ -8,6 +8,7 @@ import pytest
 import tensorflow as tf
 
 from gan_zoo import registry
+from gan_zoo.commands import train
 from gan_zoo.config import Config
 from gan_zoo.contracts import Dataset
 from gan_zoo.distributed import machine
@@ -124,4 +125,12 @@ def test_arithmetic_of_a_second_is_that_of_a_machine():
 def test_what_is_asked_for_between_two_chunks_is_said_to_come_later():
     assert not list(notes.off_chunks(Config()))
     (said,) = notes.off_chunks(Config(sample_every=25, eval_every=0))
-    assert said.startswith("--sample_every=25: ") and "up to 9 steps later" in said
+    assert said.startswith("--sample_every=25 means steps 30, 50, 80, ...: after every 10 steps")
+    few = Config(sample_every=3, save_every=2000, eval_every=1001)
+    assert notes.late_steps(few) == {
+        "sample_every": "10, 20, 30, ...",
+        "eval_every": "1,010, 2,010, 3,010, ...",
+    }
+    lines = train._setting_lines(few, notes.late_steps(few))
+    assert "sample_every = 3 (at steps 10, 20, 30, ...)" in lines
+    assert "save_every = 2000" in lines

@@ -21,6 +21,7 @@ import dataclasses
 import shlex
 import sys
 import textwrap
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from absl import flags
@@ -67,9 +68,9 @@ def _dry_run(settings: config.Config) -> None:
         from gan_zoo.training.estimate import count_estimate, measure
         from gan_zoo.training.hints import hints
         from gan_zoo.training.loop import explained
-        from gan_zoo.training.notes import few_images
+        from gan_zoo.training.notes import few_images, late_steps
 
-    print("\n".join(_setting_lines(settings)))
+    print("\n".join(_setting_lines(settings, late_steps(settings))))
     if settings.precision == "auto":
         with phases.phase("measure bfloat16"):
             faster = machine.faster_in_bfloat16()
@@ -99,13 +100,20 @@ def _dry_run(settings: config.Config) -> None:
         print(f"it takes {estimate}; time and memory are not measured with --strategy.")
 
 
-def _setting_lines(settings: config.Config) -> list[str]:
-    """Return the settings: those that say what is trained a line each, then those left as is."""
+def _setting_lines(settings: config.Config, late: Mapping[str, str]) -> list[str]:
+    """Return the settings: those that say what is trained a line each, then those left as is.
+
+    Args:
+        settings: The settings.
+        late: Of those that are met later than asked for, the steps at which they are.
+    """
     always = ("gen", "disc", "loss", "tricks", "data", "image_size", "batch", "steps")
     lines, rest = [], []
     for field in dataclasses.fields(settings):
         value = getattr(settings, field.name)
-        if field.name in always or value != field.default:
+        if field.name in late:
+            lines.append(f"{field.name} = {value!r} (at steps {late[field.name]})")
+        elif field.name in always or value != field.default:
             lines.append(f"{field.name} = {value!r}")
         else:
             rest.append(f"{field.name}={value!r}")

@@ -58,16 +58,26 @@ def few_images(given: Config, config: Config, data: Dataset) -> Iterator[str]:
         yield f"scores are not computed: they need 2 images or more, and {there} to train on."
 
 
+def late_steps(config: Config) -> dict[str, str]:
+    """Return the settings that fall between the ends of two chunks of steps, and what holds.
+
+    That is the first steps at which they are met, such as ``30, 50, 80, ...``.
+    """
+    late, chunk = {}, config.log_every
+    for name in ("sample_every", "save_every", "eval_every"):
+        if (every := getattr(config, name)) % chunk:
+            ends = (math.ceil(k * max(every, chunk) / chunk) * chunk for k in (1, 2, 3))
+            late[name] = ", ".join(f"{end:,}" for end in ends) + ", ..."
+    return late
+
+
 def off_chunks(config: Config) -> Iterator[str]:
     """Yield a sentence if something is asked for between the ends of two chunks of steps."""
-    names = ("sample_every", "save_every", "eval_every")
-    off = [name for name in names if getattr(config, name) % config.log_every]
-    if off:
-        yield (
-            f"{' and '.join(f'--{name}={getattr(config, name)}' for name in off)}: this is done"
-            f" after every {config.log_every} steps (--log_every) only, and so up to"
-            f" {config.log_every - 1} steps later."
+    if late := late_steps(config):
+        listed = "; ".join(
+            f"--{name}={getattr(config, name)} means steps {ends}" for name, ends in late.items()
         )
+        yield f"{listed}: after every {config.log_every} steps (--log_every) at the soonest."
 
 
 def unchecked_parts(config: Config) -> Iterator[str]:
