@@ -397,6 +397,15 @@ def test_copies_are_found_with_few_held_out_images(tool, tmp_path):
     )
 
 
+def test_held_out_images_that_repeat_training_images_give_a_hint():
+    from gan_zoo.analysis.memorization import _hint_of_repeats
+
+    assert list(_hint_of_repeats([])) == list(_hint_of_repeats([0.0, 0.009])) == []
+    (hint,) = _hint_of_repeats([0.0, 0.0156])
+    assert "1.6 % of the held-out images are nearly the same as a training image" in hint
+    assert "gan_zoo audit --near=0.95" in hint
+
+
 def test_fewer_than_20_held_out_images_are_said_first_to_be_too_few(tool, tmp_path):
     out = tool(
         "memorization",
@@ -587,6 +596,7 @@ def test_audit_finds_what_was_planted(tool, messy):
     assert record["colors"] == {"color": 65, "gray": 1, "gray in color channels": 1}
     assert record["transparent"] == 1
     assert "exact duplicates: 2 (3.0 %) repeat an earlier image at its own size" in out
+    assert "of a correlation of 0.995 or more (--near=0.95 finds more" in out
     assert (
         "- drop_duplicates=True, as in --data='files(drop_duplicates=True)', drops 3.0 % of the images at 64x64."
         in out

@@ -176,6 +176,7 @@ class Audit(NamedTuple):
         repeats: How many images ``drop_duplicates=True`` would drop at the size of training.
         hash: ``Dataset.hash`` at the size of training, of all readable images.
         shape: (H, W, C) there.
+        correlation: The smallest one of near duplicates.
     """
 
     source: AuditSource
@@ -187,6 +188,7 @@ class Audit(NamedTuple):
     repeats: int
     hash: str
     shape: tuple[int, int, int]
+    correlation: float
 
 
 def audit(source: AuditSource, near: float = 0.995) -> Audit:
@@ -241,6 +243,7 @@ def audit(source: AuditSource, near: float = 0.995) -> Audit:
         len(infos) - len({info.resized for info in infos}),
         hashers[channels].hexdigest(),
         (*size, channels),
+        near,
     )
 
 

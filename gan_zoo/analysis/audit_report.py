@@ -52,6 +52,7 @@ def audit_json(found: Audit) -> dict[str, Any]:
         },
         "exact_duplicates": int((found.exact != np.arange(count)).sum()),
         "near_duplicates": int((found.near != np.arange(count)).sum()),
+        "near": found.correlation,
         "dropped_by_drop_duplicates": found.repeats,
         "exact_groups": [[names[i] for i in group] for group in groups_of(found.exact)],
         "near_groups": [[names[i] for i in group] for group in groups_of(found.near)],
@@ -170,6 +171,8 @@ def _lines_on_duplicates(record: dict[str, Any]) -> Iterator[str]:
             f", in {len(groups):,} groups, the largest of {len(groups[0]):,} images ({names} ...)"
         )
 
+    # Redrawn, cropped or compressed again, an image correlates less.
+    looser = " (--near=0.95 finds more, and false ones)" if record["near"] > 0.95 else ""
     yield (
         f"  exact duplicates: {_share(record['exact_duplicates'], n)} repeat an earlier image at"
         f" its own size{largest(record['exact_groups'], 1)};"
@@ -177,7 +180,8 @@ def _lines_on_duplicates(record: dict[str, Any]) -> Iterator[str]:
     )
     yield (
         f"  near duplicates: {_share(record['near_duplicates'], n)} more"
-        f"{largest(record['near_groups'], 2)}"
+        f"{largest(record['near_groups'], 2)}, of a correlation of {record['near']:g} or more"
+        f"{looser}"
     )
     yield f"  hash at {height}x{width}x{channels}: {record['hash']}"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -35,6 +35,7 @@ from gan_zoo.errors import UserError
 from gan_zoo.evaluation.pixels import pixel_vectors
 from gan_zoo.phases import phase
 
+_REPEATS = 0.01  # of the held-out images, from which on the data have near duplicates
 _SCALE = 1000  # held-out images whose nearest training images are found as a scale
 
 _ADVICE = {
@@ -243,7 +244,18 @@ def memorization_lines(found: Memorization) -> Iterator[str]:
             "  samples are nearer to held-out images than to training images; check that the two"
             " were not exchanged."
         )
+    yield from _hint_of_repeats([space.near_copies.held_out[0] for space in found.spaces])
     yield f"verdict: {found.verdict}: {_ADVICE[found.verdict]}"
+
+
+def _hint_of_repeats(shares: Sequence[float]) -> Iterator[str]:
+    """Yield a hint if held-out images repeat training images, by their shares in each space."""
+    if (share := max(shares, default=0.0)) >= _REPEATS:
+        yield (
+            f"  hint: {100 * share:.1f} % of the held-out images are nearly the same as a training"
+            " image, so that they are not unseen, and copies of these count less;"
+            " `gan_zoo audit --near=0.95` on the data shows near duplicates to remove."
+        )
 
 
 def _space_lines(space: SpaceResult, train: int) -> Iterator[str]:

@@ -38,8 +38,16 @@ class Group(NamedTuple):
 
 
 CURVES = [
-    Curves("Losses", "means over the chunks of steps", [("D", "loss/disc"), ("G", "loss/gen")]),
-    Curves("Logits of D", "0: undecided", [("real", "logits/real"), ("fake", "logits/fake")]),
+    Curves(
+        "Losses",
+        "means over the steps from one record to the next",
+        [("D", "loss/disc"), ("G", "loss/gen")],
+    ),
+    Curves(
+        "Logits of D",
+        "its outputs; above 0 it says real, 0 is undecided",
+        [("real", "logits/real"), ("fake", "logits/fake")],
+    ),
     Curves(
         "Accuracy of D",
         "share of images; 0.5: D cannot tell real from fake",
