@@ -472,8 +472,8 @@ class Registry(Mapping):
         for check in checks:
             try:
                 check(literal)
-            except ValueError as e:
-                raise UserError(f"{self.label} {spec}: {_one_line(e)}") from None
+            except (ValueError, TypeError) as e:
+                raise self._of_values(e, spec) from None
 
     def _bound(self, spec: Spec) -> inspect.BoundArguments:
         """Return all arguments of a part that a user may set: those of a spec, and defaults."""
@@ -550,13 +550,19 @@ class Registry(Mapping):
             )
         return {name: framework[name] for name in asked if name in framework}
 
+    def _of_values(self, error: Exception, spec: Spec) -> UserError:
+        """Return the message for a user when a part refuses the values of its arguments."""
+        if isinstance(error, TypeError):  # text where a number belongs: literals carry no types
+            return UserError(
+                f"{self.label} {spec} cannot be built: {_one_line(error)}; check its arguments."
+            )
+        return UserError(f"{self.label} {spec}: {_one_line(error)}")
+
     def _as_user_error(self, error: Exception, spec: Spec, builder: Callable) -> UserError | None:
         """Return the message for a user when a builder raises; None for a bug of gan_zoo."""
         part = f"{self.label} {spec}"
-        if isinstance(error, (ValueError, OverflowError)):
-            return UserError(f"{part}: {_one_line(error)}")
-        if isinstance(error, TypeError):  # text where a number belongs: literals carry no types
-            return UserError(f"{part} cannot be built: {_one_line(error)}; check its arguments.")
+        if isinstance(error, (ValueError, OverflowError, TypeError)):
+            return self._of_values(error, spec)
         # The second is TensorFlow's, which is not imported here.
         if isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError":
             return UserError(f"{part} needs more memory than there is; make it smaller.")

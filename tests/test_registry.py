@@ -184,11 +184,12 @@ def test_settings_refuse_values_of_parts_that_are_not_loaded(settings, says):
         ("inception(path='no.pth')", "there is no no.pth; path must .*, or 'pt_inception'"),
         ("keras_hub('folder')", "there is no folder; "),
         ("saved_model('nowhere')", "there is no nowhere; "),
+        ("saved_model(3)", "cannot be built: .*; check its arguments"),
     ],
 )
 def test_a_missing_file_of_an_extractor_is_found_with_the_other_places(extractor, says, tmp_path):
     config = Config(extractor=extractor, workdir=str(tmp_path / "run"))
-    with pytest.raises(UserError, match=f"--extractor: feature extractor .*{says}"):
+    with pytest.raises(UserError, match=rf"--extractor: feature extractor .*{says}"):
         require_places(config)
     require_places(Config(extractor=extractor, workdir=str(tmp_path / "run"), eval_every=0))
 

@@ -7,6 +7,7 @@ An option is the end of a sentence that begins with "try". Parts are named as fl
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -53,7 +54,8 @@ def larger_batch(settings: Settings) -> str:
 
 def fewer_steps(settings: Settings) -> str:
     """Return an earlier end than the run has."""
-    if passes := settings.get("passes"):
+    passes = settings.get("passes")
+    if passes and isinstance(passes, (int, float)):
         return f"fewer --passes than {passes:g}"
     return f"fewer --steps{_than(settings, 'steps')}, or --passes over few images"
 
@@ -61,7 +63,7 @@ def fewer_steps(settings: Settings) -> str:
 def lower_rate(settings: Settings, net: str) -> str:
     """Return a lower learning rate for a net, ``gen`` or ``disc``."""
     given = settings.get(f"{net}_opt")
-    now = f" than in --{net}_opt='{given}'" if given else ""
+    now = f" than in --{net}_opt={shlex.quote(str(given))}" if given else ""
     return f"a lower learning rate for {net[0].upper()}{now}"
 
 
