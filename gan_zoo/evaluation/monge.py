@@ -28,7 +28,7 @@ def monge_distance(
         fake: Features ``[M, D]``.
         projections: The number of directions; 1,000 in torch-fidelity.
         seed: Of the directions. It is always the same in scores, so that they share them: the
-            choice of 1,000 moves the distance by sqrt(2 / 1000), 4 %, where only means differ.
+            choice of 1,000 moves the distance by sqrt(2 / 1000), 4.5 %, where only means differ.
 
     Returns:
         The distance, in squared units of the features, and its standard error over the choice of
