@@ -6,6 +6,11 @@ import re
 
 # The penalty needs a D without batch norm, and the default one has it.
 _WGAN_GP = "--loss=wasserstein --tricks=gradient_penalty --disc='dcgan(norm=\"none\")'"
+# The optimizer is half of it: see gan_zoo.optimizers.rmsprop.
+_WGAN = (
+    "--loss=wasserstein --tricks=clip_weights --gen_opt=rmsprop --disc_opt=rmsprop"
+    " --update='alternating(5)'"
+)
 
 # Names as normalized below, and the flags that mean the same here.
 _HERE = {
@@ -64,9 +69,9 @@ _HERE = {
     "w": _WGAN_GP,
     "wasserstein1": _WGAN_GP,
     "wassersteingp": _WGAN_GP,
-    "wgan": "--loss=wasserstein --tricks=clip_weights",
+    "wgan": _WGAN,
     "wgangp": _WGAN_GP,
-    "wganclipping": "--loss=wasserstein --tricks=clip_weights",
+    "wganclipping": _WGAN,
     "weightclipping": "--tricks=clip_weights",
     "zerocenteredgradientpenalty": "--tricks=r1",
 }

@@ -309,6 +309,8 @@ RESNETS = [
     ("discriminators", "resnet(width=128, max_width=128, smallest=8, flat=2)", 32, down_block(3, 128, first=True) + down_block(128, 128) + 2 * 2 * conv(3, 128, 128) + 129),
     ("generators", "resnet", 48, 129 * 36 * 512 + sum(map(up_block, (512, 256, 128), (256, 128, 64))) + bn(64) + conv(3, 64, 3)),
     ("discriminators", "resnet", 48, down_block(3, 64, first=True) + sum(map(down_block, (64, 128, 256, 512), (128, 256, 512, 1024))) + 1025),
+    # The authors' snresnet_64.
+    ("discriminators", "resnet(smallest=2, flat=0)", 64, down_block(3, 64, first=True) + sum(map(down_block, (64, 128, 256, 512), (128, 256, 512, 1024))) + 1025),
     ("generators", "resnet", 128, 129 * 16 * 1024 + sum(map(up_block, (1024, 1024, 512, 256, 128), (1024, 512, 256, 128, 64))) + bn(64) + conv(3, 64, 3)),
     ("discriminators", "resnet", 128, down_block(3, 64, first=True) + sum(map(down_block, (64, 128, 256, 512), (128, 256, 512, 1024))) + 2 * conv(3, 1024, 1024) + 1025),
 ]  # fmt: skip

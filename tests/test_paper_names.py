@@ -26,6 +26,7 @@ def parse(*words):
         ("--loss=wgan_gp", WGAN_GP),
         ("--loss=WGAN-GP", WGAN_GP),
         ("--loss=wgan-gp(10)", WGAN_GP),
+        ("--loss=wgan", "--gen_opt=rmsprop --disc_opt=rmsprop --update='alternating(5)'."),
         ("--loss=lsgan", "write --loss=least_squares."),
         ("--loss=hinge-loss", "write hinge."),
         ("--loss=Hinge", "write hinge."),

@@ -23,7 +23,8 @@ def lightweight(width: int = 64, norm: str = "batch", max_width: int = 512, *, i
     Differs from the paper: it has no decoders that reconstruct real images from D's maps, nor the
     reconstruction loss, which keeps D from overfitting to few images; augment what D sees instead.
     It sees images at their full size only, and the mean of the logits is taken before the loss. The
-    authors' code also has spectral normalization, and skip-layer excitation like that of G.
+    authors' code also has spectral normalization, skip-layer excitation like that of G, and a hinge
+    loss whose margins are drawn from 0.8 to 1 for each logit.
 
     Args:
         width: Channels of the first convolution; doubled at each block.

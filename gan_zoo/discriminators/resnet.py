@@ -36,6 +36,7 @@ def resnet(
 
     Differs from the paper: its spectral normalization is not part of the net here, which has no
     normalization at all. Otherwise it computes the same, see :class:`gan_zoo.layers.DownConv2D`.
+    The paper's loss, optimizers and updates are those of the preset ``sngan32``.
 
     Args:
         width: Channels of the first block; doubled at each block.
@@ -64,7 +65,8 @@ def sagan(
 
     Differs from the paper: no class projection; its spectral normalization is not part of the net
     here; and the channels of a block grow in its second convolution, as in ``resnet``, where in the
-    authors' code they grow in the first.
+    authors' code they grow in the first. The paper's loss and optimizers, and spectral
+    normalization of both nets, are those of the preset ``sagan64``.
 
     Args:
         width: Channels of the first block; doubled at each block.

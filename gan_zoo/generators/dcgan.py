@@ -45,7 +45,9 @@ def dcgan(
 
     Differs from the paper: LeakyReLU where the paper has ReLU (``slope=0`` gives it); 64..512
     channels where figure 1 has 128..1024 (``width=128, max_width=1024``); 4x4 kernels, as in the
-    Torch code of one of its authors, where figure 1 and the first code have 5x5.
+    Torch code of one of its authors, where figure 1 and the first code have 5x5; gains of batch
+    norm start at 1, where these codes draw them from N(1, 0.02). All of the paper's settings are
+    those of the preset ``dcgan_paper64``.
 
     Args:
         width: Channels of the last hidden map; doubled at each size below it.

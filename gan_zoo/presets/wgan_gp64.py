@@ -4,12 +4,12 @@
 
 From algorithm 1: the critic's difference, gradient penalty 10, 5 updates of D a step, batches of
 64, Adam with 1e-4, beta_1 0 and beta_2 0.9. From the authors' code (gan_64x64.py, its DCGAN pair):
-128 values of normal noise, 64 to 512 channels, 5x5 kernels from normal(0, 0.02), ReLU and batch
-norm in G, LeakyReLU 0.2 and layer norm in D; 200,000 steps. 5,356,099 trainable parameters in G and
-4,315,649 in D.
+128 values of normal noise, 64 to 512 channels, 5x5 kernels, ReLU and batch norm in G, LeakyReLU 0.2
+and layer norm in D; 200,000 steps. 5,356,099 trainable parameters in G and 4,315,649 in D.
 
 Differs: layers before a norm have no bias. In G batch norm would take it away again; D has 896 less
-than the authors'. Not run.
+than the authors'. Kernels start from normal(0, 0.02), where the authors' code draws uniformly with
+that standard deviation. Not run.
 """
 
 from gan_zoo.config import Config
