@@ -15,6 +15,7 @@ from PIL import Image, ImageFile
 from gan_zoo import images
 from gan_zoo.analysis.duplicates import near_duplicates
 from gan_zoo.analysis.held_out import other_images
+from gan_zoo.analysis.pictures import compression_note
 from gan_zoo.config import Config
 from gan_zoo.datasets import build_dataset, picture_files, pixels, sources
 from gan_zoo.runs.run import Run
@@ -175,11 +176,10 @@ def test_pictures_of_other_sizes_and_colors_are_resized_with_a_note(tool, real, 
     with zipfile.ZipFile(tmp_path / "large.zip", "w") as archive:
         for i, image in enumerate(large):
             buffer = io.BytesIO()
-            Image.fromarray(image).save(buffer, "PNG")
-            archive.writestr(f"in/{i}.png", buffer.getvalue())
-    out = tool(
-        "evaluate", "large.zip", f"--data_dir={real}", "--image_size=16", QUICK, "--out=x.json"
-    )
+            Image.fromarray(image).save(buffer, "JPEG")
+            archive.writestr(f"in/{i}.jpg", buffer.getvalue())
+    out = tool("evaluate", "large.zip", real, "--image_size=16", QUICK, "--out=x.json")
+    assert f"the pictures in large.zip are JPEG and those in {real} are not" in out
     assert "another size than the data; they were resized to 16x16: crop+lanczos (Pillow)" in out
     record = json.loads(Path("x.json").read_text())
     assert record["results"][0]["resize"] == "none, lanczos 64; fake: crop+lanczos (Pillow)"
@@ -189,9 +189,25 @@ def test_pictures_of_other_sizes_and_colors_are_resized_with_a_note(tool, real, 
     out = tool("evaluate", "large.zip", f"--data_dir={gray}", "--image_size=16", QUICK)
     assert "are in color and the data are gray; the pictures were made gray" in out
     assert "SWD is left out: it wants 3 channels" in out
-    assert "are gray and the data are in color" in tool(
-        "evaluate", gray, f"--data_dir={real}", QUICK
-    )
+    out = tool("evaluate", gray, f"--data_dir={real}", QUICK)
+    assert "are gray and the data are in color" in out and "JPEG" not in out
+
+
+def test_jpeg_against_other_files_is_told_by_their_first_bytes(tmp_path):
+    def folder(name, *kinds):
+        for i, image in enumerate(mosaics(len(kinds), 0)):
+            (tmp_path / name).mkdir(exist_ok=True)
+            Image.fromarray(image).save(tmp_path / name / f"{i}.png", kinds[i])
+        return tmp_path / name
+
+    jpeg, png = folder("jpeg", *3 * ["JPEG"], "PNG"), folder("png", *3 * ["PNG"], "JPEG")
+    array = save_npz(tmp_path / "array.npz", mosaics(4, 0))
+    for one, two in ((jpeg, jpeg), (png, png), (png, array)):
+        assert compression_note(one, two) == compression_note(two, one) == ""
+    for other in (png, array):
+        for pair in ((jpeg, other), (other, jpeg)):
+            said = compression_note(*pair)
+            assert said.startswith(f"the pictures in {jpeg} are JPEG and those in {other} are not")
 
 
 def test_statistics_of_real_images_stand_for_them(tool, real, trained, tmp_path, no_swd):
@@ -246,7 +262,11 @@ def test_n_pictures_are_drawn_by_seed(tool, tmp_path):
     ("words", "says"),
     [
         ([], "one run, or one folder, archive or array of pictures is needed, but 0 were given"),
-        (["a", "b"], "but 2 were given"),
+        (["a", "b", "c"], "but 3 were given"),
+        (["{real}", "nowhere"], "--data_dir=nowhere does not exist"),
+        (["{trained}", "{trained}"], "{trained} is a run, but a second path is that of the real"),
+        (["{real}", "{real}", "--data_dir=x"], "both name the real images"),
+        (["{real}", "{real}", "--real_statistics=x"], "takes the place of"),
         (["nowhere"], "there is no nowhere"),
         (["{real}"], "so the real images to compare them with are needed"),
         (["{real}", "--data_dir=nowhere"], "--data_dir=nowhere does not exist"),

@@ -27,6 +27,7 @@ from gan_zoo.datasets import cache_dir
 from gan_zoo.errors import UserError
 from gan_zoo.evaluation.judgement import judge, score_lines
 from gan_zoo.evaluation.protocol import Result
+from gan_zoo.files import user_path
 
 SAMPLES = 10_000
 
@@ -120,6 +121,7 @@ def evaluate_subject(
     progress("drawing samples" if subject.run else "reading pictures")
     fakes = load_fakes(subject, data, n, step=step, best=best, ema=ema)
     notes += fakes.notes
+    notes += _compression(subject)
     identical = 0 if subject.run else shared(fakes.images, data.images)
     if identical:
         notes.append(_shared_note(identical, len(fakes.images)))
@@ -155,6 +157,17 @@ def evaluate_subject(
     if other:
         by += f", by other data than the run's: {Path(subject.config.data_dir).name or data.name}"
     return Evaluation(subject, fakes, data, split, results, floor, omitted, notes, by)
+
+
+def _compression(subject: Subject) -> list[str]:
+    """Return a sentence if JPEG files are held against others; of a run there are no files."""
+    from gan_zoo.analysis.pictures import compression_note
+
+    config = subject.config
+    if subject.run or config.spec("data").name != "files" or not config.data_dir:
+        return []
+    note = compression_note(subject.path, user_path(config.data_dir))
+    return [note] if note else []
 
 
 def shared(fake: np.ndarray, real: np.ndarray) -> int:

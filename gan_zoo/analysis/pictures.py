@@ -22,6 +22,8 @@ from gan_zoo.datasets.text import error_text
 from gan_zoo.errors import UserError
 from gan_zoo.images import RGBA
 
+_LOOKED_AT = 20  # files of a set whose format is looked at
+
 
 class Pictures(NamedTuple):
     """Pictures at the size of the data.
@@ -194,6 +196,27 @@ def open_pictures(path: Path, most: int | None = None, seed: int = 0) -> Source:
         return open_source(path, some)
     except UserError as e:
         raise about_path(e) from None
+
+
+def compression_note(pictures: Path, real: Path) -> str:
+    """Return a sentence if one of two sets of pictures is JPEG and the other is not, else "".
+
+    A set is JPEG if half or more of some of its files, evenly chosen, are by their first bytes.
+    """
+    jpeg = []
+    for path in (pictures, real):
+        contents = open_source(path).open()
+        rows = np.linspace(0, len(contents.names) - 1, min(_LOOKED_AT, len(contents.names)))
+        files = [contents.read(i) for i in map(int, rows)]
+        kinds = ["" if isinstance(file, np.ndarray) else sniff(file[:HEAD]) for file in files]
+        jpeg.append(2 * kinds.count(".jpg") >= len(kinds))
+    if jpeg[0] == jpeg[1]:
+        return ""
+    one, other = (pictures, real) if jpeg[0] else (real, pictures)
+    return (
+        f"the pictures in {one} are JPEG and those in {other} are not: what JPEG changes is a"
+        " distance by itself, so compare pictures that are both compressed alike, or not at all."
+    )
 
 
 def first_size(path: Path) -> tuple[int, int]:

@@ -1,16 +1,16 @@
-"""Score a run, or pictures of any program: ``gan_zoo evaluate RUN|FOLDER|ZIP|NPZ``.
+"""Score a run, or pictures of any program: ``gan_zoo evaluate RUN|PICTURES [REAL]``.
 
     gan_zoo evaluate runs/mine --n=5000                     its newest checkpoint, by its data
     gan_zoo evaluate runs/mine --step=2000 --split=held-out an older one, by held-out images
-    gan_zoo evaluate their_pictures/ --data_dir=mine.zip    pictures of another program
+    gan_zoo evaluate their_pictures/ mine.zip               pictures of another program, by mine
     gan_zoo evaluate pictures/ --real_statistics=stats.npz  by mu and sigma of pytorch-fid, say
 
 Frechet distance and classifier score are computed by TF-GAN, or by our own equal formulas where it
 cannot be used; the stamp says it. Next to a score stands the score of real images against other
-real images, if it is known. Pictures of another size are resized to that of the data by Pillow, as
-the data are; a note says so. The results of a run are also appended to the evaluations.jsonl in its
-folder (not with --nolog). With --n equal to the run's --eval_samples, its last step gives the
-numbers of the run's own final evaluation.
+real images, if it is known. A second path is that of the real images, as --data_dir is. Pictures of
+another size are resized to that of the data by Pillow, as the data are; a note says so. The results
+of a run are also appended to the evaluations.jsonl in its folder (not with --nolog). With --n equal
+to the run's --eval_samples, its last step gives the numbers of the run's own final evaluation.
 """
 
 from __future__ import annotations
@@ -69,7 +69,25 @@ def _check_statistics(values: flags.FlagValues) -> None:
             )
 
 
+def _take_real(values: flags.FlagValues, rest: list[str]) -> list[str]:
+    """Make the second of two paths ``--data_dir``; return the other words."""
+    if len(rest) != 2:
+        return rest
+    if values["data_dir"].present:
+        raise UserError(
+            f"{rest[1]} and --data_dir both name the real images; leave one of them out."
+        )
+    if (user_path(rest[1]) / "config.json").is_file():
+        raise UserError(
+            f"{rest[1]} is a run, but a second path is that of the real images; score one run at a"
+            " time."
+        )
+    values["data_dir"].parse(rest[1])
+    return rest[:1]
+
+
 def main(values: flags.FlagValues, rest: list[str]) -> None:
+    rest = _take_real(values, rest)
     _check_statistics(values)
     subject = subject_of(values, rest, needs_data=not values.real_statistics)
     step, best, ema = checkpoint_of(values)
