@@ -6,13 +6,14 @@ import re
 
 # The penalty needs a D without batch norm, and the default one has it.
 _WGAN_GP = "--loss=wasserstein --tricks=gradient_penalty --disc='dcgan(norm=\"none\")'"
+_WHOLE_WGAN_GP = f"{_WGAN_GP}; --config=wgan_gp64 has all of the paper's settings"
 # The optimizer is half of it: see gan_zoo.optimizers.rmsprop.
 _WGAN = (
     "--loss=wasserstein --tricks=clip_weights --gen_opt=rmsprop --disc_opt=rmsprop"
     " --update='alternating(5)'"
 )
 
-# Names as normalized below, and the flags that mean the same here.
+# Names as normalized below, and the flags that mean the same here; behind a semicolon, more.
 _HERE = {
     "acgan": "--condition=auxiliary",
     "auxiliaryclassifier": "--condition=auxiliary",
@@ -57,7 +58,7 @@ _HERE = {
     "sagan": "--config=sagan64",
     "selfattention": "--gen=sagan --disc=sagan",
     "sn": "--tricks=spectral_norm",
-    "sngan": "--loss=hinge --tricks=spectral_norm",
+    "sngan": "--loss=hinge --tricks=spectral_norm; --config=sngan32 has all of its settings",
     "softplus": "--loss=non_saturating",
     "spectralnormalization": "--tricks=spectral_norm",
     "standard": "--loss=non_saturating",
@@ -68,9 +69,9 @@ _HERE = {
     "vanilla": "--loss=non_saturating",
     "w": _WGAN_GP,
     "wasserstein1": _WGAN_GP,
-    "wassersteingp": _WGAN_GP,
+    "wassersteingp": _WHOLE_WGAN_GP,
     "wgan": _WGAN,
-    "wgangp": _WGAN_GP,
+    "wgangp": _WHOLE_WGAN_GP,
     "wganclipping": _WGAN,
     "weightclipping": "--tricks=clip_weights",
     "zerocenteredgradientpenalty": "--tricks=r1",

@@ -9,7 +9,7 @@ from gan_zoo import config, paper_names
 from gan_zoo.errors import UserError
 from gan_zoo.spec import odd_name
 
-WGAN_GP = "write --loss=wasserstein --tricks=gradient_penalty --disc='dcgan(norm=\"none\")'."
+WGAN_GP = "write --loss=wasserstein --tricks=gradient_penalty --disc='dcgan(norm=\"none\")'; --config=wgan_gp64 has all"
 
 
 def parse(*words):
@@ -30,7 +30,7 @@ def parse(*words):
         ("--loss=lsgan", "write --loss=least_squares."),
         ("--loss=hinge-loss", "write hinge."),
         ("--loss=Hinge", "write hinge."),
-        ("--gen=SNGAN", "write --loss=hinge --tricks=spectral_norm."),
+        ("--gen=SNGAN", "write --loss=hinge --tricks=spectral_norm; --config=sngan32 has all"),
         ("--gen=biggan", "the nearest is --config=sagan64 with --condition=projection."),
         ("--gen=stylegan", "write --gen=stylegan2 --disc=stylegan2."),
         ("--gen=pix2pix", "draws pictures from noise only."),
@@ -52,7 +52,9 @@ def test_names_of_papers_and_other_spellings(flag, said):
 def test_what_is_suggested_is_there():
     for name, words in paper_names._HERE.items():
         assert name == paper_names.normalized(name)
-        assert parse(*shlex.split(words)), name
+        flags, _, more = words.partition(";")
+        assert parse(*shlex.split(flags)), name
+        parse(*(word for word in more.split() if word.startswith("--")))
     for name, sentence in paper_names._ABSENT.items():
         assert name == paper_names.normalized(name) and name not in paper_names._HERE
         parse(*(word for word in sentence.split() if word.startswith("--")))

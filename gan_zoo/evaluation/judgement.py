@@ -100,7 +100,7 @@ def judge(
     early = bool(seen) and max(seen) < _NOTHING
     verdict = _verdict(distance, parts, early) if distance else ""
     found = [] if early else list(_findings(values, parts, hollow, settings or {}))[:2]
-    remedy = _trend(scores)
+    remedy = _trend(scores, int((settings or {}).get("steps") or 0))
     if not remedy and (found or early):
         remedy = found[0][1] if found else _MORE
     return Judgement(verdict, tuple(finding for finding, _ in found), remedy, marks)
@@ -200,12 +200,16 @@ def _findings(
         yield "The samples lack fine detail: they are blurred.", "Try more steps."
 
 
-def _trend(scores: Sequence[tuple[int, float]]) -> str:
-    """Return what the course of the scores advises; "" for nothing."""
-    if len(scores) < 2:
+def _trend(scores: Sequence[tuple[int, float]], steps: int) -> str:
+    """Return what the course of the scores of a run of some steps advises; "" for nothing."""
+    if not scores:
         return ""
     (step, last), before = scores[-1], scores[:-1]
-    best_step, best = min(before, key=lambda score: score[1])
+    best_step, best = min(before, key=lambda score: score[1], default=(step, last))
+    if step < steps and last < 1.5 * best:
+        return f"This was step {step:,} of {steps:,}: the rest of the training may change it."
+    if not before:
+        return ""
     if best > 0 and last >= 1.5 * best:
         return (
             f"At step {best_step:,} it was {best:.4g}: take that checkpoint with --best, and fewer"

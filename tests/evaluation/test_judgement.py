@@ -95,6 +95,20 @@ def test_the_course_of_the_scores_comes_before_other_advice(scores, said):
 
 
 @pytest.mark.parametrize(
+    ("scores", "said"),
+    [
+        ([(30, 4.5)], "This was step 30 of 40: the rest of the training may change it."),
+        ([(10, 9.0), (30, 4.5)], "This was step 30 of 40"),
+        ([(10, 2.0), (30, 4.5)], "At step 10 it was 2: take that checkpoint"),
+        ([(30, 9.0), (40, 4.5)], "still got better at the end, step 40"),
+    ],
+)
+def test_before_the_last_step_nothing_is_advised_but_to_go_on(scores, said):
+    values = {"FD": 4.5, **GOOD, "recall": 0.38}
+    assert said in judge(results(**values), FLOORS, scores, {"steps": 40}).advice
+
+
+@pytest.mark.parametrize(
     ("change", "marked"),
     [
         ({}, []),
