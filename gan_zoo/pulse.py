@@ -86,8 +86,12 @@ def print_line(text: str) -> None:
 
 def _bars() -> list:
     """Return the bars on the screen, if any was made."""
-    bar = getattr(sys.modules.get("tqdm"), "tqdm", None)  # None too while it is imported elsewhere
-    return list(getattr(bar, "_instances", ()))
+    kind = getattr(sys.modules.get("tqdm"), "tqdm", None)  # None too while it is imported elsewhere
+    if kind is None:
+        return []
+    with kind.get_lock():  # under which other threads add theirs
+        bars = list(getattr(kind, "_instances", ()))
+    return [bar for bar in bars if hasattr(bar, "start_t")]  # which a bar has once it is made
 
 
 def close_bars() -> None:

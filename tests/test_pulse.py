@@ -6,6 +6,7 @@ import time
 import types
 
 import pytest
+from tqdm import tqdm
 
 from gan_zoo import phases, pulse
 
@@ -84,3 +85,16 @@ def test_the_pulse_beats_within_its_body_only(screen, slow, monkeypatch, capsys)
 def test_a_library_that_another_thread_is_importing_has_no_bars(monkeypatch):
     monkeypatch.setitem(sys.modules, "tqdm", types.ModuleType("tqdm"))  # nothing is in it yet
     assert pulse._bars() == []
+
+
+def test_a_bar_that_another_thread_is_making_is_none_yet(monkeypatch):
+    """It is among tqdm's before it has what a bar needs; the thread of the pulse would end."""
+    screen, half = pulse._Screen(), tqdm.__new__(tqdm)
+    try:
+        screen.stream = os.open(os.devnull, os.O_WRONLY)
+        assert half in tqdm._instances
+        screen.tick()
+        pulse.close_bars()
+    finally:
+        tqdm._instances.discard(half)
+        os.close(screen.stream)
