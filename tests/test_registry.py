@@ -4,6 +4,9 @@ import pytest
 
 from gan_zoo import registry
 from gan_zoo.config import Config
+
+
+from gan_zoo import commands, registry
 from gan_zoo.errors import PartError, UserError
 from gan_zoo.registry import Registry
 from gan_zoo.runs.places import require_extractor, require_places
@@ -320,3 +323,10 @@ def test_a_part_of_ones_own_that_fails_is_named_in_one_line(tmp_path, monkeypatc
         registry.losses._loaded.pop("own_loss", None)
         monkeypatch.undo()
         registry.losses.forget_index()
+
+
+def test_the_list_of_parts_is_plain_text(capsys):
+    assert commands.main(["list"]) == 0
+    listed = capsys.readouterr().out
+    assert "with probability `rate`" in listed
+    assert "``" not in listed

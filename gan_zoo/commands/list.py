@@ -33,7 +33,8 @@ def show_tables(which: str, plugins: str) -> None:
         if which in ("all", name):
             print(f"{name}:")
             for entry in sorted(table.entries().values()):
-                print(f"  {entry.name}{_settable(entry.signature)}\n      {entry.summary}")
+                summary = entry.summary.replace("``", "`")  # of Sphinx
+                print(f"  {entry.name}{_settable(entry.signature)}\n      {summary}")
 
 
 def _settable(signature: inspect.Signature | None) -> str:
