@@ -1,5 +1,6 @@
 """Ctrl-C and SIGTERM are heard while native code holds Python's handlers back."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import types
 import pytest
 
 import gan_zoo
+from gan_zoo import cli
 from gan_zoo.interrupts import short_interrupt
 
 # A mutex that is locked twice waits for ever, as one native call.
@@ -111,3 +113,11 @@ def test_an_evaluation_that_is_interrupted_writes_nothing(tmp_path, monkeypatch)
         gan_zoo.Run(tmp_path).evaluate()
     assert len(traceback.extract_tb(caught.value.__traceback__)) == 2
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("error", "shown"), [(KeyboardInterrupt, ""), (ImportError, "greeting")])
+def test_only_a_failure_shows_what_a_start_holds_back(capfd, error, shown):
+    with pytest.raises(error), cli.suppress_stderr_unless_error():
+        os.write(2, b"greeting")
+        raise error
+    assert capfd.readouterr().err == shown

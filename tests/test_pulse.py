@@ -8,7 +8,8 @@ import types
 import pytest
 from tqdm import tqdm
 
-from gan_zoo import phases, pulse
+from gan_zoo import cli, phases, pulse
+from gan_zoo.errors import UserError
 
 
 @pytest.fixture
@@ -80,6 +81,27 @@ def test_the_pulse_beats_within_its_body_only(screen, slow, monkeypatch, capsys)
     with phases.phase("work"):
         time.sleep(0.05)
     assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "said"),
+    [
+        (UserError("no room."), 2, "gan_zoo: no room.\n"),
+        (KeyboardInterrupt(), 130, "gan_zoo: stopped.\n"),
+    ],
+)
+def test_what_ends_a_command_is_told_below_the_bar(capsys, error, code, said):
+    bar = tqdm(total=9)
+
+    def body(values, rest):
+        bar.update(3)
+        raise error
+
+    assert cli.call(body, lambda values: None, "", []) == code
+    shown = capsys.readouterr().err
+    assert bar.disable  # it is closed
+    assert "3/9" in shown
+    assert shown.endswith(f"\n{said}")
 
 
 def test_a_library_that_another_thread_is_importing_has_no_bars(monkeypatch):

@@ -2,11 +2,8 @@ import inspect
 
 import pytest
 
-from gan_zoo import registry
-from gan_zoo.config import Config
-
-
 from gan_zoo import commands, registry
+from gan_zoo.config import Config
 from gan_zoo.errors import PartError, UserError
 from gan_zoo.registry import Registry
 from gan_zoo.runs.places import require_extractor, require_places
