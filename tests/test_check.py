@@ -77,6 +77,8 @@ def some_loss(mode: str = "", uses_targets: bool = False, has_zero_gradient: boo
     def disc(real, fake, real_targets, fake_targets):
         if mode == "mean":
             return tf.reduce_mean(fake - real)
+        if mode == "spread":
+            return tf.zeros_like(real) + tf.reduce_mean(fake - real)
         if mode == "log":
             return -tf.math.log(tf.sigmoid(real)) - tf.math.log(1 - tf.sigmoid(fake))
         if mode == "probability":
@@ -303,6 +305,7 @@ WRONG = [
         "`gen` gives [] for 3 samples",
     ),
     ("losses", "some_loss('mean')", losses.is_per_sample, "`disc` gives [] for 3 samples"),
+    ("losses", "some_loss('spread')", losses.is_per_sample, "for samples of different logits"),
     ("losses", "some_loss('probability')", losses.takes_logits, "between 0 and 1 only"),
     ("losses", "some_loss('clipped')", losses.takes_logits, "D returns logits"),
     ("losses", "some_loss('log')", losses.is_finite, "real logit -1000 and fake logit -1000"),

@@ -91,6 +91,11 @@ def is_per_sample(part: Part) -> None:
             " mean.",
         )
         require(value.dtype == tf.float32, f"`{name}` gives {value.dtype.name}, not float32.")
+        require(
+            np.ptp(value) > 0,
+            f"`{name}` gives one value, {float(value[0, 0]):.3g}, for samples of different logits;"
+            " leave the mean over the batch to the step, which may weigh the samples.",
+        )
 
 
 def _gradients(part: Part, real: tf.Tensor, fake: tf.Tensor) -> dict[str, np.ndarray]:
