@@ -392,6 +392,13 @@ def test_real_images_of_several_runs_are_shown_where_their_data_are_the_same(
     assert not [a for a in Page(Path("other.html")).of("img") if "data-real" in a]
 
 
+def test_a_curve_of_a_trick_says_what_the_trick_does(parts, tmp_path):
+    folder = write_run(tmp_path / "mine", extra={"clip_weights/most": 1.0, "theirs/x": 2.0})
+    page = str(parts["curves"].training_curves(parts["read"].read_run(folder)))
+    assert "most: Clip D&#x27;s weights to [-limit, limit] after each update" in page
+    assert "x: logged by the trick" in page
+
+
 def test_a_title_of_ones_own(report, undrawn, tmp_path):
     folder, other = write_run(tmp_path / "mine"), write_run(tmp_path / "other")
     for words in ([folder], [folder, other], [write_comparison(tmp_path / "ab")]):

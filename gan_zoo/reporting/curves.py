@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from gan_zoo import registry
 from gan_zoo.reporting import plots
 from gan_zoo.reporting.html import Html, chart, join, legend, tag
 from gan_zoo.runs.run import Run
@@ -122,9 +123,16 @@ def _trick_curves(run: Run) -> list[Curves]:
             tricks.setdefault(trick, []).append((name, key))
     first = list(tricks.items())[:_MOST_TRICKS]
     return [
-        Curves(trick, f"{', '.join(name for name, _ in lines)}: logged by the trick", lines)
+        Curves(trick, f"{', '.join(name for name, _ in lines)}: {_summary(trick)}", lines)
         for trick, lines in first
     ]
+
+
+def _summary(trick: str) -> str:
+    """Return in a sentence what a trick does, where it is known here."""
+    if trick not in registry.tricks:
+        return "logged by the trick"
+    return registry.tricks.entry(trick).summary.replace("``", "").rstrip(".")
 
 
 def overlaid_scores(groups: Sequence[Group], floor: float | None = None) -> Html:
