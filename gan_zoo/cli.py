@@ -20,6 +20,7 @@ from absl import flags
 from gan_zoo import phases, pulse, registry
 from gan_zoo.errors import ExitCode, UserError
 from gan_zoo.files import user_path
+from gan_zoo.flag_help import flag_help
 from gan_zoo.interrupts import Handler, Terminated, handling, watching
 
 
@@ -51,7 +52,7 @@ def call(
         values, rest = _parse(define, words)
         if values.help:
             usage = usage.replace("``", "`")  # of Sphinx
-            print(f"{usage}\n\nFlags:\n{values.get_help(include_special_flags=False).strip()}")
+            print(f"{usage.strip()}\n\n{flag_help(values)}")
             return ExitCode.OK
         with pulse.beating(), watching(), handling(Handler(), ignored=False):
             return body(values, rest) or ExitCode.OK

@@ -25,6 +25,7 @@ LAYERS = [
         "spec",
         "registry",
         "config",
+        "flag_help",
         "cli",
         "phases",
         "paper_names",
