@@ -21,10 +21,12 @@ from __future__ import annotations
 import ast
 import contextlib
 import difflib
+import functools
 import importlib
 import importlib.metadata
 import importlib.util
 import inspect
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -157,6 +159,17 @@ def _entries_in(path: Path, module: str, table: str) -> Iterator[Entry]:
             yield Entry(node.name, module, _signature_of(node), summary, checks)
 
 
+@functools.lru_cache(maxsize=1)
+def _all_entry_points(path: tuple[str, ...]) -> Any:
+    """Return the entry points of all packages on ``sys.path``, which it takes long to read."""
+    return importlib.metadata.entry_points()
+
+
+def _entry_points(group: str) -> importlib.metadata.EntryPoints:
+    """Return the entry points of one group; the packages are read once for all groups."""
+    return _all_entry_points(tuple(sys.path)).select(group=group)
+
+
 def _source_of(module: str) -> Path | None:
     """Find the file of a module without importing its parent packages, which may take seconds."""
     top, *rest = module.split(".")
@@ -241,7 +254,7 @@ def add_plugin_file(path: str | Path) -> Path:
 def packages_have(path: str | Path) -> bool:
     """Whether installed packages register a part of the same name as one in a plugin file."""
     for name, table in tables.items():
-        packaged = {point.attr for point in importlib.metadata.entry_points(group=table.group)}
+        packaged = {point.attr for point in _entry_points(table.group)}
         if packaged and any(e.name in packaged for e in _entries_in(Path(path), "", name)):
             return True
     return False
@@ -302,6 +315,7 @@ class Registry(Mapping):
     def forget_index(self) -> None:
         """Forget which parts there are; the next question reads the sources again."""
         self._index = None
+        _all_entry_points.cache_clear()
 
     def entries(self) -> dict[str, Entry]:
         """Return all parts by name, read from the sources: nothing is imported.
@@ -341,7 +355,7 @@ class Registry(Mapping):
             yield from _entries_in(home.with_suffix(".py"), self.module, self.name)
         for path in third_party.files:
             yield from _entries_in(path, str(path), self.name)
-        for point in importlib.metadata.entry_points(group=self.group):
+        for point in _entry_points(self.group):
             source = _source_of(point.module)
             entry = None
             if source is not None:
