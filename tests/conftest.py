@@ -9,6 +9,7 @@ if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
 
+import functools
 import gc
 import importlib
 import importlib.util
@@ -44,6 +45,21 @@ def forks(tmp_path_factory):
     server = Forks(tmp_path_factory.mktemp("forks"))
     yield server
     server.close()
+
+
+@pytest.fixture(scope="session")
+def light_forks(tmp_path_factory):
+    """Start processes as ``forks`` does, but without TensorFlow: its import raises ImportError."""
+    server = Forks(tmp_path_factory.mktemp("light_forks"), tensorflow=False)
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def light_command(light_forks, tmp_path):
+    """Run ``gan_zoo *words`` without TensorFlow: light_command(*words) -> the ended process."""
+    code = "import sys; from gan_zoo import commands; sys.exit(commands.main(sys.argv[1:]))"
+    return functools.partial(light_forks.run, code=code, cwd=tmp_path)
 
 
 @pytest.fixture(scope="session")

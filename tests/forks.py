@@ -1,5 +1,7 @@
-"""Processes that start with TensorFlow and gan_zoo already imported: forks of one server."""
+"""Processes that start with their imports already done: forks of one server."""
 
+import contextlib
+import importlib
 import json
 import os
 import signal
@@ -7,6 +9,8 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+
+from gan_zoo import registry
 
 ROOT = Path(__file__).parent.parent
 
@@ -59,10 +63,10 @@ def users_environment():
 class Forks:
     """The server: it imports everything once and forks for each process that a test wants."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, tensorflow=True):
         self._folder, self._number, self._children = folder, 0, []
         self._server = subprocess.Popen(
-            [sys.executable, "-m", "tests.forks"],
+            [sys.executable, "-m", "tests.forks", *([] if tensorflow else ["light"])],
             cwd=ROOT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -118,10 +122,25 @@ def become(request):
     return 0
 
 
+def prepare(light):
+    """Do once what else each process would do.
+
+    In a light process, an import of TensorFlow, Keras or TF-GAN raises ImportError.
+    """
+    if light:
+        sys.modules.update(tensorflow=None, keras=None, tensorflow_gan=None)
+        importlib.import_module("gan_zoo.commands.train")
+    else:
+        importlib.import_module("gan_zoo.training.loop")
+        with contextlib.suppress(ImportError):  # what TF-GAN imports, where it is installed
+            importlib.import_module("tf_keras")
+            importlib.import_module("tensorflow_probability.python.distributions")
+    for table in registry.tables.values():
+        table.entries()  # it reads the sources of all parts
+
+
 def serve():
     """Fork for each request of a line; no thread of TensorFlow's may exist here."""
-    import gan_zoo.training.loop  # noqa: F401
-
     children = set()
     for line in iter(sys.stdin.readline, ""):
         request = json.loads(line)
@@ -149,4 +168,5 @@ def serve():
 
 
 if __name__ == "__main__":
+    prepare(light=sys.argv[1:] == ["light"])
     serve()

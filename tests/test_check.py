@@ -1,7 +1,5 @@
 """gan_zoo.check finds the fault in parts that have one each, and none in sound parts."""
 
-import subprocess
-import sys
 import textwrap
 from pathlib import Path
 
@@ -689,14 +687,8 @@ def test_in_a_process_of_one_device_the_replicas_check_is_skipped():
         (["dcgan", "--plugins=none.py"], 2, "no plugin file none.py"),
     ],
 )
-def test_bad_input_costs_no_tensorflow(words, code, said):
-    block = (
-        "import sys; sys.modules.update(tensorflow=None, keras=None, tensorflow_gan=None); "
-        "from gan_zoo import commands; sys.exit(commands.main(['check', *sys.argv[1:]]))"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", block, *words], capture_output=True, text=True, cwd=ROOT
-    )
+def test_bad_input_costs_no_tensorflow(light_command, words, code, said):
+    done = light_command("check", *words)
     assert done.returncode == code, done.stderr
     assert said in done.stdout + done.stderr
     assert code == 0 or len(done.stderr.strip().splitlines()) == 1

@@ -261,13 +261,8 @@ def test_one_device_is_nothing_to_mirror(refused):
         (["--workers=2", "--", "--workdir=x", "foo"], "'foo' is not a flag"),
     ],
 )
-def test_the_launcher_refuses_in_a_sentence(words, says):
-    done = subprocess.run(
-        [sys.executable, "-m", "gan_zoo", "launch", *words],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-    )
+def test_the_launcher_refuses_in_a_sentence(light_command, words, says):
+    done = light_command("launch", *words)
     assert done.returncode == 2
     assert says in done.stderr
     assert "Traceback" not in done.stderr

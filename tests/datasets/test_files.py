@@ -7,8 +7,6 @@ import json
 import os
 import shutil
 import struct
-import subprocess
-import sys
 import threading
 import time
 import tracemalloc
@@ -1044,19 +1042,16 @@ def test_a_plugin_may_ask_for_the_image_spec_or_for_its_fields(read, tmp_path, m
     assert first.name == second.name == str((tmp_path / "d", tmp_path / "c"))
 
 
-def test_processes_do_not_disturb_each_other(tmp_path):
+def test_processes_do_not_disturb_each_other(light_forks, tmp_path):
     folder = write(tmp_path / "d", colors(40))
     code = (
         "import sys; from pathlib import Path; from gan_zoo.datasets import build_dataset; "
         f"d = build_dataset('files', (32, 32), None, Path({str(folder)!r}), "
         f"Path({str(tmp_path / 'cache')!r})); print(d.hash, d.notes)"
     )
-    runs = [
-        subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
-        for _ in range(2)
-    ]
-    assert len({run.communicate()[0] for run in runs}) == 1
-    assert [run.returncode for run in runs] == [0, 0]
+    runs = [light_forks.start(code=code) for _ in range(2)]
+    assert [run.wait() for run in runs] == [0, 0], runs[0].stderr
+    assert len({run.stdout for run in runs}) == 1 and runs[0].stdout
     assert sorted(p.suffix for p in (tmp_path / "cache").iterdir()) == ["", ".json", ".npy"]
 
 
@@ -1116,6 +1111,7 @@ def test_the_order_does_not_depend_on_threads(read, tmp_path, monkeypatch):
     assert read(folder).hash == read(folder, cache=tmp_path / "other").hash
 
 
-def test_no_tensorflow():
-    code = "import sys; sys.modules.update(tensorflow=None, keras=None); import gan_zoo.datasets.files, gan_zoo.datasets.classic, gan_zoo.datasets.faces"
-    subprocess.run([sys.executable, "-c", code], check=True)
+def test_no_tensorflow(light_forks):
+    code = "import gan_zoo.datasets.files, gan_zoo.datasets.classic, gan_zoo.datasets.faces"
+    done = light_forks.run(code=code)
+    assert done.returncode == 0, done.stderr
