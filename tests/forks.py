@@ -132,7 +132,7 @@ def prepare(light):
         importlib.import_module("gan_zoo.commands.train")
     else:
         importlib.import_module("gan_zoo.training.loop")
-        with contextlib.suppress(ImportError):  # what TF-GAN imports, where it is installed
+        with contextlib.suppress(Exception):  # what TF-GAN imports, where it works
             importlib.import_module("tf_keras")
             importlib.import_module("tensorflow_probability.python.distributions")
     for table in registry.tables.values():
