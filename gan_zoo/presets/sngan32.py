@@ -8,7 +8,8 @@ norm in D, hinge loss, 128 values of normal noise, 5 updates of D a step, batche
 falls to 0. 4,276,739 trainable parameters in G and 1,053,825 in D.
 
 Differs: the authors' code gives G batches of 128, twice D's; spectral norm iterates after each
-update of D, see spectral_norm. Not run.
+update of D, see spectral_norm. Not run at this size; at 24 and 16 channels, 1,331 steps on anime
+faces gave hair and skin but no faces, in three seeds.
 """
 
 from gan_zoo.config import Config

@@ -9,7 +9,8 @@ and layer norm in D; 200,000 steps. 5,356,099 trainable parameters in G and 4,31
 
 Differs: layers before a norm have no bias. In G batch norm would take it away again; D has 896 less
 than the authors'. Kernels start from normal(0, 0.02), where the authors' code draws uniformly with
-that standard deviation. Not run.
+that standard deviation. Not run at this size; at 32 pixels and a quarter of the channels, 1,964
+steps on anime faces gave faces, in three seeds.
 """
 
 from gan_zoo.config import Config
