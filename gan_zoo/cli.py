@@ -17,7 +17,7 @@ from pathlib import Path
 
 from absl import flags
 
-from gan_zoo import phases, pulse, registry
+from gan_zoo import config, phases, pulse, registry
 from gan_zoo.errors import ExitCode, UserError
 from gan_zoo.files import user_path
 from gan_zoo.flag_help import flag_help
@@ -112,6 +112,9 @@ def _parse(
     try:
         return values, values(["gan_zoo", *words])[1:]
     except flags.Error as e:
+        name = getattr(e, "flagname", "")
+        if "config" in values and name in config.preset_names():
+            raise UserError(f"{name} is a preset; did you mean --config={name}?") from None
         text, close, near = flag_error(e).partition(". Did you mean: ")
         if close:
             meant = " or ".join(f"--{name.strip()}" for name in near.rstrip(" ?").split(","))

@@ -145,8 +145,9 @@ def _entries_in(path: Path, module: str, table: str) -> Iterator[Entry]:
             f"the plugin file {path} cannot be read ({e.strerror}); check --plugins."
         ) from None
     except (SyntaxError, ValueError) as e:
+        where = f"line {e.lineno}: {e.msg}" if isinstance(e, SyntaxError) and e.lineno else str(e)
         raise UserError(
-            f"the plugin file {path} is not valid Python ({e}); fix it or leave it out of"
+            f"the plugin file {path} is not valid Python ({where}); fix it or leave it out of"
             " --plugins."
         ) from None
     known = imported_checks(tree)
@@ -209,8 +210,8 @@ class ThirdParty:
 
     Attributes:
         files: The plugin files, in the order in which they were given.
-        built: The parts that were built: for each name what it is (``loss``), and the module or
-            file that registers it.
+        built: The parts that were built: for each one, with its arguments, what it is
+            (``loss``), and the module or file that registers it.
     """
 
     def __init__(self) -> None:
@@ -523,7 +524,7 @@ class Registry(Mapping):
         self.check(spec)
         builder = self[spec.name]
         if not builder.__module__.startswith("gan_zoo."):
-            third_party.built[spec.name] = (self.label, self.entry(spec.name).module)
+            third_party.built[str(spec)] = (self.label, self.entry(spec.name).module)
         offered = self._framework_arguments(spec, builder, framework)
         spec = _american_arguments(spec, inspect.signature(builder))
         try:

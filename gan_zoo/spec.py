@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import math
 import re
+import shlex
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -94,6 +95,8 @@ def parse_specs(text: str) -> list[Spec]:
     """
     if not text.strip():
         return []
+    if text.startswith("--"):
+        raise UserError(f"'{text}' is a flag, where a value was expected; write --name=value.")
     try:
         # The list may end in a comma, as Python's own may; a stray bracket cannot close ours, since
         # that is a syntax error.
@@ -130,3 +133,8 @@ def parse_spec(text: str) -> Spec:
     if len(specs) != 1:
         raise UserError(f"give one part, by its name or a call; '{text}' names {len(specs)}.")
     return specs[0]
+
+
+def shell_word(text: str) -> str:
+    """Return a text quoted for a shell, in double quotes if it contains single ones."""
+    return f'"{text}"' if "'" in text and not set(text) & set('"$`\\!') else shlex.quote(text)

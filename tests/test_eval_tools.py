@@ -233,6 +233,8 @@ def test_statistics_of_real_images_stand_for_them(tool, real, trained, tmp_path,
     assert (b[0]["n_real"], b[0]["n_fake"], b[0]["split"]) == (240, 60, "of stats.npz")
     out = tool("evaluate", trained, "--real_statistics=stats.npz", "--n=24", "--nolog")
     assert "step 4 (EMA), against statistics of stats.npz" in out
+    one = save_npz(tmp_path / "one_channel.npz", mosaics(24, 2, channels=1))
+    assert "gray" not in tool("evaluate", one, "--real_statistics=stats.npz", QUICK)
     with np.load("stats.npz") as z:
         np.savez("theirs.npz", mu=z["mu"], sigma=z["sigma"])
     out = tool("evaluate", pictures, "--real_statistics=theirs.npz", QUICK)

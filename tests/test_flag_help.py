@@ -32,3 +32,23 @@ def test_the_flags_of_a_command_come_before_settings_and_those_of_every_command(
     ]
     assert places == sorted(places)
     assert shown.count("--[no]help") == shown.count("--steps:") == 1
+
+
+def test_a_preset_that_is_written_as_a_flag_is_named(capsys):
+    assert cli.call(lambda *_: 0, config.define_flags, "", ["--quick64"]) == 2
+    assert "did you mean --config=quick64?" in capsys.readouterr().err
+
+
+def test_a_flag_without_its_value_is_told(capsys):
+    assert (
+        cli.call(
+            lambda values, _: bool(config.from_flags(values)),
+            config.define_flags,
+            "",
+            ["--condition", "--seed=1"],
+        )
+        == 2
+    )
+    assert (
+        "--condition: '--seed=1' is a flag, where a value was expected" in capsys.readouterr().err
+    )

@@ -13,6 +13,7 @@ import pytest
 import gan_zoo
 from gan_zoo import cli
 from gan_zoo.interrupts import short_interrupt
+from gan_zoo.training.outcome import Outcome, Stopped
 
 # A mutex that is locked twice waits for ever, as one native call.
 _STUCK = """
@@ -121,3 +122,8 @@ def test_only_a_failure_shows_what_a_start_holds_back(capfd, error, shown):
         os.write(2, b"greeting")
         raise error
     assert capfd.readouterr().err == shown
+
+
+def test_a_run_that_is_stopped_after_its_last_step_lacks_its_end():
+    assert "goes on from step 20" in str(Stopped(Outcome.STOP_INTERRUPT, 20, 21))
+    assert "makes what is missing" in str(Stopped(Outcome.STOP_INTERRUPT, 20, 20))

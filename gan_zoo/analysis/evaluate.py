@@ -213,10 +213,10 @@ def evaluate_by_statistics(
 
     stored = read_statistics(path)
     height, width = subject.config.size
-    shape = (height, width, subject.config.channels or 3)
+    shape = (height, width, subject.config.channels)
     if subject.run:
         shape = tuple(subject.run.record["data"]["shape"])
-    extractor = build_extractor(subject.config, shape[2])
+    extractor = build_extractor(subject.config, shape[2] or 3)
     unknown = stored.check(extractor)
     # Only the size of the images counts.
     data = Dataset(str(path), np.empty((0, *shape), np.uint8), {}, {}, stored.hash, "none")
@@ -275,7 +275,7 @@ def evaluation_lines(evaluation: Evaluation) -> Iterator[str]:
     yield from (f"  {line}" for line in lines)
     subject = evaluation.subject
     settings = dataclasses.asdict(subject.config) if subject.run else None
-    yield str(judge(evaluation.results, floors, settings=settings))
+    yield str(judge(evaluation.results, floors, settings=settings, of_a_run=bool(subject.run)))
 
 
 def _floor_line(evaluation: Evaluation) -> str:

@@ -44,7 +44,7 @@ def load_pictures(path: Path, data: Dataset, config: Config, most: int, seed: in
 
     Args:
         path: Where they are.
-        data: The real images.
+        data: The real images; 0 channels are unknown ones, and then the pictures have 3.
         config: The settings whose ``data`` says how images are fitted.
         most: The largest number to load, chosen at random.
         seed: Of that choice and of the order.
@@ -60,20 +60,21 @@ def load_pictures(path: Path, data: Dataset, config: Config, most: int, seed: in
 
     try:
         found = read(preprocessing)
-        depth = found.image_shape[2]
-        if depth > data.image_shape[2]:
+        depth, real_depth = found.image_shape[2], data.image_shape[2]
+        if depth > real_depth > 0:
             found = read(preprocessing._replace(channels=1))
     except UserError as e:
         raise about_path(e) from None
     steps = [] if found.resize == "none" else [found.resize]
     notes = list(found.notes)
-    height, width, channels = data.image_shape
+    height, width, _ = data.image_shape
+    channels = real_depth or 3
     if steps:
         notes.append(
             f"the pictures in {path} have another size than the data; they were resized to"
             f" {height}x{width}: {found.resize}."
         )
-    if depth != channels:
+    if depth != real_depth > 0:
         steps.append("made gray" if channels == 1 else "gray")
         notes.append(
             f"the pictures in {path} are in color and the data are gray; the pictures were made"

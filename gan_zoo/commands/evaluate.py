@@ -6,11 +6,12 @@
     gan_zoo evaluate pictures/ --real_statistics=stats.npz  by mu and sigma of pytorch-fid, say
 
 Frechet distance and classifier score are computed by TF-GAN, or by our own equal formulas where it
-cannot be used; the stamp says it. Next to a score stands the score of real images against other
-real images, if it is known. A second path is that of the real images, as --data_dir is. Pictures of
-another size are resized to that of the data by Pillow, as the data are; a note says so. The results
-of a run are also appended to the evaluations.jsonl in its folder (not with --nolog). With --n equal
-to the run's --eval_samples, its last step gives the numbers of the run's own final evaluation.
+cannot be used; the record of --out says it. Next to a score stands the score of real images against
+other real images, if it is known. A second path is that of the real images, as --data_dir is.
+Pictures of another size are resized to that of the data by Pillow, as the data are; a note says so.
+The results of a run are also appended to the evaluations.jsonl in its folder (not with --nolog).
+With --n equal to the run's --eval_samples, its last step gives the numbers of the run's own final
+evaluation.
 """
 
 from __future__ import annotations

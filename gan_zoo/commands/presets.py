@@ -14,6 +14,7 @@ from absl import flags
 from gan_zoo.analysis.presets import describe_presets
 from gan_zoo.config import Config, flag_of
 from gan_zoo.errors import UserError
+from gan_zoo.spec import shell_word
 
 
 def define_flags(values: flags.FlagValues) -> None:
@@ -35,7 +36,7 @@ def main(values: flags.FlagValues, rest: list[str]) -> None:
         default = Config()
         for field in dataclasses.fields(Config):
             if (value := getattr(known[name].config, field.name)) != getattr(default, field.name):
-                print(f"    --{flag_of(field.name)}={value}")
+                print(f"    --{flag_of(field.name)}={shell_word(str(value))}")
     if rest:
         return
     head = ("name", "pixels", "time", "result")

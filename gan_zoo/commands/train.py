@@ -87,7 +87,7 @@ def _dry_run(settings: config.Config) -> None:
     if classes := found.classes:
         print(f"condition: {settings.condition}, {len(classes.names)} classes by {classes.column}")
     if found.data:
-        for note in few_images(settings, found.settings, found.data):
+        for note in (*found.data.notes, *few_images(settings, found.settings, found.data)):
             print(note)
     for hint in hints(found.settings, found.game, found.data):
         print(hint)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from gan_zoo import cli
 from gan_zoo.comparison.results import Record, folder_of
 from gan_zoo.config import Config
 from gan_zoo.errors import UserError
@@ -23,6 +24,8 @@ def check_code(comparison: Record, configs: Mapping[str, Config], folder: Path) 
     Raises:
         UserError: One was edited since; the message names it and such a run.
     """
+    if any(config.plugins for config in configs.values()):
+        cli.load_tensorflow(verbose=False)  # quietly, before a plugin imports it
     now = {name: part for config in configs.values() for name, part in plugin_code(config).items()}
     if not now:
         return

@@ -7,9 +7,10 @@ An option is the end of a sentence that begins with "try". Parts are named as fl
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
+
+from gan_zoo.spec import shell_word
 
 Settings = Mapping[str, Any]
 
@@ -63,7 +64,7 @@ def fewer_steps(settings: Settings) -> str:
 def lower_rate(settings: Settings, net: str) -> str:
     """Return a lower learning rate for a net, ``gen`` or ``disc``."""
     given = settings.get(f"{net}_opt")
-    now = f" than in --{net}_opt={shlex.quote(str(given))}" if given else ""
+    now = f" than in --{net}_opt={shell_word(str(given))}" if given else ""
     return f"a lower learning rate for {net[0].upper()}{now}"
 
 

@@ -180,5 +180,5 @@ class Evaluator:
             )
         # A program that only does the final evaluation has no earlier cost to show.
         if self._spent:
-            lines.append(f"evaluation took {100 * self.share:.1f} % of the time")
+            lines.append(f"evaluations during training took {100 * self.share:.1f} % of the time")
         return lines

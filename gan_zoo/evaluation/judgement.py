@@ -76,6 +76,7 @@ def judge(
     floors: Mapping[str, float],
     scores: Sequence[tuple[int, float]] = (),
     settings: Settings | None = None,
+    of_a_run: bool = True,
 ) -> Judgement:
     """Return what the scores of one evaluation say.
 
@@ -84,6 +85,7 @@ def judge(
         floors: What real images score against other real images, by metric; may lack any.
         scores: Steps and Frechet distances of the run's evaluations, in order, this one last.
         settings: Of the run, by name; what it has is not advised.
+        of_a_run: Whether a run made the samples; of other pictures nothing is advised.
     """
     values = {kind_of(r.stamp): r.value for r in results}
     real = {kind_of(r.stamp): floors[r.stamp.metric] for r in results if r.stamp.metric in floors}
@@ -103,7 +105,8 @@ def judge(
     remedy = _trend(scores, int((settings or {}).get("steps") or 0))
     if not remedy and (found or early):
         remedy = found[0][1] if found else _MORE
-    return Judgement(verdict, tuple(finding for finding, _ in found), remedy, marks)
+    findings = tuple(finding for finding, _ in found)
+    return Judgement(verdict, findings, remedy if of_a_run else "", marks)
 
 
 def _verdict(distance: Result, parts: Mapping[str, float], early: bool) -> str:
@@ -178,7 +181,7 @@ def _findings(
         )
     if (part := parts.get("recall", 1.0)) < 0.75 and "recall" not in hollow:
         yield (
-            f"Recall is {_share(part)}: kinds of pictures are missing.",
+            f"Recall is {_share(part)}: kinds of pictures may be missing.",
             f"Try {any_of(['more steps', *augment, advice.larger_batch(settings), *penalty])}.",
         )
     if (part := parts.get("precision", 1.0)) < 0.75:

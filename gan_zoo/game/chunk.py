@@ -20,6 +20,11 @@ def _one_step(game: Game, images: tf.Tensor, labels: tf.Tensor | None = None) ->
     batch = Batch(_to_float(images), labels)
     with randomness.version(game.random_version):
         scalars = game.update.run(game, batch)
+    if missing := [name for name in SCALARS if name not in scalars]:
+        raise ValueError(
+            f"the update rule's run must return all of {', '.join(SCALARS)}; it lacks"
+            f" {', '.join(missing)}"
+        )
     return tf.stack([scalars[name] for name in SCALARS])
 
 

@@ -99,8 +99,11 @@ def _verdict(run: Run) -> list[Html]:
 
 def _whole_flags(words: str) -> Html:
     """Return a text in which no line ends within a flag."""
-    parts = re.split(r"(--[^\s,;]+)", words)
-    return join(tag("span", part, class_="flag") if i % 2 else part for i, part in enumerate(parts))
+    parts = re.split(r"(--[^\s,;]+|`[^`]+`)", words)
+    return join(
+        tag("span", part.strip("`"), class_="flag") if i % 2 else part
+        for i, part in enumerate(parts)
+    )
 
 
 def title_of(run: Run) -> str:

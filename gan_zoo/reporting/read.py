@@ -10,7 +10,6 @@ import base64
 import io
 import json
 import math
-import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -24,6 +23,7 @@ from gan_zoo.config import Config, flag_of
 from gan_zoo.errors import UserError
 from gan_zoo.evaluation import alarms
 from gan_zoo.runs.run import Run
+from gan_zoo.spec import shell_word
 
 DEFAULTS = asdict(Config())
 _MOST_FRAMES = 30
@@ -50,11 +50,6 @@ class Comparison(NamedTuple):
     missing: list[str]
 
 
-def _quoted(word: str) -> str:
-    """Return a word quoted for a shell, in double quotes if it contains single ones."""
-    return f'"{word}"' if "'" in word and not set(word) & set('"$`\\!') else shlex.quote(word)
-
-
 def records(value: Any) -> list[dict[str, Any]]:
     """The dictionaries in a list, or nothing."""
     return [v for v in value if isinstance(v, dict)] if isinstance(value, list) else []
@@ -78,9 +73,10 @@ def read_run(folder: Path) -> Run:
         )
     run = Run(folder)
     if not (run.readable_record or run.metrics or run.results or run.sample_grids):
+        inner = sorted(str(path.parent) for path in folder.glob("*/config.json"))
         raise UserError(
             f"there is nothing of a run of gan_zoo in {folder}, or none of it can be read; give"
-            " the folder of a run, such as runs/NAME."
+            f" the folder of a run, such as {' or '.join(inner[:3]) or 'runs/NAME'}."
         )
     return run
 
@@ -103,7 +99,7 @@ def command(run: Run) -> str:
         if name in DEFAULTS and name != "workdir" and value != DEFAULTS[name]
     }
     given["workdir"] = f"runs/{run.name}-again"
-    flags = (f"--{flag_of(name)}={_quoted(str(value))}" for name, value in given.items())
+    flags = (f"--{flag_of(name)}={shell_word(str(value))}" for name, value in given.items())
     return " \\\n    ".join(["gan_zoo train", *flags])
 
 

@@ -120,7 +120,7 @@ class Chief:
         speed = scalars["speed/images_per_second"]
         self._logger.progress(step, summary, speed, line=line)
         self._chunks += 1
-        if self._chunks == 2:  # the first one compiles
+        if self._chunks == 2 and step < self._config.steps:  # the first one compiles
             self._tell_time(step, speed)
 
     def _tell_time(self, step: int, speed: float) -> None:

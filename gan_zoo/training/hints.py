@@ -34,8 +34,8 @@ def few_pictures(config: Config, game: Game, data: Dataset) -> Iterator[str]:
     if count < FEW and not any(trick.images for trick in game.tricks):
         yield (
             f"hint: {count:,} pictures are few for a GAN, and D will soon know them by heart;"
-            " --config=few64 is a recipe for that, and --tricks=diff_augment or --tricks=ada"
-            " augment what D sees (`gan_zoo presets few64` says more)."
+            " --tricks=diff_augment or --tricks=ada augment what D sees, as --config=few64 does"
+            " (`gan_zoo presets few64` says more)."
         )
 
 

@@ -24,8 +24,10 @@ class Stopped(Exception):  # noqa: N818 -- it is not an error
 
     def __init__(self, outcome: Outcome, step: int, steps: int):
         """Stop after ``step`` of ``steps`` steps."""
-        super().__init__(
-            f"stopped at step {step} of {steps} and saved; the same command goes on from"
-            f" step {step}."
+        rest = (
+            f"goes on from step {step}"
+            if step < steps
+            else "makes what is missing: the last scores, the saved generator and the film"
         )
+        super().__init__(f"stopped at step {step} of {steps} and saved; the same command {rest}.")
         self.outcome = outcome

@@ -2,6 +2,7 @@
 
 import pytest
 
+from gan_zoo.evaluation import advice
 from gan_zoo.evaluation.judgement import better, judge, score_lines
 from gan_zoo.evaluation.protocol import Result, Stamp
 
@@ -188,3 +189,14 @@ def test_the_high_floor_of_few_pictures_makes_noise_no_likeness():
     assert "8.1 times" in found.verdict and "far from real pictures" in found.verdict
     near = judge(results(FD=27.0), {"FD-embedded": 25.4})
     assert "nearly the same as real" in near.verdict
+
+
+def test_of_pictures_that_no_run_made_nothing_is_advised():
+    values = {"FD": 4.5, **GOOD, "recall": 0.38}
+    found = judge(results(**values), FLOORS, of_a_run=False)
+    assert found.advice == "" and "Recall" in found.findings[0]
+
+
+def test_a_rate_is_named_as_a_shell_takes_it():
+    given = {"disc_opt": "adam(1e-4, schedule='linear')"}
+    assert "--disc_opt=\"adam(1e-4, schedule='linear')\"" in advice.lower_rate(given, "disc")
