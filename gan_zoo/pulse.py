@@ -36,17 +36,21 @@ class _Screen:
         self.status: Tell | None = None
         self.line: Tell = print_line
         self._heard, self._shown = time.monotonic(), ""
+        self._changed = self._heard  # when the terminal last showed something else
         self._lock = threading.RLock()
 
     def hear(self) -> None:
         """Note that a line was printed."""
-        self._heard = time.monotonic()
+        self._heard = self._changed = time.monotonic()
 
     def tick(self) -> None:
         """Show the phase that runs, if it is slow."""
         name, seconds = phases.current()
-        text = f"{name} ({seconds:.0f} s)" if name and seconds >= SLOW_SECONDS else ""
         with self._lock:
+            # Several fast phases in a row are a slow one for who waits; a bar moves meanwhile.
+            still = time.monotonic() - self._changed if self.status is None else 0.0
+            slow = seconds >= SLOW_SECONDS or (self.stream is not None and still >= SLOW_SECONDS)
+            text = f"{name} ({seconds:.0f} s)" if name and slow else ""
             if self.stream is not None:
                 self._show(text)
             elif text and time.monotonic() - self._heard >= QUIET_SECONDS:
@@ -70,6 +74,7 @@ class _Screen:
         with self._lock:
             if self.stream is not None and self._shown and self.status is None:
                 self._write("\r\033[K")
+                self._changed = time.monotonic()
             self._shown = ""
 
     def _write(self, text: str) -> None:

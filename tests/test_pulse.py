@@ -42,6 +42,19 @@ def test_a_terminal_shows_the_slow_phase_and_wipes_it_out(screen, slow, tmp_path
     assert path.read_bytes().decode() == before  # a fast phase
 
 
+def test_a_row_of_fast_phases_is_shown_like_a_slow_one(screen, tmp_path):
+    path = tmp_path / "screen"
+    screen.stream = os.open(path, os.O_WRONLY | os.O_CREAT)
+    for name in ("build nets", "write keras"):
+        with phases.phase(name):
+            screen.tick()
+            assert name not in path.read_bytes().decode()
+            screen._changed -= pulse.SLOW_SECONDS
+            screen.tick()
+            assert path.read_bytes().decode().endswith(f"{name} (0 s)")
+        screen.wipe()
+
+
 def test_behind_a_bar_the_phase_is_shown_and_taken_away(screen, slow):
     shown = []
     screen.stream, screen.status = 0, shown.append
