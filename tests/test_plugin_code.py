@@ -66,7 +66,7 @@ def test_a_resumed_run_tells_of_an_edit_once_and_records_both(plugin, tmp_path):
     edit(plugin)
     (sentence,) = edited_plugins(run, config)
     then, now = (code["loss ramp"]["sha256"][:8] for code in (before, plugin_code(config)))
-    assert f"loss ramp in {plugin} (SHA-256 {then} then, {now} now)" in sentence
+    assert f"{plugin} (SHA-256 {then} then, {now} now), which has the loss ramp" in sentence
     record_resume(run, config, 5)
     assert run.record["plugins_before"] == [[5, before]]
     assert edited_plugins(run, config) == []

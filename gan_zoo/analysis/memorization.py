@@ -226,7 +226,8 @@ def _verdict(spaces: list[SpaceResult]) -> str:
 
 
 def memorization_lines(found: Memorization) -> Iterator[str]:
-    """Yield the notes, the results and the verdict, line by line."""
+    """Yield the verdict, the notes and the results, line by line."""
+    yield f"verdict: {found.verdict}: {_ADVICE[found.verdict]}"
     yield from found.notes
     yield (
         f"{found.fakes.title}, against {found.compared:,} of {found.train:,} training images"
@@ -245,7 +246,6 @@ def memorization_lines(found: Memorization) -> Iterator[str]:
             " were not exchanged."
         )
     yield from _hint_of_repeats([space.near_copies.held_out[0] for space in found.spaces])
-    yield f"verdict: {found.verdict}: {_ADVICE[found.verdict]}"
 
 
 def _hint_of_repeats(shares: Sequence[float]) -> Iterator[str]:

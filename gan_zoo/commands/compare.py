@@ -102,6 +102,10 @@ def compare_variants(values: flags.FlagValues, rest: list[str], command: str, **
     )
     if save:
         kept.check_free(save, plan.record["name"])
+    if len(plan.record["seeds"]) == 1 and command == "compare":
+        print(
+            "one seed tells nothing about others: no verdict comes of it; --seeds=3 is the default."
+        )
     found, stopped = run_plan(plan, values.jobs, values.verbose)
     if stopped and not any(run["state"] in ("done", "failed") for run in found["runs"]):
         print("stopped before the first run was done; the same command continues.")

@@ -3,10 +3,10 @@
     gan_zoo mix runs/mine --rows=3 --columns=8
     gan_zoo mix runs/mine --seed=5 --truncation=0.7 --out=sheet.png
 
-A sheet: each image is that of the first column, with the coarse, middle or fine styles of the
-image above (Karras et al. 2018, figure 3). Coarse styles act in the smallest maps, on pose and
-shape, fine ones in the largest, on colors and detail. Images of the first row are the first samples
-of --seed.
+The run needs a style-based generator, such as --gen=stylegan2. A sheet: each image is that of the
+first column, with the coarse, middle or fine styles of the image above (Karras et al. 2018, figure
+3). Coarse styles act in the smallest maps, on pose and shape, fine ones in the largest, on colors
+and detail. Images of the first row are the first samples of --seed.
 """
 
 from __future__ import annotations

@@ -60,14 +60,16 @@ def recorded_code(record: dict[str, Any]) -> list[Code]:
 
 
 def edited(before: Code, now: Code) -> str:
-    """Return which parts have other code now, with their files and hashes; "" if none has.
+    """Return which files have other code now, with their parts and hashes; "" if none has.
 
     A part without a hash, as in a run of an earlier version, is taken for the same.
     """
-    changed = []
+    changed: dict[str, list[str]] = {}
     for name, part in before.items():
         old, new = part.get("sha256"), now.get(name, {}).get("sha256")
         if old and new and old != new:
-            file = now[name]["file"]
-            changed.append(f"{name} in {file} (SHA-256 {old[:8]} then, {new[:8]} now)")
-    return "; ".join(changed)
+            file = f"{now[name]['file']} (SHA-256 {old[:8]} then, {new[:8]} now)"
+            changed.setdefault(file, []).append(name)
+    return "; ".join(
+        f"{file}, which has the {' and the '.join(names)}" for file, names in changed.items()
+    )
