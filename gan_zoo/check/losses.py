@@ -117,7 +117,7 @@ def is_finite(part: Part) -> None:
     grid = (-1000.0, -80.0, 0.0, 80.0, 1000.0)
     real, fake = (_column(*x.ravel()) for x in np.meshgrid(grid, grid))
     for name, value in _gradients(part, real, fake).items():
-        bad = ~np.isfinite(value[:, 0])
+        bad = ~np.isfinite(np.resize(value, len(real)))  # of another shape, another check tells
         if bad.any():
             at = f"real logit {real[bad][0, 0]:g} and fake logit {fake[bad][0, 0]:g}"
             which = (

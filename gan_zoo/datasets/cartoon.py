@@ -669,7 +669,8 @@ def _draw_things(
 def _check_shape(height: int, width: int, channels: int) -> None:
     if not all(isinstance(n, (int, np.integer)) and n in SIZES for n in (height, width)):
         raise ValueError(
-            f"faces are drawn at {SIZES[0]} to {SIZES[-1]} pixels a side, not at {height}x{width}."
+            f"faces are drawn at {SIZES[0]} to {SIZES[-1]} pixels a side, not at {height}x{width};"
+            " choose another --image_size, or give pictures of your own by --data_dir."
         )
     if channels not in (1, 3):
         raise ValueError(f"faces are drawn with 1 or 3 channels, not {channels!r}.")
