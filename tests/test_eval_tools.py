@@ -861,6 +861,6 @@ def test_analyses_can_be_called_without_a_command_line(trained):
 
 
 def test_help_says_what_the_tools_do(tool):
-    assert "RUN|FOLDER|ZIP|NPZ" in tool("evaluate", "--help")
+    assert "RUN|PICTURES" in tool("evaluate", "--help")
     assert "--held_out" in tool("memorization", "--help")
     assert "near duplicate" in tool("audit", "--help")
