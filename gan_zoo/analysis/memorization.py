@@ -226,9 +226,9 @@ def _verdict(spaces: list[SpaceResult]) -> str:
 
 
 def memorization_lines(found: Memorization) -> Iterator[str]:
-    """Yield the verdict, the notes and the results, line by line."""
-    yield f"verdict: {found.verdict}: {_ADVICE[found.verdict]}"
+    """Yield the notes, the verdict and the results, line by line."""
     yield from found.notes
+    yield f"verdict: {found.verdict}: {_ADVICE[found.verdict]}"
     yield (
         f"{found.fakes.title}, against {found.compared:,} of {found.train:,} training images"
         f" {'x'.join(map(str, found.data.image_shape))} of {found.data.name}"
