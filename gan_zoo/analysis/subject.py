@@ -77,7 +77,7 @@ def find_subject(
             " npz of pictures."
         )
     load_plugins(given.get("plugins", ""))
-    if not (path / "config.json").is_file():
+    if not Run(path).exists:
         return _pictures_subject(path, given, seed, needs_data)
     run = open_run(path)
     old = run.record["config"]

@@ -72,13 +72,15 @@ def _check_statistics(values: flags.FlagValues) -> None:
 
 def _take_real(values: flags.FlagValues, rest: list[str]) -> list[str]:
     """Make the second of two paths ``--data_dir``; return the other words."""
+    from gan_zoo.runs.run import Run
+
     if len(rest) != 2:
         return rest
     if values["data_dir"].present:
         raise UserError(
             f"{rest[1]} and --data_dir both name the real images; leave one of them out."
         )
-    if (user_path(rest[1]) / "config.json").is_file():
+    if Run(user_path(rest[1])).exists:
         raise UserError(
             f"{rest[1]} is a run, but a second path is that of the real images; score one run at a"
             " time."

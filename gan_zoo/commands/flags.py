@@ -189,6 +189,7 @@ def subject_of(values: flags.FlagValues, rest: list[str], *, needs_data: bool = 
     """
     from gan_zoo.analysis.subject import find_subject
     from gan_zoo.files import user_path
+    from gan_zoo.runs.run import Run
 
     if len(rest) != 1:
         raise UserError(
@@ -196,7 +197,7 @@ def subject_of(values: flags.FlagValues, rest: list[str], *, needs_data: bool = 
             f" {len(rest)} were given."
         )
     path = user_path(rest[0])
-    if path.exists() and not (path / "config.json").is_file():
+    if path.exists() and not Run(path).exists:
         for name in _CHECKPOINT:
             if values[name].present:
                 raise UserError(

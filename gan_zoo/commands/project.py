@@ -108,10 +108,12 @@ def main(values: flags.FlagValues, rest: list[str]) -> None:
 
 
 def _run_folder(values: flags.FlagValues, rest: list[str]) -> Path:
+    from gan_zoo.runs.run import Run
+
     if not values.run:
         raise UserError("--run=RUN is needed: the folder of the run whose generator it is.")
     folder = user_path(values.run)
-    if not (folder / "config.json").is_file():
+    if not Run(folder).exists:
         raise UserError(f"--run={values.run} holds no run (no config.json); give its folder.")
     if given := [name for name in _OF_HELD_OUT if rest and values[name].present]:
         raise UserError(
