@@ -274,7 +274,7 @@ def evaluation_lines(evaluation: Evaluation) -> Iterator[str]:
         lines.append(_floor_line(evaluation))
     yield from (f"  {line}" for line in lines)
     subject = evaluation.subject
-    settings = dataclasses.asdict(subject.config) if subject.run else None
+    settings = dataclasses.asdict(subject.config)
     yield str(judge(evaluation.results, floors, settings=settings, of_a_run=bool(subject.run)))
 
 

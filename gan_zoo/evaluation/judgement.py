@@ -209,16 +209,14 @@ def _trend(scores: Sequence[tuple[int, float]], steps: int) -> str:
         return ""
     (step, last), before = scores[-1], scores[:-1]
     best_step, best = min(before, key=lambda score: score[1], default=(step, last))
-    if step < steps and last < 1.5 * best:
-        return f"This was step {step:,} of {steps:,}: the rest of the training may change it."
-    if not before:
-        return ""
     if best > 0 and last >= 1.5 * best:
         return (
             f"At step {best_step:,} it was {best:.4g}: take that checkpoint with --best, and fewer"
             " --steps next time."
         )
-    if last < 0.9 * before[-1][1] and last < best:
+    if step < steps:
+        return f"This was step {step:,} of {steps:,}: the rest of the training may change it."
+    if before and last < 0.9 * before[-1][1] and last < best:
         return f"It still got better at the end, step {step:,}: try a larger --steps."
     return ""
 

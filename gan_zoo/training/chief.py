@@ -125,7 +125,7 @@ class Chief:
 
     def _tell_time(self, step: int, speed: float) -> None:
         """Print what the rest of the run takes, unless that is hardly anything."""
-        rest = dataclasses.replace(self._config, steps=max(1, self._config.steps - step))
+        rest = dataclasses.replace(self._config, steps=self._config.steps - step)
         seconds = with_speed(rest, self._config.batch / speed)
         if seconds > _SHORT:
             memory = size(peak_memory())
