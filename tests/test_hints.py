@@ -46,7 +46,13 @@ def said(count=2000, classes=1, numbers=10, **settings):
     [
         ({}, ""),
         ({"count": 300}, "300 pictures are few"),
-        ({"count": 300, "tricks": "diff_augment"}, ""),
+        ({"count": 300, "tricks": "diff_augment", "start_from": "runs/many"}, ""),
+        ({"count": 300, "tricks": "diff_augment"}, "hint: 300 pictures alone do not give clean"),
+        ({"steps": 300}, ""),
+        ({"steps": 80}, "of 80 steps, --sample_every=100 --eval_every=500 shows little; for"),
+        ({"steps": 80}, "at four steps give --sample_every=20 --eval_every=20."),
+        ({"steps": 80, "eval_every": 0}, "at four steps give --sample_every=20."),
+        ({"steps": 30}, ""),  # a try of the machinery, with fewer chunks than that
         ({"count": 1100, "holdout": 0.2}, "880 pictures are few"),
         ({"classes": 3}, "3 classes were found (kind0, kind1, kind2) and are not used"),
         ({"classes": 9}, "(kind0, kind1, kind2, kind3, ...)"),

@@ -21,6 +21,7 @@ _SIDES = (28, 32, 64, 128)  # pixels of the recipes
 
 def hints(config: Config, game: Game, data: Dataset | None) -> Iterator[str]:
     """Yield a hint for each thing that often disappoints; ``data`` may not be known yet."""
+    yield from few_grids(config)
     if data is not None:
         yield from few_pictures(config, game, data)
         yield from unused_classes(config, data)
@@ -29,13 +30,33 @@ def hints(config: Config, game: Game, data: Dataset | None) -> Iterator[str]:
 
 
 def few_pictures(config: Config, game: Game, data: Dataset) -> Iterator[str]:
-    """Yield a hint if there are few images and nothing augments what D sees."""
+    """Yield a hint if there are few images, and nothing augments them or no run comes before."""
     count = len(split_rows(config, len(data.images))[0])
-    if count < FEW and not any(trick.images for trick in game.tricks):
+    if count >= FEW:
+        return
+    if not any(trick.images for trick in game.tricks):
         yield (
             f"hint: {count:,} pictures are few for a GAN, and D will soon know them by heart;"
             " --tricks=diff_augment or --tricks=ada augment what D sees, as --config=few64 does"
             " (`gan_zoo presets few64` says more)."
+        )
+    if not config.start_from:
+        yield (
+            f"hint: {count:,} pictures alone do not give clean samples; train on some thousand"
+            " similar ones first, and begin here with that run: --from=RUN (`gan_zoo presets few64`"
+            " shows both commands)."
+        )
+
+
+def few_grids(config: Config) -> Iterator[str]:
+    """Yield a hint if a short run keeps the intervals of a long one, so that it shows little."""
+    every = config.steps // 4 // config.log_every * config.log_every
+    names = [n for n in ("sample_every", "eval_every") if getattr(config, n) > 2 * every > 0]
+    if "sample_every" in names:
+        given = " ".join(f"--{name}={getattr(config, name)}" for name in names)
+        yield (
+            f"hint: of {config.steps:,} steps, {given} shows little; for samples at four steps give"
+            f" {' '.join(f'--{name}={every}' for name in names)}."
         )
 
 
