@@ -26,9 +26,14 @@ class Terminated(BaseException):
 
 
 class Handler:
-    """A handler of SIGINT and SIGTERM that raises; the process ends where that comes too late."""
+    """A handler of SIGINT and SIGTERM that raises; the process ends where that comes too late.
 
-    def __init__(self) -> None:
+    Attributes:
+        sentence: What is said if it does.
+    """
+
+    def __init__(self, sentence: str = "stopped.") -> None:
+        self.sentence = sentence
         self._heard = self._called = 0
 
     def hear(self, number: int) -> bool:
@@ -128,10 +133,10 @@ def _watch(read_end: int) -> None:
             for number in numbers:
                 handler = signal.getsignal(number)
                 if isinstance(handler, Handler) and handler.late(number):
-                    _end(number)
+                    _end(number, handler.sentence)
 
 
-def _end(number: int) -> NoReturn:
+def _end(number: int, sentence: str) -> NoReturn:
     with contextlib.suppress(OSError):
-        os.write(2, b"\ngan_zoo: stopped.\n")
+        os.write(2, f"\ngan_zoo: {sentence}\n".encode())
     os._exit(128 + number)

@@ -13,17 +13,18 @@ import pytest
 import gan_zoo
 from gan_zoo import cli
 from gan_zoo.interrupts import short_interrupt
+from gan_zoo.training import loop
 from gan_zoo.training.outcome import Outcome, Stopped
 
 # A mutex that is locked twice waits for ever, as one native call.
 _STUCK = """
 import contextlib, ctypes, sys
 from gan_zoo import cli
-from gan_zoo.training.signals import stop_requests
+from gan_zoo.training.signals import ends_at_once, stop_requests
 
 def body(values, rest):
     mutex, libc = ctypes.create_string_buffer(256), ctypes.CDLL(None)
-    with stop_requests("after these steps") if {trains} else contextlib.nullcontext():
+    with {within}:
         libc.pthread_mutex_lock(mutex)
         print("stuck", flush=True)
         libc.pthread_mutex_lock(mutex)
@@ -34,11 +35,11 @@ sys.exit(cli.call(body, lambda values: None, "", []))
 
 @pytest.fixture
 def stuck():
-    """``(trains) -> process`` of a command that is in a native call without an end."""
+    """``(within) -> process`` of a command that is in a native call without an end."""
     made = []
 
-    def start(trains):
-        code = _STUCK.format(trains=trains)
+    def start(within):
+        code = _STUCK.format(within=within)
         process = subprocess.Popen(
             [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )
@@ -55,14 +56,34 @@ def stuck():
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_one_signal_ends_a_command_that_is_in_native_code(stuck, number):
-    process = stuck(trains=False)
+    process = stuck("contextlib.nullcontext()")
     process.send_signal(number)
     assert process.wait(timeout=20) == 128 + number
     assert process.stderr.read() == "\ngan_zoo: stopped.\n"
 
 
+def test_a_signal_in_the_native_code_of_the_end_says_what_is_missing(stuck):
+    process = stuck("ends_at_once(20, 20)")
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=20) == 128 + signal.SIGINT
+    assert process.stderr.read() == f"\ngan_zoo: {Stopped(Outcome.STOP_INTERRUPT, 20, 20)}\n"
+
+
+@pytest.mark.parametrize(
+    ("number", "outcome"),
+    [(signal.SIGINT, Outcome.STOP_INTERRUPT), (signal.SIGTERM, Outcome.STOP_TERMINATE)],
+)
+def test_a_signal_during_the_final_evaluation_says_what_is_missing(number, outcome):
+    chief = types.SimpleNamespace(finish=lambda step: signal.raise_signal(number))
+    session = types.SimpleNamespace(config=gan_zoo.Config(steps=20), chief=chief)
+    with pytest.raises(Stopped, match=r"20 of 20 and saved; .* the last scores") as caught:
+        loop._finish(session, 20, Outcome.CONTINUE)
+    assert caught.value.outcome is outcome
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+
+
 def test_of_a_long_chunk_the_first_signal_is_answered_and_the_second_ends_it(stuck):
-    process = stuck(trains=True)
+    process = stuck("stop_requests('after these steps')")
     process.send_signal(signal.SIGTERM)
     assert process.stderr.readline() == "\n"
     assert process.stderr.readline() == (

@@ -23,7 +23,7 @@ from gan_zoo.training import notes
 from gan_zoo.training.logger import OnGrid
 from gan_zoo.training.outcome import Outcome, Stopped
 from gan_zoo.training.setup import Session, resolve, set_up
-from gan_zoo.training.signals import stop_requests
+from gan_zoo.training.signals import ends_at_once, stop_requests
 
 
 def train(
@@ -134,13 +134,14 @@ def _finish(session: Session, step: int, outcome: Outcome) -> None:
     """Evaluate and export a run that came to its end; wait for the chief.
 
     Raises:
-        Stopped: It did not come to its end.
+        Stopped: It did not come to its end, or a signal came during the evaluation or the export.
     """
     # A run stopped by a signal skips the final evaluation and export. The same command does them
     # later.
     ended = step >= session.config.steps and outcome in (Outcome.CONTINUE, Outcome.STOP_ALARM)
     if ended:
-        session.chief.finish(step)
+        with ends_at_once(step, session.config.steps):
+            session.chief.finish(step)
     session.chief.close()
     # No worker leaves before the chief is done. Signals are only collected: an exception raised
     # by a signal handler inside TensorFlow is not safe.

@@ -1,4 +1,4 @@
-"""SIGINT and SIGTERM ask the loop to stop after its current chunk of steps."""
+"""SIGINT and SIGTERM ask the loop to stop after its current chunk of steps, and end its end."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from gan_zoo import interrupts
-from gan_zoo.training.outcome import Outcome
+from gan_zoo.training.outcome import Outcome, Stopped
 
 _OUTCOMES = {
     signal.SIGINT: Outcome.STOP_INTERRUPT,
@@ -67,3 +67,20 @@ def stop_requests(when: str) -> Iterator[StopRequests]:
     requests = StopRequests(when)
     with interrupts.handling(requests):
         yield requests
+
+
+@contextlib.contextmanager
+def ends_at_once(step: int, steps: int) -> Iterator[None]:
+    """Let SIGINT and SIGTERM end the body, which comes after the last step and can be made anew.
+
+    Raises:
+        Stopped: One of them came.
+    """
+    sentence = str(Stopped(Outcome.STOP_INTERRUPT, step, steps))
+    try:
+        with interrupts.handling(interrupts.Handler(sentence), ignored=False):
+            yield
+    except KeyboardInterrupt:
+        raise Stopped(Outcome.STOP_INTERRUPT, step, steps) from None
+    except interrupts.Terminated:
+        raise Stopped(Outcome.STOP_TERMINATE, step, steps) from None
