@@ -10,6 +10,7 @@ import contextlib
 import functools
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -19,6 +20,7 @@ _Arguments = ParamSpec("_Arguments")
 _Result = TypeVar("_Result")
 
 GRACE_SECONDS = 1.0  # for a handler, after which the process ends without it
+LEAVE_SECONDS = 5.0  # for the threads of a stopped program, after which it ends without them
 
 
 class Terminated(BaseException):
@@ -125,6 +127,18 @@ def watching() -> Iterator[None]:
     finally:
         signal.set_wakeup_fd(before)
         os.close(write_end)  # which ends the thread
+
+
+def leave(code: int) -> NoReturn:
+    """End a program; one that a signal stopped does not wait long for its threads.
+
+    Python waits for threads that decode pictures until they have done all that they were given.
+    """
+    if code in (128 + signal.SIGINT, 128 + signal.SIGTERM):
+        end = threading.Timer(LEAVE_SECONDS, os._exit, (code,))
+        end.daemon = True
+        end.start()
+    sys.exit(code)
 
 
 def _watch(read_end: int) -> None:

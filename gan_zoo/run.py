@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from gan_zoo import huge_pages
+from gan_zoo import huge_pages, interrupts
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -16,4 +16,4 @@ def main(argv: list[str] | None = None) -> int:
 
 if __name__ == "__main__":
     huge_pages.restart()
-    sys.exit(main())
+    interrupts.leave(main())

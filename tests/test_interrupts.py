@@ -97,6 +97,22 @@ def test_of_a_long_chunk_the_first_signal_is_answered_and_the_second_ends_it(stu
     assert process.stderr.read() == "\ngan_zoo: stopped.\n"
 
 
+def test_a_stopped_program_does_not_wait_for_its_threads():
+    code = """if True:
+        import concurrent.futures, signal, time
+        from gan_zoo import cli, interrupts
+
+        def body(values, rest):
+            concurrent.futures.ThreadPoolExecutor(1).submit(time.sleep, 60)  # as it decodes
+            signal.raise_signal(signal.SIGTERM)
+
+        interrupts.LEAVE_SECONDS = 0.2
+        interrupts.leave(cli.call(body, lambda values: None, "", []))
+    """
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=20)
+    assert (done.returncode, done.stderr) == (143, "gan_zoo: stopped.\n")
+
+
 def _deep(depth, closed):
     """Wait in a bar at the end of many frames, as TensorFlow has them, for a Ctrl-C."""
     if depth:
