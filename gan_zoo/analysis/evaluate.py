@@ -275,7 +275,12 @@ def evaluation_lines(evaluation: Evaluation) -> Iterator[str]:
     yield from (f"  {line}" for line in lines)
     subject = evaluation.subject
     settings = dataclasses.asdict(subject.config)
-    yield str(judge(evaluation.results, floors, settings=settings, of_a_run=bool(subject.run)))
+    count = floor[0].stamp.n_real if floor else 0
+    of_a_run = bool(subject.run)
+    judged = judge(
+        evaluation.results, floors, settings=settings, of_a_run=of_a_run, floor_count=count
+    )
+    yield str(judged)
 
 
 def _floor_line(evaluation: Evaluation) -> str:

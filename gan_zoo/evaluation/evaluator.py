@@ -165,7 +165,9 @@ class Evaluator:
         table += left_out(self._data, self._extractor, len(fake_images)) + tfgan.notes()
         lines += [f"  {line}" for line in (*table, *self._summary())]
         scores = [(at, x) for x, at in self._scores()]
-        lines.append(str(judge(results, self.floor, scores, self._settings)))
+        lines.append(
+            str(judge(results, self.floor, scores, self._settings, floor_count=self._floor_count))
+        )
         return results, lines
 
     def _summary(self) -> list[str]:

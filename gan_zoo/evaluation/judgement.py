@@ -77,6 +77,7 @@ def judge(
     scores: Sequence[tuple[int, float]] = (),
     settings: Settings | None = None,
     of_a_run: bool = True,
+    floor_count: int = 0,
 ) -> Judgement:
     """Return what the scores of one evaluation say.
 
@@ -86,6 +87,7 @@ def judge(
         scores: Steps and Frechet distances of the run's evaluations, in order, this one last.
         settings: Of the run, by name; what it has is not advised.
         of_a_run: Whether a run made the samples; of other pictures nothing is advised.
+        floor_count: How many real images the floors hold against as many others; 0 if unknown.
     """
     values = {kind_of(r.stamp): r.value for r in results}
     real = {kind_of(r.stamp): floors[r.stamp.metric] for r in results if r.stamp.metric in floors}
@@ -100,7 +102,7 @@ def judge(
         if k in parts and hollow.get(k, _COLLAPSED) == _COLLAPSED
     ]
     early = bool(seen) and max(seen) < _NOTHING
-    verdict = _verdict(distance, parts, early) if distance else ""
+    verdict = _verdict(distance, parts, early, floor_count) if distance else ""
     found = [] if early else list(_findings(values, parts, hollow, settings or {}))[:2]
     remedy = _trend(scores, int((settings or {}).get("steps") or 0))
     if not remedy and (found or early):
@@ -109,7 +111,7 @@ def judge(
     return Judgement(verdict, findings, remedy if of_a_run else "", marks)
 
 
-def _verdict(distance: Result, parts: Mapping[str, float], early: bool) -> str:
+def _verdict(distance: Result, parts: Mapping[str, float], early: bool, floor_count: int) -> str:
     """Return how far the samples are from real pictures; ``early`` if none is like any."""
     name, times = distance.stamp.metric, parts.get("FD")
     if times is None:
@@ -121,11 +123,24 @@ def _verdict(distance: Result, parts: Mapping[str, float], early: bool) -> str:
     if early:
         level = "not yet like real pictures"
     caution = " (of so few pictures, that is rough)" if distance.warning else ""
+    place = f"{_times(times)} the floor"
     # The floor is of halves of the data; a score by all of them may lie below it.
     if times < 1 and not early:
-        level = "no farther than real pictures are from each other"
-        return f"{name} is below the floor, the score of real pictures{caution}: {level}."
-    return f"{name} is {_times(times)} the floor, the score of real pictures{caution}: {level}."
+        place, level = "below the floor", "no farther than real pictures are from each other"
+    floor = f"the score of real pictures{_counts(distance.stamp, floor_count)}"
+    return f"{name} is {place}, {floor}{caution}: {level}."
+
+
+def _counts(stamp: Stamp, floor_count: int) -> str:
+    """Return how many images floor and score have; "" where these are the same numbers.
+
+    The more images, the smaller is a distance.
+    """
+    fake, real = stamp.n_fake, stamp.n_real
+    if fake == real and floor_count in (0, fake):
+        return ""
+    floor = f"{floor_count:,} against {floor_count:,}" if floor_count else "equal numbers"
+    return f" ({floor}; of samples: {fake:,} against {real:,})"
 
 
 def _times(ratio: float) -> str:

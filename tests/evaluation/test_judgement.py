@@ -161,6 +161,22 @@ def test_below_the_floor_is_no_farther_than_real_pictures():
     assert "is below the floor" in said and "no farther than real pictures are" in said
 
 
+@pytest.mark.parametrize(
+    ("fake", "real", "floor_count", "said"),
+    [
+        (2000, 10_000, 2000, " (2,000 against 2,000; of samples: 2,000 against 10,000): like"),
+        (2000, 10_000, 0, " (equal numbers; of samples: 2,000 against 10,000): like"),
+        (2000, 2000, 1000, " (1,000 against 1,000; of samples: 2,000 against 2,000): like"),
+        (2000, 2000, 2000, "real pictures: like"),
+        (2000, 2000, 0, "real pictures: like"),
+    ],
+)
+def test_a_floor_of_other_numbers_of_images_says_so(fake, real, floor_count, said):
+    (of,) = results(FD=4.5)
+    of = of._replace(stamp=of.stamp._replace(n_fake=fake, n_real=real))
+    assert said in judge([of], FLOORS, floor_count=floor_count).verdict
+
+
 def test_the_table_has_four_columns_and_the_stamp_once():
     values = {"FD": 4.5, **GOOD, "spectrum_high": -1.0}
     lines = score_lines(results(warning="few.", **values), FLOORS)
