@@ -178,9 +178,10 @@ def test_other_data_on_resume(refused, train, idle_step, tmp_path):
     assert "12 images then, 13 now" in refused("--steps=4", f"--data_dir={folder}")
 
 
-def test_two_runs_in_one_workdir(refused, train, idle_step):
+def test_two_runs_in_one_workdir(refused, train, idle_step, monkeypatch):
     assert train("--steps=2") == 0
-    with filelock.FileLock(train.folder / ".lock"):
+    with monkeypatch.context() as patch, filelock.FileLock(train.folder / ".lock"):
+        patch.setattr("gan_zoo.cli.load_tensorflow", lambda verbose: pytest.fail("told late"))
         assert "in use by another process" in refused("--steps=4")
     assert train("--steps=4") == 0
 

@@ -10,6 +10,7 @@ import pytest
 from gan_zoo.commands import launch
 from gan_zoo.config import Config
 from gan_zoo.errors import UserError
+from gan_zoo.runs.lock import is_in_use, lock, refuse_in_use
 from gan_zoo.runs.logs import LogWriter, read_metrics, training_clock
 from gan_zoo.runs.provenance import source_commit
 from gan_zoo.runs.resume import check_resumable, refuse_other_settings, remove_run
@@ -42,6 +43,19 @@ def test_the_commit_of_a_checkout_is_recorded_with_its_changes(tmp_path):
     assert len(clean) == 40
     (package / "file").write_text("changed")
     assert source_commit(package) == clean + "+"
+
+
+def test_asking_whether_a_run_is_in_use_makes_and_holds_nothing(tmp_path):
+    run = Run(tmp_path / "run")
+    assert not is_in_use(run) and not run.folder.exists()
+    with lock(run):
+        assert is_in_use(run)
+        with pytest.raises(UserError, match="in use by another process"):
+            refuse_in_use(run)
+        (run.folder / "config.json").write_text("{}")
+    assert not is_in_use(run)
+    with lock(run):  # a probe that is not let go of would be in the way
+        pass
 
 
 def test_the_clock_takes_the_next_speed_where_one_is_missing():

@@ -25,7 +25,7 @@ from gan_zoo import cli, config
 from gan_zoo.commands import train
 from gan_zoo.distributed.launch import WAIT_SECONDS, launch
 from gan_zoo.errors import UserError
-from gan_zoo.runs.lock import lock
+from gan_zoo.runs.lock import lock, refuse_in_use
 from gan_zoo.runs.places import require_places
 from gan_zoo.runs.resume import remove_run
 from gan_zoo.runs.run import Run
@@ -50,8 +50,10 @@ def _prepare(values: flags.FlagValues, rest: list[str], leads: bool) -> None:
     train.refuse_words(values, rest)
     settings = config.from_flags(values)
     require_places(settings)
+    run = Run(settings.run_dir)
+    if leads:
+        refuse_in_use(run)
     if values.overwrite and leads:  # once, and not again when workers are started again
-        run = Run(settings.run_dir)
         with lock(run):
             remove_run(run)
 

@@ -31,6 +31,7 @@ from gan_zoo.commands.list import show_tables
 from gan_zoo.datasets.reading import read_ahead
 from gan_zoo.errors import ExitCode, UserError
 from gan_zoo.files import user_path
+from gan_zoo.runs.lock import refuse_in_use
 from gan_zoo.runs.places import require_places
 from gan_zoo.runs.resume import refuse_other_settings
 from gan_zoo.runs.run import Run
@@ -172,8 +173,11 @@ def main(values: flags.FlagValues, rest: list[str]) -> int:
         cli.load_tensorflow(values.verbose)
         _dry_run(settings)
         return 0
-    if settings.strategy != "multi_worker" and not values.overwrite:
-        refuse_other_settings(Run(settings.run_dir), settings)
+    if settings.strategy != "multi_worker":  # of several workers, the first may hold the run
+        run = Run(settings.run_dir)
+        refuse_in_use(run)
+        if not values.overwrite:
+            refuse_other_settings(run, settings)
     with phases.phase("begin to read images"):
         read = read_ahead(settings)
     cli.load_tensorflow(values.verbose)

@@ -15,7 +15,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import filelock
 from tqdm import tqdm
 
 from gan_zoo.comparison.edited import check_code
@@ -24,6 +23,7 @@ from gan_zoo.config import Config, flag_of
 from gan_zoo.errors import ExitCode, UserError
 from gan_zoo.files import write_json
 from gan_zoo.pulse import QUIET_SECONDS
+from gan_zoo.runs.lock import is_in_use
 from gan_zoo.runs.logs import last_metrics
 from gan_zoo.runs.run import Run
 
@@ -108,16 +108,6 @@ def last_line(log: Path) -> str:
     """Return the last line that a run printed, as the end of a sentence."""
     lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
     return lines[-1].removeprefix("gan_zoo: ")[:500] if lines else "it printed nothing"
-
-
-def _in_use(folder: Path) -> bool:
-    """Return whether another process holds a run, as one that saves after its queue was killed."""
-    lock = folder / ".lock"
-    try:
-        with filelock.FileLock(lock, timeout=0) if lock.exists() else contextlib.nullcontext():
-            return False
-    except filelock.Timeout:
-        return True
 
 
 def _scores(found: Record, score: str) -> str:
@@ -213,7 +203,7 @@ class RunQueue:
         for place, device in enumerate(self._devices):
             if place in self._running or not self._waiting or self.stopped:
                 continue
-            free = (key for key in self._waiting if not _in_use(self._run_folder(key)))
+            free = (key for key in self._waiting if not is_in_use(Run(self._run_folder(key))))
             key = next(free, None)
             if key is not None:
                 if self._ends_for_an_edit():

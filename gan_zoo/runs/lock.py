@@ -12,6 +12,37 @@ from gan_zoo.runs.places import refuse_other_files
 from gan_zoo.runs.run import Run
 
 
+def is_in_use(run: Run) -> bool:
+    """Return whether another process holds a run now; nothing is made, and it is not held."""
+    path = run.folder / ".lock"
+    if not path.exists():
+        return False
+    try:
+        with filelock.FileLock(path, timeout=0):
+            return False
+    except filelock.Timeout:
+        return True
+    except OSError:  # a folder that cannot be written: whoever locks it says so
+        return False
+
+
+def refuse_in_use(run: Run) -> None:
+    """Refuse a run that another process holds, before anything slow begins; :func:`lock` decides.
+
+    Raises:
+        UserError: It is in use.
+    """
+    if is_in_use(run):
+        raise _in_use(run)
+
+
+def _in_use(run: Run) -> UserError:
+    return UserError(
+        f"{run.folder} is in use by another process; wait for it, stop it, or choose another"
+        " --workdir."
+    )
+
+
 @contextlib.contextmanager
 def lock(run: Run) -> Iterator[None]:
     """Make the folder of a run if need be, and keep other processes out while the body runs.
@@ -35,10 +66,7 @@ def lock(run: Run) -> Iterator[None]:
     try:
         file_lock.acquire()
     except filelock.Timeout:
-        raise UserError(
-            f"{folder} is in use by another process; wait for it, stop it, or choose another"
-            " --workdir."
-        ) from None
+        raise _in_use(run) from None
     except OSError as e:
         raise UserError(
             f"the run directory {folder} cannot be written ({e.strerror}); choose another"
