@@ -32,8 +32,10 @@ from gan_zoo.analysis.subject import (
 )
 from gan_zoo.contracts import Dataset, FeatureExtractor
 from gan_zoo.errors import UserError
+from gan_zoo.evaluation.judgement import judge
 from gan_zoo.evaluation.pixels import pixel_vectors
 from gan_zoo.phases import phase
+from gan_zoo.runs.run import Run
 
 _REPEATS = 0.01  # of the held-out images, from which on the data have near duplicates
 _SCALE = 1000  # held-out images whose nearest training images are found as a scale
@@ -149,6 +151,9 @@ def find_memorization(
             _in_space(space, copies, fakes.images, unseen.images, scale, data, train)
             for space, copies in zip(_spaces(extractor), found, strict=True)
         ]
+    verdict = _verdict(spaces)
+    if verdict == "no evidence":
+        notes += unlike_pictures(subject.run, fakes.step)
     disc, disc_broken = None, False
     if fakes.game is not None and unseen.own:  # others may differ in ways that D can see
         disc = _ask_disc(
@@ -157,7 +162,7 @@ def find_memorization(
         disc_broken = disc is None
     return Memorization(
         subject, fakes, data, len(train), compared, unseen, scale, spaces, disc, disc_broken,
-        _verdict(spaces), notes,
+        verdict, notes,
     )  # fmt: skip
 
 
@@ -223,6 +228,18 @@ def _verdict(spaces: list[SpaceResult]) -> str:
         return "copies"
     verdicts = {space.copies.verdict for space in spaces}
     return next(v for v in ("copies", "suspicious", "no evidence") if v in verdicts)
+
+
+def unlike_pictures(run: Run | None, step: int | None) -> list[str]:
+    """Return a sentence if the scores of a run's step say that its samples are no pictures yet."""
+    own = [r for r in run.results if r["step"] == step and not r["by"]] if run else []
+    newest = [record["result"] for record in own if record["final"] == own[-1]["final"]]
+    if run is None or not (judged := judge(newest, run.floors)).unlike:
+        return []
+    return [
+        f"finding no copies says nothing here: {judged.verdict} Ask again once the samples are like"
+        " pictures."
+    ]
 
 
 def memorization_lines(found: Memorization) -> Iterator[str]:

@@ -48,12 +48,14 @@ class Judgement(NamedTuple):
         findings: What is wrong with them, a sentence each; the worst first.
         advice: What to try, a sentence; "" for nothing.
         marks: For each metric whose number means nothing here, why: a sentence.
+        unlike: Whether the samples are far from real pictures, or none is like any.
     """
 
     verdict: str
     findings: tuple[str, ...]
     advice: str
     marks: Mapping[str, str]
+    unlike: bool = False
 
     def __str__(self) -> str:
         """Return the sentences in a line."""
@@ -103,12 +105,24 @@ def judge(
     ]
     early = bool(seen) and max(seen) < _NOTHING
     verdict = _verdict(distance, parts, early, floor_count) if distance else ""
+    unlike = early or (distance is not None and _level(distance, parts) == len(_LEVELS) - 1)
     found = [] if early else list(_findings(values, parts, hollow, settings or {}))[:2]
     remedy = _trend(scores, int((settings or {}).get("steps") or 0))
     if not remedy and (found or early):
         remedy = found[0][1] if found else _MORE
     findings = tuple(finding for finding, _ in found)
-    return Judgement(verdict, findings, remedy if of_a_run else "", marks)
+    return Judgement(verdict, findings, remedy if of_a_run else "", marks, unlike)
+
+
+def _level(distance: Result, parts: Mapping[str, float]) -> int:
+    """Return the place in :data:`_LEVELS` of a Frechet distance; 0 without a floor."""
+    times = parts.get("FD", 0.0)
+    above = distance.value * (1 - 1 / times) if times > 0 else 0.0
+    bounds = _ABOVE_THE_FLOOR.get(distance.stamp.metric, ())
+    return max(
+        sum(times >= bound for bound in _TIMES_THE_FLOOR),
+        sum(above >= bound for bound in bounds),
+    )
 
 
 def _verdict(distance: Result, parts: Mapping[str, float], early: bool, floor_count: int) -> str:
@@ -116,12 +130,7 @@ def _verdict(distance: Result, parts: Mapping[str, float], early: bool, floor_co
     name, times = distance.stamp.metric, parts.get("FD")
     if times is None:
         return f"{name} is {distance.value:.4g}; what real pictures score is not known."
-    above = distance.value * (1 - 1 / times) if times > 0 else 0.0
-    reached = [sum(times >= bound for bound in _TIMES_THE_FLOOR)]
-    reached.append(sum(above >= bound for bound in _ABOVE_THE_FLOOR.get(name, ())))
-    level = _LEVELS[max(reached)]
-    if early:
-        level = "not yet like real pictures"
+    level = "not yet like real pictures" if early else _LEVELS[_level(distance, parts)]
     caution = " (of so few pictures, that is rough)" if distance.warning else ""
     place = f"{_times(times)} the floor"
     # The floor is of halves of the data; a score by all of them may lie below it.

@@ -205,6 +205,7 @@ def test_the_high_floor_of_few_pictures_makes_noise_no_likeness():
     assert "8.1 times" in found.verdict and "far from real pictures" in found.verdict
     near = judge(results(FD=27.0), {"FD-embedded": 25.4})
     assert "nearly the same as real" in near.verdict
+    assert found.unlike and not near.unlike
 
 
 def test_of_pictures_that_no_run_made_nothing_is_advised():

@@ -4,6 +4,10 @@ import numpy as np
 import pytest
 
 from gan_zoo.analysis.disc_memorization import auc_with_interval, compare_logits
+from gan_zoo.analysis.memorization import unlike_pictures
+from gan_zoo.evaluation.protocol import Result, Stamp
+from gan_zoo.runs.logs import LogWriter
+from gan_zoo.runs.run import Run
 
 
 def test_the_share_of_pairs_by_counting_them():
@@ -41,3 +45,23 @@ def test_three_kinds_of_d_are_told_apart():
     few = compare_logits(np.array([1.0, 3.0]), np.array([0.0, 2.0]), np.array([-1.0, 1.0]))
     assert few.train_over_held_out[0] == 0.75 and "has memorized" not in str(few)
     assert "by their faults; try a stronger G" in str(compare_logits(train, held_out, samples - 5))
+
+
+def test_of_samples_that_are_no_pictures_no_copies_say_nothing(tmp_path):
+    def scored(step, final, **values):
+        stamp = Stamp("", "embedded", "51b9", "none", 2000, 2000, "train", True, "d", 0, {})
+        found = [Result(v, None, stamp._replace(metric=f"{k}-embedded")) for k, v in values.items()]
+        floors = {"FD-embedded": 1.0, "precision-embedded": 0.8, "recall-embedded": 0.8}
+        log.evaluations(step, found, floors, final=final)
+
+    log = LogWriter(tmp_path, 0)
+    scored(10, False, FD=90.0, precision=0.3, recall=0.1)
+    scored(20, False, FD=90.0, precision=0.0, recall=0.0)
+    scored(20, True, FD=5.0, precision=0.7, recall=0.7)
+    scored(30, False, FD=15.0, precision=0.0, recall=0.0)
+    run = Run(tmp_path)
+    (said,) = unlike_pictures(run, 10)
+    assert "no copies says nothing here: FD-embedded is 90 times the floor" in said
+    assert unlike_pictures(run, 20) == []  # by its final score
+    assert "not yet like real pictures" in unlike_pictures(run, 30)[0]
+    assert unlike_pictures(run, 40) == unlike_pictures(None, None) == []
