@@ -23,7 +23,7 @@ from gan_zoo import cli, comparison
 from gan_zoo.comparison import queue
 from gan_zoo.comparison.plan import evaluation_schedule, make_plan
 from gan_zoo.comparison.queue import start
-from gan_zoo.comparison.results import outcome, selected_score
+from gan_zoo.comparison.results import ONE_SEED, outcome, selected_score
 from gan_zoo.comparison.study import load_study
 from gan_zoo.config import Config
 from gan_zoo.errors import UserError
@@ -262,11 +262,13 @@ def test_a_study_imports_modules_from_its_own_folder(tmp_path):
 
 
 def test_what_is_done_is_not_done_again_and_seeds_and_variants_may_be_added(compare):
-    compare("plain:", "good: --loss=hinge", "--seeds=1")
+    said = compare("plain:", "good: --loss=hinge", "--seeds=1")
+    assert ONE_SEED in said and "ratio to baseline |" in said
     shutil.rmtree(
         compare.folder / "good-seed0" / "generator"
     )  # as if it had been killed at its end
-    compare("plain:", "good: --loss=hinge", "bad: --loss=wasserstein", "--seeds=2")
+    said = compare("plain:", "good: --loss=hinge", "bad: --loss=wasserstein", "--seeds=2")
+    assert ONE_SEED not in said and "ratio to baseline (95 %) |" in said
     assert starts(compare.folder) == {
         "plain-seed0": 1, "plain-seed1": 1, "good-seed0": 2, "good-seed1": 1, "bad-seed0": 1, "bad-seed1": 1,
     }  # fmt: skip

@@ -20,6 +20,7 @@ import pytest
 from PIL import Image
 
 from gan_zoo import cli
+from gan_zoo.comparison.results import ONE_SEED
 from gan_zoo.errors import UserError
 
 ROOT = Path(__file__).parent.parent
@@ -737,7 +738,7 @@ def test_page_of_a_comparison(report, tmp_path):
         "–",
     ]
     assert [row for row in page.rows if row[0] == "b" and len(row) == 5] == [
-        ["b", "1.50", "1.20 to 1.90", "2", "1.25"]
+        ["b", "1.50", "2", "1.20 to 1.90", "1.25"]
     ]
     assert "FD-embedded@51b9, real against real 0.9500, target 14.20; lower is better." in page.text
     order = ("b is worse.", "Samples", "Scores", "Leaderboard", "All runs", "To run it again")
@@ -754,6 +755,20 @@ def test_page_of_a_comparison(report, tmp_path):
     assert [attrs["value"] for attrs in page.of("option")] == ["0", "1"]
     assert len(page.of("details")) >= 4
     assert len(page.frames) == 4
+
+
+def test_a_comparison_of_one_seed_has_no_columns_of_intervals(report, undrawn, tmp_path):
+    folder = write_comparison(tmp_path / "ab")
+    about = json.loads((folder / "comparison.json").read_text())
+    results = json.loads((folder / "results.json").read_text())
+    results["comparisons"][0] |= {"n": 1, "low": None, "high": None, "detectable": None}
+    (folder / "comparison.json").write_text(json.dumps({**about, "seeds": [0]}))
+    (folder / "results.json").write_text(json.dumps(results))
+    report(folder)
+    page = Page(folder / "report.html")
+    assert ["variant", "ratio", "seeds"] in page.rows and ["b", "1.50", "1"] in page.rows
+    assert f"Score divided by that of a. {ONE_SEED}" in page.text
+    assert "Detectable" not in page.text
 
 
 def test_a_comparison_of_an_earlier_version_shows_the_command_of_today(report, undrawn, tmp_path):

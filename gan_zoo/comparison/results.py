@@ -17,6 +17,9 @@ from gan_zoo.runs.run import Run
 
 Record = dict[str, Any]
 ALARMED = "an alarm stopped it"
+ONE_SEED = (
+    "One seed has no interval; the same command with --seeds=3 adds two, and then there is one."
+)
 BESIDE = ("precision", "recall", "diversity")  # metrics shown beside the score
 
 
@@ -263,6 +266,7 @@ def _comparison(comparison: Record, runs: _Runs, name: str) -> Record:
         budget = budget_of(comparison)
         score = f"{select} {comparison['score']}{f' after {budget}' if budget else ''}"
         text = sentence(found, name, baseline, score)
+        text += f" {ONE_SEED}" if pairs.seeds == 1 else ""
     else:
         record |= {"n": 0, "ratio": None, "low": None, "high": None, "verdict": "no evidence"}
         reason = "nothing to compare yet"
@@ -365,13 +369,14 @@ def format_number(value: float | None, digits: int = 3) -> str:
 def markdown(comparison: Record, found: Record) -> Iterator[str]:
     """Yield the leaderboard, best variant first, and the verdicts as lines of Markdown."""
     target = format_number(found["target"])
+    intervals = any(each.get("low") is not None for each in found["comparisons"])
     titles = [
         "variant",
         "runs",
         f"best {comparison['score']}",
         "last",
         "last/best",
-        "ratio to baseline (95 %)",
+        f"ratio to baseline{' (95 %)' if intervals else ''}",
         f"reached {target}",
         "images to it",
         ", ".join(BESIDE),

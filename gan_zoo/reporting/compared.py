@@ -7,6 +7,7 @@ import re
 from typing import Any
 
 from gan_zoo.comparison.results import (
+    ONE_SEED,
     budget_of,
     command_of,
     many_verdicts,
@@ -259,9 +260,10 @@ def _ratios(results: dict[str, Any], colors: dict[str, int]) -> Html:
         interval = f"{low:.2f} to {high:.2f}" if low is not None and high is not None else None
         n, detectable = number(each.get("n")), number(each.get("detectable"))
         shown = [None if x is None else f"{x:.2f}" for x in (ratio, detectable)]
-        rows.append((name, shown[0], interval, None if n is None else int(n), shown[1]))
+        rows.append((name, shown[0], None if n is None else int(n), interval, shown[1]))
     if not rows:
         return Html("")
+    given = 5 if any(row.low is not None for row in intervals) else 3
     svg = plots.forest(
         intervals,
         x="ratio to the baseline (logarithmic); left of 1: better",
@@ -270,12 +272,12 @@ def _ratios(results: dict[str, Any], colors: dict[str, int]) -> Html:
     columns = [
         Column("variant", False),
         Column("ratio"),
-        Column(_interval_head(results)),
         Column("seeds"),
+        Column(_interval_head(results)),
         Column("detectable", True, "the smallest ratio that would be seen"),
     ]
     drawn = tag("figure", Html(svg), class_="chart forest") if svg else ""
-    return join([drawn, table(columns, rows)])
+    return join([drawn, table(columns[:given], [row[:given] for row in rows])])
 
 
 def _interval_head(results: dict[str, Any]) -> str:
@@ -286,8 +288,11 @@ def _interval_head(results: dict[str, Any]) -> str:
 
 
 def _about_ratios(about: dict[str, Any]) -> str:
+    baseline = about.get("baseline") or "the baseline"
+    if _seed_count(about) == 1:
+        return f"Score divided by that of {baseline}. {ONE_SEED}"
     return (
-        f"Score divided by that of {about.get('baseline') or 'the baseline'}, the geometric mean"
+        f"Score divided by that of {baseline}, the geometric mean"
         " over seeds, with its interval. If the interval contains 1, the difference may be by"
         " chance. Detectable: the smallest ratio that would be seen with so many seeds."
     )
