@@ -715,6 +715,31 @@ def test_page_of_several_runs(report, undrawn, tmp_path):
     assert page.frames["1"][-1][:2] == [3200, 400]  # on the slider by images
 
 
+def test_scores_that_do_not_compare_have_a_chart_each(report, tmp_path):
+    def charts(source):
+        scores = source[source.index("<h2>Scores") : source.index("<h2>Side by side")]
+        return re.findall(r"<figcaption><b>FD-embedded</b>(.*?)</figcaption>", scores, re.S)
+
+    others = {"data_hash": "99f1", "floor": 3.0}
+    runs = [
+        write_run(tmp_path / name, stamp=stamp)
+        for name, stamp in (("cats", None), ("dogs", others), ("cats2", {"ema": True}))
+    ]
+    report(runs[0], runs[2], "--out=alike.html")
+    (alike,) = charts(Page(Path("alike.html")).source)
+    assert "cats" in alike and "cats2" in alike and "cannot be compared" not in alike
+    report(*runs, "--out=all.html")
+    page = Page(Path("all.html"))
+    first, second = charts(page.source)
+    assert all("cannot be compared with those of another" in each for each in (first, second))
+    assert "cats" in first and "cats2" in first and "dogs" not in first
+    assert "dogs" in second and "cats" not in second
+    colors = [re.findall(r"--c(\d)", each) for each in (first, second)]
+    assert colors == [["0", "2"], ["1"]]  # as in the other charts
+    assert first.count("real against real") == second.count("real against real") == 1
+    assert page.source.count("<b>Precision</b>") == 2 and page.source.count("<b>Losses: D</b>") == 1
+
+
 def test_page_of_a_comparison(report, tmp_path):
     folder = write_comparison(tmp_path / "ab")
     report(folder)

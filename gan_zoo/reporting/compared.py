@@ -54,8 +54,8 @@ def page_of_comparison(comparison: Comparison, asked: About) -> str:
         variant: {str(seed): run for v, seed, run in comparison.runs if v == variant}
         for variant in about["variants"]
     }
-    groups = [Group(variant, list(by_seed.values())) for variant, by_seed in variants.items()]
     colors = {variant: i for i, variant in enumerate(variants)}
+    groups = [Group(name, list(runs.values()), colors[name]) for name, runs in variants.items()]
     floor = number(results.get("floor"))
     if floor is None:
         floor = next((run.floor for run in runs if run.floor), None)

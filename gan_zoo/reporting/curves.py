@@ -8,11 +8,14 @@ from typing import NamedTuple
 import numpy as np
 
 from gan_zoo import registry
+from gan_zoo.evaluation import protocol
+from gan_zoo.evaluation.protocol import Stamp
 from gan_zoo.reporting import plots
 from gan_zoo.reporting.html import Html, chart, join, legend, tag
 from gan_zoo.runs.run import Run
 
 _MOST_TRICKS = 6  # with a chart each
+_APART = "; the numbers of one chart cannot be compared with those of another"
 
 
 class Curves(NamedTuple):
@@ -32,10 +35,11 @@ class Curves(NamedTuple):
 
 
 class Group(NamedTuple):
-    """Runs with one name and one color: those of a variant, or a single run."""
+    """Runs with one name and the number of a color: those of a variant, or a single run."""
 
     name: str
     runs: list[Run]
+    color: int
 
 
 CURVES = [
@@ -135,29 +139,93 @@ def _summary(trick: str) -> str:
     return registry.tricks.entry(trick).summary.replace("``", "").rstrip(".")
 
 
+def score_stamp(run: Run) -> Stamp | None:
+    """Return how the last score of a run was made; None where that is not known."""
+    results = [record["result"] for record in run.results if not record["by"]]
+    stamps = [result.stamp for result in results if result.stamp.metric == run.score_name]
+    return stamps[-1] if stamps else None
+
+
+def why_not_comparable(a: Run, b: Run) -> str:
+    """Return why scores of two runs must not be ranked together, as far as known; "" if they may.
+
+    Whether weights are averaged may differ, since that may be what is compared.
+    """
+    first, second = score_stamp(a), score_stamp(b)
+    return "" if first is None or second is None else _difference(first, second)
+
+
+def _difference(first: Stamp, second: Stamp) -> str:
+    return protocol.comparable(first, second, subject=("ema",))
+
+
+def _kinds(groups: Sequence[Group]) -> list[list[Group]]:
+    """Return the groups in lists of those whose scores may stand on one axis."""
+    firsts: list[Stamp] = []  # of each kind
+
+    def kind_of(run: Run) -> int:
+        stamp = score_stamp(run)
+        if stamp is None:
+            return 0
+        own = (i for i, first in enumerate(firsts) if not _difference(first, stamp))
+        if (kind := next(own, len(firsts))) == len(firsts):
+            firsts.append(stamp)
+        return kind
+
+    kinds: dict[int, list[Group]] = {}
+    for group in groups:
+        parts: dict[int, list[Run]] = {}
+        for run in group.runs:
+            parts.setdefault(kind_of(run), []).append(run)
+        for kind, runs in parts.items():
+            kinds.setdefault(kind, []).append(group._replace(runs=runs))
+    return [kinds[kind] for kind in sorted(kinds)] if len(kinds) > 1 else [list(groups)]
+
+
 def overlaid_scores(groups: Sequence[Group], floor: float | None = None) -> Html:
-    """Return the scores of several runs in one chart, over the images that they saw."""
-    scores = sorted({run.score_name for group in groups for run in group.runs} - {""})
-    unit = "lower is better, logarithmic"
+    """Return the scores of several runs over the images that they saw.
+
+    They are in one chart if they may be compared, else in one for each kind.
+
+    Args:
+        groups: The runs.
+        floor: What real images score; that of each kind is its own runs'.
+    """
+    kinds = _kinds(groups)
+    unit = f"lower is better, logarithmic{_APART if len(kinds) > 1 else ''}"
     if any(len(group.runs) > 1 for group in groups):
         unit += "; pale: each seed, strong: their geometric mean"
-    key: list[tuple[str, int | None]] = [(group.name, i) for i, group in enumerate(groups)]
-    key += [("real against real", None)] if floor is not None else []
-    charts = [
-        _overlaid(groups, Curves(score, unit, [("", f"eval/{score}")], "log"), floor, legend(key))
-        for score in scores
-    ]
+    charts = []
+    for kind in kinds:
+        runs = [run for group in kind for run in group.runs]
+        floors = {run.floor for run in runs} if len(kinds) > 1 else {floor}
+        line = floors.pop() if len(floors) == 1 else None
+        key = [*_key(kind), *([("real against real", None)] if line is not None else [])]
+        for score in sorted({run.score_name for run in runs} - {""}):
+            curves = Curves(score, unit, [("", f"eval/{score}")], "log")
+            charts.append(_overlaid(kind, curves, line, legend(key)))
     return tag("div", *charts, class_="charts main") if charts else Html("")
 
 
 def overlaid_curves(groups: Sequence[Group]) -> Html:
     """Return the other curves of several runs, one line of each run per chart."""
-    drawn = [_overlaid(groups, single) for curves in [SHARES, *CURVES] for single in _split(curves)]
+    kinds, drawn = _kinds(groups), []
+    for single in _split(SHARES):
+        if len(kinds) == 1:
+            drawn.append(_overlaid(groups, single))
+            continue
+        apart = single._replace(unit=f"{single.unit}{_APART}")
+        drawn += [_overlaid(kind, apart, names=legend(_key(kind))) for kind in kinds]
+    drawn += [_overlaid(groups, single) for curves in CURVES for single in _split(curves)]
     charts = [each for each in drawn if each]
     if not charts:
         return Html("")
-    names = legend([(group.name, i) for i, group in enumerate(groups)])
-    return join([names, tag("div", *charts, class_="charts")])
+    return join([legend(_key(groups)), tag("div", *charts, class_="charts")])
+
+
+def _key(groups: Sequence[Group]) -> list[tuple[str, int | None]]:
+    """Return the entries of a legend."""
+    return [(group.name, group.color) for group in groups]
 
 
 def _split(curves: Curves) -> list[Curves]:
@@ -182,14 +250,14 @@ def _overlaid(
     """Return a chart of one line of all runs, and of the mean of each group."""
     ((_, key),) = curves.lines
     lines, means = [], []
-    for i, group in enumerate(groups):
+    for group in groups:
         series = [run.series(key.replace("{}", run.extractor), "images") for run in group.runs]
         series = [points for points in series if points]
         weak = len(series) > 1
-        lines += [plots.Line(points, i, weak, group.name) for points in series]
+        lines += [plots.Line(points, group.color, weak, group.name) for points in series]
         if weak:
             mean = mean_curve(series, geometric=curves.scale == "log")
-            means.append(plots.Line(mean, i, name=group.name))
+            means.append(plots.Line(mean, group.color, name=group.name))
     svg = plots.chart(
         [*lines, *means],
         f"{curves.title} over images",

@@ -5,8 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from gan_zoo.evaluation import protocol
-from gan_zoo.reporting.curves import Group, overlaid_curves, overlaid_scores
+from gan_zoo.reporting.curves import (
+    Group,
+    overlaid_curves,
+    overlaid_scores,
+    score_stamp,
+    why_not_comparable,
+)
 from gan_zoo.reporting.html import (
     About,
     Column,
@@ -39,7 +44,7 @@ def page_of_runs(runs: Sequence[Run], about: About) -> str:
         for name, run in zip(names, runs, strict=True)
         for sentence in run.problems
     ]
-    groups = [Group(name, [run]) for name, run in zip(names, runs, strict=True)]
+    groups = [Group(name, [run], i) for i, (name, run) in enumerate(zip(names, runs, strict=True))]
     floors = {run.floor for run in runs}
     floor = floors.pop() if len(floors) == 1 else None
     grids = [(name, {"": run}) for name, run in zip(names, runs, strict=True)]
@@ -96,20 +101,15 @@ def each_run(runs: Sequence[Run], names: Sequence[str], frames: Frames, about: A
 
 
 def not_comparable(runs: Sequence[Run], names: Sequence[str]) -> list[str]:
-    """Return why scores of some runs must not be ranked with those of the first.
-
-    Whether weights are averaged may differ, since that may be what is compared.
-    """
-    stamps = []
-    for run, name in zip(runs, names, strict=True):
-        results = [record["result"] for record in run.results if not record["by"]]
-        scores = [result.stamp for result in results if result.stamp.metric == run.score_name]
-        stamps += [(name, scores[-1])] if scores else []
-    sentences = []
-    for name, stamp in stamps[1:]:
-        why = protocol.comparable(stamps[0][1], stamp, subject=("ema",))
-        sentences += [f"{name} and {stamps[0][0]}: {why}"] if why else []
-    return sentences
+    """Return why scores of some runs must not be ranked with those of the first."""
+    scored = [
+        (name, run) for name, run in zip(names, runs, strict=True) if score_stamp(run) is not None
+    ]
+    return [
+        f"{name} and {scored[0][0]}: {why}"
+        for name, run in scored[1:]
+        if (why := why_not_comparable(scored[0][1], run))
+    ]
 
 
 def side_by_side(runs: Sequence[Run], names: Sequence[str]) -> Html:
