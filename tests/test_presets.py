@@ -11,6 +11,7 @@ import tensorflow as tf
 from gan_zoo import config, registry, run
 from gan_zoo.config import load_preset
 from gan_zoo.contracts import Batch
+from gan_zoo.distributed import machine
 from gan_zoo.game import build
 from gan_zoo.training import estimate
 from tests.conftest import no_saved_model
@@ -140,7 +141,7 @@ def test_a_paper_preset_trains(name):
 def test_two_steps(faces, tmp_path, monkeypatch):
     monkeypatch.setattr("keras.Model.export", no_saved_model)
     # Measuring the machine takes longer than the two steps.
-    monkeypatch.setattr("gan_zoo.distributed.machine.faster_in_bfloat16", lambda: True)
+    monkeypatch.setattr(machine, "arithmetic_speeds", lambda: machine.Speeds(1.0, 2.0))
     preset = load_preset("demo")
     code = run.main(
         [

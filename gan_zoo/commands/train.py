@@ -74,8 +74,10 @@ def _dry_run(settings: config.Config) -> None:
     print("\n".join(_setting_lines(settings, late_steps(settings))))
     if settings.precision == "auto":
         with phases.phase("measure bfloat16"):
-            faster = machine.faster_in_bfloat16()
-        settings = dataclasses.replace(settings, precision="bfloat16" if faster else "float32")
+            speeds = machine.arithmetic_speeds()
+        precision = "bfloat16" if speeds.faster else "float32"
+        print(speeds.sentence(precision))
+        settings = dataclasses.replace(settings, precision=precision)
     found = summarize(settings)
     for field, title in (("gen", "generator"), ("disc", "discriminator")):
         total, trainable = found.parameters[field]

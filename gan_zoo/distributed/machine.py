@@ -10,9 +10,11 @@ import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import tensorflow as tf
+
+LEAST_GAIN = 1.25  # of bfloat16 over float32 in convolutions, below which a run is hardly faster
 
 
 def describe(distribution: tf.distribute.Strategy) -> dict[str, Any]:
@@ -159,19 +161,42 @@ def _seconds(f: Callable, repeat: int) -> float:
     return min(times)
 
 
-@functools.cache
-def faster_in_bfloat16(least: float = 1.25) -> bool:
-    """Whether bfloat16 is at least ``least`` times as fast as float32 on the first device.
+class Speeds(NamedTuple):
+    """GFLOP/s of convolutions and their gradients on the first device.
 
-    Measured on convolutions and their gradients.
+    Attributes:
+        float32: In float32.
+        bfloat16: In bfloat16.
     """
-    names = ("conv", "filter")
+
+    float32: float
+    bfloat16: float
+
+    @property
+    def faster(self) -> bool:
+        """Whether bfloat16 is faster by so much that a run is."""
+        return self.bfloat16 >= LEAST_GAIN * self.float32
+
+    def sentence(self, precision: str) -> str:
+        """Return why a run with ``--precision=auto`` has a precision."""
+        return (
+            f"--precision=auto is {precision}: convolutions run at {self.float32:.3g} GFLOP/s in"
+            f" float32 and at {self.bfloat16:.3g} in bfloat16; bfloat16 is taken from"
+            f" {LEAST_GAIN} times the speed on."
+        )
+
+
+@functools.cache
+def arithmetic_speeds() -> Speeds:
+    """Measure both precisions on convolutions and their gradients."""
     # Without bfloat16 in hardware it takes ten times as long or more; two images tell.
-    full, half = _operations("float32", 2), _operations("bfloat16", 2)
-    if any(_seconds(half[name][1], 2) > 4 * _seconds(full[name][1], 5) for name in names):
-        return False
-    full, half = _operations("float32"), _operations("bfloat16")
-    spent = [
-        sum(_seconds(each[name][1], 5) / each[name][0] for name in names) for each in (full, half)
-    ]
-    return spent[0] >= least * spent[1]
+    few = Speeds(_speed("float32", 2, 5), _speed("bfloat16", 2, 2))
+    if 4 * few.bfloat16 < few.float32:
+        return few
+    return Speeds(_speed("float32", 32, 5), _speed("bfloat16", 32, 5))
+
+
+def _speed(dtype: str, batch: int, repeat: int) -> float:
+    work = _operations(dtype, batch)
+    timed = [work["conv"], work["filter"]]
+    return len(timed) / sum(_seconds(f, repeat) / flops for flops, f in timed) / 1e9

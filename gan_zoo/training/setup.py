@@ -79,8 +79,11 @@ def resolve(config: Config, run: Run, distribution: tf.distribute.Strategy) -> C
             precision = run.record["config"].get("precision", "float32")
         else:
             with phase("measure bfloat16"):
-                faster = strategy.highest(distribution, machine.faster_in_bfloat16())
+                speeds = machine.arithmetic_speeds()
+                faster = strategy.highest(distribution, speeds.faster)
             precision = "bfloat16" if faster else "float32"
+            if strategy.leads(config.strategy):
+                print(speeds.sentence(precision))
     return dataclasses.replace(
         config,
         plugins=plugins,
