@@ -370,6 +370,22 @@ def test_a_narrow_terminal_still_shows_the_phase(tmp_path, monkeypatch):
     assert "export (3 s); step 1" in last
 
 
+def test_the_bar_and_its_text_are_of_the_same_step_whenever_they_are_drawn(tmp_path, monkeypatch):
+    written = io.StringIO()
+    written.isatty = lambda: True
+    monkeypatch.setattr("sys.stderr", written)
+    screen = Logger(Run(tmp_path), 0, 90, 4)
+    screen._bar.mininterval = 0.0  # else a test is too fast for it to be drawn
+    for step in (10, 30, 70):
+        screen.progress(step, "loss")
+    screen._show_phase("save (2 s)")
+    screen.close()
+    drawn = [frame for frame in written.getvalue().split("\r") if "step " in frame]
+    steps = [(frame.partition("/90")[0].split()[-1], frame) for frame in drawn]
+    assert all(f"step {step}, loss" in frame for step, frame in steps), drawn
+    assert [step for step, _ in steps][:3] == ["10", "30", "70"]
+
+
 def test_a_mistake_that_only_the_judge_finds_leaves_no_run(train, capsys, tmp_path):
     assert train("--eval_every=2", f"--extractor=saved_model({str(tmp_path)!r})") == 2
     assert "no saved_model.pb" in capsys.readouterr().err
