@@ -482,7 +482,7 @@ class Registry(Mapping):
     def _run_checks(self, spec: Spec, of_places: bool) -> None:
         """Run the checks of places or of values that the code of a part begins with."""
         checks = [c for c in self.entry(spec.name).checks if c.of_places == of_places]
-        arguments = self._bound(spec).arguments if checks else {}
+        arguments = self.bound(spec).arguments if checks else {}
         literal = {k: v for k, v in arguments.items() if not isinstance(v, _Unevaluated)}
         for check in checks:
             try:
@@ -490,7 +490,7 @@ class Registry(Mapping):
             except (ValueError, TypeError) as e:
                 raise self._of_values(e, spec) from None
 
-    def _bound(self, spec: Spec) -> inspect.BoundArguments:
+    def bound(self, spec: Spec) -> inspect.BoundArguments:
         """Return all arguments of a part that a user may set: those of a spec, and defaults."""
         signature = self.entry(spec.name).signature or inspect.signature(self[spec.name])
         parameters = signature.parameters.values()
@@ -504,7 +504,7 @@ class Registry(Mapping):
 
     def with_defaults(self, spec: Spec) -> str:
         """Return a spec with all arguments that a user may set, such as ``ramp(margin=1.0)``."""
-        bound = self._bound(spec)
+        bound = self.bound(spec)
         return str(Spec(spec.name, bound.args, bound.kwargs))
 
     def build(self, spec: str | Spec, **framework: Any) -> Any:

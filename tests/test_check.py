@@ -79,6 +79,8 @@ def some_loss(mode: str = "", uses_targets: bool = False, has_zero_gradient: boo
             return tf.zeros_like(real) + tf.reduce_mean(fake - real)
         if mode == "log":
             return -tf.math.log(tf.sigmoid(real)) - tf.math.log(1 - tf.sigmoid(fake))
+        if mode == "draws":
+            return tf.nn.softplus(fake - real) * tf.random.stateless_uniform(real.shape, [0, 1], 0.5)
         if mode == "probability":
             return -tf.math.log(real) - tf.math.log(1 - fake)
         if mode == "clipped":
@@ -98,9 +100,11 @@ def some_loss(mode: str = "", uses_targets: bool = False, has_zero_gradient: boo
 
 
 @tricks.register
-def some_trick(mode: str = ""):
+def some_trick(mode: str = "", until: int = 0, *, step):
     """Noise on what D sees, spoiled."""
     kept = tf.Variable(0.0, trainable=False)
+    once = np.random.default_rng(0).normal(size=(8, 8, 8, 3)).astype("float32")
+    fixed = tf.constant([0, 1], tf.int64)
 
     def images(x, seed):
         if mode == "raises":
@@ -113,6 +117,16 @@ def some_trick(mode: str = ""):
             return x[:, ::2]
         if mode == "same":
             return x + tf.cast(tf.random.stateless_normal(x.shape, seed), x.dtype)
+        if mode == "once":
+            return x + once
+        if mode == "fixed":
+            return tf.cond(step % 99 == 98, lambda: x + randomness.normal(x.shape, fixed), lambda: x)
+        if mode == "one factor":
+            return x * (1.0 + 0.1 * randomness.uniform([1], fixed))
+        if mode == "ends":
+            return x * tf.cast(tf.sqrt(1.0 - tf.cast(step, "float32") / 9e4), x.dtype)
+        if mode == "pole":
+            return x * tf.cast(tf.abs(1.0 / tf.cast(until - step, "float32")), x.dtype)
         if mode in ("forgets", "counts"):
             return x * tf.cast(1 + 0.1 * kept.assign_add(1.0), x.dtype)
         return x + randomness.normal(x.shape, seed)
@@ -131,6 +145,8 @@ def some_trick(mode: str = ""):
         return Trick(penalty=lambda disc, seen, seed: 1e-9 * tf.reduce_mean(disc(seen.real + tf.random.normal(seen.real.shape))), variables=(kept,))
     if mode == "lost":
         return Trick(penalty=lambda disc, seen, seed: 1e-9 * kept.assign_add(1.0) * tf.reduce_mean(disc(seen.real)))
+    if mode == "once more":
+        return Trick(penalty=lambda disc, seen, seed: tf.reduce_mean(disc(seen.real + once) ** 2), variables=(kept,))
     if mode == "penalty":
         return Trick(penalty=lambda disc, seen, seed: tf.abs(seen.real_logits), variables=(kept,))
     if mode == "root":
@@ -170,6 +186,12 @@ def some_trick(mode: str = ""):
             return tf.cast(kept % 16 == 0, outputs.real_logits.dtype) * tf.reduce_sum(outputs.real_logits**2)
 
         return Trick(penalty=penalty, variables=(kept,))
+    if mode == "rare":  # the same in every 500th step
+        def rare(disc, outputs, seed):
+            due = tf.cast(step % 500 == 0, outputs.real_logits.dtype)
+            return due * tf.reduce_sum(outputs.real_logits**2)
+
+        return Trick(penalty=rare, variables=(kept,))
     if mode == "metric":
         return Trick(images=images, metrics=lambda: {"x": tf.ones([2])}, variables=(kept,))
     return Trick(images=images, variables=() if mode == "forgets" else (kept,))
@@ -187,10 +209,23 @@ def shared():
     return lambda shape, seed: tf.zeros(shape) + randomness.normal([1, *shape[1:]], seed)
 
 
+@noises.register
+def same(of_step: bool = False):
+    """The same in each step, or for both nets."""
+    return lambda shape, seed: randomness.normal(shape, seed * tf.constant([0, int(of_step)], tf.int64))
+
+
 @optimizers.register
-def uphill():
+def uphill(mode: str = "", *, updates):
     """The wrong way."""
-    return keras.optimizers.SGD(-0.1)
+    sinking = keras.optimizers.schedules.PolynomialDecay(0.1, updates - 1, -0.5)
+    return keras.optimizers.SGD({"sinks": sinking, "nan": float("nan")}.get(mode, -0.1))
+
+
+@optimizers.register
+def lazy():
+    """No optimizer."""
+    return "sgd"
 
 
 @updates.register
@@ -207,6 +242,12 @@ def pictures(mode: str = "", *, image_size, channels):
     labels = {"class": rng.integers(0, 3 if mode == "range" else 2, 20).astype("int64" if mode == "wide" else "int32")}
     if mode == "gray":
         images = images[..., :1]
+    if mode == "single":
+        images[:] = images[:, :1, :1]
+    if mode == "bright":
+        images = 127 + images // 2
+    if mode == "large":
+        images = np.clip(images.astype(int) * 50, 0, 255).astype("uint8")
     if mode == "black":
         images = images // 128
     digest = "0" * 64 if mode == "hash" else pixel_hash(images)
@@ -304,6 +345,7 @@ WRONG = [
     ),
     ("losses", "some_loss('mean')", losses.is_per_sample, "`disc` gives [] for 3 samples"),
     ("losses", "some_loss('spread')", losses.is_per_sample, "for samples of different logits"),
+    ("losses", "some_loss('draws')", losses.is_per_sample, "draw nothing in a loss"),
     ("losses", "some_loss('probability')", losses.takes_logits, "between 0 and 1 only"),
     ("losses", "some_loss('clipped')", losses.takes_logits, "D returns logits"),
     ("losses", "some_loss('log')", losses.is_finite, "real logit -1000 and fake logit -1000"),
@@ -376,6 +418,21 @@ WRONG = [
         "some_trick('own draw')",
         training.draws_by_the_seed,
         "a step has RandomStandardNormal",
+    ),
+    ("tricks", "some_trick('once')", tricks.draws_anew, "images treats images by their places"),
+    ("tricks", "some_trick('once more')", tricks.draws_anew, "penalty treats images by their"),
+    (
+        "tricks",
+        "some_trick('fixed')",
+        training.draws_by_the_seed,
+        "draws the same numbers each time (StatelessRandomUniformFullIntV2 with a constant seed)",
+    ),
+    ("tricks", "some_trick('ends')", training.trains, "in the steps 1007999 to 1008001; look for"),
+    (
+        "tricks",
+        "some_trick('pole', until=400)",
+        training.trains,
+        "in the steps 399 to 401; look for a division",
     ),
     (
         "tricks",
@@ -450,6 +507,8 @@ WRONG = [
         "its metrics cannot be read after training",
     ),
     ("noises", "unseeded", others.draws_by_seed, "one seed gives two draws"),
+    ("noises", "same", others.draws_by_seed, "noise of two steps is correlated (1.00)"),
+    ("noises", "same(True)", others.draws_by_seed, "noise of two random streams is correlated"),
     ("noises", "shared", others.draws, "images of one batch get the same noise"),
     ("optimizers", "uphill", others.descends, "change the sign"),
     (
@@ -458,7 +517,13 @@ WRONG = [
         others.returns_scalars,
         "missing or unknown: accuracy/disc, grad_norm/disc",
     ),
-    ("datasets", "pictures('float')", data.loads, "float32, not uint8"),
+    ("optimizers", "uphill", contract.builds, "uphill is -0.1 at update 0; give one that is 0"),
+    ("optimizers", "uphill('sinks')", contract.builds, "is -0.5 at update 2,999; give one that"),
+    ("optimizers", "uphill('nan')", contract.builds, "is nan at update 0; give one that is 0 or"),
+    ("optimizers", "lazy", contract.builds, "the optimizer lazy is a str, not one of Keras"),
+    ("datasets", "pictures('float')", data.loads, "float32 from 0 to 255, not uint8"),
+    ("datasets", "pictures('single')", data.images_differ, "is of a single color"),
+    ("datasets", "pictures('bright')", data.uses_the_range, "below 127, the gray in the middle"),
     ("datasets", "pictures('gray')", data.loads, "[8, 8, 1], not [8, 8, 3]"),
     ("datasets", "pictures('wide')", data.has_valid_labels, "int64, not int32"),
     (
@@ -514,6 +579,17 @@ def quick(table):
     return [test for test in suite.checks_of(table) if test not in CHECKS[TRAINING]]
 
 
+def test_images_at_the_ends_of_the_range_are_noted():
+    line = found("datasets", "pictures('large')", data.uses_the_range)
+    assert str(line).startswith("note:    Its pixels use the range"), line
+    assert "98% of the values of its first images are 0 or 255" in line.why
+
+
+def test_what_is_drawn_once_for_a_whole_run_passes():
+    line = found("tricks", "some_trick('one factor')", training.draws_by_the_seed)
+    assert line.state == "ok", line
+
+
 def test_sound_parts_of_a_plugin_pass():
     for table, spec in (
         ("datasets", "pictures"),
@@ -524,20 +600,42 @@ def test_sound_parts_of_a_plugin_pass():
             assert line.state == "ok" or line.why in ("it is not a classifier",), line
 
 
-def test_the_condition_of_the_docs_passes(tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    ("first_line", "parts", "more"),
+    [
+        (
+            "A condition.",
+            {"conditions": "cosine(scale=2.0)"},
+            {"conditions": [training.trains_in_bfloat16]},
+        ),
+        (
+            "An update rule, an optimizer, a noise and an extractor.",
+            {
+                "updates": "gen_first(2)",
+                "optimizers": "falling",
+                "noises": "sphere",
+                "extractors": "mean_colors",
+            },
+            {"updates": [training.trains]},
+        ),
+    ],
+)
+def test_the_parts_of_the_docs_pass(tmp_path, monkeypatch, first_line, parts, more):
     text = (ROOT / "docs" / "write-a-part.md").read_text()
-    block = text[text.index('"""A condition."""') :]
-    mine = tmp_path / "cosine.py"
+    block = text[text.index(f'"""{first_line}"""') :]
+    mine = tmp_path / "mine.py"
     mine.write_text(block[: block.index("```")])
     monkeypatch.setattr(registry.third_party, "files", [])
     registry.add_plugin_file(mine)
     try:
-        tests = [*quick("conditions"), training.trains_in_bfloat16]
-        for line in suite.check(contract.Part("conditions", "cosine(scale=2.0)", SHAPE), tests):
-            assert line.state == "ok", line
+        for table, spec in parts.items():
+            tests = [*quick(table), *more.get(table, [])]
+            for line in suite.check(contract.Part(table, spec, SHAPE), tests):
+                assert line.state == "ok" or line.why == "it is not a classifier", line
     finally:
         monkeypatch.undo()
-        registry.conditions._loaded.pop("cosine", None)
+        for table, spec in parts.items():
+            registry.tables[table]._loaded.pop(spec.partition("(")[0], None)
         for table in registry.tables.values():
             table.forget_index()
 
@@ -611,24 +709,38 @@ def test_two_devices_find_statistics_and_draws_of_each_replica(forks, plugin):
     code = textwrap.dedent("""
         import sys
         from gan_zoo import registry
+        import tensorflow as tf
         from gan_zoo.check import contract, suite, training
+        from gan_zoo.game import copies
         contract.two_devices()
         registry.add_plugin_file(sys.argv[1])
         for table, spec in (
             ("conditions", "auxiliary"), ("tricks", "some_trick('own metric')"),
             ("generators", "fine('norm')"), ("tricks", "some_trick('same')"),
-            ("tricks", "some_trick('seldom')"), ("tricks", "some_trick('local')"),
+            ("tricks", "some_trick('seldom')"), ("tricks", "some_trick('rare')"),
+            ("tricks", "some_trick('local')"),
         ):
             for line in suite.check(contract.Part(table, spec, (8, 8, 3)), [training.two_replicas]):
                 print(line)
+        two = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"], tf.distribute.ReductionToOneDevice())
+        for mode in ("own metric", "local"):
+            part = contract.Part("tricks", f"some_trick('{mode}')", (8, 8, 3))
+            with two.scope():
+                game = part.fresh()
+            training.train(part, game, (2,), two)
+            print("told:", copies.compile_comparison(game, two)())
         """)
     done = forks.run(plugin, code=code)
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
     states = [line.split(" ")[0] for line in lines]
-    assert states == ["ok", "ok", *["FAILED:"] * 4], done.stdout
-    assert all("from its value on one" in line for line in lines[2:5])
-    assert "variables[0] of trick 0 has another value on each of two devices" in lines[5]
+    assert states == ["ok", "ok", *["FAILED:"] * 5, "told:", "told:"], done.stdout
+    assert all("from its value on one" in line for line in lines[2:6])
+    assert "variables[0] of trick 0 has another value on each of two devices" in lines[6]
+    assert lines[7] == "told: "
+    assert lines[8].startswith(
+        "told: variables[0] of trick 1 in --tricks has another value on each"
+    )
 
 
 def test_other_logs_on_two_devices_are_found():

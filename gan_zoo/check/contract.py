@@ -32,6 +32,10 @@ class Skipped(Exception):  # noqa: N818 -- an outcome, not an error
     """The check does not apply to this part; the text says why."""
 
 
+class Noted(Exception):  # noqa: N818 -- an outcome, not an error
+    """The part may be as it should or not; one sentence: what to look at."""
+
+
 def require(condition: object, message: str) -> None:
     """Raise :class:`Failed` with the message unless the condition holds."""
     if not condition:
@@ -150,7 +154,7 @@ def checks(*tables: str, required: bool = False) -> Callable[[Check], Check]:
     """Register a function as a check of all parts of some tables, in the order of definition.
 
     Its docstring is its title and says what is true of a correct part. It raises :class:`Failed` or
-    :class:`Skipped`, or returns.
+    :class:`Skipped` or :class:`Noted`, or returns.
 
     Args:
         tables: Names of tables, such as ``generators``, or :data:`TRAINING`.

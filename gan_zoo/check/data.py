@@ -7,11 +7,14 @@ import functools
 import numpy as np
 
 from gan_zoo import registry
-from gan_zoo.check.contract import Part, Skipped, checks, require
+from gan_zoo.check.contract import Noted, Part, Skipped, checks, require
 from gan_zoo.contracts import Dataset, FeatureExtractor
 from gan_zoo.datasets import build_dataset, cache_dir
 from gan_zoo.datasets.store import pixel_hash
 from gan_zoo.files import user_path
+from gan_zoo.images import RGBA
+
+MOST_EXTREMES = 0.9  # of MNIST's values, 82 % are 0 or 255
 
 
 @functools.lru_cache(maxsize=2)
@@ -31,7 +34,8 @@ def loads(part: Part) -> None:
     images = data.images
     require(
         images.dtype == np.uint8,
-        f"its images are {images.dtype}, not uint8; see gan_zoo.images.to_uint8.",
+        f"its images are {images.dtype} from {images.min():.4g} to {images.max():.4g}, not uint8"
+        " from 0 to 255; gan_zoo.images.to_uint8 makes them of floats from -1 to 1.",
     )
     require(images.ndim == 4, f"its images are of shape {list(images.shape)}, not [N, H, W, C].")
     require(
@@ -46,17 +50,36 @@ def images_differ(part: Part) -> None:
     """Its images differ."""
     some = _load(part).images[:64]
     require((some != some[:1]).any(), "its first images are all the same; check how they are read.")
+    require(
+        (some != some[:, :1, :1]).any(),
+        "each of its first images is of a single color; check how they are read.",
+    )
 
 
 @checks("datasets")
 def uses_the_range(part: Part) -> None:
     """Its pixels use the range from 0 to 255."""
-    highest = int(_load(part).images[:256].max())
+    some = _load(part).images[:256]
+    if some.shape[-1] == RGBA:
+        some = some[some[..., 3] > 0][:, :3]  # transparent pixels are black
+    lowest, highest = int(some.min(initial=255)), int(some.max(initial=0))
     require(
         highest > 1,
         f"no pixel of its first images is above {highest}, so all are black; multiply values from 0"
         " to 1 by 255 before they become uint8.",
     )
+    require(
+        lowest not in (127, 128) or highest < 250,
+        f"no pixel of its first images is below {lowest}, the gray in the middle, as where floats"
+        " from 0 to 1 are taken for floats from -1 to 1; multiply them by 255 instead.",
+    )
+    share = float(np.mean((some == 0) | (some == 255)))
+    if share > MOST_EXTREMES:
+        raise Noted(
+            f"{share:.0%} of the values of its first images are 0 or 255, the ends of the range; if"
+            " they are not meant to be black and white alone, they were made too large before they"
+            " became uint8."
+        )
 
 
 @checks("datasets")

@@ -96,6 +96,17 @@ def is_per_sample(part: Part) -> None:
             f"`{name}` gives one value, {float(value[0, 0]):.3g}, for samples of different logits;"
             " leave the mean over the batch to the step, which may weigh the samples.",
         )
+    x = _column(0.3, 0.3, 0.3)
+    for name, value in (
+        ("disc", loss.disc(x, x, _ones(), _zeros())),
+        ("gen", _gen(loss, x, _ones(), x)),
+    ):
+        apart = float(np.ptp(value))
+        require(
+            apart < 1e-5,
+            f"`{name}` of equal logits differs by {apart:.2g} from sample to sample; draw nothing"
+            " in a loss, which gets no seed.",
+        )
 
 
 def _gradients(part: Part, real: tf.Tensor, fake: tf.Tensor) -> dict[str, np.ndarray]:

@@ -15,6 +15,7 @@ from gan_zoo.check.contract import (
     XLA,
     Check,
     Failed,
+    Noted,
     Part,
     Skipped,
     describe,
@@ -34,9 +35,9 @@ class Line(NamedTuple):
     """The outcome of one check.
 
     Attributes:
-        state: ``ok``, ``FAILED`` or ``skipped``.
+        state: ``ok``, ``note``, ``FAILED`` or ``skipped``.
         title: The docstring of the check.
-        why: Why it failed or was skipped; else empty.
+        why: Why it failed or was skipped, or what to look at; else empty.
     """
 
     state: str
@@ -88,6 +89,8 @@ def _outcome(test: Check, title: str, part: Part, verbose: bool) -> Line:
             test(part)
     except Skipped as e:
         return Line("skipped", title, str(e))
+    except Noted as e:
+        return Line("note", title, str(e))
     except (Failed, UserError) as e:
         return Line("FAILED", title, str(e))
     except Exception as e:  # a part may raise anything

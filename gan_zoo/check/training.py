@@ -12,7 +12,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from gan_zoo import cli
+from gan_zoo import cli, registry
+from gan_zoo.check import draws
 from gan_zoo.check.contract import (
     CLASSES,
     TRAINING,
@@ -29,6 +30,9 @@ from gan_zoo.training import feed
 
 BATCH = 8
 REPLICA_STEPS = 20  # on two devices, so that what happens every 16th step happens there
+# A late step, divisible by 2 to 10 and by 16, 64, 100 and 1,000: what happens in every k-th step
+# happens there.
+LATE = 1_008_000
 # Scalars that are means over the batch; the others depend on how it is divided.
 MEANS = ("loss/disc", "loss/gen", "logits/real", "logits/fake")
 
@@ -105,16 +109,51 @@ def largest_difference(one: dict, two: dict, start: dict) -> tuple[float, str]:
     return apart[worst] / max(change, 1e-12), worst
 
 
+def places_to_try(part: Part) -> list[int]:
+    """Return steps at which a part may do something else: a late one, and those it names.
+
+    Those are the whole numbers of its spec that are beyond the first steps, such as ``every``,
+    ``until`` and ``warmup``, eight at most, and the end of the run.
+    """
+    given = registry.tables[part.table].bound(part.spec).arguments.values()
+    numbers = {n for n in given if type(n) is int and n > REPLICA_STEPS}
+    return [*sorted(numbers)[:8], part.config().steps, LATE]
+
+
+def go_to(game: step.Game, place: int) -> None:
+    """Let a game believe that so many steps are done; its weights stay as they are."""
+    game.step.assign(place)
+    game.gen_opt.iterations.assign(place)
+    game.disc_opt.iterations.assign(place * game.update.batches)
+
+
 @checks(TRAINING)
 def trains(part: Part) -> None:
-    """It trains two steps."""
+    """It trains two steps, and some later in a run."""
     game = part.fresh()
     start = state(game)
-    for name, value in train(part, game, (2,)).items():
+    run, iterator = _compiled(part, game, tf.distribute.get_strategy())
+    _require_finite(chunk.means(run(iterator, tf.constant(2, tf.int64)), 2), "within two steps")
+    _require_moved(game, start)
+    for place in places_to_try(part):
+        go_to(game, place - 1)
+        scalars = chunk.means(run(iterator, tf.constant(3, tf.int64)), 3)
+        when = f"in the steps {place - 1} to {place + 1}"
+        _require_finite(scalars | _metrics(game), when)
+        bad = [name for name, value in state(game).items() if not np.isfinite(value).all()]
+        require(not bad, f"{', '.join(bad[:3])} become NaN or infinite {when}.")
+
+
+def _require_finite(values: dict[str, float], when: str) -> None:
+    for name, value in values.items():
         require(
             np.isfinite(value),
-            f"{name} is {value} within two steps; look for a division, a logarithm or a root at 0.",
+            f"{name} is {value} {when}; look for a division, a logarithm or a root at 0.",
         )
+
+
+def _require_moved(game: step.Game, start: dict[str, np.ndarray]) -> None:
+    """Check that both nets are not as at the start, and that metrics can be read."""
     end = state(game)
     for which, net in (("gen", "the generator"), ("disc", "the discriminator")):
         moved = [k for k in end if k.startswith(which) and (end[k] != start[k]).any()]
@@ -151,7 +190,8 @@ _UNSEEDED = frozenset(
 def draws_by_the_seed(part: Part) -> None:
     """All that it draws in a step, it draws by the seed given."""
     run, iterator = _compiled(part, part.game, tf.distribute.get_strategy())
-    graph = run.get_concrete_function(iterator, tf.constant(1, tf.int64)).graph.as_graph_def()
+    step_function = run.get_concrete_function(iterator, tf.constant(1, tf.int64))
+    graph = step_function.graph.as_graph_def()
     nodes = [*graph.node, *(node for f in graph.library.function for node in f.node_def)]
     found = sorted({node.op for node in nodes} & _UNSEEDED)
     require(
@@ -159,6 +199,13 @@ def draws_by_the_seed(part: Part) -> None:
         f"a step has {', '.join(found)}, as tf.random and keras.random draw without a seed, so that"
         " no run can be repeated or resumed exactly; draw by gan_zoo.randomness with the seed"
         " given, and take dropout from gan_zoo.layers.",
+    )
+    same = draws.constant_draws(step_function)
+    require(
+        not same,
+        f"a step draws the same numbers each time ({', '.join(same)} with a constant seed); draw by"
+        " gan_zoo.randomness with the seed given, and what is to stay the same for the whole run"
+        " once, where the part is built.",
     )
 
 
@@ -234,10 +281,10 @@ def two_replicas(part: Part) -> None:
         share, where = largest_difference(one.state, two.state, start)
         require(
             share < most,
-            f"after {steps} steps on two devices, {where} differs by {share:.2g} of its change"
-            " in training from its value on one; take statistics and draw over the whole batch, by"
-            " gan_zoo.layers.BatchNorm and Dropout, gan_zoo.replicas, and gan_zoo.randomness with"
-            " the seed given.",
+            f"after {steps} steps and some later in a run, {where} on two devices differs by"
+            f" {share:.2g} of its change in training from its value on one; take statistics and"
+            " draw over the whole batch, by gan_zoo.layers.BatchNorm and Dropout, gan_zoo.replicas,"
+            " and gan_zoo.randomness with the seed given.",
         )
         _require_equal_logs(one.logs, two.logs, most, steps)
         return
@@ -255,8 +302,9 @@ def _require_equal_logs(one: dict, two: dict, most: float, steps: int) -> None:
     for name, value in one.items():
         require(
             abs(value - two[name]) <= most * max(1.0, abs(value)),
-            f"after {steps} steps, {name} is {two[name]:.6g} on two devices and {value:.6g} on one;"
-            " take means over all devices by gan_zoo.replicas.mean, in each step.",
+            f"after {steps} steps and some later in a run, {name} is {two[name]:.6g} on two devices"
+            f" and {value:.6g} on one; take means over all devices by gan_zoo.replicas.mean, in"
+            " each step.",
         )
 
 
@@ -267,7 +315,12 @@ def _on_devices(part: Part, number: int, steps: int) -> _Trained:
         distribution = tf.distribute.MirroredStrategy(devices, tf.distribute.ReductionToOneDevice())
     with distribution.scope():
         game = part.fresh()
-    scalars = train(part, game, (steps,), distribution)
+    places = places_to_try(part)
+    ahead = iter(places)
+    scalars = train(
+        part, game, (steps, *(3 for _ in places)), distribution,
+        between=lambda: go_to(game, next(ahead) - 1),
+    )  # fmt: skip
     _require_equal_copies(game)
     return _Trained(state(game), {k: scalars[k] for k in MEANS} | _metrics(game))
 

@@ -28,6 +28,9 @@ OTHERS = (
     "metrics",
     "variables",
 )
+PENALTIES = ("penalty", "gen_penalty")
+# Of a long run. What happens in every k-th step happens in each of these, for most k.
+STEPS = tuple(100_800 * k for k in range(4))
 KNOWN = (*TARGETS, *IMAGES, *OTHERS)
 
 
@@ -115,6 +118,43 @@ def depends_on_seed(part: Part) -> None:
                     " and the seed given, and keep all state in `variables`.",
                 )
                 _call(part, hook)
+
+
+@checks("tricks")
+def draws_anew(part: Part) -> None:
+    """What it draws for each image is new in each step."""
+    for hook in _hooks(part, TARGETS + IMAGES + PENALTIES):
+        values, places = zip(*(_value_and_place(part, hook, step) for step in STEPS), strict=True)
+        new = any(not np.allclose(values[0], value, 1e-5, 1e-6) for value in values)
+        require(
+            new or max(places) < 1e-4,
+            f"{hook} treats images by their places in the batch, in the same way in each step, as"
+            " with numbers that are drawn once; draw with gan_zoo.randomness and the seed given.",
+        )
+
+
+def _value_and_place(part: Part, hook: str, step: int) -> tuple[np.ndarray, float]:
+    """Return the result of a hook at a step, and how much an image's place in the batch matters."""
+    with _at_step(part, step):
+        if hook in PENALTIES:
+            real = _argument(part, "images")
+            value, other = (_penalty(part, hook, x) for x in (real, tf.roll(real, BATCH // 2, 0)))
+            return np.asarray(value), abs(value - other) / max(abs(value), 1e-12)
+        alike = tf.repeat(_argument(part, hook)[:1], BATCH, 0)
+        with _restoring_state(part):
+            made = np.asarray(getattr(trick_of(part), hook)(alike, part.game.seed_at(0, hook)))
+    return made, float(np.abs(made - made[:1]).max())
+
+
+@contextlib.contextmanager
+def _at_step(part: Part, step: int) -> Iterator[None]:
+    """Let the game be at a step in the body."""
+    before = part.game.step.numpy()
+    part.game.step.assign(step)
+    try:
+        yield
+    finally:
+        part.game.step.assign(before)
 
 
 @checks("tricks")
@@ -254,7 +294,7 @@ def gen_penalty_is_a_number(part: Part) -> None:
 @checks("tricks")
 def penalties_are_means(part: Part) -> None:
     """Its penalties are means over the batch: twice the same images have the same penalty."""
-    for hook in _hooks(part, ("penalty", "gen_penalty")):
+    for hook in _hooks(part, PENALTIES):
         real = _argument(part, "images")
         once, twice = (_penalty(part, hook, tf.concat([real] * times, 0)) for times in (1, 2))
         # New draws for the second half change a mean a little, and double no mean.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import math
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
@@ -269,14 +270,33 @@ def _build_optimizer(
     config: Config, flag: str, updates: int, random_version: int
 ) -> keras.Optimizer:
     """Return the optimizer of a net; an error names its flag, since both nets have one."""
+    spec = config.spec(flag)
     try:
-        return registry.optimizers.build(
-            config.spec(flag), updates=updates, random_version=random_version
-        )
+        optimizer = registry.optimizers.build(spec, updates=updates, random_version=random_version)
     except PartError:
         raise  # it names the part's file
     except UserError as e:
         raise UserError(f"--{flag}: {e}") from None
+    if not isinstance(optimizer, keras.Optimizer):
+        raise UserError(
+            f"--{flag}: the optimizer {spec} is a {type(optimizer).__name__}, not one of Keras; fix"
+            " what it returns."
+        )
+    for update in (0, updates - 1):
+        if not 0 <= (rate := _rate_at(optimizer, update)) < math.inf:
+            raise UserError(
+                f"--{flag}: the learning rate of {spec} is {rate:g} at update {update:,}; give one"
+                " that is 0 or more."
+            )
+    return optimizer
+
+
+def _rate_at(optimizer: keras.Optimizer, update: int) -> float:
+    """Return the learning rate at an update, counted from 0."""
+    rate = optimizer._learning_rate
+    scheduled = isinstance(rate, keras.optimizers.schedules.LearningRateSchedule)
+    # A variable that has a copy on each device becomes a number only as a tensor.
+    return float(tf.convert_to_tensor(rate(update) if scheduled else optimizer.learning_rate))
 
 
 def build_game(

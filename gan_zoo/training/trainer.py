@@ -15,7 +15,7 @@ from gan_zoo.config import Config
 from gan_zoo.contracts import Dataset
 from gan_zoo.datasets import cache_dir
 from gan_zoo.distributed import machine, strategy
-from gan_zoo.game import chunk, xla
+from gan_zoo.game import chunk, copies, xla
 from gan_zoo.game.build import split_rows
 from gan_zoo.game.step import Game
 from gan_zoo.phases import phase
@@ -80,15 +80,19 @@ def chunk_trainer(
     else:
         train = _function(game, source, distribution)
 
-    name = "compile the first steps"
+    name, told = "compile the first steps", ""
+    disagreement = copies.compile_comparison(game, distribution)
 
     def train_chunk(n: int) -> dict[str, float]:
-        nonlocal name
+        nonlocal name, told
         began = time.perf_counter()
         with phase(name), strategy.exchanges(distribution):
             scalars = chunk.means(train(n), n)
+            found = disagreement()
         name = "steps"
         scalars["speed/images_per_second"] = n * config.batch / (time.perf_counter() - began)
+        if found and not told:
+            tell(told := found)
         return scalars
 
     return train_chunk
