@@ -10,6 +10,7 @@ import tensorflow as tf
 
 # These only prepare a draw, or branch.
 _NO_DRAW = ("StatelessRandomGet", "StatelessIf", "StatelessWhile", "StatelessCase")
+_UNSIGNED = (tf.uint32.as_datatype_enum, tf.uint64.as_datatype_enum)
 
 
 def constant_draws(step: Any) -> list[str]:
@@ -65,11 +66,11 @@ def _draws(nodes: Iterable[Any], constants: set[str], library: dict[str, Any]) -
 
 
 def _is_draw(node: Any) -> bool:
-    """Return whether a node draws numbers for a part: those of uint64 become seeds of others."""
+    """Return whether a node draws numbers for a part: unsigned ones become seeds of others."""
     return (
         node.op.startswith("Stateless")
         and not node.op.startswith(_NO_DRAW)
-        and node.attr["dtype"].type != tf.uint64.as_datatype_enum
+        and node.attr["dtype"].type not in _UNSIGNED
     )
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import zipfile
 import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,7 +20,9 @@ from gan_zoo.evaluation.pixels import hash_of_file
 from gan_zoo.evaluation.protocol import Result, Stamp
 from gan_zoo.files import whole_file
 
-_ARRAYS = ("mu", "sigma", "n", "made_by", "data", "data_hash", "floor", "floor_n")
+_ARRAYS = ("mu", "sigma", "n", "made_by", "data", "data_hash", "floor", "floor_n", "stamp")
+# What scores by a file have in common with scores by the images that it is of.
+_OF_IMAGES = ("resize", "split", "data_hash", "seed", "data")
 
 
 class StoredStatistics(NamedTuple):
@@ -33,6 +38,8 @@ class StoredStatistics(NamedTuple):
             file does not say it.
         floor: The Frechet distance of real images from other real images and the number of each;
             none where the file does not say it.
+        stamp: The fields of a stamp that the images of the file give to a score; none where the
+            file does not say them.
     """
 
     statistics: Statistics
@@ -42,6 +49,7 @@ class StoredStatistics(NamedTuple):
     path: Path
     source: str = ""
     floor: tuple[tuple[float, int], ...] = ()
+    stamp: Mapping[str, Any] = MappingProxyType({})
 
     def check(self, extractor: FeatureExtractor) -> str:
         """Return a sentence for the user if nobody knows which network made them, else "".
@@ -77,8 +85,8 @@ def write_statistics(
     """Write mean and covariance of features ``[N, D]`` as ``mu`` and ``sigma`` of an ``.npz``.
 
     Other programs read these two. Beside them are the number of images, what made them, the data's
-    name and hash (of ``stamp``), and the Frechet distance of real images from others, if there is
-    one in ``floor``.
+    name and hash and all else that ``stamp`` says of the images, and the Frechet distance of real
+    images from others, if there is one in ``floor``.
     """
     x = np.asarray(features, np.float64)
     content: dict[str, Any] = {
@@ -88,6 +96,7 @@ def write_statistics(
         "made_by": _made_by(extractor),
         "data": stamp.data,
         "data_hash": stamp.data_hash,
+        "stamp": json.dumps({field: getattr(stamp, field) for field in _OF_IMAGES}),
     }
     for result in floor[:1]:
         content |= {"floor": result.value, "floor_n": result.stamp.n_fake}
@@ -139,15 +148,21 @@ def read_statistics(path: Path) -> StoredStatistics:
     )
 
 
-def _facts(arrays: Mapping[str, np.ndarray]) -> tuple[str, tuple[tuple[float, int], ...]]:
-    """Return the data's name and the floor of a file of ours; earlier ones have neither."""
+def _facts(
+    arrays: Mapping[str, np.ndarray],
+) -> tuple[str, tuple[tuple[float, int], ...], dict[str, Any]]:
+    """Return the data's name, the floor and the stamp of a file of ours; earlier ones have less."""
     texts = [arrays.get(name, np.array("")) for name in ("data", "data_hash")]
     source = ""
     if all(text.shape == () and text.dtype.kind == "U" for text in texts):
         source = f"{texts[0]}@{str(texts[1])[:4]}".removesuffix("@")
     floor, count = (arrays.get(name, np.array("")) for name in ("floor", "floor_n"))
     known = floor.shape == count.shape == () and (floor.dtype.kind, count.dtype.kind) == ("f", "i")
-    return source, ((float(floor), int(count)),) if known else ()
+    fields: dict[str, Any] = {}
+    with contextlib.suppress(ValueError):  # no JSON: of another program
+        read = json.loads(str(arrays.get("stamp", "{}")))
+        fields = read if isinstance(read, dict) and read.keys() == set(_OF_IMAGES) else {}
+    return source, ((float(floor), int(count)),) if known else (), fields
 
 
 def _root(covariance: np.ndarray, path: Path) -> np.ndarray:

@@ -21,6 +21,7 @@ def test_what_is_written_gives_the_distance_of_the_features(tmp_path):
     found = read_statistics(tmp_path / "s.npz")
     assert found.n == 200 and found.check(NET) == ""
     assert (found.source, found.floor) == ("faces@99f1", ((0.5, 100),))
+    assert STAMP._replace(split="", data="", data_hash="")._replace(**found.stamp) == STAMP
     value = frechet(found.statistics, Statistics.of(fake))
     assert value == pytest.approx(references.frechet(real, fake), rel=1e-6)
     with np.load(tmp_path / "s.npz") as z:  # as pytorch-fid reads it
