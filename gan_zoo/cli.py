@@ -17,7 +17,7 @@ from pathlib import Path
 
 from absl import flags
 
-from gan_zoo import config, phases, pulse, registry
+from gan_zoo import config, paper_names, phases, pulse, registry
 from gan_zoo.errors import ExitCode, UserError
 from gan_zoo.files import user_path
 from gan_zoo.flag_help import flag_help
@@ -115,15 +115,22 @@ def _parse(
         name = getattr(e, "flagname", "")
         if "config" in values and name in config.preset_names():
             raise UserError(f"{name} is a preset; did you mean --config={name}?") from None
-        text, close, near = flag_error(e).partition(". Did you mean: ")
+        text, close, near = flag_error(e, values).partition(". Did you mean: ")
         if close:
             meant = " or ".join(f"--{name.strip()}" for name in near.rstrip(" ?").split(","))
             raise UserError(f"{text}; did you mean {meant}?") from None
         raise UserError(f"{text}; --help lists the flags.") from None
 
 
-def flag_error(error: flags.Error) -> str:
-    """Return what is wrong with a flag, in words; of ``1e5``, how to write it as a whole number."""
+def flag_error(error: flags.Error, values: flags.FlagValues) -> str:
+    """Return what is wrong with a flag, in words.
+
+    Of ``1e5``, they say how to write it as a whole number; of a flag of other programs, which one
+    of ``values`` is meant.
+    """
+    unknown = error.flagname if isinstance(error, flags.UnrecognizedFlagError) else ""
+    if meant := paper_names.flag_meaning(unknown, list(values)):
+        return f"there is no flag --{unknown}; {meant}"
     text = " ".join(str(error).split())
     if found := re.search(r": invalid literal for int\(\) with base \d+: '(.*)'", text):
         try:

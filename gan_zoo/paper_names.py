@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Container
 
 # The penalty needs a D without batch norm, and the default one has it.
 _WGAN_GP = "--loss=wasserstein --tricks=gradient_penalty --disc='dcgan(norm=\"none\")'"
@@ -89,6 +90,38 @@ _ABSENT = {
     "styleganxl": _GROWING, "stylegan3": _GROWING, "unit": _TRANSLATION, "vae": _OTHER,
     "vaegan": _OTHER,
 }  # fmt: skip
+# Flags of other programs, normalized, without num, n and max before the name.
+_RATES = "--gen_opt='adam(1e-3)' --disc_opt='adam(1e-3)', each with its rate"
+_MOMENTA = "--gen_opt='adam(beta_1=0.5, beta_2=0.999)' and the same for --disc_opt"
+_PASSES = "--passes=5 for passes over the pictures, or --steps"
+_STEPS, _BATCH, _SIDE = "--steps=10000", "--batch=32", "--image_size=64"
+_LATENT, _FOLDER = "--gen='dcgan(latent=100)'", "--workdir=FOLDER"
+_PICTURES = "--data_dir=FOLDER for pictures of your own, or --data=cifar10 and the like"
+_FLAGS = {
+    "b1": _MOMENTA, "b2": _MOMENTA, "beta1": _MOMENTA, "beta2": _MOMENTA, "betas": _MOMENTA,
+    "batchsize": _BATCH, "batchsizepergpu": _BATCH, "bs": _BATCH, "minibatchsize": _BATCH,
+    "checkpointdir": _FOLDER, "ckptdir": _FOLDER, "logdir": _FOLDER, "modeldir": _FOLDER,
+    "out": _FOLDER, "outdir": _FOLDER, "outf": _FOLDER, "outpath": _FOLDER, "output": _FOLDER,
+    "outputdir": _FOLDER, "resultdir": _FOLDER, "resultsdir": _FOLDER, "savedir": _FOLDER,
+    "savepath": _FOLDER,
+    "cropsize": _SIDE, "imagesize": _SIDE, "imgsize": _SIDE, "imsize": _SIDE, "res": _SIDE,
+    "resolution": _SIDE, "size": _SIDE,
+    "datafolder": _PICTURES, "datapath": _PICTURES, "dataroot": _PICTURES, "dataset": _PICTURES,
+    "datasetdir": _PICTURES, "datasetpath": _PICTURES, "imagedir": _PICTURES,
+    "traindir": _PICTURES,
+    "dlr": "--disc_opt='adam(1e-3)'", "lrd": "--disc_opt='adam(1e-3)'",
+    "glr": "--gen_opt='adam(1e-3)'", "lrg": "--gen_opt='adam(1e-3)'",
+    "epoch": _PASSES, "epochs": _PASSES,
+    "imagechannels": "--channels=3", "imgchannels": "--channels=3", "nc": "--channels=3",
+    "iter": _STEPS, "iteration": _STEPS, "iterations": _STEPS, "iters": _STEPS, "step": _STEPS,
+    "steps": _STEPS, "totalsteps": _STEPS, "trainsteps": _STEPS,
+    "latentdim": _LATENT, "latentsize": _LATENT, "noisedim": _LATENT, "noisesize": _LATENT,
+    "nz": _LATENT, "zdim": _LATENT,
+    "learningrate": _RATES, "lr": _RATES, "rate": _RATES,
+    "manualseed": "--seed=1", "randomseed": "--seed=1",
+    "ndf": "--disc='dcgan(width=64)'", "ngf": "--gen='dcgan(width=64)'",
+    "ncritic": "--update='alternating(5)'",
+}  # fmt: skip
 _ENDINGS = ("loss", "penalty", "trick", "optimizer", "generator", "discriminator", "net")
 
 
@@ -116,3 +149,20 @@ def meaning(name: str, known: dict[str, str]) -> str:
         if word in _ABSENT:
             return _ABSENT[word]
     return ""
+
+
+def flag_meaning(name: str, known: Container[str]) -> str:
+    """Return what a flag of another program is here.
+
+    Args:
+        name: Such as ``lr`` or ``n_epochs``, without the hyphens.
+        known: The flags that the command has.
+
+    Returns:
+        ``write --batch=32``, say; "" where nothing is known, or the command has no such flag.
+    """
+    whole = normalized(name)
+    shorter = [whole.removeprefix(start) for start in ("num", "n", "max")]
+    text = next((_FLAGS[word] for word in (whole, *shorter) if word in _FLAGS), "")
+    flags = re.findall(r"--([a-z_]+)", text)
+    return f"write {text}" if flags and all(flag in known for flag in flags) else ""

@@ -5,7 +5,7 @@ import shlex
 import pytest
 from absl import flags
 
-from gan_zoo import config, paper_names
+from gan_zoo import cli, config, paper_names
 from gan_zoo.errors import UserError
 from gan_zoo.spec import odd_name
 
@@ -47,6 +47,42 @@ def test_names_of_papers_and_other_spellings(flag, said):
         parse(flag)
     assert said in str(e.value)
     assert "\n" not in str(e.value)
+
+
+@pytest.mark.parametrize(
+    ("flag", "said"),
+    [
+        ("--lr=0.001", "there is no flag --lr; write --gen_opt='adam(1e-3)' --disc_opt="),
+        ("--learning-rate=1e-3", "write --gen_opt='adam(1e-3)' --disc_opt='adam(1e-3)'"),
+        ("--epochs=5", "write --passes=5 for passes over the pictures, or --steps; --help"),
+        ("--n_epochs=5", "write --passes=5"),
+        ("--num_epochs=5", "write --passes=5"),
+        ("--max_iters=5", "write --steps="),
+        ("--batch_size=32", "write --batch=32"),
+        ("--img_size=32", "write --image_size=64"),
+        ("--nz=100", "write --gen='dcgan(latent=100)'"),
+        ("--latent_dim=100", "write --gen='dcgan(latent=100)'"),
+        ("--out_dir=x", "write --workdir=FOLDER"),
+        ("--stepz=5", "; did you mean --steps?"),
+        ("--zzzz=5", "Unknown command line flag 'zzzz'; --help lists the flags."),
+    ],
+)
+def test_flags_of_other_programs(flag, said):
+    with pytest.raises(UserError) as e:
+        cli._parse(config.define_flags, [flag])
+    assert said in str(e.value)
+
+
+def test_no_flag_is_suggested_that_the_command_lacks():
+    with pytest.raises(UserError, match=r"'lr'; --help lists the flags\."):
+        cli._parse(lambda values: None, ["--lr=0.001"])
+
+
+def test_flags_that_are_suggested_are_there():
+    for name, words in paper_names._FLAGS.items():
+        assert name == paper_names.normalized(name)
+        flags = [word.rstrip(",") for word in shlex.split(words) if "=" in word]
+        assert parse(*flags), name
 
 
 def test_what_is_suggested_is_there():

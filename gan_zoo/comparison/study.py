@@ -144,7 +144,7 @@ def _parse_flags(words: Sequence[str], where: str) -> Settings:
         rest = values(["variant", *words])[1:]
     except flags.Error as e:
         raise UserError(
-            f"{where}: {flag_error(e)}; gan_zoo train --help lists the flags."
+            f"{where}: {flag_error(e, values)}; gan_zoo train --help lists the flags."
         ) from None
     if rest:
         raise UserError(f"'{rest[0]}' in {where} is not a flag; write --name=value.")
