@@ -14,6 +14,7 @@ from gan_zoo.datasets.picture_formats import (
     ending_of,
     is_picture,
     is_read,
+    is_undecoded,
     is_unknown,
     remedy,
     sniff,
@@ -97,10 +98,10 @@ def find_pictures(
             others[f"{ending} in {kind}" if is_picture(ending) else ending or "none"] += 1
         elif is_read(ending):
             usual.append(name)
-        elif is_picture(ending):
-            unread.append(ending)
         elif is_unknown(ending):
             unknown.append(name)
+        elif is_picture(ending):
+            unread.append(ending)
         elif ending in _PACKED and is_picture(inner := ending_of(name[: -len(ending)])):
             unread.append(inner + ending)
         else:
@@ -110,6 +111,8 @@ def find_pictures(
     for name, ending in zip(unknown, _kinds(unknown, head, key), strict=True):
         if is_read(ending):
             by_content.append(name)
+        elif is_undecoded(named := ending_of(name)):
+            unread.append(named)
         elif ending and ending != _BINARY:
             unread.append(ending)
         else:
@@ -203,8 +206,8 @@ def _notes(
         )
     if by_content:
         yield (
-            f"in {where}, {_files({'': len(by_content)})} taken as pictures by content, without the"
-            f" ending of one, such as {printable(by_content[0])}."
+            f"in {where}, {_files({'': len(by_content)})} taken as pictures by content, since"
+            f" the ending does not tell it, such as {printable(by_content[0])}."
         )
     if binary:
         yield (

@@ -103,9 +103,17 @@ def is_picture(ending: str) -> bool:
     return ending in _READ or ending in _NOT_READ
 
 
+def is_undecoded(ending: str) -> bool:
+    """Whether pictures with this ending are read by a package that is missing here."""
+    return ending in _FORMAT_OF and ending not in _READ
+
+
 def is_unknown(ending: str) -> bool:
-    """Whether only the content of a file can tell if it is a picture."""
-    return not is_picture(ending) and ending not in _OTHER_FILES
+    """Whether only the content of a file can tell if it is a picture that is read.
+
+    So it is of formats whose package is missing, too: phones and their tools name a JPEG ``.heic``.
+    """
+    return is_undecoded(ending) or not (is_picture(ending) or ending in _OTHER_FILES)
 
 
 def remedy(ending: str) -> str:

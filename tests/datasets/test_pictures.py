@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms, features
 
-from gan_zoo.datasets import build_dataset, picture_files, pixels, values
+from gan_zoo.datasets import build_dataset, picture_files, picture_formats, pixels, values
 from gan_zoo.datasets.files import files
 from gan_zoo.datasets.picture_files import find_pictures
 from gan_zoo.datasets.picture_formats import FORMATS, sniff
@@ -127,6 +127,18 @@ def test_heic(read):
     content = encoded(np.full((16, 16, 3), (200, 30, 90), np.uint8), "HEIF")
     data = read({"a.HEIC": content, "b.jpg": content, "c": content})  # phones name them anything
     assert np.abs(data.images.astype(int) - (200, 30, 90)).max() < 9
+
+
+def test_without_its_package_a_heic_is_read_if_it_is_a_jpeg_in_truth(read, monkeypatch):
+    monkeypatch.setattr(picture_formats, "_READ", frozenset({".jpg", ".png"}))
+    monkeypatch.setattr(picture_formats, "_NOT_READ", frozenset({".heic"}))
+    true = b"\0\0\0\x18ftypheic\0\0\0\0"
+    files = {"a.HEIC": encoded(noise(16, 16, 3), "JPEG"), "b.heic": encoded(noise(16, 16, 3))}
+    data = read({**files, "c.heic": true, "d.heic": b"cut\0", "e.png": noise(16, 16, 3)})
+    assert len(data.images) == 3
+    notes = " ".join(data.notes)
+    assert "2 files are not read: 2 .heic (pip install 'gan_zoo[heic]')" in notes
+    assert "2 files are taken as pictures by content" in notes
 
 
 def test_heic_and_others_that_are_not_read_are_counted(read, monkeypatch):
