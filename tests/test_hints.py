@@ -124,6 +124,17 @@ def test_steps_that_would_take_long_are_counted_and_not_tried(monkeypatch, flops
         assert found.seconds == pytest.approx(100 * 20, rel=0.02)
 
 
+@pytest.mark.parametrize(
+    ("steps", "start", "told_at"),
+    [(100, 0, 20), (21, 0, 20), (20, 0, 0), (6, 0, 0), (100, 75, 90), (100, 90, 0)],
+)
+def test_only_a_run_that_tells_its_time_later_says_so(monkeypatch, steps, start, told_at):
+    monkeypatch.setattr(estimate, "count_estimate", lambda *_: "5 MB")
+    said = estimate.beginning(Config(**NETS, steps=steps, log_every=10), None, None, start)
+    later = f"; its time is told after step {told_at}, if that is more than 20 seconds"
+    assert said == f"the run takes 5 MB{later if told_at else ''}."
+
+
 def test_arithmetic_of_a_second_is_that_of_a_machine():
     assert 1e8 < estimate._flops_per_second() < 1e16
 

@@ -19,7 +19,7 @@ from gan_zoo.phases import phase
 from gan_zoo.runs.checkpoints import Checkpoints
 from gan_zoo.runs.run import Run
 from gan_zoo.runs.writer import Writer
-from gan_zoo.training.estimate import duration, peak_memory, size, with_speed
+from gan_zoo.training.estimate import SHORT, duration, peak_memory, size, timed_step, with_speed
 from gan_zoo.training.export import export
 from gan_zoo.training.logger import Logger
 from gan_zoo.training.outcome import Outcome
@@ -27,7 +27,6 @@ from gan_zoo.training.outcome import Outcome
 # Runs of all training seeds are scored on the same noise and the same real images, so that their
 # scores compare.
 EVALUATION_SEED = 0
-_SHORT = 20  # seconds that need no word
 
 
 class Chief:
@@ -46,16 +45,18 @@ class Chief:
         logger: Logger,
         evaluator: Evaluator | None,
         writer: Writer,
+        start: int = 0,
     ):
         """Work for a run; ``evaluator`` is None where nothing is evaluated.
 
-        ``writer`` is the one that ``checkpoints`` and ``logger`` write with.
+        ``writer`` is the one that ``checkpoints`` and ``logger`` write with; ``start`` the steps
+        done before.
         """
         self._writer = writer
         self._config, self._run, self._game = config, run, game
         self._checkpoints, self._logger, self._evaluator = checkpoints, logger, evaluator
         self._grid_labels, self._columns, self.grid_order = grid_layout(game, config.samples)
-        self._statistics_step, self._chunks = -1, 0
+        self._statistics_step, self._timed_step = -1, timed_step(config, start)
         self._scored = False
         self._last_samples: np.ndarray | None = None  # those scored at the last step
 
@@ -119,15 +120,14 @@ class Chief:
         line = self._scored or self._due(self._config.sample_every, previous, step)
         speed = scalars["speed/images_per_second"]
         self._logger.progress(step, summary, speed, line=line)
-        self._chunks += 1
-        if self._chunks == 2 and step < self._config.steps:  # the first one compiles
+        if step == self._timed_step:
             self._tell_time(step, speed)
 
     def _tell_time(self, step: int, speed: float) -> None:
         """Print what the rest of the run takes, unless that is hardly anything."""
         rest = dataclasses.replace(self._config, steps=self._config.steps - step)
         seconds = with_speed(rest, self._config.batch / speed)
-        if seconds > _SHORT:
+        if seconds > SHORT:
             memory = size(peak_memory())
             self._logger.print(
                 f"from here on, it takes about {duration(seconds)} on this machine; it uses"

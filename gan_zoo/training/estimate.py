@@ -31,6 +31,7 @@ _EVALUATION_MEMORY = 5e8  # bytes, of 10,000 real and 2,000 fake images by the d
 _LONG_STEP = 10.0  # seconds, from which on a step is not tried but counted
 _SHARE = 0.35  # of the speed of a large matrix product is that of steps
 _SIDE = 1024  # of that product
+SHORT = 20  # seconds that need no word
 _PNG = 0.6  # of the bytes of a grid, for one as noisy as the first
 
 
@@ -111,6 +112,27 @@ def _bytes(variables: Sequence[Any]) -> int:
     return sum(
         tf.TensorShape(v.shape).num_elements() * tf.as_dtype(v.dtype).size for v in variables
     )
+
+
+def chunk_end(config: Config, step: int) -> int:
+    """Return the step at which the chunk that begins at ``step`` ends."""
+    return min(step + config.log_every - step % config.log_every, config.steps)
+
+
+def timed_step(config: Config, start: int) -> int:
+    """Return the step at which a run that begins at ``start`` tells its time; 0 for never.
+
+    That is the end of its second chunk, as the first one compiles, unless it is the run's end.
+    """
+    step = chunk_end(config, chunk_end(config, start))
+    return step if step < config.steps else 0
+
+
+def beginning(config: Config, game: Game, data: Dataset, start: int) -> str:
+    """Return a sentence on what a run takes that goes on from ``start``, and when it tells more."""
+    step = timed_step(config, start)
+    later = f"; its time is told after step {step:,}, if that is more than {SHORT} seconds"
+    return f"the run takes {count_estimate(config, game, data)}{later if step else ''}."
 
 
 def measure(config: Config, game: Game, data: Dataset | None) -> Estimate:

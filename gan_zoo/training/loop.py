@@ -20,6 +20,7 @@ from gan_zoo.runs.lock import lock
 from gan_zoo.runs.resume import remove_run
 from gan_zoo.runs.run import Run
 from gan_zoo.training import notes
+from gan_zoo.training.estimate import chunk_end
 from gan_zoo.training.logger import OnGrid
 from gan_zoo.training.outcome import Outcome, Stopped
 from gan_zoo.training.setup import Session, resolve, set_up
@@ -88,7 +89,7 @@ def _train(session: Session) -> tuple[int, Outcome]:
     with stop_requests("after these steps") as requests:
         while step < config.steps and outcome is Outcome.CONTINUE:
             # Train a chunk of steps.
-            previous, step = step, _chunk_end(config, step)
+            previous, step = step, chunk_end(config, step)
             scalars = session.train_chunk(step - previous)
             if sentence := notes.divergence(scalars, step, session.checkpoints.latest):
                 chief.wait()  # for the checkpoint that the sentence names
@@ -109,11 +110,6 @@ def _train(session: Session) -> tuple[int, Outcome]:
             outcome = _agreed(session, max(outcome, requests.outcome))
         chief.save(step, step, now=True)
     return step, outcome
-
-
-def _chunk_end(config: Config, step: int) -> int:
-    """Return the step at which the chunk that begins at ``step`` ends."""
-    return min(step + config.log_every - step % config.log_every, config.steps)
 
 
 def _agreed(session: Session, outcome: Outcome) -> Outcome:

@@ -38,7 +38,7 @@ from gan_zoo.runs.run import Run
 from gan_zoo.runs.writer import Writer
 from gan_zoo.training import notes, origin, trainer
 from gan_zoo.training.chief import EVALUATION_SEED, Chief, Follower
-from gan_zoo.training.estimate import count_estimate
+from gan_zoo.training.estimate import beginning
 from gan_zoo.training.hints import hints
 from gan_zoo.training.logger import Logger, OnGrid
 from gan_zoo.training.real import real_grid
@@ -157,12 +157,12 @@ def set_up(
         if start_weights:
             advice += start_weights.notes(data)
         opening = notes.opening(config, run.folder, data, start)
-        takes = f"the run takes {count_estimate(config, game, data)}; its time is told soon."
+        takes = beginning(config, game, data, start)
         for line in (*data.notes, *about, *checkpoints.notes, *advice, opening, takes):
             logger.print(line)
         with phase("features of real images"):
             evaluator = extractor and build_evaluator(config, extractor, run, data)
-        chief = Chief(config, run, game, checkpoints, logger, evaluator, writer)
+        chief = Chief(config, run, game, checkpoints, logger, evaluator, writer, start)
         for line in filter(None, [chief.grid_order, rare_class_warning(classes)]):
             logger.print(line)
     train_chunk = trainer.chunk_trainer(config, game, distribution, data, start, chief.print)
