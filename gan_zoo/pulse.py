@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from typing import Any
 
 from gan_zoo import phases
 
@@ -97,6 +99,18 @@ def _bars() -> list:
     with kind.get_lock():  # under which other threads add theirs
         bars = list(getattr(kind, "_instances", ()))
     return [bar for bar in bars if hasattr(bar, "start_t")]  # which a bar has once it is made
+
+
+def bar_size() -> dict[str, Any]:
+    """Return the size of a bar where a terminal says that it has 0 columns; else nothing.
+
+    Terminals of docker and ssh may. tqdm would draw nothing there.
+    """
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        if sys.stderr.isatty() and 0 in os.get_terminal_size(sys.stderr.fileno()):
+            size = shutil.get_terminal_size()  # the environment's, or 80 x 24
+            return {"ncols": size.columns - 1, "nrows": size.lines - 1}
+    return {}
 
 
 def close_bars() -> None:

@@ -4,6 +4,7 @@ import contextlib
 import errno
 import io
 import json
+import os
 import shlex
 import shutil
 import signal
@@ -368,6 +369,18 @@ def test_a_narrow_terminal_still_shows_the_phase(tmp_path, monkeypatch):
     last = written.getvalue().rpartition("\r")[2]
     screen.close()
     assert "export (3 s); step 1" in last
+
+
+def test_a_terminal_without_a_size_still_shows_the_bar(tmp_path, monkeypatch):
+    leader, follower = os.openpty()  # of 0 columns and lines, as docker's
+    with open(follower, "w") as written:
+        monkeypatch.setattr("sys.stderr", written)
+        screen = Logger(Run(tmp_path), 0, 10, 4)
+        screen.progress(1, "first")
+        screen.close()
+        shown = os.read(leader, 10_000).decode()
+    os.close(leader)
+    assert "1/10" in shown and "step 1, first" in shown
 
 
 def test_the_bar_and_its_text_are_of_the_same_step_whenever_they_are_drawn(tmp_path, monkeypatch):

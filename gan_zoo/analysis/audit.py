@@ -30,6 +30,7 @@ from gan_zoo.datasets.values import Levels, Tally, Values
 from gan_zoo.errors import UserError
 from gan_zoo.files import user_path
 from gan_zoo.images import RGBA, over
+from gan_zoo.pulse import bar_size
 
 _SIDEWAYS = (5, 6, 7, 8)  # numbers of EXIF
 _ROWS = 256  # of an image that are measured at once
@@ -276,7 +277,9 @@ def _measure_all(source: AuditSource) -> Iterator[tuple[int, ImageInfo | str]]:
     with (
         warnings.catch_warnings(),
         ThreadPoolExecutor(2) as pool,
-        tqdm(total=total, desc=source.name, unit=" images", disable=None, leave=False) as bar,
+        tqdm(
+            total=total, desc=source.name, unit=" images", disable=None, leave=False, **bar_size()
+        ) as bar,
     ):
         warnings.simplefilter("ignore")
         warnings.simplefilter("error", Image.DecompressionBombWarning)

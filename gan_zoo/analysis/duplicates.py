@@ -8,6 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 from tqdm import tqdm
 
+from gan_zoo.pulse import bar_size
+
 THUMB = 16  # pixels a side of the thumbnails that are compared
 _COLOR = 8.0  # gray levels by which the mean colors of near duplicates may differ
 
@@ -56,6 +58,7 @@ def near_duplicates(
         disable=None,
         delay=1,
         leave=False,
+        **bar_size(),
     ):
         block = slice(start, min(start + 512, len(at)))
         low, high = np.searchsorted(place, [place[block][0] - reach, place[block][-1] + reach])

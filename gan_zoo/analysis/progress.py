@@ -7,9 +7,13 @@ from contextlib import contextmanager
 
 from tqdm import tqdm
 
+from gan_zoo.pulse import bar_size
+
 
 @contextmanager
 def stages(description: str = "") -> Iterator[Callable[[str], None]]:
     """Show the elapsed time on a terminal; yield a function that sets the words beside it."""
-    with tqdm(bar_format="{desc} [{elapsed}]", desc=description, leave=False, disable=None) as bar:
+    with tqdm(
+        bar_format="{desc} [{elapsed}]", desc=description, leave=False, disable=None, **bar_size()
+    ) as bar:
         yield bar.set_description

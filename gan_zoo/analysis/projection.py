@@ -19,6 +19,7 @@ from gan_zoo.game import sampling
 from gan_zoo.game.labels import labels_of_one_class
 from gan_zoo.game.step import Game
 from gan_zoo.game.styles import require_styles, style_based
+from gan_zoo.pulse import bar_size
 
 _TAG = "projection"  # the random stream of the first latents
 _BLOCK = 64  # latents that are moved at a time
@@ -164,7 +165,13 @@ def _blocks(count: int, size: int) -> Iterator[np.ndarray]:
     """Yield rows in blocks; all but the last have one size, as each size is compiled anew."""
     starts = range(0, count, size)
     for first in tqdm(
-        starts, desc="projecting", unit=f" x {size}", leave=False, disable=None, delay=1
+        starts,
+        desc="projecting",
+        unit=f" x {size}",
+        leave=False,
+        disable=None,
+        delay=1,
+        **bar_size(),
     ):
         yield np.arange(first, min(first + size, count))
 

@@ -31,6 +31,7 @@ from gan_zoo.datasets.text import error_text, printable
 from gan_zoo.datasets.values import Levels, Tally
 from gan_zoo.errors import UserError
 from gan_zoo.images import RGBA
+from gan_zoo.pulse import bar_size
 
 VERSION = 5  # part of the cache key, to be raised whenever a report changes
 
@@ -142,7 +143,13 @@ def _find_copy(
     text = f"{name}: looking for a copy in the cache"
     shown = cli.on_terminal()
     with tqdm(
-        total=total, desc=text, unit=" images", disable=not shown, delay=1, leave=False
+        total=total,
+        desc=text,
+        unit=" images",
+        disable=not shown,
+        delay=1,
+        leave=False,
+        **bar_size(),
     ) as bar:
         for count in _in_order(read, _chunks(total, 64)):
             bar.update(count)
@@ -302,7 +309,13 @@ def _preprocess_all(
     warnings.filterwarnings("ignore", module=r"PIL\.")
     shown = cli.on_terminal()
     with tqdm(
-        total=total, desc=name, unit=" images", disable=not shown, delay=1, leave=False
+        total=total,
+        desc=name,
+        unit=" images",
+        disable=not shown,
+        delay=1,
+        leave=False,
+        **bar_size(),
     ) as bar:
         for chunk in _in_order(work, _chunks(total, step)):
             yield chunk

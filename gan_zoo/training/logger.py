@@ -72,6 +72,7 @@ class Logger:
             unit=" steps",
             disable=False if notebook else None,
             smoothing=0.1,
+            **pulse.bar_size(),
         )
         self._printed_at, self._summary = time.monotonic(), ""
         self._closed = False
