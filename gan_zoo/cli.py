@@ -19,7 +19,7 @@ from absl import flags
 
 from gan_zoo import config, paper_names, phases, pulse, registry
 from gan_zoo.errors import ExitCode, UserError
-from gan_zoo.files import user_path
+from gan_zoo.files import near_or, user_path
 from gan_zoo.flag_help import flag_help
 from gan_zoo.interrupts import Handler, Terminated, handling, watching
 
@@ -224,9 +224,8 @@ def one_folder(rest: list[str]) -> Path:
         raise UserError(f"give the folder of one run, such as runs/NAME; here are {len(rest)}.")
     folder = user_path(rest[0])
     if not folder.is_dir():
-        raise UserError(
-            f"there is no folder {folder}; give the folder of a run, such as runs/NAME."
-        )
+        remedy = near_or(folder, "give the folder of a run, such as runs/NAME.", folder=True)
+        raise UserError(f"there is no folder {folder}; {remedy}")
     return folder
 
 

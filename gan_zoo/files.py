@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import difflib
 import fnmatch
 import itertools
 import json
@@ -60,6 +61,39 @@ def user_path(text: str | Path) -> Path:
         raise UserError(
             f"the path {text} cannot be read, since there is no such user; write the whole path."
         ) from None
+
+
+_LISTED = 2000  # names of one folder that are compared with one that is not there
+
+
+def near_or(path: Path, otherwise: str, *, folder: bool = False) -> str:
+    """Return what to do about a path that does not exist: ``did you mean runs/mio?``, say.
+
+    Args:
+        path: It.
+        otherwise: What to do if nothing near it exists, with its full stop.
+        folder: Whether only a folder will do.
+    """
+    try:
+        near = _nearest(path)
+    except (OSError, ValueError):  # a folder that may not be listed
+        near = None
+    fits = near is not None and (near.is_dir() or not folder)
+    return f"did you mean {near}?" if fits else otherwise
+
+
+def _nearest(path: Path) -> Path | None:
+    """Return the path, if it exists, or one whose parts are like its parts; None without any."""
+    if path.exists():
+        return path
+    parent = None if path.parent == path else _nearest(path.parent)
+    if parent is None or not parent.is_dir():
+        return None
+    with os.scandir(parent) as entries:
+        names = [entry.name for entry in itertools.islice(entries, _LISTED)]
+    spelled = {name.lower(): name for name in sorted(names) if not name.startswith(".")}
+    found = difflib.get_close_matches(path.name.lower(), spelled, n=1)
+    return parent / spelled[found[0]] if found else None
 
 
 def require_there(*others: str, **paths: str) -> None:

@@ -3,13 +3,17 @@
 import dataclasses
 import json
 import subprocess
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from gan_zoo import cli
 from gan_zoo.commands import launch
 from gan_zoo.config import Config
+from gan_zoo.datasets.sources import require_path
 from gan_zoo.errors import UserError
+from gan_zoo.files import near_or
 from gan_zoo.runs.lock import is_in_use, lock, refuse_in_use
 from gan_zoo.runs.logs import LogWriter, read_metrics, training_clock
 from gan_zoo.runs.provenance import source_commit
@@ -99,6 +103,37 @@ def test_a_folder_without_a_run_is_refused(tmp_path):
     (tmp_path / "config.json").write_text(json.dumps({"config": {}}))
     with pytest.raises(UserError, match="cannot be read"):
         open_run(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("runs/Mio", "did you mean runs/mio?"),
+        ("Runs/mioo/", "did you mean runs/mio?"),
+        ("runs/mia.png", "did you mean runs/mio.png?"),
+        ("fotos/2024", "did you mean Fotos/2024?"),
+        ("runs/elsewhere", "give it."),
+        ("fotos/mio", "give it."),
+        ("x" * 300, "give it."),
+        (".hiden", "give it."),
+    ],
+)
+def test_of_a_path_that_is_not_there_a_near_one_is_proposed(tmp_path, monkeypatch, path, said):
+    for folder in ("runs/mio", "Fotos/2024", ".hidden"):
+        (tmp_path / folder).mkdir(parents=True)
+    (tmp_path / "runs/mio.png").write_text("")
+    monkeypatch.chdir(tmp_path)
+    assert near_or(Path(path), "give it.") == said
+
+
+def test_for_a_folder_no_file_is_proposed(tmp_path, monkeypatch):
+    (tmp_path / "walk.png").write_text("")
+    monkeypatch.chdir(tmp_path)
+    assert near_or(Path("walk.pgn"), "give it.", folder=True) == "give it."
+    (tmp_path / "mio").mkdir()
+    for ask in (cli.one_folder, lambda words: require_path(Path(words[0]))):
+        with pytest.raises(UserError, match=r"; did you mean mio\?"):
+            ask(["Mio"])
 
 
 def test_records_become_a_frame_where_pandas_is():

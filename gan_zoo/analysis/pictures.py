@@ -20,6 +20,7 @@ from gan_zoo.datasets.pixels import Picture, Preprocessing, open_picture, prepro
 from gan_zoo.datasets.sources import Contents, Source
 from gan_zoo.datasets.text import error_text
 from gan_zoo.errors import UserError
+from gan_zoo.files import near_or
 from gan_zoo.images import RGBA
 
 _LOOKED_AT = 20  # files of a set whose format is looked at
@@ -142,7 +143,8 @@ def _read_path(
 ) -> tuple[list[str], list[Picture], list[str]]:
     """Return names, pictures and sentences for the user."""
     if not path.exists():
-        raise UserError(f"there is no {path}; give a picture, or a folder, zip or npz of pictures.")
+        remedy = near_or(path, "give a picture, or a folder, zip or npz of pictures.")
+        raise UserError(f"there is no {path}; {remedy}")
     if path.is_file() and is_read(sniff(_head(path))):
         contents, notes = Contents((str(path),), lambda i: path.read_bytes()), []
     else:

@@ -19,8 +19,9 @@ from gan_zoo.contracts import Dataset, FeatureExtractor
 from gan_zoo.datasets.pixels import preprocess
 from gan_zoo.datasets.reading import takes_data_dir
 from gan_zoo.errors import UserError
-from gan_zoo.files import user_path
+from gan_zoo.files import near_or, user_path
 from gan_zoo.phases import phase
+from gan_zoo.pulse import bar_size
 from gan_zoo.runs.resume import edited_plugins
 from gan_zoo.runs.run import Run, open_run
 from gan_zoo.spec import parse_spec
@@ -72,10 +73,11 @@ def find_subject(
     """
     path, given = user_path(path), dict(settings or {})
     if not path.exists():
-        raise UserError(
-            f"there is no {path}; give the folder of a run, such as runs/NAME, or a folder, zip or"
-            " npz of pictures."
+        remedy = near_or(
+            path,
+            "give the folder of a run, such as runs/NAME, or a folder, zip or npz of pictures.",
         )
+        raise UserError(f"there is no {path}; {remedy}")
     load_plugins(given.get("plugins", ""))
     if not Run(path).exists:
         return _pictures_subject(path, given, seed, needs_data)
@@ -301,6 +303,7 @@ def build_extractor(config: Config, channels: int) -> FeatureExtractor:
             leave=False,
             disable=None,
             delay=1,
+            **bar_size(),
         ):
             rows.append(extractor.features(images[i : i + 1024]))
             if extractor.logits is not None:  # the extractor keeps only the last batch

@@ -23,7 +23,6 @@ from absl import flags
 
 from gan_zoo import cli
 from gan_zoo.commands.flags import checkpoint_of, define_checkpoint_flags
-from gan_zoo.errors import UserError
 from gan_zoo.files import file_to_write, free_path, replacing, user_path, write_json
 
 
@@ -60,8 +59,10 @@ def define_flags(values: flags.FlagValues) -> None:
 def main(values: flags.FlagValues, rest: list[str]) -> None:
     folder = cli.one_folder(rest)
     step, best, ema = checkpoint_of(values)
-    if values.data_dir and not user_path(values.data_dir).exists():
-        raise UserError(f"--data_dir={values.data_dir} does not exist; check the path.")
+    if values.data_dir:
+        from gan_zoo.datasets.sources import require_path
+
+        require_path(user_path(values.data_dir))
     out = file_to_write(values.out, ".json") or folder / "recognition.json"
     from gan_zoo import images
     from gan_zoo.analysis import class_accuracy

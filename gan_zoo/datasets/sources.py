@@ -23,6 +23,7 @@ from gan_zoo.datasets.places import KINDS, joining, open_container, whole_of_par
 from gan_zoo.datasets.text import printable
 from gan_zoo.datasets.webdataset import unread_labels
 from gan_zoo.errors import UserError
+from gan_zoo.files import near_or
 
 _ADDRESS = re.compile("(?:^|/)(https?|ftp|s3|gs|file):/")
 Select = Callable[[Sequence[str]], Sequence[str]]
@@ -93,9 +94,8 @@ def require_path(data_dir: Path) -> Path:
             f"--data_dir takes no address such as {address[1]}://; download the images and give"
             f" {KINDS}."
         )
-    raise UserError(
-        f"--data_dir={data_dir} does not exist or cannot be reached; give {KINDS} that does."
-    )
+    remedy = near_or(data_dir, f"give {KINDS} that does.")
+    raise UserError(f"--data_dir={data_dir} does not exist or cannot be reached; {remedy}")
 
 
 def all_of(names: Sequence[str]) -> Sequence[str]:

@@ -22,6 +22,7 @@ from gan_zoo import images
 from gan_zoo.config import Config, flag_of
 from gan_zoo.errors import UserError
 from gan_zoo.evaluation import alarms
+from gan_zoo.files import near_or
 from gan_zoo.runs.run import Run
 from gan_zoo.spec import shell_word
 
@@ -68,9 +69,8 @@ def read_run(folder: Path) -> Run:
             read.
     """
     if not folder.is_dir():
-        raise UserError(
-            f"there is no folder {folder}; give the folder of a run, such as runs/NAME."
-        )
+        remedy = near_or(folder, "give the folder of a run, such as runs/NAME.", folder=True)
+        raise UserError(f"there is no folder {folder}; {remedy}")
     run = Run(folder)
     if not (run.readable_record or run.metrics or run.results or run.sample_grids):
         inner = sorted(str(path.parent) for path in folder.glob("*/config.json"))

@@ -27,7 +27,7 @@ from gan_zoo import images
 from gan_zoo.config import Config, from_json
 from gan_zoo.contracts import Classes
 from gan_zoo.errors import UserError
-from gan_zoo.files import user_path, write_json
+from gan_zoo.files import near_or, user_path, write_json
 from gan_zoo.interrupts import short_interrupt
 from gan_zoo.phases import phase
 from gan_zoo.runs import logs
@@ -141,10 +141,11 @@ class Run:
                 raise ValueError("gan_zoo did not write it")
             return content
         except FileNotFoundError:
-            what = "holds no run (no config.json)" if self.folder.is_dir() else "is not a folder"
-            raise UserError(
-                f"{self.folder} {what}; give the folder of a run, such as runs/NAME."
-            ) from None
+            what = "holds no run (no config.json)"
+            remedy = "give the folder of a run, such as runs/NAME."
+            if not self.folder.is_dir():
+                what, remedy = "is not a folder", near_or(self.folder, remedy, folder=True)
+            raise UserError(f"{self.folder} {what}; {remedy}") from None
         except (OSError, ValueError, KeyError, TypeError, RecursionError) as e:
             raise UserError(
                 f"{path} cannot be read ({type(e).__name__}: {e}); restore it, or start a new run."
