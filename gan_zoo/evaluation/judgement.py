@@ -131,13 +131,13 @@ def _verdict(distance: Result, parts: Mapping[str, float], early: bool, floor_co
     if times is None:
         return f"{name} is {distance.value:.4g}; what real pictures score is not known."
     level = "not yet like real pictures" if early else _LEVELS[_level(distance, parts)]
-    caution = " (of so few pictures, that is rough)" if distance.warning else ""
     place = f"{_times(times)} the floor"
     # The floor is of halves of the data; a score by all of them may lie below it.
     if times < 1 and not early:
         place, level = "below the floor", "no farther than real pictures are from each other"
-    floor = f"the score of real pictures{_counts(distance.stamp, floor_count)}"
-    return f"{name} is {place}, {floor}{caution}: {level}."
+    aside = "; ".join(filter(None, [_counts(distance.stamp, floor_count), _few(distance)]))
+    floor = f"the score of real pictures{aside and f' ({aside})'}"
+    return f"{name} is {place}, {floor}: {level}."
 
 
 def _counts(stamp: Stamp, floor_count: int) -> str:
@@ -149,7 +149,16 @@ def _counts(stamp: Stamp, floor_count: int) -> str:
     if fake == real and floor_count in (0, fake):
         return ""
     floor = f"{floor_count:,} against {floor_count:,}" if floor_count else "equal numbers"
-    return f" ({floor}; of samples: {fake:,} against {real:,})"
+    return f"{floor}; of samples: {fake:,} against {real:,}"
+
+
+def _few(distance: Result) -> str:
+    """Return which number of images makes a distance rough; "" if there are enough."""
+    fake, real = distance.stamp.n_fake, distance.stamp.n_real
+    if not distance.warning:
+        return ""
+    what = f"{real:,} real pictures" if real < fake else f"{fake:,} samples"
+    return f"rough, as {f'{fake:,} of each' if fake == real else what} are few"
 
 
 def _times(ratio: float) -> str:

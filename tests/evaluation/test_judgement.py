@@ -73,9 +73,21 @@ def test_sentences(values, said, not_said):
     assert not any(words in text for words in not_said), text
 
 
-def test_of_few_pictures_and_without_a_floor_less_is_said():
-    text = str(judge(results(warning="only 40 images", FD=4.5), FLOORS))
-    assert "of so few pictures, that is rough" in text
+@pytest.mark.parametrize(
+    ("fake", "real", "floor", "said"),
+    [
+        (2000, 361, 180, " (180 against 180; of samples: 2,000 against 361; rough, as 361 real"),
+        (200, 2000, 200, "; of samples: 200 against 2,000; rough, as 200 samples are few): "),
+        (40, 40, 40, "of real pictures (rough, as 40 of each are few): "),
+    ],
+)
+def test_the_number_that_is_too_small_is_told(fake, real, floor, said):
+    (found,) = results(warning="only 40 images", FD=4.5)
+    found = found._replace(stamp=found.stamp._replace(n_fake=fake, n_real=real))
+    assert said in judge([found], FLOORS, floor_count=floor).verdict
+
+
+def test_without_a_floor_less_is_said():
     text = judge(results(FD=4.5), {}).verdict
     assert text == "FD-embedded is 4.5; what real pictures score is not known."
     assert str(judge([], {})) == ""
