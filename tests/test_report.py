@@ -7,6 +7,7 @@ import http.client
 import importlib
 import io
 import json
+import os
 import re
 import shlex
 import shutil
@@ -376,6 +377,21 @@ def test_real_images_stand_beside_samples_unless_they_must_not(report, undrawn, 
     shown = [decoded(a["src"]) for a in Page(folder / "report.html").of("img")]
     assert len(shown) == 1
     assert (shown[0] == grid(3)).all()
+
+
+def test_the_newest_sheet_of_each_kind_is_shown(report, undrawn, tmp_path):
+    folder = write_run(tmp_path / "mine")
+    for i, name in enumerate(("directions-2", "directions", "mix", "walk")):
+        path = folder / f"{name}.png"
+        Image.fromarray(grid(90 + i)).save(path)
+        os.utime(path, (1000 - i, 1000 - i))
+    report(folder, "--noreal")
+    page = Page(folder / "report.html")
+    check_safe(page)
+    shown = [decoded(a["src"]) for a in page.of("img")]
+    assert np.array_equal(shown[1:], [grid(90), grid(92)])
+    assert "(directions-2.png)" in page.text
+    assert "(directions.png)" not in page.text
 
 
 def test_real_images_of_several_runs_are_shown_where_their_data_are_the_same(

@@ -44,6 +44,24 @@ ALARMS = {
     "past_best": "Far past its best",
 }
 
+# Sheets of a generator: title, file without its ending, what is to be seen, how to read it.
+SHEETS = (
+    (
+        "Directions",
+        "directions",
+        "samples that change along the main directions of the generator",
+        "Each row goes along one direction of the noise or style, through the same sample in the"
+        " middle; found without labels from the first weights of the generator.",
+    ),
+    (
+        "Mixed styles",
+        "mix",
+        "samples that have some styles of another sample",
+        "Each image within has the styles of the image on the left, but at the sizes named there"
+        " those of the image above.",
+    ),
+)
+
 
 def page_of_run(run: Run, about: About) -> str:
     """Return the page of one run."""
@@ -74,6 +92,7 @@ def body(run: Run, frames: Frames, place: int, about: About, alone: bool) -> Htm
             _samples(run, frames, place, about, alone),
             section("Training", training_curves(run)),
             metrics_section(run),
+            *_sheets(run, 1e6 if alone else 2e5),
             _nearest_images(run, 1e6 if alone else 2e5) if about.real else "",
             _settings(run),
         ]
@@ -216,6 +235,18 @@ def _samples(run: Run, frames: Frames, place: int, about: About, alone: bool) ->
     return section("Samples and scores", *content, about=sentences)
 
 
+def _sheets(run: Run, budget: float) -> list[Html]:
+    """Return the newest sheet of each kind that was made of the run's generator."""
+    sections = []
+    for title, name, words, about in SHEETS:
+        made = [*run.folder.glob(f"{name}.png"), *run.folder.glob(f"{name}-*.png")]
+        path = max(made, key=lambda path: path.stat().st_mtime, default=None)
+        if path and (uri := picture_uri(path, budget)):
+            picture = tag("div", tag("img", src=uri, alt=words), class_="wide sheet", tabindex=0)
+            sections.append(section(title, picture, about=f"{about} ({path.name})"))
+    return sections
+
+
 def _nearest_images(run: Run, budget: float) -> Html:
     """Return the picture of gan_zoo memorization, or the command that makes it."""
     title = "Nearest training images"
@@ -229,7 +260,7 @@ def _nearest_images(run: Run, budget: float) -> Html:
         )
         words = "samples beside their nearest training images"
         picture = tag("img", src=uri, alt=words, data_real="")
-        return section(title, tag("div", picture, class_="wide neighbors", tabindex=0), about=about)
+        return section(title, tag("div", picture, class_="wide sheet", tabindex=0), about=about)
     held = "" if run.settings.get("holdout") else " --held_out_dir=OTHER_PICTURES"
     to_make_it = tag("code", f"gan_zoo memorization {shlex.quote(str(run.folder))}{held}")
     state = "cannot be read; it is made again by " if made else "is missing; it is made by "
