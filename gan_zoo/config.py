@@ -28,6 +28,9 @@ from gan_zoo.spec import Spec, american, odd_name, parse_spec, parse_specs
 
 PRESETS = Path(__file__).parent / "presets"
 
+# The preset of a pair of nets that trains badly at the default rates, where no preset is given.
+PAIRS = {("conv_noise28", "cnn_fc"): "noise_image28"}
+
 DRAWN = "cartoon_faces"  # the data set of those who name none
 
 LEAST_STEPS = 1000  # to which --passes may shorten a run
@@ -460,7 +463,8 @@ def from_settings(given: Mapping[str, Any], base: str | Path | Config | None = N
 
     Args:
         given: Settings by name; paths may be ``Path``.
-        base: A preset's name or file, or settings.
+        base: A preset's name or file, or settings. If None, a pair of nets may have a preset of its
+            own (``PAIRS``).
 
     Raises:
         UserError: There is no such setting or preset, or a value is wrong.
@@ -473,11 +477,34 @@ def from_settings(given: Mapping[str, Any], base: str | Path | Config | None = N
         raise UserError(f"there is no setting '{unknown[0]}'; {hint}")
     new: dict[str, Any] = {k: str(v) if isinstance(v, Path) else v for k, v in given.items()}
     load_plugins(new.get("plugins", ""))  # a preset may name their parts
+    if base is None:
+        base = preset_of_pair(**{name: new[name] for name in ("gen", "disc") if name in new})
     if not isinstance(base, Config):
-        base = Config() if base is None else load_preset(base)
+        base = load_preset(base) if base else Config()
     if new.get("data_dir") and "data" not in new and base.data == DRAWN:
         new["data"] = "files"  # the user gave images, so the drawn ones are not meant
     return dataclasses.replace(base, **new)
+
+
+def preset_of_pair(gen: str = Config.gen, disc: str = Config.disc) -> str:
+    """Return the name of the preset that a pair of nets takes by itself, or ""."""
+    return PAIRS.get((str(gen).strip(), str(disc).strip()), "")
+
+
+def own_settings(config: Config) -> dict[str, Any]:
+    """Return the settings that hold by the preset of their pair of nets, where it has one.
+
+    They are those in which that preset differs from the defaults, as far as they are in force.
+    """
+    name = preset_of_pair(config.gen, config.disc)
+    preset, default = (load_preset(name), Config()) if name else (config, config)
+    return {
+        field.name: getattr(config, field.name)
+        for field in dataclasses.fields(Config)
+        if getattr(default, field.name)
+        != getattr(preset, field.name)
+        == getattr(config, field.name)
+    }
 
 
 def preset_names() -> list[str]:

@@ -45,6 +45,27 @@ def test_a_data_dir_alone_means_files_in_python_and_in_a_preset_too(tmp_path):
     assert config.from_settings({"data_dir": "y"}, Config(data="celeba")).data == "celeba"
 
 
+def test_a_pair_with_a_preset_of_its_own_takes_it_where_no_other_is_given():
+    own = config.load_preset("noise_image28")
+    assert own != Config()
+    assert parse() == own
+    assert parse("--gen=conv_noise28", "--disc=cnn_fc") == own
+    assert config.from_settings({"gen": " conv_noise28"}).disc_opt == own.disc_opt
+    assert parse("--disc_opt=adam").disc_opt == "adam"
+    for other in ("--gen=dcgan", "--disc=cnn_fc(width=8)", "--config=demo"):
+        assert parse(other).disc_opt == Config().disc_opt
+    assert config.from_settings({}, Config()) == Config()
+
+
+def test_the_settings_of_a_pairs_own_preset_are_told_as_far_as_they_hold():
+    own = {"tricks": "r1(1, every=8)", "disc_opt": "adam(5e-5, beta_1=0.5)", "ema": 0.99}
+    assert config.own_settings(parse()) == own
+    del own["ema"]
+    assert config.own_settings(parse("--ema=0.5", "--batch=8")) == own
+    assert config.own_settings(Config()) == {}
+    assert config.own_settings(parse("--gen=dcgan")) == {}
+
+
 def test_a_run_of_the_drawn_faces_stays_one_whatever_its_data_dir():
     saved = dataclasses.asdict(Config()) | {"data_dir": "x"}
     assert config.from_json(saved).data == "cartoon_faces"

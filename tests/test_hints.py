@@ -1,6 +1,7 @@
 """Hints before a run, and what it will take."""
 
 import dataclasses
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -9,7 +10,7 @@ import tensorflow as tf
 
 from gan_zoo import registry
 from gan_zoo.commands import train
-from gan_zoo.config import Config
+from gan_zoo.config import Config, from_settings
 from gan_zoo.contracts import Dataset
 from gan_zoo.distributed import machine
 from gan_zoo.training import estimate, notes
@@ -151,3 +152,11 @@ def test_what_is_asked_for_between_two_chunks_is_said_to_come_later():
     lines = train._setting_lines(few, notes.late_steps(few))
     assert "sample_every = 3 (at steps 10, 20, 30, ...)" in lines
     assert "save_every = 2000" in lines
+
+
+def test_the_first_line_of_a_run_says_which_settings_its_pair_brings():
+    data = Dataset.of("some", np.zeros((4, 28, 28, 3), np.uint8))
+    given = from_settings({"tricks": "", "ema": 0.5})
+    first = notes.opening(given, Path("runs/a"), data, 0)
+    assert "cnn_fc (by the preset noise_image28: disc_opt=adam(5e-5, beta_1=0.5)), non_sat" in first
+    assert "preset" not in notes.opening(Config(), Path("runs/a"), data, 0)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from gan_zoo import registry
-from gan_zoo.config import Config
+from gan_zoo.config import Config, own_settings, preset_of_pair
 from gan_zoo.contracts import Dataset
 from gan_zoo.game.build import split_rows
 from gan_zoo.game.step import Game
@@ -24,9 +24,11 @@ def opening(config: Config, folder: Path, data: Dataset, step: int) -> str:
     condition = f"condition: {config.condition}, " if config.condition else ""
     more = f"({len(held_out):,} more held out) " if len(held_out) else ""
     resize = "not resized" if data.resize == "none" else data.resize
+    own = ", ".join(f"{name}={value}" for name, value in own_settings(config).items())
+    preset = f" (by the preset {preset_of_pair(config.gen, config.disc)}: {own})" if own else ""
     return (
-        f"{start}: {config.gen} against {config.disc}, {config.loss}, {config.update}, noise:"
-        f" {config.noise}, tricks: {config.tricks or 'none'}, {condition}{config.precision};"
+        f"{start}: {config.gen} against {config.disc}{preset}, {config.loss}, {config.update},"
+        f" noise: {config.noise}, tricks: {config.tricks or 'none'}, {condition}{config.precision};"
         f" {len(rows):,} images {more}{height}x{width}x{channels} of {data.name} ({resize});"
         f" run directory: {folder}"
     )
