@@ -32,11 +32,15 @@ class Handler:
 
     Attributes:
         sentence: What is said if it does.
+        heard: How many signals the thread has heard of.
+        called: How many signals handlers were called for. Both are of all handlers together: when
+            the thread hears of a signal, its handler may be done and another one in its place.
     """
+
+    heard = called = 0
 
     def __init__(self, sentence: str = "stopped.") -> None:
         self.sentence = sentence
-        self._heard = self._called = 0
 
     def hear(self, number: int) -> bool:
         """Hear of a signal at once, in another thread; return whether it is to end the body."""
@@ -44,7 +48,7 @@ class Handler:
 
     def __call__(self, number: int, frame: Any) -> None:
         """Handle a signal in the main thread."""
-        self._called += 1
+        Handler.called += 1
         if number == signal.SIGTERM:
             signal.signal(number, signal.SIG_IGN)  # a second one would stop the cleaning
             raise Terminated
@@ -52,11 +56,11 @@ class Handler:
 
     def late(self, number: int) -> bool:
         """Hear of a signal; return whether it is to end the body and does not get to it."""
-        self._heard += 1
+        Handler.heard += 1
         if not self.hear(number):
             return False
         end = time.monotonic() + GRACE_SECONDS
-        while self._called < self._heard:
+        while Handler.called < Handler.heard:
             if time.monotonic() > end:
                 return True
             time.sleep(0.02)
@@ -120,6 +124,7 @@ def watching() -> Iterator[None]:
         os.close(write_end)
         yield
         return
+    Handler.heard = Handler.called
     thread = threading.Thread(target=_watch, args=(read_end,), name="signals", daemon=True)
     thread.start()
     try:

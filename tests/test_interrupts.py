@@ -12,7 +12,7 @@ import pytest
 
 import gan_zoo
 from gan_zoo import cli
-from gan_zoo.interrupts import short_interrupt
+from gan_zoo.interrupts import Handler, short_interrupt
 from gan_zoo.training import loop
 from gan_zoo.training.outcome import Outcome, Stopped
 
@@ -80,6 +80,16 @@ def test_a_signal_during_the_final_evaluation_says_what_is_missing(number, outco
         loop._finish(session, 20, Outcome.CONTINUE)
     assert caught.value.outcome is outcome
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+
+
+def test_a_signal_that_is_heard_of_after_its_handler_is_not_the_next_handlers(monkeypatch):
+    """On a busy machine the thread hears of it when the final evaluation is over."""
+    monkeypatch.setattr(Handler, "heard", 0)
+    monkeypatch.setattr(Handler, "called", 0)
+    with pytest.raises(KeyboardInterrupt):
+        Handler()(signal.SIGINT, None)
+    assert not Handler().late(signal.SIGINT)
+    assert Handler().late(signal.SIGINT)  # and one that no handler was called for
 
 
 def test_of_a_long_chunk_the_first_signal_is_answered_and_the_second_ends_it(stuck):

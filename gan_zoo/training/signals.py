@@ -52,7 +52,7 @@ class StopRequests(interrupts.Handler):
         """Note the request; raise at a second SIGINT."""
         if self.outcome is not Outcome.CONTINUE and number == signal.SIGINT:
             super().__call__(number, frame)
-        self._called += 1
+        interrupts.Handler.called += 1
         self.outcome = max(self.outcome, _OUTCOMES[signal.Signals(number)])
         self._say()
 
