@@ -134,8 +134,8 @@ def hash_matches_pixels(part: Part) -> None:
 @checks("datasets")
 def loads_equal(part: Part) -> None:
     """Loaded again, it has the same pixels."""
-    one, two = _load(part), _load(part, again=1)
-    same = np.array_equal(one.images, two.images)
+    one = np.array(_load(part).images)  # not a view of what the second load may change in place
+    same = np.array_equal(one, _load(part, again=1).images)
     require(
         same,
         "its pixels change from one load to the next, so that no run could be resumed; use a fixed"
@@ -172,7 +172,12 @@ def extracts(part: Part) -> None:
 def features_independent_of_batch(part: Part) -> None:
     """An image's features do not depend on the others of its batch."""
     images = _pictures(min(part.shape[2], 3), 8, part.shape[:2])  # RGBA comes as two of RGB
+    before = images.copy()
     whole, some = _extractor(part).features(images), _extractor(part).features(images[:3])
+    require(
+        np.array_equal(images, before),
+        "it changes the images that it gets, from which other scores are computed; copy them.",
+    )
     off = np.abs(whole[:3] - some).max() / max(np.abs(whole).max(), 1e-12)
     require(
         off < 1e-3, f"they change by {off:.2g} of their size; run the network in inference mode."

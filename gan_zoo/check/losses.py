@@ -145,8 +145,12 @@ def is_finite(part: Part) -> None:
 
 @checks("losses")
 def has_gradients_of_the_right_sign(part: Part) -> None:
-    """D learns to separate real from fake, and G to raise its logits."""
-    gradient = _gradients(part, _column(0.5), _column(0.4))
+    """D learns to separate real from fake, and G to raise its logits, where they are wrong.
+
+    Where they are right, a loss may be flat, as a hinge with a small margin, or turn back, as least
+    squares with targets of -1 and 1.
+    """
+    gradient = _gradients(part, _column(-2.0), _column(2.0))
     require(
         gradient["real"] < 0,
         f"D's loss does not fall as real logits rise (gradient"
@@ -157,7 +161,7 @@ def has_gradients_of_the_right_sign(part: Part) -> None:
         f"D's loss does not rise with fake logits (gradient"
         f" {gradient['fake'].item():g}); change its sign.",
     )
-    gen_gradient = gradient["gen by fake"]
+    gen_gradient = _gradients(part, _column(2.0), _column(-2.0))["gen by fake"]
     require(
         gen_gradient < 0,
         f"G's loss does not fall as its logits rise (gradient {gen_gradient.item():g}); change"

@@ -282,7 +282,7 @@ def _build_optimizer(
             f"--{flag}: the optimizer {spec} is a {type(optimizer).__name__}, not one of Keras; fix"
             " what it returns."
         )
-    for update in (0, updates - 1):
+    for update in np.unique(np.linspace(0, updates - 1, 33, dtype=int)).tolist():
         if not 0 <= (rate := _rate_at(optimizer, update)) < math.inf:
             raise UserError(
                 f"--{flag}: the learning rate of {spec} is {rate:g} at update {update:,}; give one"
