@@ -137,8 +137,13 @@ def watching() -> Iterator[None]:
 def leave(code: int) -> NoReturn:
     """End a program; one that a signal stopped does not wait long for its threads.
 
-    Python waits for threads that decode pictures until they have done all that they were given.
+    Python waits for threads that decode pictures until they have done all that they were given. A
+    signal that comes now ends the process: all is done, and an exception in what libraries do at
+    the end would look like a fault.
     """
+    for number in (signal.SIGINT, signal.SIGTERM):
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
     if code in (128 + signal.SIGINT, 128 + signal.SIGTERM):
         end = threading.Timer(LEAVE_SECONDS, os._exit, (code,))
         end.daemon = True

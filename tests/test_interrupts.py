@@ -139,6 +139,17 @@ def _deep(depth, closed):
     return None
 
 
+def test_a_signal_at_the_very_end_leaves_no_traceback():
+    code = """
+import atexit, signal
+from gan_zoo.interrupts import leave
+atexit.register(signal.raise_signal, signal.SIGINT)
+leave(0)
+"""
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (ended.returncode, ended.stderr) == (-signal.SIGINT, "")
+
+
 def test_an_interrupt_in_a_notebook_has_a_short_traceback_and_closes_its_bars():
     closed = []
     with pytest.raises(KeyboardInterrupt, match=r"^nothing is written$") as caught:
@@ -173,4 +184,4 @@ def test_only_a_failure_shows_what_a_start_holds_back(capfd, error, shown):
 
 def test_a_run_that_is_stopped_after_its_last_step_lacks_its_end():
     assert "goes on from step 20" in str(Stopped(Outcome.STOP_INTERRUPT, 20, 21))
-    assert "makes what is missing" in str(Stopped(Outcome.STOP_INTERRUPT, 20, 20))
+    assert "makes what follows" in str(Stopped(Outcome.STOP_INTERRUPT, 20, 20))

@@ -27,7 +27,7 @@ class Stopped(Exception):  # noqa: N818 -- it is not an error
         rest = (
             f"goes on from step {step}"
             if step < steps
-            else "makes what is missing: the last scores, the saved generator and the film"
+            else "makes what follows: the last scores, the saved generator and the film"
         )
         super().__init__(f"stopped at step {step} of {steps} and saved; the same command {rest}.")
         self.outcome = outcome
