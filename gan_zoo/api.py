@@ -21,10 +21,16 @@ from gan_zoo.runs.resume import refuse_other_settings
 
 if TYPE_CHECKING:
     from gan_zoo.analysis.evaluate import Evaluation
+    from gan_zoo.game.step import Game
 
 
 class Run(run.Run):
     """A run directory, with what the layers above the run directory can do with it."""
+
+    def restore(self, step: int | None = None, *, best: bool = False) -> tuple[Game, int]:
+        """Return the game and its step, as :meth:`gan_zoo.runs.run.Run.restore` does."""
+        cli.load_tensorflow(verbose=False)
+        return super().restore(step, best=best)
 
     @short_interrupt("the evaluation was stopped; nothing is written to the run.")
     def evaluate(

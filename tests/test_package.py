@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import gan_zoo
+from gan_zoo import api, cli
 from tests.conftest import SMALL, no_saved_model
 
 ROOT = Path(__file__).parent.parent
@@ -129,3 +130,15 @@ def test_an_impossible_number_of_samples_is_refused(tmp_path, n):
     for draw in (gan_zoo.Run(tmp_path).sample, gan_zoo.Run(tmp_path).grid):
         with pytest.raises(gan_zoo.UserError, match="n must be a whole number of 1 or more"):
             draw(n)
+
+
+@pytest.mark.parametrize(
+    "draw", [lambda run: run.sample(1), lambda run: run.grid(), lambda run: run.generator]
+)
+def test_tensorflow_is_imported_quietly_for_samples_of_a_run(draw, tmp_path, monkeypatch):
+    def load(verbose):
+        raise LookupError("quietly" if not verbose else "aloud")
+
+    monkeypatch.setattr(cli, "load_tensorflow", load)
+    with pytest.raises(LookupError, match="quietly"):
+        draw(api.Run(tmp_path))

@@ -430,10 +430,10 @@ class Run:
             UserError: There is no such checkpoint or class, or ``n`` is below 1.
         """
         _check_count(n)
+        game = self._restored(step, best)
         from gan_zoo.game import sampling
         from gan_zoo.game.labels import parse_label
 
-        game = self._restored(step, best)
         labels = None
         if label is not None:
             labels = np.full(n, parse_label(game, str(label)), np.int32)
@@ -457,10 +457,10 @@ class Run:
             UserError: There is no such checkpoint, or ``n`` is below 1.
         """
         _check_count(n)
+        game = self._restored(step, best)
         from gan_zoo.game import sampling
         from gan_zoo.game.labels import grid_layout
 
-        game = self._restored(step, best)
         labels, columns, _ = grid_layout(game, n)
         sheet = images.grid(sampling.sample(game, n, seed, labels=labels), columns)
         return images.as_pil(images.enlarge(sheet, size))
