@@ -5,6 +5,7 @@ import pytest
 from absl import flags
 
 from gan_zoo import config
+from gan_zoo.commands import compare
 from gan_zoo.config import Config
 from gan_zoo.errors import UserError
 
@@ -163,3 +164,10 @@ def test_settings_survive_json_and_strange_ones_are_refused():
     assert config.from_json(saved) == Config(batch=8)
     with pytest.raises(UserError, match="later_field"):
         config.from_json({**saved, "later_field": 1})
+
+
+def test_a_comparison_begins_with_plain_settings_since_its_variants_may_have_other_nets():
+    values = flags.FlagValues()
+    compare.define_flags(values)
+    values(["x", "--batch=8"])
+    assert compare._study_of(values, ["a: --gen=dcgan"]).base == Config(batch=8)

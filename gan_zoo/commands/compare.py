@@ -130,11 +130,12 @@ _NOUNS = {"compare": "comparison", "search": "search"}
 
 def _study_of(values: flags.FlagValues, rest: list[str]) -> Study:
     """Return the question, the base and the variants of the flags, the study and the words."""
-    question, base = "", config.from_flags(values)
+    # Not the preset of a pair of nets: a variant may have another pair.
+    question, start = "", values.config or config.Config()
     variants: dict[str, Settings] = {}
     if values.study:
-        question, base, variants = load_study(values.study)
-        base = config.from_settings(config.given_settings(values), base)
+        question, start, variants = load_study(values.study)
+    base = config.from_settings(config.given_settings(values), start)
     for name, changes in parse_variants(rest).items():
         if name in variants:
             raise UserError(f"two variants have the name '{name}'; rename one of them.")

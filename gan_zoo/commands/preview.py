@@ -64,8 +64,8 @@ def define_flags(values: flags.FlagValues) -> None:
 
 def _settings(values: flags.FlagValues) -> config.Config:
     """Return the settings of the run, if there is one, or else of the flags."""
-    if not values.run:
-        return config.from_flags(values)
+    if not values.run:  # and no nets: the tricks of a pair's preset are not meant
+        return config.from_settings(config.given_settings(values), values.config or config.Config())
     from gan_zoo.analysis.preview import run_settings
 
     given = config.given_settings(values)
