@@ -282,8 +282,8 @@ def _build_optimizer(
             f"--{flag}: the optimizer {spec} is a {type(optimizer).__name__}, not one of Keras; fix"
             " what it returns."
         )
-    for update in np.unique(np.linspace(0, updates - 1, 33, dtype=int)).tolist():
-        if not 0 <= (rate := _rate_at(optimizer, update)) < math.inf:
+    for update, rate in _rates(optimizer, updates):
+        if not 0 <= rate < math.inf:
             raise UserError(
                 f"--{flag}: the learning rate of {spec} is {rate:g} at update {update:,}; give one"
                 " that is 0 or more."
@@ -291,12 +291,15 @@ def _build_optimizer(
     return optimizer
 
 
-def _rate_at(optimizer: keras.Optimizer, update: int) -> float:
-    """Return the learning rate at an update, counted from 0."""
+def _rates(optimizer: keras.Optimizer, updates: int) -> Iterator[tuple[int, float]]:
+    """Yield some updates, counted from 0, and their learning rates; one where the rate is fixed."""
     rate = optimizer._learning_rate
-    scheduled = isinstance(rate, keras.optimizers.schedules.LearningRateSchedule)
-    # A variable that has a copy on each device becomes a number only as a tensor.
-    return float(tf.convert_to_tensor(rate(update) if scheduled else optimizer.learning_rate))
+    if not isinstance(rate, keras.optimizers.schedules.LearningRateSchedule):
+        # A variable that has a copy on each device becomes a number only as a tensor.
+        yield 0, float(tf.convert_to_tensor(optimizer.learning_rate))
+        return
+    for update in np.unique(np.linspace(0, updates - 1, 33, dtype=int)).tolist():
+        yield update, float(tf.convert_to_tensor(rate(update)))
 
 
 def build_game(
