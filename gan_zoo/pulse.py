@@ -13,9 +13,12 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gan_zoo import phases
+
+if TYPE_CHECKING:  # imported where a bar is made
+    from tqdm import tqdm
 
 SLOW_SECONDS = 1.0  # of one phase, after which a terminal shows it
 QUIET_SECONDS = 30.0  # without a line, after which a pipe or a notebook gets one
@@ -111,6 +114,13 @@ def bar_size() -> dict[str, Any]:
             size = shutil.get_terminal_size()  # the environment's, or 80 x 24
             return {"ncols": size.columns - 1, "nrows": size.lines - 1}
     return {}
+
+
+def make_bar(*args: Any, **settings: Any) -> tqdm:
+    """Return a progress bar of tqdm with these settings, which is seen on any terminal."""
+    from tqdm import tqdm
+
+    return tqdm(*args, **bar_size(), **settings)
 
 
 def close_bars() -> None:

@@ -11,7 +11,6 @@ from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
-from tqdm import tqdm
 
 from gan_zoo import registry
 from gan_zoo.analysis.duplicates import THUMB, first_equal, near_duplicates
@@ -30,7 +29,7 @@ from gan_zoo.datasets.values import Levels, Tally, Values
 from gan_zoo.errors import UserError
 from gan_zoo.files import user_path
 from gan_zoo.images import RGBA, over
-from gan_zoo.pulse import bar_size
+from gan_zoo.pulse import make_bar
 
 _SIDEWAYS = (5, 6, 7, 8)  # numbers of EXIF
 _ROWS = 256  # of an image that are measured at once
@@ -277,9 +276,7 @@ def _measure_all(source: AuditSource) -> Iterator[tuple[int, ImageInfo | str]]:
     with (
         warnings.catch_warnings(),
         ThreadPoolExecutor(2) as pool,
-        tqdm(
-            total=total, desc=source.name, unit=" images", disable=None, leave=False, **bar_size()
-        ) as bar,
+        make_bar(total=total, desc=source.name, unit=" images", disable=None, leave=False) as bar,
     ):
         warnings.simplefilter("ignore")
         warnings.simplefilter("error", Image.DecompressionBombWarning)

@@ -6,9 +6,8 @@ import collections
 from collections.abc import Sequence
 
 import numpy as np
-from tqdm import tqdm
 
-from gan_zoo.pulse import bar_size
+from gan_zoo.pulse import make_bar
 
 THUMB = 16  # pixels a side of the thumbnails that are compared
 _COLOR = 8.0  # gray levels by which the mean colors of near duplicates may differ
@@ -51,14 +50,13 @@ def near_duplicates(
     order = np.argsort(place, kind="stable")
     thumbs, colors, flat, place, at = (x[order] for x in (thumbs, colors, flat, place, at))
     reach = np.sqrt(2 * (1 - correlation)) + 1e-4
-    for start in tqdm(
+    for start in make_bar(
         range(0, len(at), 512),
         desc="near duplicates",
         unit=" blocks",
         disable=None,
         delay=1,
         leave=False,
-        **bar_size(),
     ):
         block = slice(start, min(start + 512, len(at)))
         low, high = np.searchsorted(place, [place[block][0] - reach, place[block][-1] + reach])

@@ -10,12 +10,11 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
-from tqdm import tqdm
 
 from gan_zoo import images
 from gan_zoo.analysis.copies import independent_count, wilson
 from gan_zoo.evaluation.neighbors import nearest
-from gan_zoo.pulse import bar_size
+from gan_zoo.pulse import make_bar
 
 _BLOCK = 2000  # training images whose features are in memory at a time
 
@@ -69,13 +68,8 @@ def nearest_training_images(
     points = [space.function(samples), held_out_points[scale]]
     best = [(np.full(len(p), np.inf), np.zeros(len(p), np.int64)) for p in points]
     starts = range(0, len(train), _BLOCK)
-    for start in tqdm(
-        starts,
-        desc=f"nearest training images, {space.name}",
-        leave=False,
-        disable=None,
-        delay=1,
-        **bar_size(),
+    for start in make_bar(
+        starts, desc=f"nearest training images, {space.name}", leave=False, disable=None, delay=1
     ):
         rows = train[start : start + _BLOCK]
         block = space.function(images[rows])

@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 import keras
 import numpy as np
 import tensorflow as tf
-from tqdm import tqdm
 
 from gan_zoo import images, randomness
 from gan_zoo.contracts import FeatureExtractor
@@ -19,7 +18,7 @@ from gan_zoo.game import sampling
 from gan_zoo.game.labels import labels_of_one_class
 from gan_zoo.game.step import Game
 from gan_zoo.game.styles import require_styles, style_based
-from gan_zoo.pulse import bar_size
+from gan_zoo.pulse import make_bar
 
 _TAG = "projection"  # the random stream of the first latents
 _BLOCK = 64  # latents that are moved at a time
@@ -164,14 +163,8 @@ def project(
 def _blocks(count: int, size: int) -> Iterator[np.ndarray]:
     """Yield rows in blocks; all but the last have one size, as each size is compiled anew."""
     starts = range(0, count, size)
-    for first in tqdm(
-        starts,
-        desc="projecting",
-        unit=f" x {size}",
-        leave=False,
-        disable=None,
-        delay=1,
-        **bar_size(),
+    for first in make_bar(
+        starts, desc="projecting", unit=f" x {size}", leave=False, disable=None, delay=1
     ):
         yield np.arange(first, min(first + size, count))
 

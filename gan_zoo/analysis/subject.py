@@ -21,7 +21,7 @@ from gan_zoo.datasets.reading import takes_data_dir
 from gan_zoo.errors import UserError
 from gan_zoo.files import near_or, user_path
 from gan_zoo.phases import phase
-from gan_zoo.pulse import bar_size
+from gan_zoo.pulse import make_bar
 from gan_zoo.runs.resume import edited_plugins
 from gan_zoo.runs.run import Run, open_run
 from gan_zoo.spec import parse_spec
@@ -296,14 +296,13 @@ def build_extractor(config: Config, channels: int) -> FeatureExtractor:
         rows, logits = [], []
         _tell_time(extractor, images)
         starts = range(0, len(images), 1024)
-        for i in tqdm(
+        for i in make_bar(
             starts,
             desc=f"features of {len(images):,} images",
             unit=" x 1024",
             leave=False,
             disable=None,
             delay=1,
-            **bar_size(),
         ):
             rows.append(extractor.features(images[i : i + 1024]))
             if extractor.logits is not None:  # the extractor keeps only the last batch

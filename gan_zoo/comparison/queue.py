@@ -22,7 +22,7 @@ from gan_zoo.comparison.results import ALARMED, Record, folder_of, outcome, resu
 from gan_zoo.config import Config, flag_of
 from gan_zoo.errors import ExitCode, UserError
 from gan_zoo.files import write_json
-from gan_zoo.pulse import QUIET_SECONDS, bar_size
+from gan_zoo.pulse import QUIET_SECONDS, make_bar
 from gan_zoo.runs.lock import is_in_use
 from gan_zoo.runs.logs import last_metrics
 from gan_zoo.runs.run import Run
@@ -183,14 +183,13 @@ class RunQueue:
         Its speed is that of this call from its start on, so that the time left has starts,
         evaluations and exports of runs in it, and none of what earlier calls did.
         """
-        return tqdm(
+        return make_bar(
             total=sum(s.steps * s.batch for s in self._settings.values()),
             initial=sum(self._images.values()),
             unit=" images",
             unit_scale=True,
             disable=None,
             smoothing=0,
-            **bar_size(),
         )
 
     def _update_results(self) -> Record:

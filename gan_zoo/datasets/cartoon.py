@@ -20,12 +20,11 @@ from pathlib import Path
 import numpy as np
 import PIL
 from PIL import Image, ImageDraw
-from tqdm import tqdm
 
 from gan_zoo.contracts import Dataset
 from gan_zoo.datasets import store
 from gan_zoo.errors import check_at_least
-from gan_zoo.pulse import bar_size
+from gan_zoo.pulse import make_bar
 from gan_zoo.registry import datasets
 
 # Part of the cache key, to be raised whenever a pixel or a label changes.
@@ -728,8 +727,8 @@ def _drawn(
     """Draw the faces, uint8 [n, H, W, C] at a time."""
     # One process does, at half a millisecond a face; workers would be up against the caller's
     # TensorFlow and its threads.
-    with tqdm(
-        total=count, desc="drawing cartoon_faces", unit="face", disable=None, delay=1, **bar_size()
+    with make_bar(
+        total=count, desc="drawing cartoon_faces", unit="face", disable=None, delay=1
     ) as bar:
         for start in range(0, count, 256):
             rows = slice(start, start + 256)

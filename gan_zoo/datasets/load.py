@@ -19,7 +19,6 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 import PIL
 from PIL import Image
-from tqdm import tqdm
 
 from gan_zoo import cli
 from gan_zoo.contracts import Dataset
@@ -31,7 +30,7 @@ from gan_zoo.datasets.text import error_text, printable
 from gan_zoo.datasets.values import Levels, Tally
 from gan_zoo.errors import UserError
 from gan_zoo.images import RGBA
-from gan_zoo.pulse import bar_size
+from gan_zoo.pulse import make_bar
 
 VERSION = 5  # part of the cache key, to be raised whenever a report changes
 
@@ -142,14 +141,8 @@ def _find_copy(
 
     text = f"{name}: looking for a copy in the cache"
     shown = cli.on_terminal()
-    with tqdm(
-        total=total,
-        desc=text,
-        unit=" images",
-        disable=not shown,
-        delay=1,
-        leave=False,
-        **bar_size(),
+    with make_bar(
+        total=total, desc=text, unit=" images", disable=not shown, delay=1, leave=False
     ) as bar:
         for count in _in_order(read, _chunks(total, 64)):
             bar.update(count)
@@ -308,14 +301,8 @@ def _preprocess_all(
     # whole process, and this may be one of its threads.
     warnings.filterwarnings("ignore", module=r"PIL\.")
     shown = cli.on_terminal()
-    with tqdm(
-        total=total,
-        desc=name,
-        unit=" images",
-        disable=not shown,
-        delay=1,
-        leave=False,
-        **bar_size(),
+    with make_bar(
+        total=total, desc=name, unit=" images", disable=not shown, delay=1, leave=False
     ) as bar:
         for chunk in _in_order(work, _chunks(total, step)):
             yield chunk

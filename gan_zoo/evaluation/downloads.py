@@ -17,7 +17,7 @@ from tqdm import tqdm
 
 from gan_zoo.errors import UserError
 from gan_zoo.evaluation.pixels import hash_of_file
-from gan_zoo.pulse import bar_size
+from gan_zoo.pulse import make_bar
 
 _PIECE = 1 << 18  # bytes
 _SECONDS = 20  # without an answer
@@ -132,13 +132,6 @@ def _fetch(address: str, part: Path, size: int) -> None:
 
 
 def _bar(name: str, start: int, size: int) -> tqdm:
-    return tqdm(
-        desc=name,
-        initial=start,
-        total=size,
-        unit="B",
-        unit_scale=True,
-        leave=False,
-        disable=None,
-        **bar_size(),
+    return make_bar(
+        desc=name, initial=start, total=size, unit="B", unit_scale=True, leave=False, disable=None
     )
