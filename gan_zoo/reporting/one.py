@@ -242,9 +242,14 @@ def _sheets(run: Run, budget: float) -> list[Html]:
         made = [*run.folder.glob(f"{name}.png"), *run.folder.glob(f"{name}-*.png")]
         path = max(made, key=lambda path: path.stat().st_mtime, default=None)
         if path and (uri := picture_uri(path, budget)):
-            picture = tag("div", tag("img", src=uri, alt=words), class_="wide sheet", tabindex=0)
-            sections.append(section(title, picture, about=f"{about} ({path.name})"))
+            picture = tag("img", src=uri, alt=words)
+            sections.append(_wide_section(title, picture, f"{about} ({path.name})"))
     return sections
+
+
+def _wide_section(title: str, picture: Html, about: str) -> Html:
+    """Return a section with a picture that scrolls where it is wider than the page."""
+    return section(title, tag("div", picture, class_="wide sheet", tabindex=0), about=about)
 
 
 def _nearest_images(run: Run, budget: float) -> Html:
@@ -260,7 +265,7 @@ def _nearest_images(run: Run, budget: float) -> Html:
         )
         words = "samples beside their nearest training images"
         picture = tag("img", src=uri, alt=words, data_real="")
-        return section(title, tag("div", picture, class_="wide sheet", tabindex=0), about=about)
+        return _wide_section(title, picture, about)
     held = "" if run.settings.get("holdout") else " --held_out_dir=OTHER_PICTURES"
     to_make_it = tag("code", f"gan_zoo memorization {shlex.quote(str(run.folder))}{held}")
     state = "cannot be read; it is made again by " if made else "is missing; it is made by "
